@@ -1,0 +1,5 @@
+//! The function behind `/api/admin/process-payment-captures`.
+
+fn main() -> std::process::ExitCode {
+    exodrive_vercel::serve("admin/process-payment-captures")
+}

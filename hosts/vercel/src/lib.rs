@@ -1,0 +1,94 @@
+//! Serves one route of the product as a Vercel function. <https://vercel.com/docs/functions/runtimes/rust>
+
+use bytes::Bytes;
+use exodrive::{Service, config::Defaults, routes::MAX_BODY_BYTES};
+use exodrive_native::{Clock, NativePlatform, log_to_stderr, read_body, read_config};
+use futures_util::future::BoxFuture;
+use http::{HeaderName, Response};
+use std::{process::ExitCode, sync::Arc};
+use vercel_runtime::{AppState, Error, Request, ResponseBody, run, service_fn};
+
+/// Serves the route `name` until the platform ends the instance.
+///
+/// One instance serves many requests, also at the same time; connections to the upstreams are kept between them.
+#[must_use]
+pub fn serve(name: &'static str) -> ExitCode {
+    log_to_stderr(log::LevelFilter::Info);
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(listen(name)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    log::error!("the function ended: {error}");
+    ExitCode::FAILURE
+}
+
+async fn listen(name: &'static str) -> Result<(), Error> {
+    let config = read_config(Defaults {
+        // Vercel overwrites this header with the address it sees.
+        // https://vercel.com/docs/headers/request-headers#x-vercel-forwarded-for
+        trusted_ip_header: Some(HeaderName::from_static("x-vercel-forwarded-for")),
+        public_base_url: public_base_url(),
+    });
+    let platform = Arc::new(NativePlatform::with_spawn(
+        Clock::default(),
+        Arc::new(wait_until),
+    ));
+    let service = Service::new(config, platform);
+    run(service_fn(move |request: Request, state: AppState| {
+        let service = service.clone();
+        INVOCATION.scope(state, async move { answer(&service, name, request).await })
+    }))
+    .await
+}
+
+tokio::task_local! {
+    /// The invocation that the running code belongs to.
+    static INVOCATION: AppState;
+}
+
+/// Keeps the invocation alive until `work` is done: an instance is frozen when its last invocation ends.
+/// <https://vercel.com/docs/functions/functions-api-reference/vercel-functions-package#waituntil>
+fn wait_until(work: BoxFuture<'static, ()>) {
+    match INVOCATION.try_with(AppState::clone) {
+        Ok(state) => state.clone().wait_until(INVOCATION.scope(state, work)),
+        Err(_) => drop(tokio::spawn(work)),
+    }
+}
+
+/// Never an error: the runtime would show it to the client as it is.
+async fn answer(
+    service: &Service,
+    name: &str,
+    request: Request,
+) -> Result<Response<ResponseBody>, Error> {
+    let (head, body) = request.into_parts();
+    // A body that breaks off is a body that cannot be parsed.
+    let body = read_body(body, MAX_BODY_BYTES)
+        .await
+        .unwrap_or_else(|_| Bytes::new());
+    let response = service
+        .handle_route(name, http::Request::from_parts(head, body), None)
+        .await;
+    Ok(response.map(ResponseBody::from))
+}
+
+/// The production domain, which Vercel gives to every deployment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a host reads its environment once"
+)]
+fn public_base_url() -> Option<String> {
+    std::env::var("VERCEL_PROJECT_PRODUCTION_URL")
+        .ok()
+        .map(|host| format!("https://{host}"))
+}

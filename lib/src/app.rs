@@ -1,0 +1,91 @@
+//! What every route is given: the configuration, the platform, and what an instance remembers between requests.
+
+use crate::{
+    clients::{
+        paypal::{PayPal, TokenCache},
+        supabase::Database,
+        upstash::{Breaker, Upstash},
+    },
+    config::{Config, Redis},
+    flows::admission::LocalCounters,
+    platform::{Deadline, Platform},
+};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+/// The product on one instance. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Instance>);
+
+struct Instance {
+    config: Config,
+    platform: Arc<dyn Platform>,
+    breaker: Breaker,
+    paypal_tokens: TokenCache,
+    local_counters: LocalCounters,
+}
+
+impl App {
+    /// A product that has served nothing yet.
+    #[must_use]
+    pub fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
+        Self(Arc::new(Instance {
+            config,
+            platform,
+            breaker: Breaker::default(),
+            paypal_tokens: TokenCache::default(),
+            local_counters: LocalCounters::default(),
+        }))
+    }
+
+    /// What the deployment decided.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The seam.
+    #[must_use]
+    pub fn platform(&self) -> &dyn Platform {
+        self.0.platform.as_ref()
+    }
+
+    /// The database, for calls that end by `deadline`.
+    #[must_use]
+    pub fn database(&self, deadline: Deadline) -> Database<'_> {
+        Database::new(self.platform(), &self.0.config.supabase, deadline)
+    }
+
+    /// PayPal, for calls that end by `deadline`.
+    #[must_use]
+    pub fn paypal(&self, deadline: Deadline) -> PayPal<'_> {
+        PayPal::new(
+            self.platform(),
+            &self.0.config.paypal,
+            &self.0.paypal_tokens,
+            deadline,
+        )
+    }
+
+    /// Redis, unless it is switched off.
+    #[must_use]
+    pub fn redis(&self) -> Option<Upstash<'_>> {
+        match &self.0.config.redis {
+            Redis::Upstash { url, token } => {
+                Some(Upstash::new(self.platform(), &self.0.breaker, url, token))
+            }
+            Redis::Disabled | Redis::Bypassed => None,
+        }
+    }
+
+    /// The counters of this instance, for when Redis has none.
+    #[must_use]
+    pub fn local_counters(&self) -> &LocalCounters {
+        &self.0.local_counters
+    }
+
+    /// Does `work` with a clone of this after the response has left.
+    pub fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
+        self.platform().after_response(work(self.clone()));
+    }
+}

@@ -1,0 +1,185 @@
+//! Money: a decimal amount and its ISO 4217 currency. Floats never carry money.
+
+use crate::domain::refusal::Refusal;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// An amount of up to 9,999,999.99 with at most two decimals, never negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount(Decimal);
+
+impl Amount {
+    const MOST: Decimal = Decimal::from_parts(999_999_999, 0, 0, false, 2);
+
+    /// Reads digits with an optional point and one or two decimals, as `1234.50`.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        const SHAPE: Refusal = Refusal::new(
+            "invalid_amount",
+            "must be a decimal amount such as 1234.50, with at most two decimals",
+        );
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str, most: usize| {
+            !part.is_empty() && part.len() <= most && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !digits(whole, 7) || !digits(fraction, 2) {
+            return Err(SHAPE);
+        }
+        let value: Decimal = text.parse().map_err(|_| SHAPE)?;
+        if value > Self::MOST {
+            return Err(SHAPE);
+        }
+        Ok(Self(value))
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn decimal(self) -> Decimal {
+        self.0
+    }
+}
+
+/// Two decimals always: `50` is written `50.00`.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cents = self
+            .0
+            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        cents.rescale(2);
+        write!(f, "{cents}")
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|refusal| serde::de::Error::custom(refusal.detail))
+    }
+}
+
+/// An ISO 4217 code: three capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Currency([u8; 3]);
+
+impl Serialize for Currency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Currency {
+    /// Reads three capital letters.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        match <[u8; 3]>::try_from(text.as_bytes()) {
+            Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) => Ok(Self(letters)),
+            _ => Err(Refusal::new(
+                "invalid_currency",
+                "must be an ISO 4217 code such as USD",
+            )),
+        }
+    }
+
+    /// Digits after the point that PayPal takes: none for HUF, JPY and TWD, else two.
+    /// <https://developer.paypal.com/reference/currency-codes/>
+    #[must_use]
+    pub fn decimals(self) -> u32 {
+        match &self.0 {
+            b"HUF" | b"JPY" | b"TWD" => 0,
+            _ => 2,
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|refusal| serde::de::Error::custom(refusal.detail))
+    }
+}
+
+/// `{"amount":"1234.50","currency":"USD"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// The value as PayPal writes it: with the decimals that the currency has.
+    #[must_use]
+    pub fn paypal_value(&self) -> String {
+        let mut value = self.amount.0.round_dp_with_strategy(
+            self.currency.decimals(),
+            RoundingStrategy::MidpointAwayFromZero,
+        );
+        value.rescale(self.currency.decimals());
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn amounts_keep_two_decimals() {
+        for (text, written) in [
+            ("50", "50.00"),
+            ("237.6", "237.60"),
+            ("0", "0.00"),
+            ("9999999.99", "9999999.99"),
+        ] {
+            assert_eq!(Amount::parse(text).unwrap().to_string(), written);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_amount_is_refused() {
+        for text in [
+            "", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.234", "10000000", "NaN", "٣", " 1",
+            "1.2.3",
+        ] {
+            assert_eq!(
+                Amount::parse(text).unwrap_err().code,
+                "invalid_amount",
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn paypal_takes_no_decimals_for_yen() {
+        let money = |currency| Money {
+            amount: Amount::parse("1200.00").unwrap(),
+            currency: Currency::parse(currency).unwrap(),
+        };
+        assert_eq!(money("JPY").paypal_value(), "1200");
+        assert_eq!(money("USD").paypal_value(), "1200.00");
+    }
+
+    proptest! {
+        #[test]
+        fn any_cents_survive_json(cents in 0_i64..1_000_000_000) {
+            let written = format!("{}.{:02}", cents / 100, cents % 100);
+            let amount: Amount = serde_json::from_str(&format!("\"{written}\"")).unwrap();
+            prop_assert_eq!(serde_json::to_string(&amount).unwrap(), format!("\"{written}\""));
+        }
+    }
+}

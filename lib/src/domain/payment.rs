@@ -1,0 +1,94 @@
+//! Decisions about money that PayPal holds for us.
+
+use crate::domain::{
+    money::Money,
+    refusal::{Refusal, token},
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Reads a PayPal order id: up to 36 letters, digits and hyphens.
+/// <https://developer.paypal.com/docs/api/orders/v2/>
+pub fn parse_order_id(text: &str) -> Result<String, Refusal> {
+    token(text, 36, |c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// What to do with an authorization that PayPal reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is what the booking costs: confirm the booking.
+    Confirm,
+    /// It is another amount or currency: void it, confirm nothing.
+    Void,
+}
+
+/// Compares what was authorized with what the booking costs, to the cent.
+#[must_use]
+pub fn judge_authorization(price: Money, authorized: Money) -> Verdict {
+    if price == authorized {
+        Verdict::Confirm
+    } else {
+        Verdict::Void
+    }
+}
+
+/// What a failed capture means for the next run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptureFailure {
+    /// Nothing was captured; try again later with the same request id.
+    Retryable,
+    /// Nothing was captured and nothing will be: an operator decides.
+    Final,
+    /// It may have been captured: ask PayPal before doing anything else.
+    Unknown,
+}
+
+/// How long to wait before capture attempt number `attempt + 1`: 15 minutes, doubling, at most a day.
+///
+/// The cron runs every 15 minutes, so a shorter wait would change nothing.
+#[must_use]
+pub fn capture_backoff(attempt: u32) -> Duration {
+    const FIRST: u64 = 15 * 60;
+    const MOST: u64 = 24 * 60 * 60;
+    let factor = 1_u64
+        .checked_shl(attempt.saturating_sub(1).min(16))
+        .unwrap_or(u64::MAX);
+    Duration::from_secs(FIRST.saturating_mul(factor).min(MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::{Amount, Currency};
+
+    fn money(amount: &str, currency: &str) -> Money {
+        Money {
+            amount: Amount::parse(amount).unwrap(),
+            currency: Currency::parse(currency).unwrap(),
+        }
+    }
+
+    #[test]
+    fn only_the_exact_price_confirms() {
+        let price = money("237.60", "USD");
+        assert_eq!(
+            judge_authorization(price, money("237.6", "USD")),
+            Verdict::Confirm
+        );
+        for other in [
+            money("237.59", "USD"),
+            money("237.61", "USD"),
+            money("237.60", "EUR"),
+        ] {
+            assert_eq!(judge_authorization(price, other), Verdict::Void);
+        }
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_a_day() {
+        let minutes = |attempt| capture_backoff(attempt).as_secs() / 60;
+        assert_eq!([1, 2, 3, 4].map(minutes), [15, 30, 60, 120]);
+        assert_eq!([8, 20, u32::MAX].map(minutes), [1440, 1440, 1440]);
+    }
+}

@@ -1,0 +1,263 @@
+//! How often a client may ask: a sliding window kept in two counters.
+//!
+//! The window slides by weighing the previous window's count with the share of it that still lies inside the last
+//! `window` seconds. It assumes that the previous window's requests were spread evenly, which is its only error.
+//! All arithmetic is in whole milliseconds, scaled by the window, so that nothing is rounded in the client's favour.
+
+use std::{fmt, net::IpAddr};
+
+/// Which limit a route falls under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Anyone, by address.
+    Public,
+    /// A signed-in user, by user.
+    Authenticated,
+    /// Making a booking.
+    Booking,
+    /// Anything that talks to PayPal.
+    Payment,
+    /// Operators and crons.
+    Admin,
+    /// PayPal itself.
+    Webhook,
+}
+
+impl Tier {
+    /// Every tier, for configuration and reports.
+    pub const ALL: [Self; 6] = [
+        Self::Public,
+        Self::Authenticated,
+        Self::Booking,
+        Self::Payment,
+        Self::Admin,
+        Self::Webhook,
+    ];
+
+    /// Lower-case name, as in keys, headers and `RATE_LIMIT_<NAME>`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Authenticated => "authenticated",
+            Self::Booking => "booking",
+            Self::Payment => "payment",
+            Self::Admin => "admin",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// The limit unless configuration says otherwise.
+    #[must_use]
+    pub fn default_rule(self) -> Rule {
+        let limit = match self {
+            Self::Public => 60,
+            Self::Authenticated => 120,
+            Self::Booking | Self::Payment => 10,
+            Self::Admin => 300,
+            Self::Webhook => 100,
+        };
+        Rule {
+            limit,
+            window_seconds: 60,
+        }
+    }
+}
+
+/// `limit` requests in any `window_seconds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Requests, at least 1.
+    pub limit: u32,
+    /// Seconds, 1 to 86,400.
+    pub window_seconds: u32,
+}
+
+impl Rule {
+    /// Reads `60/60s`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (limit, window) = text.strip_suffix('s')?.split_once('/')?;
+        let rule = Self {
+            limit: limit.parse().ok()?,
+            window_seconds: window.parse().ok()?,
+        };
+        let sensible =
+            (1..=1_000_000).contains(&rule.limit) && (1..=86_400).contains(&rule.window_seconds);
+        sensible.then_some(rule)
+    }
+
+    fn window_millis(self) -> u64 {
+        u64::from(self.window_seconds) * 1000
+    }
+
+    /// The number of the window that `now_millis` (since the Unix epoch) falls in.
+    #[must_use]
+    pub fn window_index(self, now_millis: u64) -> u64 {
+        now_millis / self.window_millis()
+    }
+
+    /// Decides on a request that made `current` the count of its own window, itself included.
+    #[must_use]
+    pub fn decide(self, current: u64, previous: u64, now_millis: u64) -> Decision {
+        let window = self.window_millis();
+        let elapsed = now_millis % window;
+        let limit = u64::from(self.limit);
+        let used = current
+            .saturating_mul(window)
+            .saturating_add(previous.saturating_mul(window - elapsed));
+        let allowed = used <= limit * window;
+        Decision {
+            allowed,
+            rule: self,
+            remaining: if allowed {
+                (limit * window - used) / window
+            } else {
+                0
+            },
+            reset_seconds: (window - elapsed).div_ceil(1000),
+            retry_after_seconds: if allowed {
+                0
+            } else {
+                self.wait_millis(current, previous, elapsed)
+                    .div_ceil(1000)
+                    .max(1)
+            },
+        }
+    }
+
+    /// Milliseconds until a repeat would be let in, given that the denied request gives its count back.
+    fn wait_millis(self, current: u64, previous: u64, elapsed: u64) -> u64 {
+        let window = self.window_millis();
+        let limit = u64::from(self.limit);
+        // The share of a window, in milliseconds, over which `count` earlier requests may still be weighed.
+        let share = |room: u64, count: u64| {
+            (room * window)
+                .checked_div(count)
+                .unwrap_or(window)
+                .min(window)
+        };
+        if current <= limit {
+            (window - share(limit - current, previous)).saturating_sub(elapsed)
+        } else {
+            (window - elapsed) + (window - share(limit - 1, current - 1))
+        }
+    }
+}
+
+/// What became of a request, and what the client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it is let in.
+    pub allowed: bool,
+    /// The rule that was applied.
+    pub rule: Rule,
+    /// Requests left at this moment.
+    pub remaining: u64,
+    /// Seconds until the fixed window ends.
+    pub reset_seconds: u64,
+    /// Seconds after which a repeat is let in, if nothing else comes; 0 when allowed.
+    pub retry_after_seconds: u64,
+}
+
+/// Who is counted: an IPv4 address, an IPv6 /64 (one customer's network, RFC 6177), or a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Client(String);
+
+impl Client {
+    /// The client behind `address`; an IPv4-mapped IPv6 address counts as the IPv4 address.
+    #[must_use]
+    pub fn from_address(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.to_string()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self(format!("{a:x}:{b:x}:{c:x}:{d:x}::/64"))
+            }
+        }
+    }
+
+    /// A client known by something better than its address, which must not be a secret.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RULE: Rule = Rule {
+        limit: 10,
+        window_seconds: 60,
+    };
+
+    #[test]
+    fn rules_are_read_strictly() {
+        assert_eq!(
+            Rule::parse("60/60s"),
+            Some(Rule {
+                limit: 60,
+                window_seconds: 60
+            })
+        );
+        for text in [
+            "",
+            "60",
+            "60/60",
+            "0/60s",
+            "60/0s",
+            "-1/60s",
+            "60/60m",
+            "60/99999s",
+            "a/bs",
+        ] {
+            assert_eq!(Rule::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_eleventh_is_denied_and_told_when_to_come_back() {
+        let tenth = RULE.decide(10, 0, 0);
+        assert!(tenth.allowed);
+        assert_eq!(tenth.remaining, 0);
+        let eleventh = RULE.decide(11, 0, 0);
+        assert!(!eleventh.allowed);
+        // Ten in this window weigh less than ten only after a tenth of the next window.
+        assert_eq!(eleventh.retry_after_seconds, 66);
+    }
+
+    #[test]
+    fn ipv6_clients_are_their_network() {
+        let client = |text: &str| Client::from_address(text.parse().unwrap()).to_string();
+        assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::1"));
+        assert_eq!(client("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+
+    proptest! {
+        #[test]
+        fn coming_back_when_told_is_let_in(limit in 1_u32..50, seconds in 1_u32..120, previous in 0_u64..80, current in 1_u64..80, at in 0_u64..1_000_000) {
+            let rule = Rule { limit, window_seconds: seconds };
+            let (previous, current) = (previous.min(u64::from(limit)), current.min(u64::from(limit) + 1));
+            let denied = rule.decide(current, previous, at);
+            prop_assume!(!denied.allowed);
+            let later = at + denied.retry_after_seconds * 1000;
+            let windows = rule.window_index(later) - rule.window_index(at);
+            let again = match windows {
+                0 => rule.decide(current, previous, later),
+                1 => rule.decide(1, current - 1, later),
+                _ => rule.decide(1, 0, later),
+            };
+            prop_assert!(again.allowed);
+        }
+    }
+}

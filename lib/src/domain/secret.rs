@@ -1,0 +1,97 @@
+//! Values that must not be printed and are compared in constant time.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use subtle::ConstantTimeEq;
+
+/// A key, token or password. Its `Debug` shows nothing.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `value`.
+    #[must_use]
+    pub fn new(value: String) -> Self {
+        Self(value)
+    }
+
+    /// The value, for the request header it belongs in.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `candidate` is this secret. Digests are compared, so neither content nor length shows in the time taken.
+    #[must_use]
+    pub fn matches(&self, candidate: &str) -> bool {
+        Sha256::digest(&self.0)
+            .ct_eq(&Sha256::digest(candidate))
+            .into()
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of `message` under this secret, as base64url without padding.
+    #[must_use]
+    pub fn sign(&self, message: &str) -> String {
+        // HMAC takes keys of any length, so construction cannot fail; an empty tag would match nothing.
+        Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).map_or_else(
+            |_| String::new(),
+            |mut mac| {
+                mac.update(message.as_bytes());
+                BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+            },
+        )
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// SHA-256 of `text` in lower-case hex.
+#[must_use]
+pub fn sha256_hex(text: &str) -> String {
+    use fmt::Write;
+    Sha256::digest(text)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "Secret(…)");
+    }
+
+    #[test]
+    fn only_the_same_text_matches() {
+        let secret = Secret::new("a-long-enough-secret".into());
+        assert!(secret.matches("a-long-enough-secret"));
+        for wrong in [
+            "",
+            "a-long-enough-secre",
+            "a-long-enough-secret ",
+            "A-long-enough-secret",
+        ] {
+            assert!(!secret.matches(wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn hashing_follows_fips_180() {
+        assert_eq!(
+            sha256_hex("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

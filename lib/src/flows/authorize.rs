@@ -1,0 +1,214 @@
+//! Holding the payer's money for a booking.
+//!
+//! 1. The database takes a lease on the payment, keeps the days, and stores the request id.
+//! 2. PayPal authorizes, or tells what it did when an earlier answer was lost.
+//! 3. What PayPal authorized is compared with the price; the database compares again and confirms the booking.
+//! 4. What must not stand is voided: another amount, or days that went to somebody else.
+//!
+//! A crash between any two steps is mended by the next request for the same order: the request id is the same.
+
+use super::cache;
+use crate::{
+    app::App,
+    clients::{
+        paypal::{Issue, PayPalError},
+        supabase::{
+            Authorization, AuthorizationStart, AuthorizeOutcome, CarIdentity, DatabaseError,
+            RecordOutcome,
+        },
+    },
+    domain::{
+        money::Money,
+        payment::{Verdict, judge_authorization},
+    },
+    platform::Deadline,
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// A booking whose money is held.
+#[derive(Debug)]
+pub struct Authorized {
+    /// Our booking.
+    pub booking: Uuid,
+    /// PayPal's authorization.
+    pub authorization_id: String,
+    /// When the money will be taken.
+    pub capture_scheduled_at: Option<Timestamp>,
+}
+
+/// Why no money is held.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorizeError {
+    /// The database gave no answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// PayPal refused or gave no answer.
+    #[error(transparent)]
+    PayPal(#[from] PayPalError),
+    /// Nothing was asked of PayPal.
+    #[error("refused: {0:?}")]
+    Refused(AuthorizeOutcome),
+    /// PayPal authorized, and the authorization is void again.
+    #[error("voided: {0:?}")]
+    Voided(RecordOutcome),
+    /// The database said yes and left out what is needed.
+    #[error("begin_authorization left out a part of its answer")]
+    Incomplete,
+}
+
+/// The payment under our lease.
+struct Leased {
+    payment: Uuid,
+    booking: Uuid,
+    price: Money,
+    request_id: String,
+    resumed: bool,
+}
+
+/// Holds the money of the approved order `order_id` and confirms its booking.
+pub async fn authorize(
+    app: &App,
+    deadline: Deadline,
+    order_id: &str,
+) -> Result<Authorized, AuthorizeError> {
+    let start = app.database(deadline).begin_authorization(order_id).await?;
+    match start.outcome {
+        AuthorizeOutcome::AlreadyAuthorized => done(start).ok_or(AuthorizeError::Incomplete),
+        AuthorizeOutcome::Authorize => {
+            let car = start.car_id.zip(start.car_slug.clone());
+            let leased = leased(start).ok_or(AuthorizeError::Incomplete)?;
+            let authorized = proceed(app, deadline, &leased, order_id).await?;
+            if let Some((id, slug)) = car {
+                let changed = cache::days_of(&CarIdentity { id, slug });
+                cache::tell_redis(app, cache::invalidation(app, &changed)).await;
+            }
+            Ok(authorized)
+        }
+        refused => Err(AuthorizeError::Refused(refused)),
+    }
+}
+
+fn done(start: AuthorizationStart) -> Option<Authorized> {
+    Some(Authorized {
+        booking: start.booking_id?,
+        authorization_id: start.authorization_id?,
+        capture_scheduled_at: start.capture_scheduled_at,
+    })
+}
+
+fn leased(start: AuthorizationStart) -> Option<Leased> {
+    Some(Leased {
+        payment: start.payment_id?,
+        booking: start.booking_id?,
+        price: Money {
+            amount: start.amount?,
+            currency: start.currency?,
+        },
+        request_id: start.request_id?,
+        resumed: start.resumed,
+    })
+}
+
+async fn proceed(
+    app: &App,
+    deadline: Deadline,
+    leased: &Leased,
+    order_id: &str,
+) -> Result<Authorized, AuthorizeError> {
+    let database = app.database(deadline);
+    let authorization = match ask_paypal(app, deadline, leased, order_id).await {
+        Ok(authorization) => authorization,
+        Err(error) => {
+            // With a doubt left the request id stays in use, and the next attempt asks before it repeats.
+            let is_final = error.issue().is_some() || matches!(error, PayPalError::Denied { .. });
+            database
+                .record_payment_failure(leased.payment, &leased.request_id, error.code(), is_final)
+                .await?;
+            return Err(error.into());
+        }
+    };
+    // The database records every outcome, also the one we void: money that is held must never be unknown.
+    let verdict = judge_authorization(leased.price, authorization.money);
+    let record = database
+        .record_authorization(leased.payment, &leased.request_id, &authorization)
+        .await?;
+    match (verdict, record.outcome) {
+        (Verdict::Confirm, RecordOutcome::Confirmed | RecordOutcome::Replayed) => Ok(Authorized {
+            booking: leased.booking,
+            authorization_id: authorization.id,
+            capture_scheduled_at: record.capture_scheduled_at,
+        }),
+        (Verdict::Void, _) => {
+            void(
+                app,
+                deadline,
+                leased.payment,
+                &authorization.id,
+                "payment_mismatch",
+            )
+            .await?;
+            Err(AuthorizeError::Voided(RecordOutcome::PaymentMismatch))
+        }
+        (Verdict::Confirm, refused) => {
+            void(
+                app,
+                deadline,
+                leased.payment,
+                &authorization.id,
+                "dates_unavailable",
+            )
+            .await?;
+            Err(AuthorizeError::Voided(refused))
+        }
+    }
+}
+
+/// The authorization of the order, asked for if it may exist already, else made.
+async fn ask_paypal(
+    app: &App,
+    deadline: Deadline,
+    leased: &Leased,
+    order_id: &str,
+) -> Result<Authorization, PayPalError> {
+    let paypal = app.paypal(deadline);
+    if leased.resumed
+        && let Some(authorization) = paypal.get_order(order_id).await?.authorization
+    {
+        return Ok(authorization);
+    }
+    match paypal.authorize_order(&leased.request_id, order_id).await {
+        Err(error)
+            if error.leaves_doubt() || error.issue() == Some(&Issue::OrderAlreadyAuthorized) =>
+        {
+            // One look now may spare the customer a second try.
+            match paypal.get_order(order_id).await {
+                Ok(order) => order.authorization.ok_or(error),
+                Err(_) => Err(error),
+            }
+        }
+        result => result,
+    }
+}
+
+/// Gives the money back to the payer. The request id is stored first, so that a crash leaves a trace to follow.
+pub async fn void(
+    app: &App,
+    deadline: Deadline,
+    payment: Uuid,
+    authorization_id: &str,
+    reason: &str,
+) -> Result<(), AuthorizeError> {
+    let database = app.database(deadline);
+    let start = database
+        .begin_void(payment, authorization_id, reason)
+        .await?;
+    let Some(request_id) = start.request_id else {
+        return Ok(());
+    };
+    app.paypal(deadline)
+        .void_authorization(&request_id, authorization_id)
+        .await?;
+    database.record_void(payment, &request_id).await?;
+    Ok(())
+}

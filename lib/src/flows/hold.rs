@@ -1,0 +1,93 @@
+//! Holding a car: the database decides, the cache is told.
+
+use super::{
+    cache,
+    lock::{Busy, Lock},
+};
+use crate::{
+    app::App,
+    clients::supabase::{
+        Booking, BookingRequest, CarIdentity, CreateOutcome, CreatedBooking, DatabaseError,
+    },
+    platform::Deadline,
+};
+use uuid::Uuid;
+
+/// A car that is held.
+#[derive(Debug)]
+pub struct Hold {
+    /// The booking.
+    pub booking: Booking,
+    /// Whether this request made it, or an earlier one like it.
+    pub is_new: bool,
+}
+
+/// Why no car is held.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// The database gave no answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Another booking of the car is being made.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The database decided against it.
+    #[error("refused: {:?}", .0.outcome)]
+    Refused(Box<CreatedBooking>),
+}
+
+/// Makes the booking that `request` asks for under `lock`, gives the lock back, and makes the car's cached days invalid
+/// before anyone is told, so that nobody who reads after the answer sees them free.
+pub async fn hold(
+    app: &App,
+    deadline: Deadline,
+    lock: Lock,
+    request: &BookingRequest<'_>,
+) -> Result<Hold, HoldError> {
+    let result = app.database(deadline).create_booking(request).await;
+    let changed = match &result {
+        Ok(CreatedBooking {
+            outcome: CreateOutcome::Created,
+            booking: Some(booking),
+            ..
+        }) => cache::days_of(&CarIdentity {
+            id: booking.car_id,
+            slug: booking.car_slug.clone(),
+        }),
+        _ => Vec::new(),
+    };
+    let mut commands = cache::invalidation(app, &changed);
+    commands.extend(lock.into_release());
+    cache::tell_redis(app, commands).await;
+
+    let created = result?;
+    match (created.outcome, created.booking) {
+        (CreateOutcome::Created, Some(booking)) => Ok(Hold {
+            booking,
+            is_new: true,
+        }),
+        (CreateOutcome::Replayed, Some(booking)) => Ok(Hold {
+            booking,
+            is_new: false,
+        }),
+        (outcome, booking) => Err(HoldError::Refused(Box::new(CreatedBooking {
+            outcome,
+            booking,
+            ..created
+        }))),
+    }
+}
+
+/// The token that opens a booking to its holder: an HMAC of its id, so that it can be given again and is stored nowhere.
+#[must_use]
+pub fn booking_token(app: &App, booking: Uuid) -> String {
+    app.config()
+        .booking_token_secret
+        .sign(&format!("booking:{booking}"))
+}
+
+/// Whether `candidate` is the token of `booking`, compared in constant time.
+#[must_use]
+pub fn is_booking_token(app: &App, booking: Uuid, candidate: &str) -> bool {
+    crate::domain::secret::Secret::new(booking_token(app, booking)).matches(candidate)
+}

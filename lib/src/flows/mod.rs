@@ -1,0 +1,9 @@
+//! Steps that routes share. A flow knows clients and decisions, not HTTP and not problems.
+
+pub mod admission;
+pub mod authorize;
+pub mod cache;
+pub mod capture;
+pub mod hold;
+pub mod lock;
+pub mod order;

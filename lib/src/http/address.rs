@@ -1,0 +1,47 @@
+//! Who is calling.
+
+use http::{HeaderMap, HeaderName};
+use std::net::IpAddr;
+
+/// The client's address: what the one trusted header says, else the peer of the socket.
+///
+/// Any other forwarding header is the client's own invention. Of several addresses in the trusted header the last is
+/// the one that the nearest proxy saw itself; platforms that overwrite the header send just one.
+#[must_use]
+pub fn client_address(
+    headers: &HeaderMap,
+    trusted: Option<&HeaderName>,
+    peer: Option<IpAddr>,
+) -> Option<IpAddr> {
+    trusted
+        .and_then(|name| headers.get_all(name).iter().next_back())
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.rsplit(',').next())
+        .and_then(|address| address.trim().parse().ok())
+        .or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn only_the_trusted_header_counts() {
+        let trusted = HeaderName::from_static("x-vercel-forwarded-for");
+        let peer = Some("127.0.0.1".parse().unwrap());
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.1"));
+        assert_eq!(client_address(&headers, Some(&trusted), peer), peer);
+        headers.insert(
+            trusted.clone(),
+            HeaderValue::from_static("spoofed, 192.0.2.1"),
+        );
+        assert_eq!(
+            client_address(&headers, Some(&trusted), peer),
+            Some("192.0.2.1".parse().unwrap())
+        );
+        headers.insert(trusted.clone(), HeaderValue::from_static("nonsense"));
+        assert_eq!(client_address(&headers, Some(&trusted), peer), peer);
+    }
+}

@@ -1,0 +1,90 @@
+//! `GET, POST /api/admin/process-payment-captures`: the cron that takes the money that is due, and ends holds that lapsed.
+
+use super::access::{CronCaller, cron_caller};
+use crate::{
+    app::App,
+    domain::rate_limit::Tier,
+    flows::{
+        admission::{Wanted, admit},
+        cache::{self, invalidation, tell_redis},
+        capture::{CaptureResult, capture_due},
+    },
+    http::{reply::Reply, request::Request},
+    problem::Problem,
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// The cron's name in `cron_runs`.
+const NAME: &str = "process-payment-captures";
+const MESSAGE: &str = "Payment capture processor is running";
+/// Holds ended in one run.
+const MOST_HOLDS: u32 = 500;
+
+pub(super) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    match cron_caller(app, request)? {
+        CronCaller::Anyone => last_run(app, request).await,
+        CronCaller::Cron => process(app, request).await,
+    }
+}
+
+async fn last_run(app: &App, request: &Request) -> Result<Reply, Problem> {
+    let last_run = app.database(request.deadline).last_cron_run(NAME).await?;
+    Ok(answer(&[], &json!({ "lastRun": last_run })))
+}
+
+async fn process(app: &App, request: &Request) -> Result<Reply, Problem> {
+    let database = app.database(request.deadline);
+    let run = database.begin_cron_run(NAME).await?;
+    expire_holds(app, request).await?;
+    let results = match capture_due(app, request.deadline).await {
+        Ok(results) => results,
+        Err(error) => {
+            database
+                .finish_cron_run(run, 0, 0, Some("database_unavailable"))
+                .await?;
+            return Err(error.into());
+        }
+    };
+    let failed = results
+        .iter()
+        .filter(|result| result.result.is_err())
+        .count();
+    database
+        .finish_cron_run(run, results.len() - failed, failed, None)
+        .await?;
+    Ok(answer(&results, &json!({})))
+}
+
+async fn expire_holds(app: &App, request: &Request) -> Result<(), Problem> {
+    let freed = app
+        .database(request.deadline)
+        .expire_holds(MOST_HOLDS)
+        .await?;
+    let changed: Vec<_> = freed.iter().flat_map(cache::days_of).collect();
+    tell_redis(app, invalidation(app, &changed)).await;
+    Ok(())
+}
+
+fn answer(results: &[CaptureResult], more: &Value) -> Reply {
+    let rows: Vec<Value> = results
+        .iter()
+        .map(|CaptureResult { booking, result }| match result {
+            Ok(capture_id) => {
+                json!({ "booking_id": booking, "success": true, "capture_id": capture_id })
+            }
+            Err(code) => json!({ "booking_id": booking, "success": false, "error": code }),
+        })
+        .collect();
+    let mut body = json!({
+        "success": true,
+        "message": MESSAGE,
+        "processed_count": results.len(),
+        "results": rows,
+    });
+    if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+        body.extend(more.clone());
+    }
+    Reply::json(StatusCode::OK, &body)
+}

@@ -1,0 +1,53 @@
+//! `GET /api/bookings/{id}`: a booking, for its holder and for operators.
+
+use super::access::is_admin;
+use crate::{
+    app::App,
+    domain::{booking::parse_booking_id, rate_limit::Tier},
+    flows::{
+        admission::{Wanted, admit},
+        hold::is_booking_token,
+    },
+    http::{reply::Reply, request::Request},
+    problem::{Code, Problem},
+};
+use http::StatusCode;
+use serde_json::json;
+use uuid::Uuid;
+
+pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Public, Wanted::default()).await?;
+    let id = request.parameter.as_deref().unwrap_or_default();
+    // An id that no booking can have names no booking.
+    let id = parse_booking_id(id).map_err(|_| Problem::new(Code::BookingNotFound))?;
+    require_holder(app, request, id)?;
+
+    let booking = app
+        .database(request.deadline)
+        .get_booking(id)
+        .await?
+        .ok_or_else(|| Problem::new(Code::BookingNotFound))?;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "success": true, "booking": booking }),
+    ))
+}
+
+/// Lets the holder of the booking's token pass, and operators.
+fn require_holder(app: &App, request: &Request, booking: Uuid) -> Result<(), Problem> {
+    let in_query = form_urlencoded::parse(request.query.as_bytes())
+        .find(|(name, _)| name == "token")
+        .map(|(_, token)| token.into_owned());
+    let token = request
+        .bearer()
+        .or_else(|| request.header("x-booking-token"))
+        .map(str::to_owned)
+        .or(in_query);
+    if token.is_some_and(|token| is_booking_token(app, booking, &token)) || is_admin(app, request) {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::Unauthenticated).detail(
+            "Send the bookingToken as Authorization: Bearer, as X-Booking-Token or as ?token=.",
+        ))
+    }
+}

@@ -1,0 +1,165 @@
+//! `POST /api/bookings`: holds a car for fifteen minutes.
+
+use super::json_fields;
+use crate::{
+    app::App,
+    clients::supabase::{Booking, BookingRequest},
+    domain::{
+        booking::{Customer, parse_email, parse_full_name, parse_idempotency_key, parse_phone},
+        car::CarRef,
+        dates::{DateRange, parse_date},
+        money::Amount,
+        rate_limit::Tier,
+        refusal::Refusal,
+        secret::sha256_hex,
+    },
+    flows::{
+        admission::{Wanted, admit},
+        hold::{booking_token, hold},
+        lock::{Lock, LockRequest},
+    },
+    http::{fields::Fields, reply::Reply, request::Request},
+    problem::Problem,
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::json;
+
+/// What a customer asks for.
+#[derive(Debug, Serialize)]
+struct Asked {
+    car: CarRef,
+    dates: DateRange,
+    customer: Option<Customer>,
+    price: Option<Amount>,
+    #[serde(skip)]
+    idempotency_key: Option<String>,
+}
+
+pub(super) async fn create(app: &App, request: &Request) -> Result<Reply, Problem> {
+    let asked = read(request);
+    let lock = asked
+        .as_ref()
+        .ok()
+        .map(|asked| LockRequest::new(app, &asked.car));
+    let wanted = Wanted {
+        keys: Vec::new(),
+        lock: lock.clone(),
+    };
+    let admitted = admit(app, request, Tier::Booking, wanted).await?;
+    let asked = asked?;
+
+    let lock = match lock {
+        Some(lock) => Lock::acquire(app, lock, &admitted).await?,
+        None => Lock::none(),
+    };
+    let hold = hold(
+        app,
+        request.deadline,
+        lock,
+        &asked.booking_request(&request.id),
+    )
+    .await?;
+    let status = if hold.is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok(answer(app, status, &hold.booking))
+}
+
+impl Asked {
+    fn booking_request<'a>(&'a self, request_id: &'a str) -> BookingRequest<'a> {
+        let content = || serde_json::to_string(self).unwrap_or_default();
+        BookingRequest {
+            car: &self.car,
+            dates: self.dates,
+            customer: self.customer.as_ref(),
+            client_price: self.price,
+            idempotency_key_hash: self.idempotency_key.as_deref().map(sha256_hex),
+            request_hash: self
+                .idempotency_key
+                .as_ref()
+                .map(|_| sha256_hex(&content())),
+            shop_reference: None,
+            request_id,
+        }
+    }
+}
+
+fn answer(app: &App, status: StatusCode, booking: &Booking) -> Reply {
+    let id = booking.booking_id;
+    let token = booking_token(app, id);
+    let path = format!("/api/bookings/{id}");
+    let reply = Reply::json(
+        status,
+        &json!({
+            "success": true,
+            "bookingId": id,
+            "reference": booking.reference,
+            "status": booking.status,
+            "holdExpiresAt": booking.hold_expires_at,
+            "price": booking.price,
+            "bookingToken": token,
+            "bookingUrl": format!("{}{path}?token={token}", app.config().public_base_url),
+        }),
+    );
+    match HeaderValue::from_str(&path) {
+        Ok(location) => reply.with_header(header::LOCATION, location),
+        Err(_) => reply,
+    }
+}
+
+fn read(request: &Request) -> Result<Asked, Problem> {
+    let mut fields = json_fields(request)?;
+    let car = fields.required("carId", CarRef::parse);
+    let dates = read_dates(&mut fields);
+    let customer = fields.optional_object("customer", read_customer);
+    let price = fields.optional_amount("totalPrice", Amount::parse);
+    let idempotency_key = read_idempotency_key(request, &mut fields);
+    match (car, dates) {
+        (Some(car), Some(dates)) if fields.is_clean() => Ok(Asked {
+            car,
+            dates,
+            customer,
+            price,
+            idempotency_key,
+        }),
+        _ => Err(fields.refused().into()),
+    }
+}
+
+/// The rental in `startDate` and `endDate`, both required.
+pub(super) fn read_dates(fields: &mut Fields) -> Option<DateRange> {
+    let start = fields.required("startDate", parse_date);
+    let end = fields.required("endDate", parse_date);
+    DateRange::new(start?, end?)
+        .map_err(|refusal| fields.refuse("endDate", refusal))
+        .ok()
+}
+
+fn read_customer(fields: &mut Fields) -> Option<Customer> {
+    let full_name = fields.required("fullName", parse_full_name);
+    let email = fields.required("email", parse_email);
+    let phone = fields.optional("phone", parse_phone);
+    Some(Customer {
+        full_name: full_name?,
+        email: email?,
+        phone,
+    })
+}
+
+fn read_idempotency_key(request: &Request, fields: &mut Fields) -> Option<String> {
+    const SHAPE: Refusal = Refusal::new(
+        "invalid_header",
+        "the header must be 1 to 255 visible ASCII characters",
+    );
+    let value = request.headers.get("idempotency-key")?;
+    let parsed = value
+        .to_str()
+        .map_err(|_| SHAPE)
+        .and_then(parse_idempotency_key);
+    parsed
+        .map_err(|refusal| fields.refuse("Idempotency-Key", refusal))
+        .ok()
+}

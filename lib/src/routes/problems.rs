@@ -1,0 +1,165 @@
+//! What a flow's refusal means to a client.
+
+use crate::{
+    clients::{
+        paypal::{Issue, PayPalError},
+        supabase::{AuthorizeOutcome, CreateOutcome, CreatedBooking, OpenOutcome, RecordOutcome},
+    },
+    domain::refusal::Refusal,
+    flows::{
+        admission::Denied, authorize::AuthorizeError, hold::HoldError, lock::Busy,
+        order::OrderError,
+    },
+    problem::{Code, Problem},
+};
+use serde_json::json;
+
+impl From<Denied> for Problem {
+    fn from(Denied(decision): Denied) -> Self {
+        let seconds = decision.retry_after_seconds;
+        Self::new(Code::RateLimited)
+            .detail(format!("Come back in {seconds} seconds."))
+            .retry_after(seconds)
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(busy: Busy) -> Self {
+        Self::new(Code::BookingInProgress)
+            .retry_after(1)
+            .because(busy)
+    }
+}
+
+impl From<HoldError> for Problem {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Database(error) => error.into(),
+            HoldError::Busy(busy) => busy.into(),
+            HoldError::Refused(refused) => not_held(&refused),
+        }
+    }
+}
+
+fn not_held(refused: &CreatedBooking) -> Problem {
+    let start = |code, detail| {
+        Problem::field(
+            Code::RentalNotAllowed,
+            "/startDate",
+            Refusal::new(code, detail),
+        )
+    };
+    let end = |code, detail| {
+        Problem::field(
+            Code::RentalNotAllowed,
+            "/endDate",
+            Refusal::new(code, detail),
+        )
+    };
+    match refused.outcome {
+        CreateOutcome::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused)
+            .detail("Use a new Idempotency-Key for another booking."),
+        CreateOutcome::BookingMismatch => mismatch(),
+        CreateOutcome::CarNotFound => Problem::new(Code::CarNotFound),
+        CreateOutcome::InThePast => {
+            start("in_the_past", "must not have passed where the car stands")
+        }
+        CreateOutcome::TooFarAhead => start("too_far_ahead", "must be at most a year ahead"),
+        CreateOutcome::TooShort => end(
+            "too_short",
+            "makes the rental shorter than this car's shortest",
+        ),
+        CreateOutcome::TooLong => end(
+            "too_long",
+            "makes the rental longer than this car's longest",
+        ),
+        CreateOutcome::NotPriced => start("not_priced", "has no price for this car"),
+        CreateOutcome::PriceMismatch => Problem::new(Code::PriceMismatch)
+            .detail("Show the customer the price in serverPrice, or leave totalPrice out.")
+            .member("serverPrice", json!(refused.server_price))
+            .member("currency", json!(refused.currency)),
+        CreateOutcome::DatesUnavailable => {
+            unavailable().member("unavailableDates", json!(refused.unavailable_dates))
+        }
+        // Both come with a booking; one without it is a broken promise of the database.
+        CreateOutcome::Created | CreateOutcome::Replayed => Problem::new(Code::Internal),
+    }
+}
+
+fn unavailable() -> Problem {
+    Problem::new(Code::DatesUnavailable).detail("Choose other days; see /api/cars/availability.")
+}
+
+fn mismatch() -> Problem {
+    Problem::new(Code::BookingMismatch)
+        .detail("carId, startDate and endDate must be those of the booking.")
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Database(error) => error.into(),
+            OrderError::PayPal(error) => error.into(),
+            OrderError::Incomplete => Self::new(Code::Internal).because(error),
+            OrderError::Refused(outcome) => match outcome {
+                OpenOutcome::BookingNotFound => Self::new(Code::BookingNotFound),
+                OpenOutcome::BookingMismatch => mismatch(),
+                OpenOutcome::DatesUnavailable => unavailable(),
+                OpenOutcome::BookingNotPayable => Self::new(Code::BookingNotPayable),
+                OpenOutcome::AlreadyPaid => Self::new(Code::AlreadyPaid),
+                OpenOutcome::CreateOrder | OpenOutcome::OrderExists => Self::new(Code::Internal),
+            },
+        }
+    }
+}
+
+impl From<AuthorizeError> for Problem {
+    fn from(error: AuthorizeError) -> Self {
+        match error {
+            AuthorizeError::Database(error) => error.into(),
+            AuthorizeError::PayPal(error) => not_authorized(error),
+            AuthorizeError::Incomplete => Self::new(Code::Internal).because(error),
+            AuthorizeError::Refused(outcome) => match outcome {
+                AuthorizeOutcome::OrderNotFound => Self::new(Code::OrderNotFound),
+                AuthorizeOutcome::DatesUnavailable => unavailable()
+                    .detail("The hold lapsed and the days are taken. Nothing was charged."),
+                AuthorizeOutcome::BookingNotPayable => Self::new(Code::BookingNotPayable),
+                AuthorizeOutcome::PaymentInProgress => {
+                    Self::new(Code::PaymentInProgress).retry_after(2)
+                }
+                AuthorizeOutcome::Authorize | AuthorizeOutcome::AlreadyAuthorized => {
+                    Self::new(Code::Internal)
+                }
+            },
+            AuthorizeError::Voided(RecordOutcome::PaymentMismatch) => {
+                Self::new(Code::PaymentMismatch)
+                    .detail("The authorization was voided; make a new order.")
+            }
+            AuthorizeError::Voided(_) => {
+                unavailable().detail("The days are taken. The authorization was voided.")
+            }
+        }
+    }
+}
+
+fn not_authorized(error: PayPalError) -> Problem {
+    let problem = match error.issue() {
+        Some(Issue::OrderNotApproved | Issue::PayerActionRequired) => {
+            Problem::new(Code::OrderNotApproved)
+                .detail("Send the payer to approveUrl, then repeat this request.")
+        }
+        Some(Issue::OrderExpired | Issue::OrderCompletedOrVoided | Issue::InvalidResourceId) => {
+            Problem::new(Code::OrderNotApproved).detail("The order is over; make a new one.")
+        }
+        Some(
+            Issue::InstrumentDeclined
+            | Issue::PayerCannotPay
+            | Issue::TransactionRefused
+            | Issue::MaxAuthorizationCountExceeded,
+        ) => {
+            Problem::new(Code::PaymentDeclined).detail("The payer must choose another way to pay.")
+        }
+        _ => return error.into(),
+    };
+    problem.because(error)
+}
