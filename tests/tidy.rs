@@ -1,0 +1,196 @@
+//! The rules of the house: who may use whom, and that the lists which must agree do agree.
+
+#![expect(clippy::unwrap_used, reason = "a rule that cannot be checked is a rule that fails")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The lines of a file that are code: no comments, and nothing from the first test module on.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn names(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+#[test]
+fn lower_layers_do_not_know_higher_ones() {
+    // Each layer, and what it must not name.
+    let rules = [
+        ("lib/src/domain", vec!["clients", "flows", "routes", "http", "app", "config", "platform", "problem"]),
+        ("lib/src/clients", vec!["flows", "routes", "http", "app", "problem"]),
+        ("lib/src/http", vec!["clients", "flows", "routes", "app", "problem"]),
+        ("lib/src/flows", vec!["routes", "problem"]),
+    ];
+    for (folder, forbidden) in rules {
+        for file in files(folder, "rs") {
+            let code = code(&file);
+            for layer in &forbidden {
+                let direct = code.contains(&format!("crate::{layer}"));
+                let grouped = code.split("use crate::{").skip(1).any(|group| {
+                    group.split("};").next().unwrap_or_default().lines().any(|line| {
+                        let line = line.trim_start();
+                        line.starts_with(&format!("{layer}::")) || line.starts_with(&format!("{layer},"))
+                    })
+                });
+                assert!(!direct && !grouped, "{} uses {layer}", names(&file));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_product_does_no_io_of_its_own() {
+    let manifest = read("lib/Cargo.toml");
+    for forbidden in ["tokio", "hyper", "reqwest", "getrandom", "rustls"] {
+        assert!(!manifest.contains(forbidden), "lib/Cargo.toml names {forbidden}");
+    }
+    for file in files("lib/src", "rs") {
+        assert!(!code(&file).contains("cfg(target_arch"), "{} depends on the target", names(&file));
+    }
+}
+
+#[test]
+fn a_function_is_at_most_ten_lines() {
+    for file in files("api", "rs") {
+        assert!(fs::read_to_string(&file).unwrap().lines().count() <= 10, "{}", names(&file));
+    }
+}
+
+/// `name` and `path` of every route, and its methods.
+fn routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    exodrive::routes::TABLE.iter().map(|route| (route.name, route.path, route.methods)).collect()
+}
+
+#[test]
+fn every_route_has_a_function_and_every_function_a_route() {
+    let manifest = read("Cargo.toml");
+    let mut expected = BTreeSet::new();
+    for (name, path, _) in routes() {
+        let file = format!("api/{name}.rs");
+        assert!(read(&file).contains(&format!("serve(\"{name}\")")), "{file} does not serve {name}");
+        assert!(read(&file).contains(&format!("`{path}`")), "{file} does not name {path}");
+        let bin = format!("[[bin]]\nname = \"{}\"\npath = \"{file}\"\n", name.replace('/', "-"));
+        assert!(manifest.contains(&bin), "Cargo.toml lacks\n{bin}");
+        expected.insert(file);
+    }
+    let found: BTreeSet<String> = files("api", "rs").iter().map(|file| names(file)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(manifest.matches("[[bin]]").count(), expected.len());
+}
+
+#[test]
+fn a_route_with_a_parameter_is_rewritten_to_its_function() {
+    let config: serde_json::Value = serde_json::from_str(&read("vercel.json")).unwrap();
+    let found: BTreeSet<(String, String)> = config["rewrites"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rewrite| {
+            (rewrite["source"].as_str().unwrap().to_owned(), rewrite["destination"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let expected: BTreeSet<(String, String)> = routes()
+        .into_iter()
+        .filter_map(|(name, path, _)| {
+            let (start, rest) = path.split_once('{')?;
+            let (parameter, end) = rest.split_once('}')?;
+            Some((format!("{start}:{parameter}([^/]+){end}"), format!("/api/{name}?{parameter}=:{parameter}")))
+        })
+        .collect();
+    assert_eq!(found, expected);
+    for cron in config["crons"].as_array().unwrap() {
+        let path = cron["path"].as_str().unwrap();
+        assert!(routes().iter().any(|(_, of, methods)| *of == path && methods.contains("GET")), "{path}");
+    }
+}
+
+#[test]
+fn the_contract_names_every_route_and_no_other() {
+    let document = read("docs/API.md");
+    let documented: BTreeSet<(String, String)> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("## `"))
+        .filter_map(|line| line.split_once('`'))
+        .map(|(heading, _)| {
+            let (methods, path) = heading.rsplit_once(' ').unwrap();
+            (methods.to_owned(), path.to_owned())
+        })
+        .collect();
+    let expected = routes()
+        .into_iter()
+        .map(|(_, path, methods)| (methods.to_owned(), path.to_owned()))
+        .collect();
+    assert_eq!(documented, expected);
+}
+
+#[test]
+fn the_contract_names_every_problem_code_with_its_status() {
+    let document = read("docs/API.md");
+    for (_, name, status, _, retryable) in exodrive::problem::TABLE {
+        let row = format!("| `{name}` | {} | {} |", status.as_u16(), if retryable { "yes" } else { "no" });
+        assert!(document.contains(&row), "docs/API.md lacks the row {row}");
+    }
+}
+
+#[test]
+fn migrations_register_themselves() {
+    for file in files("migrations", "sql") {
+        let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(fs::read_to_string(&file).unwrap().contains(&format!("'{stem}'")), "{stem}");
+    }
+    assert_eq!(fs::read_link(root().join("supabase/migrations")).unwrap(), Path::new("../migrations"));
+}
+
+#[test]
+fn every_pitfall_names_tests_that_exist() {
+    let sources: String = ["lib", "hosts", "tests"]
+        .iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let table = read("docs/PITFALLS.md");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit()).collect();
+    assert!(!rows.is_empty());
+    for row in rows {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test is named in: {row}");
+        for name in named {
+            let function = name.rsplit("::").next().unwrap();
+            assert!(sources.contains(&format!("fn {function}(")), "{name} of {row} does not exist");
+        }
+    }
+}
