@@ -7,7 +7,10 @@
 //!
 //! A crash between any two steps is mended by the next request for the same order: the request id is the same.
 
-use super::cache;
+use super::{
+    cache,
+    void::{VoidError, void},
+};
 use crate::{
     app::App,
     clients::{
@@ -55,6 +58,15 @@ pub enum AuthorizeError {
     /// The database said yes and left out what is needed.
     #[error("begin_authorization left out a part of its answer")]
     Incomplete,
+}
+
+impl From<VoidError> for AuthorizeError {
+    fn from(error: VoidError) -> Self {
+        match error {
+            VoidError::Database(error) => Self::Database(error),
+            VoidError::PayPal(error) => Self::PayPal(error),
+        }
+    }
 }
 
 /// The payment under our lease.
@@ -189,26 +201,4 @@ async fn ask_paypal(
         }
         result => result,
     }
-}
-
-/// Gives the money back to the payer. The request id is stored first, so that a crash leaves a trace to follow.
-pub async fn void(
-    app: &App,
-    deadline: Deadline,
-    payment: Uuid,
-    authorization_id: &str,
-    reason: &str,
-) -> Result<(), AuthorizeError> {
-    let database = app.database(deadline);
-    let start = database
-        .begin_void(payment, authorization_id, reason)
-        .await?;
-    let Some(request_id) = start.request_id else {
-        return Ok(());
-    };
-    app.paypal(deadline)
-        .void_authorization(&request_id, authorization_id)
-        .await?;
-    database.record_void(payment, &request_id).await?;
-    Ok(())
 }

@@ -7,3 +7,4 @@ pub mod capture;
 pub mod hold;
 pub mod lock;
 pub mod order;
+pub mod void;

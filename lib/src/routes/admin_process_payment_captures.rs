@@ -1,4 +1,5 @@
-//! `GET, POST /api/admin/process-payment-captures`: the cron that takes the money that is due, and ends holds that lapsed.
+//! `GET, POST /api/admin/process-payment-captures`: the cron that takes the money that is due, ends holds that lapsed, and
+//! gives back money that may not be kept.
 
 use super::access::{CronCaller, cron_caller};
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
         admission::{Wanted, admit},
         cache::{self, invalidation, tell_redis},
         capture::{CaptureResult, capture_due},
+        void::void_leftovers,
     },
     http::{reply::Reply, request::Request},
     problem::Problem,
@@ -38,6 +40,7 @@ async fn process(app: &App, request: &Request) -> Result<Reply, Problem> {
     let database = app.database(request.deadline);
     let run = database.begin_cron_run(NAME).await?;
     expire_holds(app, request).await?;
+    void_leftovers(app, request.deadline).await?;
     let results = match capture_due(app, request.deadline).await {
         Ok(results) => results,
         Err(error) => {

@@ -135,6 +135,9 @@ impl From<AuthorizeError> for Problem {
                 Self::new(Code::PaymentMismatch)
                     .detail("The authorization was voided; make a new order.")
             }
+            AuthorizeError::Voided(RecordOutcome::BookingNotPayable) => {
+                Self::new(Code::BookingNotPayable).detail("The authorization was voided.")
+            }
             AuthorizeError::Voided(_) => {
                 unavailable().detail("The days are taken. The authorization was voided.")
             }

@@ -14,7 +14,7 @@ pub use cars::{CarIdentity, CarListing};
 pub use crons::CronRun;
 pub use payments::{
     Authorization, AuthorizationRecord, AuthorizationStart, AuthorizeOutcome, CaptureClaim,
-    OpenOutcome, OpenedPayment, RecordOutcome, VoidStart,
+    OpenOutcome, OpenedPayment, RecordOutcome, UnvoidedAuthorization, VoidStart,
 };
 
 use crate::{

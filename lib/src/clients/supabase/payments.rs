@@ -127,6 +127,8 @@ pub enum RecordOutcome {
     PaymentMismatch,
     /// The days went to somebody else. Nothing is confirmed.
     DatesUnavailable,
+    /// The booking was cancelled meanwhile. Nothing is confirmed.
+    BookingNotPayable,
 }
 
 /// The answer of `record_authorization`.
@@ -145,6 +147,18 @@ pub struct AuthorizationRecord {
 pub struct VoidStart {
     /// The `PayPal-Request-Id`; absent when there is nothing to void.
     pub request_id: Option<String>,
+}
+
+/// An authorization that should be void and is not.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnvoidedAuthorization {
+    /// Our payment.
+    pub payment_id: Uuid,
+    /// PayPal's authorization.
+    pub authorization_id: String,
+    /// Why it must not stand.
+    pub reason: String,
 }
 
 /// A due payment under our lease.
@@ -298,6 +312,15 @@ impl Database<'_> {
             "p_now": self.platform.now(),
         });
         self.call_raw("record_void", &arguments).await.map(drop)
+    }
+
+    /// Up to `limit` authorizations that stand for nothing and that nobody is working on.
+    pub async fn authorizations_to_void(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<UnvoidedAuthorization>, DatabaseError> {
+        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
+        self.call("authorizations_to_void", &arguments).await
     }
 
     /// Claims up to `limit` payments whose capture is due. Nobody else gets them while the lease lasts.
