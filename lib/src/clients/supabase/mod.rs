@@ -81,7 +81,7 @@ impl<'a> Database<'a> {
         function: &'static str,
         arguments: &impl Serialize,
     ) -> Result<Request<Bytes>, DatabaseError> {
-        let body = serde_json::to_vec(arguments)
+        let body = written(arguments)
             .map_err(|source| DatabaseError::Undecodable { function, source })?;
         let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
@@ -179,6 +179,16 @@ pub enum DatabaseError {
     },
 }
 
+/// The named arguments as JSON. What is null is left out and takes the function's default, which is NULL: so nothing
+/// depends on how a server turns a JSON null into an argument.
+fn written(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut arguments = serde_json::to_value(arguments)?;
+    if let Some(members) = arguments.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    serde_json::to_vec(&arguments)
+}
+
 /// PostgREST's error body. <https://docs.postgrest.org/en/stable/references/errors.html>
 #[derive(Deserialize)]
 struct ErrorBody {
@@ -238,6 +248,12 @@ mod tests {
 
     fn named(status: u16, body: &str) -> DatabaseError {
         refusal("f", StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    }
+
+    #[test]
+    fn what_is_null_is_left_out() {
+        let body = written(&serde_json::json!({ "p_a": null, "p_b": { "c": null } })).unwrap();
+        assert_eq!(body, br#"{"p_b":{"c":null}}"#);
     }
 
     #[test]

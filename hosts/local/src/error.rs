@@ -1,0 +1,103 @@
+//! Everything that can keep the local system from running, each with a code and what to do about it.
+
+use std::{io, path::PathBuf};
+
+/// Why a start, a stop or a step between them failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{variable}: {problem}")]
+    Variable {
+        variable: &'static str,
+        problem: String,
+    },
+    #[error("another exodrive-local runs in {}: stop it, or set EXODRIVE_STATE_DIR to another folder", .0.display())]
+    StateDirLocked(PathBuf),
+    #[error("{address} is in use by another program: stop it, or set PORT to another number")]
+    PortInUse { address: String },
+    #[error("{program} is missing: {hint}")]
+    ProgramMissing {
+        program: &'static str,
+        hint: &'static str,
+    },
+    #[error("{}: its data is of PostgreSQL {found}, which is not installed: install it, or start with --fresh", .directory.display())]
+    DataVersion { directory: PathBuf, found: String },
+    #[error("{name} {problem}\n{}", shown(.last_lines))]
+    Child {
+        name: &'static str,
+        problem: String,
+        last_lines: String,
+    },
+    #[error("{what}")]
+    Io {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{what}")]
+    Database {
+        what: String,
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    #[error("{what}")]
+    Redis {
+        what: String,
+        #[source]
+        source: redis::RedisError,
+    },
+    #[error("vercel.json: {0}")]
+    Crons(String),
+    #[error("the simulated PayPal: {0}")]
+    PayPal(String),
+    #[error("asked again to stop: what still ran was killed")]
+    Interrupted,
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+impl Error {
+    /// The word that names this kind of failure, for scripts that read standard error.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Variable { .. } => "variable",
+            Self::StateDirLocked(_) => "already_running",
+            Self::PortInUse { .. } => "port_in_use",
+            Self::ProgramMissing { .. } => "program_missing",
+            Self::DataVersion { .. } => "data_version",
+            Self::Child { .. } => "child_failed",
+            Self::Io { .. } => "io",
+            Self::Database { .. } => "database",
+            Self::Redis { .. } => "redis",
+            Self::Crons(_) => "crons",
+            Self::PayPal(_) => "paypal",
+            Self::Interrupted => "interrupted",
+            Self::Randomness(_) => "randomness",
+        }
+    }
+
+    /// 2 for a command line nobody can mean, else 1.
+    pub(crate) fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Usage(_)) { 2 } else { 1 }
+    }
+
+    /// Names the step that an operating system's refusal ended.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+fn shown(last_lines: &str) -> String {
+    if last_lines.is_empty() {
+        return "  (its log is empty)".to_owned();
+    }
+    let mut text = "its log ends:".to_owned();
+    for line in last_lines.lines() {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    text
+}

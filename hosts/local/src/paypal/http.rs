@@ -1,0 +1,292 @@
+//! The simulator's addresses.
+
+use super::{
+    Simulator,
+    errors::{Findings, Kind, Refusal},
+    exchanges::{Exchange, kept_body, kept_headers},
+    ledger::{Answer, Call, Operation},
+    links::Links,
+    lock,
+    orders::Approval,
+    page,
+};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, Query, Request, State},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::{MethodRouter, get, post},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+
+const LARGEST_BODY: usize = 1024 * 1024;
+const LONGEST_REQUEST_ID: usize = 108;
+
+pub(super) fn router(simulator: Simulator) -> Router {
+    let authorization = "/v2/payments/authorizations/{id}";
+    Router::new()
+        .route("/v1/oauth2/token", post(token))
+        .route("/v2/checkout/orders", operation(Operation::CreateOrder))
+        .route("/v2/checkout/orders/{id}", operation(Operation::ShowOrder))
+        .route(
+            "/v2/checkout/orders/{id}/authorize",
+            operation(Operation::AuthorizeOrder),
+        )
+        .route(authorization, operation(Operation::ShowAuthorization))
+        .route(
+            &format!("{authorization}/capture"),
+            operation(Operation::Capture),
+        )
+        .route(&format!("{authorization}/void"), operation(Operation::Void))
+        .route(
+            &format!("{authorization}/reauthorize"),
+            operation(Operation::Reauthorize),
+        )
+        .route(
+            "/v2/payments/captures/{id}",
+            operation(Operation::ShowCapture),
+        )
+        .route(
+            "/v2/payments/captures/{id}/refund",
+            operation(Operation::Refund),
+        )
+        .route(
+            "/v2/payments/refunds/{id}",
+            operation(Operation::ShowRefund),
+        )
+        .route("/checkoutnow", get(ask).post(approve))
+        .with_state(simulator)
+}
+
+fn operation(operation: Operation) -> MethodRouter<Simulator> {
+    let handler = move |State(simulator): State<Simulator>,
+                        id: Option<Path<String>>,
+                        request: Request| async move {
+        let id = id.map(|Path(id)| id).unwrap_or_default();
+        simulator.exchange(operation, &id, request).await
+    };
+    if operation.writes() {
+        post(handler)
+    } else {
+        get(handler)
+    }
+}
+
+impl Simulator {
+    /// Answers one request of the API and keeps both.
+    async fn exchange(&self, operation: Operation, id: &str, request: Request) -> Response {
+        self.inner.requests.fetch_add(1, Ordering::Relaxed);
+        let (head, body) = request.into_parts();
+        let Some(bytes) = whole(body).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        let now = self.inner.clock.now();
+        let (status, body, debug_id) = self.answer(operation, id, &head, &bytes, now);
+        lock(&self.inner.exchanges).keep(Exchange {
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            operation: operation.name(),
+            request_headers: kept_headers(&head.headers),
+            request_body: kept_body(&bytes),
+            status: status.as_u16(),
+            response_body: body.clone().unwrap_or_default(),
+        });
+        let mut response = json_response(status, body);
+        if let Ok(value) = HeaderValue::from_str(&debug_id) {
+            response.headers_mut().insert("paypal-debug-id", value);
+        }
+        response
+    }
+
+    fn answer(
+        &self,
+        operation: Operation,
+        id: &str,
+        head: &Parts,
+        body: &[u8],
+        now: Timestamp,
+    ) -> (StatusCode, Option<Value>, String) {
+        let allowed = lock(&self.inner.tokens).check(&head.headers, now);
+        let mut ledger = lock(&self.inner.ledger);
+        let debug_id = ledger.ids.debug();
+        if let Some(Err(denied)) = allowed {
+            return (denied.status, Some(denied.body()), debug_id);
+        }
+        let mut outcome = match allowed {
+            None => Err(Refusal::bare(Kind::Unauthenticated)),
+            Some(_) => read(operation, head, body).and_then(|(body, request_id)| {
+                let call = Call {
+                    request_id: request_id.as_deref(),
+                    representation: wants_representation(&head.headers),
+                    body: &body,
+                    now,
+                    links: Links::under(&self.inner.public_base),
+                };
+                ledger.perform(operation, id, &call)
+            }),
+        };
+        if operation.writes() && self.inner.write(&ledger).is_err() {
+            outcome = Err(Refusal::bare(Kind::Internal));
+        }
+        match outcome {
+            Ok(Answer { status, body }) => (status, body, debug_id),
+            Err(refusal) => {
+                let body = refusal.body(operation, &debug_id);
+                (refusal.kind.status(), Some(body), debug_id)
+            }
+        }
+    }
+}
+
+/// The body and the PayPal-Request-Id, when both are well-formed.
+fn read(
+    operation: Operation,
+    head: &Parts,
+    body: &[u8],
+) -> Result<(Value, Option<String>), Refusal> {
+    let request_id = head
+        .headers
+        .get("paypal-request-id")
+        .and_then(|id| id.to_str().ok());
+    if request_id.is_some_and(|id| id.is_empty() || id.len() > LONGEST_REQUEST_ID) {
+        return Err(Findings::syntactic("INVALID_STRING_LENGTH").refusal());
+    }
+    let request_id = request_id.map(str::to_owned);
+    if !operation.writes() {
+        return Ok((json!({}), request_id));
+    }
+    if !is_json(&head.headers) {
+        return Err(Refusal::bare(Kind::UnsupportedMediaType));
+    }
+    if body.is_empty() && operation != Operation::CreateOrder {
+        return Ok((json!({}), request_id));
+    }
+    match serde_json::from_slice(body) {
+        Ok(body @ Value::Object(_)) => Ok((body, request_id)),
+        _ if operation.of_orders() => Err(Findings::syntactic("MALFORMED_REQUEST_JSON").refusal()),
+        _ => Err(Findings::syntactic("INVALID_PARAMETER_SYNTAX").refusal()),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn wants_representation(headers: &HeaderMap) -> bool {
+    headers
+        .get("prefer")
+        .is_some_and(|prefer| prefer == "return=representation")
+}
+
+async fn token(State(simulator): State<Simulator>, request: Request) -> Response {
+    let inner = &simulator.inner;
+    inner.requests.fetch_add(1, Ordering::Relaxed);
+    let (head, body) = request.into_parts();
+    let Some(form) = whole(body).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let granted =
+        lock(&inner.tokens).grant(&inner.credentials, &head.headers, &form, inner.clock.now());
+    let (status, body) = match granted {
+        Ok(body) => (StatusCode::OK, body),
+        Err(denied) => (denied.status, denied.body()),
+    };
+    let mut kept = body.clone();
+    if let Some(members) = kept.as_object_mut() {
+        members.remove("access_token");
+    }
+    lock(&inner.exchanges).keep(Exchange {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        operation: "oauth2.token",
+        request_headers: kept_headers(&head.headers),
+        request_body: kept_body(&form),
+        status: status.as_u16(),
+        response_body: kept,
+    });
+    json_response(status, Some(body))
+}
+
+#[derive(Deserialize)]
+struct Payer {
+    #[serde(default)]
+    token: String,
+}
+
+/// Shows the approval page; the payer's 3 hours begin.
+async fn ask(State(simulator): State<Simulator>, Query(payer): Query<Payer>) -> Response {
+    let inner = &simulator.inner;
+    let now = inner.clock.now();
+    let mut ledger = lock(&inner.ledger);
+    if let Some(order) = ledger.orders.get_mut(&payer.token) {
+        order.open(now);
+    }
+    let page = page::of(ledger.orders.get(&payer.token), now);
+    if inner.write(&ledger).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    page_response(&page)
+}
+
+/// Approves, and leads back to the shop where it said where that is.
+async fn approve(State(simulator): State<Simulator>, Query(payer): Query<Payer>) -> Response {
+    let inner = &simulator.inner;
+    let now = inner.clock.now();
+    let mut ledger = lock(&inner.ledger);
+    let approval = ledger
+        .orders
+        .get_mut(&payer.token)
+        .map(|order| order.approve(now));
+    if inner.write(&ledger).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let order = ledger.orders.get(&payer.token);
+    match (approval, order.and_then(page::return_address)) {
+        (Some(Approval::Approved), Some(address)) => Redirect::to(&address).into_response(),
+        (Some(Approval::Expired), _) => page_response(&page::Page::Expired),
+        _ => page_response(&page::of(order, now)),
+    }
+}
+
+fn page_response(page: &page::Page) -> Response {
+    let headers = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (page.status(), headers, Html(page.html())).into_response()
+}
+
+async fn whole(body: Body) -> Option<Bytes> {
+    Some(
+        Limited::new(body, LARGEST_BODY)
+            .collect()
+            .await
+            .ok()?
+            .to_bytes(),
+    )
+}
+
+fn json_response(status: StatusCode, body: Option<Value>) -> Response {
+    let mut response = status.into_response();
+    if let Some(body) = body {
+        *response.body_mut() = Body::from(body.to_string());
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+    }
+    response
+}

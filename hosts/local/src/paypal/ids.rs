@@ -1,0 +1,60 @@
+//! Identifiers in PayPal's shapes.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+const CAPITALS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const HEXADECIMALS: &[u8; 16] = b"0123456789abcdef";
+
+/// A sequence that no other start repeats; saved with the orders, it never gives an identifier twice.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Ids {
+    seed: [u8; 16],
+    given: u64,
+}
+
+impl Ids {
+    /// A sequence of its own.
+    pub(super) fn random() -> Self {
+        let mut seed = [0; 16];
+        // Without the system's randomness the identifiers are merely guessable, which nothing here depends on.
+        if getrandom::fill(&mut seed).is_err() {
+            seed = u128::from(std::process::id()).to_be_bytes();
+        }
+        Self { seed, given: 0 }
+    }
+
+    /// Of an order, an authorization, a capture or a refund: 17 capitals and digits.
+    pub(super) fn resource(&mut self) -> String {
+        self.draw(17, CAPITALS)
+    }
+
+    /// A `debug_id`: 13 hexadecimal digits.
+    pub(super) fn debug(&mut self) -> String {
+        self.draw(13, HEXADECIMALS)
+    }
+
+    /// Of an access token.
+    pub(super) fn token(&mut self) -> String {
+        format!(
+            "A21AA{}{}{}",
+            self.draw(32, CAPITALS),
+            self.draw(32, CAPITALS),
+            self.draw(28, CAPITALS)
+        )
+    }
+
+    fn draw(&mut self, length: usize, alphabet: &[u8]) -> String {
+        self.given += 1;
+        let digest = Sha256::new()
+            .chain_update(self.seed)
+            .chain_update(self.given.to_be_bytes())
+            .finalize();
+        digest
+            .iter()
+            .take(length)
+            .filter_map(|byte| alphabet.get(usize::from(*byte) % alphabet.len()))
+            .map(|letter| char::from(*letter))
+            .collect()
+    }
+}

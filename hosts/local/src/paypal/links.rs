@@ -1,0 +1,27 @@
+//! HATEOAS links, all under the simulator's public address.
+
+use serde_json::{Value, json};
+
+/// Builds links.
+#[derive(Clone, Copy)]
+pub(super) struct Links<'a> {
+    base: &'a str,
+}
+
+impl<'a> Links<'a> {
+    pub(super) const fn under(base: &'a str) -> Self {
+        Self { base }
+    }
+
+    pub(super) fn get(self, rel: &str, path: &str) -> Value {
+        self.link(rel, path, "GET")
+    }
+
+    pub(super) fn post(self, rel: &str, path: &str) -> Value {
+        self.link(rel, path, "POST")
+    }
+
+    fn link(self, rel: &str, path: &str, method: &str) -> Value {
+        json!({ "href": format!("{}{path}", self.base), "rel": rel, "method": method })
+    }
+}

@@ -1,0 +1,212 @@
+//! PayPal's Orders v2 and Payments v2, as far as a merchant who authorizes now and captures later can see them.
+//!
+//! Offered: an OAuth token; orders (create, show, authorize); authorizations (show, capture, void, reauthorize);
+//! captures (show, refund); refunds (show); and the page on which a payer approves an order: GET shows it, POST to the
+//! same address approves. Not offered: capturing an order with intent CAPTURE, changing an order, webhooks.
+//!
+//! Time is the given clock's, so a test can let an authorization lapse. An order waits 3 hours for its payer to come, then
+//! 3 hours for the approval and the authorization. An authorization lives 29 days; its funds are honoured for 3 days, and
+//! again for 3 days after a reauthorization, which is possible once, from the fourth day on.
+//!
+//! The purchase unit's `description` scripts what would otherwise be luck. It may contain:
+//!
+//! | word | effect |
+//! |---|---|
+//! | `SIMULATE_AUTHORIZE_DECLINED` | authorizing the order: 422 `INSTRUMENT_DECLINED` |
+//! | `SIMULATE_AUTHORIZE_DENIED` | the authorization has the status DENIED |
+//! | `SIMULATE_AUTHORIZE_PENDING` | the authorization has the status PENDING and stays so |
+//! | `SIMULATE_AUTHORIZE_OTHER_AMOUNT` | the authorization carries half the amount |
+//! | `SIMULATE_CAPTURE_DECLINED` | capturing: 422 `TRANSACTION_REFUSED` |
+//! | `SIMULATE_CAPTURE_PENDING` | the capture has the status PENDING and stays so |
+//! | `SIMULATE_CAPTURE_BUSY_ONCE` | the first attempt to capture: 503, nothing happens; the next ones work |
+//! | `SIMULATE_FUNDS_LAPSE` | capturing after the 3 honoured days: 422 `PAYER_CANNOT_PAY` |
+//! | `SIMULATE_REAUTHORIZE_AGAIN` | reauthorizing is possible every 3 days, also of a reauthorization |
+//! | `SIMULATE_REFUND_REFUSED` | refunding: 422 `REFUND_FAILED_INSUFFICIENT_FUNDS` |
+//!
+//! The answers keep to PayPal's published description of its API. Its edition of February 2024 does not list four issues that
+//! PayPal gives nevertheless: `INSTRUMENT_DECLINED` on authorizing an order, `DECIMALS_NOT_SUPPORTED` on creating one,
+//! `REAUTHORIZATION_TOO_SOON` and `DUPLICATE_REQUEST_ID`.
+//!
+//! Sources: <https://developer.paypal.com/docs/api/orders/v2/>, <https://developer.paypal.com/docs/api/payments/v2/>,
+//! <https://developer.paypal.com/api/rest/reference/idempotency/>
+
+mod authorizations;
+mod captures;
+mod descriptions;
+mod errors;
+mod exchanges;
+mod http;
+mod idempotency;
+mod ids;
+mod ledger;
+mod links;
+mod money;
+mod oauth;
+mod order_amounts;
+mod order_request;
+mod orders;
+mod page;
+mod parties;
+mod refunds;
+mod scripted;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::exchanges::Exchange;
+
+use self::{exchanges::Exchanges, ids::Ids, ledger::Ledger, oauth::Tokens};
+use exodrive_native::Clock;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The merchant's keys.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    /// `PAYPAL_CLIENT_ID`.
+    pub(crate) client_id: String,
+    /// `PAYPAL_CLIENT_SECRET`.
+    pub(crate) client_secret: String,
+}
+
+/// Why the orders of an earlier start cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The file cannot be read or written.
+    #[error("cannot use {path}: {source}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path} does not hold the simulator's orders: {source}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// One PayPal with one merchant. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct Simulator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: Clock,
+    credentials: Credentials,
+    /// Scheme, host and port under which the router is reached, without a slash at the end.
+    public_base: String,
+    /// Where the orders are kept, if anywhere.
+    file: OnceLock<PathBuf>,
+    ledger: Mutex<Ledger>,
+    tokens: Mutex<Tokens>,
+    exchanges: Mutex<Exchanges>,
+    requests: AtomicU64,
+}
+
+impl Simulator {
+    /// An empty PayPal that forgets everything with its last clone. `public_base` is the address of [`Self::router`], as
+    /// `http://127.0.0.1:4003`; links begin with it.
+    pub(crate) fn new(clock: Clock, credentials: Credentials, mut public_base: String) -> Self {
+        public_base.truncate(public_base.trim_end_matches('/').len());
+        Self {
+            inner: Arc::new(Inner {
+                clock,
+                credentials,
+                public_base,
+                file: OnceLock::new(),
+                ledger: Mutex::new(Ledger::new(Ids::random())),
+                tokens: Mutex::new(Tokens::new(Ids::random())),
+                exchanges: Mutex::default(),
+                requests: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// A PayPal that goes on with the orders in `file`, or begins without any where there is no such file, and writes the
+    /// file now and after every change. Access tokens are not kept.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or holds something else.
+    pub(crate) fn load(
+        clock: Clock,
+        credentials: Credentials,
+        public_base: String,
+        file: &Path,
+    ) -> Result<Self, LoadError> {
+        let path = || file.to_path_buf();
+        let simulator = Self::new(clock, credentials, public_base);
+        match fs::read(file) {
+            Ok(bytes) => {
+                *lock(&simulator.inner.ledger) =
+                    serde_json::from_slice(&bytes).map_err(|source| LoadError::Malformed {
+                        path: path(),
+                        source,
+                    })?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(LoadError::Unusable {
+                    path: path(),
+                    source,
+                });
+            }
+        }
+        simulator.inner.file.get_or_init(path);
+        simulator.save().map_err(|source| LoadError::Unusable {
+            path: path(),
+            source,
+        })?;
+        Ok(simulator)
+    }
+
+    /// The API and the approval page.
+    pub(crate) fn router(&self) -> axum::Router {
+        http::router(self.clone())
+    }
+
+    /// The last 5,000 exchanges of the API, oldest first, without the caller's credentials.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        lock(&self.inner.exchanges).all()
+    }
+
+    /// How many requests the API had since the start; visits of the approval page are not counted.
+    pub(crate) fn requests(&self) -> u64 {
+        self.inner.requests.load(Ordering::Relaxed)
+    }
+
+    /// Writes the orders to the file given to [`Self::load`], all or nothing; does nothing without one.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        self.inner.write(&lock(&self.inner.ledger))
+    }
+}
+
+impl Inner {
+    /// The caller holds the ledger's lock, so that an older state never replaces a newer one.
+    fn write(&self, ledger: &Ledger) -> io::Result<()> {
+        let Some(file) = self.file.get() else {
+            return Ok(());
+        };
+        let unfinished = file.with_extension("tmp");
+        fs::write(&unfinished, serde_json::to_vec(ledger)?)?;
+        fs::rename(&unfinished, file)
+    }
+}
+
+/// A panic while the lock was held is a bug of one request; the others go on with what it left.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

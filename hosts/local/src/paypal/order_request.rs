@@ -1,0 +1,265 @@
+//! What a merchant may ask for when creating an order.
+
+use super::{
+    errors::{Findings, Refusal},
+    money::{Least, Money},
+    order_amounts::{check_breakdown, check_items},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// What happens to the money once the payer approved.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Intent {
+    Authorize,
+    Capture,
+}
+
+/// One thing to be paid for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Unit {
+    pub(super) reference_id: String,
+    pub(super) amount: Money,
+    /// The members that every representation repeats, the amount's breakdown among them.
+    pub(super) echoed: Map<String, Value>,
+}
+
+impl Unit {
+    pub(super) fn text(&self, member: &str) -> Option<&str> {
+        self.echoed.get(member).and_then(Value::as_str)
+    }
+}
+
+/// Where the payer goes and what they read there.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Experience {
+    pub(super) return_url: Option<String>,
+    pub(super) cancel_url: Option<String>,
+    pub(super) brand_name: Option<String>,
+}
+
+/// A request that keeps to all rules.
+#[derive(Clone, Debug)]
+pub(super) struct NewOrder {
+    pub(super) intent: Intent,
+    pub(super) units: Vec<Unit>,
+    pub(super) experience: Experience,
+    /// Asked for by `payment_source.paypal` rather than the older `application_context`.
+    pub(super) wallet: bool,
+}
+
+const MOST_UNITS: usize = 10;
+
+/// Reads the body of a new order, or says everything that is wrong with it.
+pub(super) fn read(body: &Value, request_id: Option<&str>) -> Result<NewOrder, Refusal> {
+    let mut findings = Findings::default();
+    let wallet = body.pointer("/payment_source/paypal");
+    if body
+        .get("payment_source")
+        .is_some_and(|source| !source.is_null())
+        && request_id.is_none()
+    {
+        return Err(Findings::syntactic("PAYPAL_REQUEST_ID_REQUIRED").refusal());
+    }
+    let intent = read_intent(body.get("intent"), &mut findings);
+    let units = read_units(body.get("purchase_units"), intent, &mut findings);
+    let (context, field) = match wallet {
+        Some(wallet) => (
+            wallet.get("experience_context"),
+            "/payment_source/paypal/experience_context",
+        ),
+        None => (body.get("application_context"), "/application_context"),
+    };
+    let experience = read_experience(context, field, &mut findings);
+    findings.verdict()?;
+    let Some(intent) = intent else {
+        return Err(Findings::syntactic("MISSING_REQUIRED_PARAMETER").refusal());
+    };
+    Ok(NewOrder {
+        intent,
+        units,
+        experience,
+        wallet: wallet.is_some(),
+    })
+}
+
+fn read_intent(value: Option<&Value>, findings: &mut Findings) -> Option<Intent> {
+    match value {
+        Some(Value::String(word)) if word == "AUTHORIZE" => return Some(Intent::Authorize),
+        Some(Value::String(word)) if word == "CAPTURE" => return Some(Intent::Capture),
+        None | Some(Value::Null) => {
+            findings.malformed("MISSING_REQUIRED_PARAMETER", "/intent", None);
+        }
+        Some(_) => findings.malformed("INVALID_PARAMETER_VALUE", "/intent", value),
+    }
+    None
+}
+
+fn read_units(value: Option<&Value>, intent: Option<Intent>, findings: &mut Findings) -> Vec<Unit> {
+    const FIELD: &str = "/purchase_units";
+    let Some(Value::Array(items)) = value else {
+        let issue = if value.is_none_or(Value::is_null) {
+            "MISSING_REQUIRED_PARAMETER"
+        } else {
+            "INVALID_PARAMETER_SYNTAX"
+        };
+        findings.malformed(issue, FIELD, value.filter(|value| !value.is_null()));
+        return Vec::new();
+    };
+    if items.is_empty() {
+        findings.malformed("INVALID_ARRAY_MIN_ITEMS", FIELD, None);
+    }
+    if items.len() > MOST_UNITS {
+        findings.malformed("INVALID_ARRAY_MAX_ITEMS", FIELD, None);
+        return Vec::new();
+    }
+    let several = items.len() > 1;
+    if several && intent == Some(Intent::Authorize) {
+        findings.wrong("UNSUPPORTED_INTENT", "/intent", None);
+    }
+    let units: Vec<Unit> = items
+        .iter()
+        .enumerate()
+        .filter_map(|(at, item)| read_unit(item, &format!("{FIELD}/{at}"), several, findings))
+        .collect();
+    let names: BTreeSet<&str> = units
+        .iter()
+        .map(|unit| unit.reference_id.as_str())
+        .collect();
+    if names.len() < units.len() {
+        findings.wrong("DUPLICATE_REFERENCE_ID", FIELD, None);
+    }
+    let currencies: BTreeSet<&str> = units
+        .iter()
+        .map(|unit| unit.amount.currency.as_str())
+        .collect();
+    if currencies.len() > 1 {
+        findings.wrong("MULTI_CURRENCY_ORDER", FIELD, None);
+    }
+    units
+}
+
+fn read_unit(item: &Value, field: &str, several: bool, findings: &mut Findings) -> Option<Unit> {
+    let Value::Object(members) = item else {
+        findings.malformed("INVALID_PARAMETER_SYNTAX", field, Some(item));
+        return None;
+    };
+    let mut echoed = Map::new();
+    for (name, longest) in [
+        ("description", 127),
+        ("custom_id", 127),
+        ("invoice_id", 127),
+        ("soft_descriptor", 22),
+    ] {
+        if let Some(text) = read_text(item, name, longest, field, findings) {
+            echoed.insert(name.to_owned(), text.into());
+        }
+    }
+    let reference = read_text(item, "reference_id", 256, field, findings);
+    if several && reference.is_none() {
+        findings.wrong(
+            "REFERENCE_ID_REQUIRED",
+            &format!("{field}/reference_id"),
+            None,
+        );
+    }
+    let Some(amount) = members.get("amount").filter(|amount| !amount.is_null()) else {
+        findings.malformed(
+            "MISSING_REQUIRED_PARAMETER",
+            &format!("{field}/amount"),
+            None,
+        );
+        return None;
+    };
+    let money = Money::read(
+        amount,
+        &format!("{field}/amount"),
+        Least::AboveZero,
+        findings,
+    )?;
+    check_items(item, field, &money, findings);
+    if let Some(breakdown) = amount
+        .get("breakdown")
+        .filter(|breakdown| !breakdown.is_null())
+    {
+        check_breakdown(breakdown, field, &money, findings);
+        echoed.insert("breakdown".to_owned(), breakdown.clone());
+    }
+    if let Some(items) = members.get("items").filter(|items| !items.is_null()) {
+        echoed.insert("items".to_owned(), items.clone());
+    }
+    Some(Unit {
+        reference_id: reference.unwrap_or_else(|| "default".to_owned()),
+        amount: money,
+        echoed,
+    })
+}
+
+fn read_experience(value: Option<&Value>, field: &str, findings: &mut Findings) -> Experience {
+    let Some(context) = value.filter(|value| !value.is_null()) else {
+        return Experience::default();
+    };
+    let words: [(&str, &[&str]); 4] = [
+        ("user_action", &["CONTINUE", "PAY_NOW"]),
+        (
+            "shipping_preference",
+            &["GET_FROM_FILE", "NO_SHIPPING", "SET_PROVIDED_ADDRESS"],
+        ),
+        (
+            "landing_page",
+            &["LOGIN", "GUEST_CHECKOUT", "BILLING", "NO_PREFERENCE"],
+        ),
+        (
+            "payment_method_preference",
+            &["UNRESTRICTED", "IMMEDIATE_PAYMENT_REQUIRED"],
+        ),
+    ];
+    for (name, known) in words {
+        let word = context.get(name).filter(|word| !word.is_null());
+        if word.is_some_and(|word| !word.as_str().is_some_and(|word| known.contains(&word))) {
+            findings.malformed("INVALID_PARAMETER_VALUE", &format!("{field}/{name}"), word);
+        }
+    }
+    Experience {
+        return_url: read_url(context, "return_url", field, findings),
+        cancel_url: read_url(context, "cancel_url", field, findings),
+        brand_name: read_text(context, "brand_name", 127, field, findings),
+    }
+}
+
+fn read_url(parent: &Value, name: &str, field: &str, findings: &mut Findings) -> Option<String> {
+    let text = read_text(parent, name, 4_000, field, findings)?;
+    // The payer's browser is sent there, so nothing but a web page will do.
+    if url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        return Some(text);
+    }
+    findings.malformed(
+        "INVALID_PARAMETER_SYNTAX",
+        &format!("{field}/{name}"),
+        parent.get(name),
+    );
+    None
+}
+
+/// An optional text of 1 to `longest` characters.
+pub(super) fn read_text(
+    parent: &Value,
+    name: &str,
+    longest: usize,
+    field: &str,
+    findings: &mut Findings,
+) -> Option<String> {
+    let value = parent.get(name).filter(|value| !value.is_null())?;
+    let field = format!("{field}/{name}");
+    let Value::String(text) = value else {
+        findings.malformed("INVALID_PARAMETER_SYNTAX", &field, Some(value));
+        return None;
+    };
+    if text.is_empty() || text.chars().count() > longest {
+        findings.malformed("INVALID_STRING_LENGTH", &field, Some(value));
+        return None;
+    }
+    Some(text.clone())
+}

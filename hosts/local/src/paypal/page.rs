@@ -1,0 +1,145 @@
+//! The page on which a payer approves an order: plain HTML, one form, no script.
+
+use super::{
+    money::Money,
+    orders::{Order, OrderStatus},
+    parties::PAYER_ID,
+};
+use jiff::Timestamp;
+use std::fmt::Write as _;
+
+/// What the payer sees.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Page {
+    /// No such order.
+    Unknown,
+    /// An order that may be approved.
+    Question(String),
+    /// An order whose time is over.
+    Expired,
+    /// An order that is approved already, and where the payer may go on.
+    Done(Option<String>),
+}
+
+/// The page of an order.
+pub(super) fn of(order: Option<&Order>, now: Timestamp) -> Page {
+    let Some(order) = order else {
+        return Page::Unknown;
+    };
+    match order.status {
+        OrderStatus::Approved | OrderStatus::Completed => Page::Done(return_address(order)),
+        OrderStatus::Created | OrderStatus::PayerActionRequired if order.expired(now) => {
+            Page::Expired
+        }
+        OrderStatus::Created | OrderStatus::PayerActionRequired => Page::Question(question(order)),
+    }
+}
+
+impl Page {
+    pub(super) const fn status(&self) -> http::StatusCode {
+        match self {
+            Self::Unknown => http::StatusCode::NOT_FOUND,
+            Self::Expired => http::StatusCode::GONE,
+            Self::Question(_) | Self::Done(_) => http::StatusCode::OK,
+        }
+    }
+
+    pub(super) fn html(&self) -> String {
+        match self {
+            Self::Unknown => document("Not found", "<p>There is no such order.</p>"),
+            Self::Expired => document("Too late", "<p>This order can no longer be approved.</p>"),
+            Self::Question(content) => document("Approve the payment", content),
+            Self::Done(address) => {
+                let onward = address.as_ref().map_or_else(String::new, |address| {
+                    format!(
+                        "<p><a href=\"{}\">Go back to the shop</a></p>",
+                        escaped(address)
+                    )
+                });
+                document(
+                    "Approved",
+                    &format!("<p>The payment is approved.</p>{onward}"),
+                )
+            }
+        }
+    }
+}
+
+fn question(order: &Order) -> String {
+    let mut content = String::new();
+    let shop = order.experience.brand_name.as_deref().unwrap_or("The shop");
+    let _ = write!(
+        content,
+        "<p>{} asks for your approval of</p>",
+        escaped(shop)
+    );
+    content.push_str("<ul>");
+    for unit in &order.units {
+        let Money { currency, .. } = &unit.amount;
+        let what = unit.text("description").unwrap_or(&unit.reference_id);
+        let _ = write!(
+            content,
+            "<li><strong>{} {}</strong> for {}</li>",
+            escaped(&unit.amount.text()),
+            escaped(currency),
+            escaped(what)
+        );
+    }
+    let _ = write!(
+        content,
+        "</ul><form method=\"post\" action=\"/checkoutnow?token={}\"><button type=\"submit\">Approve</button></form>",
+        escaped(&order.id)
+    );
+    if let Some(address) = order
+        .experience
+        .cancel_url
+        .as_deref()
+        .and_then(|address| with_token(address, order))
+    {
+        let _ = write!(
+            content,
+            "<p><a href=\"{}\">Cancel</a></p>",
+            escaped(&address)
+        );
+    }
+    content
+}
+
+/// The shop's address after approval.
+pub(super) fn return_address(order: &Order) -> Option<String> {
+    let mut url =
+        url::Url::parse(&with_token(order.experience.return_url.as_deref()?, order)?).ok()?;
+    url.query_pairs_mut().append_pair("PayerID", PAYER_ID);
+    Some(url.into())
+}
+
+fn with_token(address: &str, order: &Order) -> Option<String> {
+    let mut url = url::Url::parse(address).ok()?;
+    url.query_pairs_mut().append_pair("token", &order.id);
+    Some(url.into())
+}
+
+fn document(title: &str, content: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title} - PayPal simulator</title>\
+         <style>body{{font:1.1rem system-ui;margin:3rem auto;max-width:32rem;padding:0 1rem}}button{{font:inherit;padding:.6rem 2rem}}</style>\
+         </head><body><main><h1>{title}</h1>{content}<p><small>A simulator on this machine. No money moves.</small></p></main></body></html>\n"
+    )
+}
+
+/// Text as it may stand in HTML, in an attribute's double quotes too.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,38 @@
+//! Outcomes that a purchase unit's description asks for; the module's head lists them.
+
+/// One scripted outcome.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scripted {
+    AuthorizeDeclined,
+    AuthorizeDenied,
+    AuthorizePending,
+    AuthorizeOtherAmount,
+    CaptureDeclined,
+    CapturePending,
+    CaptureBusyOnce,
+    FundsLapse,
+    ReauthorizeAgain,
+    RefundRefused,
+}
+
+impl Scripted {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::AuthorizeDeclined => "SIMULATE_AUTHORIZE_DECLINED",
+            Self::AuthorizeDenied => "SIMULATE_AUTHORIZE_DENIED",
+            Self::AuthorizePending => "SIMULATE_AUTHORIZE_PENDING",
+            Self::AuthorizeOtherAmount => "SIMULATE_AUTHORIZE_OTHER_AMOUNT",
+            Self::CaptureDeclined => "SIMULATE_CAPTURE_DECLINED",
+            Self::CapturePending => "SIMULATE_CAPTURE_PENDING",
+            Self::CaptureBusyOnce => "SIMULATE_CAPTURE_BUSY_ONCE",
+            Self::FundsLapse => "SIMULATE_FUNDS_LAPSE",
+            Self::ReauthorizeAgain => "SIMULATE_REAUTHORIZE_AGAIN",
+            Self::RefundRefused => "SIMULATE_REFUND_REFUSED",
+        }
+    }
+
+    /// Whether a description asks for it.
+    pub(super) fn in_description(self, description: Option<&str>) -> bool {
+        description.is_some_and(|description| description.contains(self.word()))
+    }
+}

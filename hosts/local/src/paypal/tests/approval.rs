@@ -1,0 +1,82 @@
+use super::{PayPal, order, send};
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+
+async fn visit(paypal: &PayPal, token: &str) -> super::Answer {
+    let request = Request::get(format!("/checkoutnow?token={token}"))
+        .body(Body::empty())
+        .unwrap();
+    send(&paypal.simulator, request).await
+}
+
+async fn order_with(paypal: &PayPal, context: Value, description: &str) -> String {
+    let mut body = order(description);
+    body["application_context"] = context;
+    paypal.post("/v2/checkout/orders", body).await.id()
+}
+
+#[tokio::test]
+async fn the_page_asks_and_the_button_leads_back() {
+    let paypal = PayPal::new().await;
+    let context =
+        json!({"return_url": "https://shop.test/back?a=1", "cancel_url": "https://shop.test/no"});
+    let id = order_with(&paypal, context, "4 days").await;
+    let page = visit(&paypal, &id).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(
+        page.headers[header::CONTENT_TYPE],
+        "text/html; charset=utf-8"
+    );
+    for part in [
+        "<html lang=\"en\">",
+        "<strong>237.60 USD</strong> for 4 days",
+        &format!(
+            "<form method=\"post\" action=\"/checkoutnow?token={id}\"><button type=\"submit\">Approve</button>"
+        ),
+        &format!("<a href=\"https://shop.test/no?token={id}\">Cancel</a>"),
+    ] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+    let back = format!("https://shop.test/back?a=1&token={id}&PayerID=QYR5Z8XDVJNXQ");
+    for _ in 0..2 {
+        let approved = paypal.approve(&id).await;
+        assert_eq!(approved.status, StatusCode::SEE_OTHER);
+        assert_eq!(approved.headers[header::LOCATION], back);
+    }
+    let page = visit(&paypal, &id).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("The payment is approved."));
+    assert!(!page.text.contains("<form"));
+}
+
+#[tokio::test]
+async fn text_of_the_shop_cannot_become_markup() {
+    let paypal = PayPal::new().await;
+    let context =
+        json!({"brand_name": "<b>'&\"", "cancel_url": "https://shop.test/?q=\"><script>"});
+    let id = order_with(&paypal, context, "<script>alert(1)</script>").await;
+    let page = visit(&paypal, &id).await;
+    assert!(page.text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page.text.contains("&lt;b&gt;&#39;&amp;&quot; asks for"));
+    assert!(!page.text.contains("<script"));
+    assert!(!page.text.contains("<b>"));
+}
+
+#[tokio::test]
+async fn unknown_orders_and_late_payers() {
+    let mut paypal = PayPal::new().await;
+    for token in ["NONE", "", "%3Cscript%3E"] {
+        assert_eq!(visit(&paypal, token).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(paypal.approve(token).await.status, StatusCode::NOT_FOUND);
+    }
+    let id = paypal.order("A car").await;
+    paypal.pass(2).await;
+    assert_eq!(visit(&paypal, &id).await.status, StatusCode::OK);
+    // The visit began the second window.
+    paypal.pass(2).await;
+    assert_eq!(paypal.approve(&id).await.status, StatusCode::OK);
+    let late = paypal.order("A car").await;
+    paypal.pass(3).await;
+    assert_eq!(visit(&paypal, &late).await.status, StatusCode::GONE);
+}

@@ -1,0 +1,185 @@
+use super::{BASE, PayPal, moment, order};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn an_order_of_the_older_form() {
+    let paypal = PayPal::new().await;
+    let created = paypal
+        .call("POST", "/v2/checkout/orders", Some(order("A car")), &[])
+        .await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    let id = created.id();
+    assert_eq!(id.len(), 17);
+    assert_eq!(
+        created.body,
+        json!({
+            "id": id,
+            "status": "CREATED",
+            "links": [
+                {"href": format!("{BASE}/v2/checkout/orders/{id}"), "rel": "self", "method": "GET"},
+                {"href": format!("{BASE}/checkoutnow?token={id}"), "rel": "approve", "method": "GET"},
+                {"href": format!("{BASE}/v2/checkout/orders/{id}/authorize"), "rel": "authorize", "method": "POST"},
+            ],
+        })
+    );
+    let shown = paypal.get(&format!("/v2/checkout/orders/{id}")).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert_eq!(shown.body["intent"], "AUTHORIZE");
+    assert_eq!(
+        shown.body["purchase_units"],
+        json!([{
+            "reference_id": "default",
+            "amount": {"currency_code": "USD", "value": "237.60"},
+            "custom_id": "payment-1",
+            "description": "A car",
+            "payee": {"email_address": "merchant@example.com", "merchant_id": "EXXDRVE234567"},
+        }])
+    );
+    assert_eq!(
+        moment(&shown.body["create_time"]),
+        moment(&shown.body["update_time"])
+    );
+}
+
+#[tokio::test]
+async fn an_order_of_the_present_form() {
+    let paypal = PayPal::new().await;
+    let mut body = order("A car");
+    body["payment_source"] = json!({"paypal": {"experience_context": {
+        "return_url": "https://shop.test/back?a=1", "cancel_url": "https://shop.test/no", "brand_name": "ExoDrive",
+        "user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING",
+    }}});
+    let refused = paypal.post("/v2/checkout/orders", body.clone()).await;
+    assert_eq!(refused.issue(), (400, "PAYPAL_REQUEST_ID_REQUIRED"));
+
+    let created = paypal
+        .post_as("request-1", "/v2/checkout/orders", body)
+        .await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    assert_eq!(created.body["status"], "PAYER_ACTION_REQUIRED");
+    assert_eq!(created.body["payment_source"], json!({"paypal": {}}));
+    assert_eq!(created.relations(), ["self", "payer-action"]);
+}
+
+#[tokio::test]
+async fn authorizing_completes_an_approved_order_once() {
+    let paypal = PayPal::new().await;
+    let id = paypal.order("A car").await;
+    let path = format!("/v2/checkout/orders/{id}/authorize");
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "ORDER_NOT_APPROVED")
+    );
+    paypal.approve(&id).await;
+    assert_eq!(
+        paypal.status(&format!("/v2/checkout/orders/{id}")).await,
+        "APPROVED"
+    );
+
+    let answer = paypal.call("POST", &path, None, &[]).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(answer.body["status"], "COMPLETED");
+    assert_eq!(answer.body["payer"]["payer_id"], "QYR5Z8XDVJNXQ");
+    let authorization = &answer.body["purchase_units"][0]["payments"]["authorizations"][0];
+    assert_eq!(authorization["status"], "CREATED");
+    assert_eq!(
+        authorization["amount"],
+        json!({"currency_code": "USD", "value": "237.60"})
+    );
+    assert_eq!(authorization["custom_id"], "payment-1");
+    let life = moment(&authorization["expiration_time"])
+        .duration_since(moment(&authorization["create_time"]));
+    assert_eq!(life.as_hours(), 29 * 24);
+
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "ORDER_ALREADY_AUTHORIZED")
+    );
+    assert_eq!(
+        paypal
+            .post("/v2/checkout/orders/NONE/authorize", json!({}))
+            .await
+            .issue(),
+        (404, "INVALID_RESOURCE_ID")
+    );
+}
+
+#[tokio::test]
+async fn an_order_to_capture_is_not_authorized() {
+    let paypal = PayPal::new().await;
+    let mut body = order("A car");
+    body["intent"] = json!("CAPTURE");
+    let id = paypal.post("/v2/checkout/orders", body).await.id();
+    paypal.approve(&id).await;
+    let answer = paypal
+        .post(&format!("/v2/checkout/orders/{id}/authorize"), json!({}))
+        .await;
+    assert_eq!(answer.issue(), (422, "ACTION_DOES_NOT_MATCH_INTENT"));
+}
+
+#[tokio::test]
+async fn an_order_waits_three_hours_for_its_payer_and_three_more_for_the_rest() {
+    let mut paypal = PayPal::new().await;
+    let (late, in_time) = (paypal.order("late").await, paypal.order("in time").await);
+    paypal.pass(2).await;
+    assert_eq!(paypal.approve(&in_time).await.status, StatusCode::OK);
+    paypal.pass(1).await;
+    assert_eq!(paypal.approve(&late).await.status, StatusCode::GONE);
+    let path = format!("/v2/checkout/orders/{late}/authorize");
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "ORDER_EXPIRED")
+    );
+    paypal.pass(1).await;
+    let (other, _) = paypal.authorized("another").await;
+    assert_eq!(
+        paypal.status(&format!("/v2/checkout/orders/{other}")).await,
+        "COMPLETED"
+    );
+    paypal.pass(1).await;
+    // 2 h until the approval, 3 h since.
+    let path = format!("/v2/checkout/orders/{in_time}/authorize");
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "ORDER_EXPIRED")
+    );
+}
+
+#[tokio::test]
+async fn scripted_outcomes_of_authorizing() {
+    let paypal = PayPal::new().await;
+    let id = paypal.order("SIMULATE_AUTHORIZE_DECLINED").await;
+    paypal.approve(&id).await;
+    let path = format!("/v2/checkout/orders/{id}/authorize");
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "INSTRUMENT_DECLINED")
+    );
+    assert_eq!(
+        paypal.status(&format!("/v2/checkout/orders/{id}")).await,
+        "APPROVED"
+    );
+
+    let expected = [
+        (
+            "x SIMULATE_AUTHORIZE_OTHER_AMOUNT y",
+            "CREATED",
+            "118.80",
+            Value::Null,
+        ),
+        (
+            "SIMULATE_AUTHORIZE_PENDING",
+            "PENDING",
+            "237.60",
+            json!({"reason": "PENDING_REVIEW"}),
+        ),
+        ("SIMULATE_AUTHORIZE_DENIED", "DENIED", "237.60", Value::Null),
+    ];
+    for (description, status, amount, details) in expected {
+        let shown = paypal.get(&paypal.authorization(description).await).await;
+        assert_eq!(shown.body["status"], status, "{description}");
+        assert_eq!(shown.body["amount"]["value"], amount, "{description}");
+        assert_eq!(shown.body["status_details"], details, "{description}");
+    }
+}

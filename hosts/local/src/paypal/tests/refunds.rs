@@ -1,0 +1,105 @@
+use super::{PayPal, dollars};
+use http::StatusCode;
+use serde_json::json;
+
+/// The address of a new capture over 237.60.
+async fn captured(paypal: &PayPal, description: &str) -> String {
+    let authorization = paypal.authorization(description).await;
+    let capture = paypal
+        .post(&format!("{authorization}/capture"), json!({}))
+        .await;
+    format!("/v2/payments/captures/{}", capture.id())
+}
+
+#[tokio::test]
+async fn refunds_in_parts_until_nothing_is_left() {
+    let paypal = PayPal::new().await;
+    let capture = captured(&paypal, "A car").await;
+    let path = format!("{capture}/refund");
+    let first = paypal.post(&path, dollars("37.60")).await;
+    assert_eq!(
+        (first.status, &first.body["status"]),
+        (StatusCode::CREATED, &json!("COMPLETED"))
+    );
+    assert_eq!(paypal.status(&capture).await, "PARTIALLY_REFUNDED");
+    assert_eq!(
+        paypal.post(&path, dollars("200.01")).await.issue(),
+        (422, "REFUND_AMOUNT_EXCEEDED")
+    );
+    let rest = paypal.call("POST", &path, None, &[]).await;
+    let rest = paypal
+        .get(&format!("/v2/payments/refunds/{}", rest.id()))
+        .await;
+    assert_eq!(rest.body["amount"]["value"], "200.00");
+    assert_eq!(
+        rest.body["seller_payable_breakdown"]["total_refunded_amount"]["value"],
+        "237.60"
+    );
+    assert_eq!(rest.relations(), ["self", "up"]);
+    assert_eq!(paypal.status(&capture).await, "REFUNDED");
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "CAPTURE_FULLY_REFUNDED")
+    );
+}
+
+#[tokio::test]
+async fn faults_of_a_refund() {
+    let mut paypal = PayPal::new().await;
+    let path = format!("{}/refund", captured(&paypal, "A car").await);
+    let euros = json!({"amount": {"currency_code": "EUR", "value": "1.00"}});
+    assert_eq!(
+        paypal.post(&path, euros).await.issue(),
+        (422, "REFUND_CAPTURE_CURRENCY_MISMATCH")
+    );
+    assert_eq!(
+        paypal
+            .post(&path, json!({"note_to_payer": ""}))
+            .await
+            .issue(),
+        (400, "INVALID_STRING_LENGTH")
+    );
+    let billed = json!({"invoice_id": "R-1", "amount": {"currency_code": "USD", "value": "1.00"}});
+    assert_eq!(
+        paypal.post(&path, billed.clone()).await.status,
+        StatusCode::CREATED
+    );
+    assert_eq!(
+        paypal.post(&path, billed).await.issue(),
+        (422, "DUPLICATE_INVOICE_ID")
+    );
+    assert_eq!(
+        paypal
+            .post("/v2/payments/captures/NONE/refund", json!({}))
+            .await
+            .issue(),
+        (404, "INVALID_RESOURCE_ID")
+    );
+    assert_eq!(
+        paypal.get("/v2/payments/refunds/NONE").await.issue(),
+        (404, "INVALID_RESOURCE_ID")
+    );
+
+    let refused = format!(
+        "{}/refund",
+        captured(&paypal, "SIMULATE_REFUND_REFUSED").await
+    );
+    assert_eq!(
+        paypal.post(&refused, json!({})).await.issue(),
+        (422, "REFUND_FAILED_INSUFFICIENT_FUNDS")
+    );
+    let pending = format!(
+        "{}/refund",
+        captured(&paypal, "SIMULATE_CAPTURE_PENDING").await
+    );
+    assert_eq!(
+        paypal.post(&pending, json!({})).await.issue(),
+        (422, "PENDING_CAPTURE")
+    );
+
+    paypal.pass(180 * 24).await;
+    assert_eq!(
+        paypal.post(&path, json!({})).await.issue(),
+        (422, "REFUND_TIME_LIMIT_EXCEEDED")
+    );
+}

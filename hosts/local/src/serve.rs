@@ -1,0 +1,214 @@
+//! Serves a router over HTTP/1.1, through an upstream's faults where it has some.
+
+use crate::faults::{Outcome, Upstream, Verdict};
+use axum::{Router, body::Body};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tower::ServiceExt as _;
+
+/// How long requests under way may take once the server is stopped.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+/// The pause after the machine refuses a connection, mostly for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The address at the other end, in a request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The connection is closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault ended the connection")]
+struct Cut;
+
+/// A server at work.
+pub(crate) struct Server {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `router` on `listener` until [`Server::stop`].
+    pub(crate) fn start(
+        listener: TcpListener,
+        router: Router,
+        upstream: Option<Arc<Upstream>>,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(accept(listener, router, upstream, stopped));
+        Self { stop, task }
+    }
+
+    /// Takes no more connections, lets requests under way end, and waits for that.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        // The task ends by itself; it can only fail by a panic, which was printed when it happened.
+        let _ = self.task.await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    upstream: Option<Arc<Upstream>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let connections = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        let Ok((stream, peer)) = accepted else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Answers are small and awaited: waiting to fill a packet would only add 40 ms.
+        let _ = stream.set_nodelay(true);
+        let (router, upstream) = (router.clone(), upstream.clone());
+        let service =
+            service_fn(move |request| answer(router.clone(), upstream.clone(), peer, request));
+        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        // An error here is a client that hung up, or a fault that did.
+        tokio::spawn(async move { connection.await.ok() });
+    }
+    drop(listener);
+    timeout(DRAIN_WITHIN, connections.shutdown()).await.ok();
+}
+
+async fn answer(
+    router: Router,
+    upstream: Option<Arc<Upstream>>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Cut> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(Peer(peer));
+    let verdict = match &upstream {
+        Some(upstream) => {
+            let target = request.uri().path_and_query();
+            upstream.judge(target.map_or("/", http::uri::PathAndQuery::as_str))
+        }
+        None => Verdict {
+            delay: Duration::ZERO,
+            outcome: Outcome::Served,
+        },
+    };
+    if !verdict.delay.is_zero() {
+        sleep(verdict.delay).await;
+    }
+    match verdict.outcome {
+        Outcome::Served => serve(router, request).await,
+        Outcome::Refused => Err(Cut),
+        Outcome::AnswerDropped => {
+            let response = serve(router, request).await?;
+            // Reading the answer to its end makes sure that the effect is complete.
+            let _ = response.into_body().collect().await;
+            Err(Cut)
+        }
+        Outcome::Answered { status, body } => Ok(made_up(status, body)),
+    }
+}
+
+async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>, Cut> {
+    match router.oneshot(request).await {
+        Ok(response) => Ok(response),
+        Err(never) => match never {},
+    }
+}
+
+fn made_up(status: u16, body: String) -> Response<Body> {
+    let looks_like_json = body.starts_with(['{', '[']);
+    let media_type = if looks_like_json {
+        "application/json"
+    } else {
+        "text/plain; charset=utf-8"
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::post;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
+
+    async fn exchange(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"POST /effect HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        answer
+    }
+
+    #[tokio::test]
+    async fn faults_close_connections_before_and_after_the_effect() {
+        let effects = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&effects);
+        let handler = move || async move {
+            counted.fetch_add(1, Ordering::SeqCst);
+            "done"
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let upstream = Arc::new(Upstream::default());
+        let server = Server::start(
+            listener,
+            Router::new().route("/effect", post(handler)),
+            Some(Arc::clone(&upstream)),
+        );
+        let arm = |fault: serde_json::Value| upstream.arm(serde_json::from_value(fault).unwrap());
+
+        assert!(exchange(address).await.ends_with("done"));
+        arm(serde_json::json!({"kind": "refuse", "times": 1}));
+        assert_eq!(
+            (
+                exchange(address).await.as_str(),
+                effects.load(Ordering::SeqCst)
+            ),
+            ("", 1)
+        );
+        arm(serde_json::json!({"kind": "drop_answer", "times": 1}));
+        assert_eq!(
+            (
+                exchange(address).await.as_str(),
+                effects.load(Ordering::SeqCst)
+            ),
+            ("", 2)
+        );
+        arm(serde_json::json!({"kind": "answer", "status": 429, "body": "{}", "times": 1}));
+        assert!(exchange(address).await.starts_with("HTTP/1.1 429 "));
+        assert_eq!(
+            (effects.load(Ordering::SeqCst), upstream.requests()),
+            (2, 4)
+        );
+        server.stop().await;
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

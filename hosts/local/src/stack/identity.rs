@@ -1,0 +1,104 @@
+//! Which process is ours: told apart from others that get its number later, and ended when an earlier start left it.
+
+use crate::{
+    error::Error,
+    state_dir::{self, StateDir},
+};
+use rustix::process::{Pid, Signal};
+use std::{fs, path::Path, time::Duration};
+use tokio::time::{Instant, sleep};
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// A process' number and the moment it started: numbers are used again, the pair is not. `None` when none runs.
+pub(super) fn of(pid: u32) -> Option<String> {
+    if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The name in parentheses may hold anything; the start time is the 20th word after it.
+        let (_, words) = stat.rsplit_once(')')?;
+        let mut words = words.split_whitespace();
+        let is_zombie = words.next() == Some("Z");
+        let started = words.nth(18)?;
+        return (!is_zombie).then(|| format!("{pid} {started}"));
+    }
+    if Path::new("/proc/self/stat").exists() {
+        return None;
+    }
+    let output = std::process::Command::new("ps")
+        .args(["-o", "lstart=", "-p", &pid.to_string()])
+        .output()
+        .ok()?;
+    let started = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!started.is_empty()).then(|| format!("{pid} {started}"))
+}
+
+/// Ends the children of an earlier start that still run, which they do when this program was killed and the kernel does
+/// not end orphans, or is still at it. Their ports are free afterwards.
+pub(super) async fn end_leftovers(state: &StateDir) -> Result<(), Error> {
+    for (name, stop_signal) in [
+        ("postgrest", Signal::TERM),
+        ("redis", Signal::TERM),
+        ("postgres", Signal::INT),
+    ] {
+        end_leftover(name, &state.record_of(name), stop_signal).await?;
+    }
+    Ok(())
+}
+
+async fn end_leftover(name: &'static str, record: &Path, stop_signal: Signal) -> Result<(), Error> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let Ok(mark) = fs::read_to_string(record) else {
+        return Ok(());
+    };
+    let pid = mark
+        .split_whitespace()
+        .next()
+        .and_then(|pid| pid.parse::<u32>().ok());
+    if let Some(pid) = pid {
+        let runs = || of(pid).as_ref() == Some(&mark);
+        let deadline = Instant::now() + PATIENCE;
+        if runs()
+            && let Some(pid) = as_pid(pid)
+        {
+            signal(name, pid, stop_signal)?;
+        }
+        while runs() {
+            if Instant::now() >= deadline {
+                return Err(Error::Child {
+                    name,
+                    problem: format!("of an earlier start (process {pid}) does not end"),
+                    last_lines: String::new(),
+                });
+            }
+            sleep(POLL).await;
+        }
+    }
+    state_dir::remove_file(record)
+}
+
+pub(super) fn as_pid(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+/// Sends `signal` to a child, which may end by itself in the meantime.
+pub(super) fn signal(name: &'static str, pid: Pid, signal: Signal) -> Result<(), Error> {
+    match rustix::process::kill_process(pid, signal) {
+        // It ended by itself in the meantime, which is what was wanted.
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(errno) => Err(Error::Io {
+            what: format!("stop {name}"),
+            source: errno.into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_number_and_start() {
+        let own = of(std::process::id()).unwrap();
+        assert_eq!(own, of(std::process::id()).unwrap());
+        assert_eq!(of(u32::MAX), None);
+    }
+}

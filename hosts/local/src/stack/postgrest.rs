@@ -1,0 +1,104 @@
+//! The PostgREST-compatible server `postrust` over the database.
+
+use super::{
+    process::{Launch, Process},
+    programs,
+};
+use crate::{error::Error, ports, state_dir::StateDir, surroundings};
+use rustix::process::Signal;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+const START_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The server: its port, and its process while it runs.
+pub(crate) struct Postgrest {
+    state: Arc<StateDir>,
+    program: PathBuf,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Postgrest {
+    /// Finds the program and the port; starts nothing.
+    pub(crate) async fn prepare(state: &Arc<StateDir>) -> Result<Self, Error> {
+        Ok(Self {
+            program: program().ok_or(Error::ProgramMissing {
+                program: "postrust",
+                hint: "script/bootstrap installs it",
+            })?,
+            port: ports::choose(state, "postgrest").await?,
+            state: Arc::clone(state),
+            process: None,
+        })
+    }
+
+    /// Starts the server over `database`, trusting tokens signed with `jwt_secret`, and waits until it answers.
+    pub(crate) async fn start(
+        &mut self,
+        database: String,
+        jwt_secret: String,
+    ) -> Result<(), Error> {
+        let launch = Launch {
+            name: "postgrest",
+            program: self.program.clone(),
+            arguments: Vec::new(),
+            variables: vec![
+                ("DATABASE_URL", database),
+                ("PGRST_JWT_SECRET", jwt_secret),
+                ("PGRST_DB_SCHEMAS", "public".to_owned()),
+                ("PGRST_DB_ANON_ROLE", "anon".to_owned()),
+                // More connections than a burst of bookings needs, so that waiting for one means that the database is
+                // away, which a caller should hear soon.
+                ("PGRST_DB_POOL_SIZE", "80".to_owned()),
+                ("PGRST_DB_POOL_TIMEOUT", "2".to_owned()),
+                ("PGRST_COMPAT_MODE", "true".to_owned()),
+                ("PGRST_SERVER_HOST", "127.0.0.1".to_owned()),
+                ("PGRST_SERVER_PORT", self.port.to_string()),
+                ("PGRST_LOG_LEVEL", "warn".to_owned()),
+            ],
+            account: None,
+            stop_signal: Signal::TERM,
+        };
+        let port = self.port;
+        let process = self.process.insert(launch.start(&self.state)?);
+        // It listens only once it is connected and knows the schema.
+        let listens = || async move {
+            tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        process.ready(START_WITHIN, listens).await
+    }
+
+    /// Stops the server and waits for it. Harmless while it is stopped.
+    pub(crate) async fn stop(&mut self) -> Result<(), Error> {
+        match self.process.take() {
+            Some(process) => process.stop(STOP_WITHIN).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
+    }
+
+    /// `host:port`.
+    pub(crate) fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+fn program() -> Option<PathBuf> {
+    let tools = surroundings::variable("EXODRIVE_TOOLS")
+        .map(PathBuf::from)
+        .or_else(|| {
+            let home = surroundings::variable("HOME")?;
+            Some(PathBuf::from(home).join(".cache/exodrive/tools"))
+        });
+    tools
+        .map(|tools| tools.join("bin/postrust"))
+        .filter(|program| program.is_file())
+        .or_else(|| programs::find("postrust"))
+}

@@ -1,0 +1,187 @@
+//! Supabase's gateway in front of PostgREST: `/rest/v1/*` for callers with a key.
+//!
+//! 401 without a key or with an unknown one, 404 for other paths, 502 when PostgREST does not answer; all else is
+//! PostgREST's own answer, streamed.
+
+mod jwt;
+mod keys;
+mod outage;
+
+pub(crate) use self::keys::Keys;
+use self::keys::{Forwarded, Refusal};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use exodrive_native::Clock;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+const API_KEY: HeaderName = HeaderName::from_static("apikey");
+/// Tokens live five minutes and change each minute, so that PostgREST may remember the ones it has checked.
+const TOKEN_STEP_SECONDS: i64 = 60;
+const TOKEN_SECONDS: i64 = 300;
+
+#[derive(Clone)]
+struct Gateway {
+    keys: Arc<Keys>,
+    authority: Arc<str>,
+    client: Client<HttpConnector, Body>,
+    /// The machine's time, which is PostgREST's too; moving the product's clock does not move it.
+    clock: Clock,
+}
+
+/// The gateway in front of the PostgREST at `authority` (`host:port`).
+pub(crate) fn router(keys: Keys, authority: &str) -> Router {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(60))
+        .build(connector);
+    Router::new().fallback(pass).with_state(Gateway {
+        keys: Arc::new(keys),
+        authority: authority.into(),
+        client,
+        clock: Clock::default(),
+    })
+}
+
+async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response {
+    let (query_key, query) = without_api_key(request.uri().query().unwrap_or_default());
+    let header_key = text(request.headers(), &API_KEY);
+    let authorization = text(request.headers(), &header::AUTHORIZATION);
+    let forwarded = match gateway
+        .keys
+        .admit(header_key.or(query_key.as_deref()), authorization)
+    {
+        Ok(forwarded) => forwarded,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Some(path) = request.uri().path().strip_prefix("/rest/v1/") else {
+        return answer(
+            StatusCode::NOT_FOUND,
+            &json!({"message": "no Route matched with those values"}),
+        );
+    };
+    let separator = if query.is_empty() { "" } else { "?" };
+    let Ok(uri) = format!("http://{}/{path}{separator}{query}", gateway.authority).parse::<Uri>()
+    else {
+        return answer(StatusCode::BAD_REQUEST, &json!({"message": "Bad Request"}));
+    };
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.remove(API_KEY);
+    headers.remove(header::HOST);
+    remove_hop_by_hop(headers);
+    if let Forwarded::Minted(role) = forwarded {
+        let issued = gateway.clock.now().as_second();
+        let issued = issued - issued.rem_euclid(TOKEN_STEP_SECONDS);
+        let token = jwt::sign(
+            &gateway.keys.jwt_secret,
+            role.name(),
+            issued,
+            issued + TOKEN_SECONDS,
+        );
+        if let Ok(value) = HeaderValue::from_str(&format!("Bearer {token}")) {
+            headers.insert(header::AUTHORIZATION, value);
+        }
+    }
+    match gateway.client.request(request).await {
+        Ok(response) => {
+            let mut response = response.map(Body::new);
+            remove_hop_by_hop(response.headers_mut());
+            outage::translated(response).await
+        }
+        Err(_) => answer(
+            StatusCode::BAD_GATEWAY,
+            &json!({"message": "An invalid response was received from the upstream server"}),
+        ),
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = match self {
+            Self::NoKey => json!({
+                "message": "No API key found in request",
+                "hint": "No `apikey` request header or url param was found."
+            }),
+            Self::UnknownKey => json!({
+                "message": "Invalid API key",
+                "hint": "Double check your Supabase `anon` or `service_role` API key."
+            }),
+        };
+        answer(StatusCode::UNAUTHORIZED, &body)
+    }
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    (status, axum::Json(body)).into_response()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The `apikey` of a query string, and the query without it, which PostgREST would take for a filter.
+fn without_api_key(query: &str) -> (Option<String>, String) {
+    let mut key = None;
+    let rest: Vec<&str> = query
+        .split('&')
+        .filter(|pair| match pair.strip_prefix("apikey=") {
+            Some(value) => {
+                key = Some(value.to_owned());
+                false
+            }
+            None => !pair.is_empty(),
+        })
+        .collect();
+    (key, rest.join("&"))
+}
+
+/// Headers that are about one connection, not about the message. <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    for name in [
+        header::CONNECTION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_taken_out_of_the_query() {
+        assert_eq!(without_api_key(""), (None, String::new()));
+        assert_eq!(
+            without_api_key("slug=eq.a&limit=1"),
+            (None, "slug=eq.a&limit=1".to_owned())
+        );
+        assert_eq!(
+            without_api_key("slug=eq.a&apikey=k&limit=1"),
+            (Some("k".to_owned()), "slug=eq.a&limit=1".to_owned())
+        );
+    }
+
+    #[test]
+    fn refusals_are_401() {
+        for refusal in [Refusal::NoKey, Refusal::UnknownKey] {
+            assert_eq!(refusal.into_response().status(), StatusCode::UNAUTHORIZED);
+        }
+    }
+}

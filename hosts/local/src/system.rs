@@ -1,0 +1,283 @@
+//! The whole system: started in order, stopped in the opposite order.
+
+use crate::{
+    arguments::Arguments,
+    console,
+    control::{self, Control, Upstreams},
+    crons::{self, Caller},
+    environment::{self, Addresses, Secrets},
+    error::Error,
+    local_clock::LocalClock,
+    paypal::Simulator,
+    ports, product,
+    serve::Server,
+    settings::Settings,
+    stack::{Stack, Wanted},
+    state_dir::{self, StateDir},
+    supabase, upstash, welcome,
+    wiring::{self, Background},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
+
+const LOOK_AFTER_CHILDREN_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that [`System::start`] started and [`System::stop`] stops.
+pub(crate) struct System {
+    settings: Settings,
+    arguments: Arguments,
+    state: Arc<StateDir>,
+    stack: Option<Arc<Stack>>,
+    /// In the order of their start.
+    servers: Vec<Server>,
+    tasks: Vec<JoinHandle<()>>,
+    background: Background,
+}
+
+/// The sockets of one start, taken first so that a taken port is noticed before anything runs.
+struct Listeners {
+    /// The product's, or the control API's when the product is not served.
+    front: TcpListener,
+    front_ipv6: Option<TcpListener>,
+    supabase: TcpListener,
+    upstash: TcpListener,
+    paypal: TcpListener,
+}
+
+impl System {
+    /// Takes the state folder; starts nothing.
+    pub(crate) fn open(settings: Settings, arguments: Arguments) -> Result<Self, Error> {
+        let state = Arc::new(StateDir::open(&settings.state_dir)?);
+        state_dir::remove_file(&state.environment_file())?;
+        Ok(Self {
+            settings,
+            arguments,
+            state,
+            stack: None,
+            servers: Vec::new(),
+            tasks: Vec::new(),
+            background: Background::default(),
+        })
+    }
+
+    /// Starts everything and says where it is.
+    pub(crate) async fn start(&mut self) -> Result<(), Error> {
+        let crons = crons::read(&self.settings.root)?;
+        let listeners = self.listen().await?;
+        if self.arguments.fresh {
+            state_dir::remove_file(&self.state.paypal_file())?;
+            state_dir::remove_file(&self.state.clock_file())?;
+        }
+        let wanted = Wanted {
+            fresh: self.arguments.fresh,
+            database: self.settings.database.clone(),
+            redis: self.settings.redis.clone(),
+        };
+        let stack = Arc::new(Stack::prepare(&self.state, wanted).await?);
+        self.stack = Some(Arc::clone(&stack));
+        let secrets = Secrets::read(&self.state)?;
+        stack
+            .start(&self.settings.root, &self.state, secrets.jwt_secret.clone())
+            .await?;
+
+        let variables = self.compose(&listeners, &stack, &secrets)?;
+        let clock = Arc::new(LocalClock::open(self.state.clock_file()));
+        let caller = (!self.arguments.upstreams_only).then(|| {
+            let authority = address(&listeners.front).unwrap_or_default();
+            let secret = variables.get("CRON_SECRET").cloned().unwrap_or_default();
+            Arc::new(Caller::new(crons, authority, secret))
+        });
+        let handler = if self.arguments.upstreams_only {
+            None
+        } else {
+            Some(wiring::handler(
+                &variables,
+                clock.clock().clone(),
+                &self.background,
+            )?)
+        };
+        self.serve(
+            listeners,
+            &stack,
+            secrets,
+            handler,
+            clock.clone(),
+            caller.clone(),
+        )
+        .await?;
+        if let Some(caller) = caller.filter(|_| self.settings.runs_crons) {
+            self.tasks
+                .push(tokio::spawn(caller.keep_time(clock.clock().clone())));
+        }
+        self.tasks.push(tokio::spawn(look_after(stack)));
+        self.announce(variables)
+    }
+
+    /// Stops everything that runs, whether or not the start came to its end.
+    pub(crate) async fn stop(&mut self) -> Result<(), Error> {
+        let removed = state_dir::remove_file(&self.state.environment_file());
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        // The product comes last in this list and stops first: until then it can still reach its upstreams.
+        while let Some(server) = self.servers.pop() {
+            server.stop().await;
+            self.background.finish().await;
+        }
+        let stopped = match self.stack.take() {
+            Some(stack) => stack.stop().await,
+            None => Ok(()),
+        };
+        removed.and(stopped)
+    }
+
+    async fn listen(&self) -> Result<Listeners, Error> {
+        let front = match (self.arguments.upstreams_only, self.settings.port) {
+            (true, _) => ports::listen(&self.state, "control").await?,
+            (false, 0) => ports::listen(&self.state, "product").await?,
+            (false, port) => ports::listen_on(port).await?,
+        };
+        let front_ipv6 = if self.arguments.upstreams_only {
+            None
+        } else {
+            ports::listen_on_ipv6(port(&front)?).await?
+        };
+        Ok(Listeners {
+            front,
+            front_ipv6,
+            supabase: ports::listen(&self.state, "supabase").await?,
+            upstash: ports::listen(&self.state, "upstash").await?,
+            paypal: ports::listen(&self.state, "paypal").await?,
+        })
+    }
+
+    fn compose(
+        &self,
+        listeners: &Listeners,
+        stack: &Stack,
+        secrets: &Secrets,
+    ) -> Result<BTreeMap<&'static str, String>, Error> {
+        let public_port = if self.arguments.upstreams_only {
+            self.settings.port
+        } else {
+            port(&listeners.front)?
+        };
+        let addresses = Addresses {
+            public_base_url: format!("http://localhost:{public_port}"),
+            local_url: url(&listeners.front)?,
+            supabase: url(&listeners.supabase)?,
+            upstash: url(&listeners.upstash)?,
+            paypal: url(&listeners.paypal)?,
+            database: stack.database_url(),
+            redis: stack.redis_url(),
+        };
+        environment::compose(&self.state, &addresses, secrets)
+    }
+
+    async fn serve(
+        &mut self,
+        listeners: Listeners,
+        stack: &Arc<Stack>,
+        secrets: Secrets,
+        handler: Option<product::Handler>,
+        clock: Arc<LocalClock>,
+        crons: Option<Arc<Caller>>,
+    ) -> Result<(), Error> {
+        let upstreams = Upstreams::default();
+        let redis_counters = Arc::new(upstash::Counters::default());
+        let redis = redis::Client::open(stack.redis_url()).map_err(|source| Error::Redis {
+            what: "REDIS_URL cannot be used".to_owned(),
+            source,
+        })?;
+        let file = self.state.paypal_file();
+        let paypal = Simulator::load(
+            clock.clock().clone(),
+            secrets.paypal,
+            url(&listeners.paypal)?,
+            &file,
+        )
+        .map_err(|error| Error::PayPal(error.to_string()))?;
+        let gateway = supabase::router(secrets.supabase, &stack.postgrest_authority().await);
+        let emulator = upstash::router(redis, secrets.upstash_token, Arc::clone(&redis_counters));
+
+        self.start_server(listeners.supabase, gateway, Some(&upstreams.database));
+        self.start_server(listeners.upstash, emulator, Some(&upstreams.redis));
+        self.start_server(listeners.paypal, paypal.router(), Some(&upstreams.paypal));
+        let control = control::router(Control {
+            clock,
+            stack: Arc::clone(stack),
+            upstreams,
+            redis_counters,
+            paypal,
+            crons,
+        });
+        let front = match handler {
+            Some(handler) => {
+                control.fallback_service(product::router(handler, &self.settings.root))
+            }
+            None => control,
+        };
+        if let Some(listener) = listeners.front_ipv6 {
+            self.start_server(listener, front.clone(), None);
+        }
+        self.start_server(listeners.front, front, None);
+        Ok(())
+    }
+
+    fn start_server(
+        &mut self,
+        listener: TcpListener,
+        router: axum::Router,
+        upstream: Option<&Arc<crate::faults::Upstream>>,
+    ) {
+        self.servers
+            .push(Server::start(listener, router, upstream.cloned()));
+    }
+
+    /// Writes the environment file, which says that everything answers, and prints what a person or a script wants.
+    fn announce(&self, mut variables: BTreeMap<&'static str, String>) -> Result<(), Error> {
+        if self.arguments.upstreams_only {
+            let lines = environment::lines(&variables);
+            state_dir::write_private(&self.state.environment_file(), &lines)?;
+            console::print(lines.trim_end());
+            return Ok(());
+        }
+        let local_url = variables.get("LOCAL_URL").cloned().unwrap_or_default();
+        variables.insert("BASE_URL", local_url);
+        state_dir::write_private(
+            &self.state.environment_file(),
+            &environment::lines(&variables),
+        )?;
+        welcome::print(&variables, self.state.path());
+        Ok(())
+    }
+}
+
+/// Says so when a child ends by itself; requests to it then fail as they would elsewhere.
+async fn look_after(stack: Arc<Stack>) {
+    loop {
+        sleep(LOOK_AFTER_CHILDREN_EVERY).await;
+        if let Some(error) = stack.unexpected_end().await {
+            console::report(&error);
+            return;
+        }
+    }
+}
+
+fn address(listener: &TcpListener) -> Result<String, Error> {
+    listener
+        .local_addr()
+        .map(|address| address.to_string())
+        .map_err(Error::io("read a port"))
+}
+
+fn port(listener: &TcpListener) -> Result<u16, Error> {
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(Error::io("read a port"))
+}
+
+fn url(listener: &TcpListener) -> Result<String, Error> {
+    Ok(format!("http://{}", address(listener)?))
+}

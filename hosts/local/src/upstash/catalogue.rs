@@ -1,0 +1,86 @@
+//! Which commands the service takes.
+//!
+//! One connection carries everybody's commands, so nothing may change its state, hold it up, or turn it into a
+//! subscription; and the server's administration is not the caller's.
+
+use super::command::Command;
+
+const UNAVAILABLE: &[&[u8]] = &[
+    // They block the connection.
+    b"BLPOP",
+    b"BRPOP",
+    b"BRPOPLPUSH",
+    b"BLMOVE",
+    b"BLMPOP",
+    b"BZPOPMIN",
+    b"BZPOPMAX",
+    b"BZMPOP",
+    b"WAIT",
+    b"WAITAOF",
+    // They turn it into a subscription.
+    b"SUBSCRIBE",
+    b"PSUBSCRIBE",
+    b"SSUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"PUNSUBSCRIBE",
+    b"SUNSUBSCRIBE",
+    b"MONITOR",
+    // They change its state.
+    b"MULTI",
+    b"EXEC",
+    b"DISCARD",
+    b"WATCH",
+    b"UNWATCH",
+    b"AUTH",
+    b"HELLO",
+    b"SELECT",
+    b"RESET",
+    b"QUIT",
+    b"CLIENT",
+    b"READONLY",
+    b"READWRITE",
+    b"ASKING",
+    // They administer the server.
+    b"ACL",
+    b"BGREWRITEAOF",
+    b"BGSAVE",
+    b"CLUSTER",
+    b"CONFIG",
+    b"DEBUG",
+    b"FAILOVER",
+    b"LATENCY",
+    b"MEMORY",
+    b"MIGRATE",
+    b"MODULE",
+    b"MOVE",
+    b"PSYNC",
+    b"REPLCONF",
+    b"REPLICAOF",
+    b"RESTORE-ASKING",
+    b"ROLE",
+    b"SAVE",
+    b"SHUTDOWN",
+    b"SLAVEOF",
+    b"SLOWLOG",
+    b"SWAPDB",
+    b"SYNC",
+];
+
+/// The refusal of a command that the service does not take, else nothing.
+pub(super) fn refusal(command: &Command) -> Option<String> {
+    let name = command.name();
+    let blocking_read = (name == b"XREAD" || name == b"XREADGROUP")
+        && command
+            .options()
+            .any(|word| word.eq_ignore_ascii_case(b"BLOCK"));
+    (name.is_empty() || blocking_read || UNAVAILABLE.contains(&name.as_slice()))
+        .then(|| unavailable(&name))
+}
+
+/// What the service says of a command that it does not know or take.
+pub(super) fn unavailable(name: &[u8]) -> String {
+    format!(
+        "ERR Command is not available: '{}'. See https://upstash.com/docs/redis/overall/compatibility for details",
+        String::from_utf8_lossy(name)
+    )
+}

@@ -1,0 +1,54 @@
+//! One Redis command: its name and arguments as bytes.
+
+use serde_json::Value;
+
+/// A command with at least its name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Command(Vec<Vec<u8>>);
+
+impl Command {
+    /// None when there is not even a name.
+    pub(super) fn new(words: Vec<Vec<u8>>) -> Option<Self> {
+        (!words.is_empty()).then_some(Self(words))
+    }
+
+    /// From a JSON array. Numbers and booleans become their text; null, arrays and objects are not arguments.
+    pub(super) fn from_json(words: &[Value]) -> Option<Self> {
+        let words = words
+            .iter()
+            .map(|word| match word {
+                Value::String(text) => Some(text.clone().into_bytes()),
+                Value::Number(number) => Some(number.to_string().into_bytes()),
+                Value::Bool(flag) => Some(flag.to_string().into_bytes()),
+                Value::Null | Value::Array(_) | Value::Object(_) => None,
+            })
+            .collect::<Option<Vec<_>>>()?;
+        Self::new(words)
+    }
+
+    /// The name in capitals.
+    pub(super) fn name(&self) -> Vec<u8> {
+        self.0
+            .first()
+            .map(|name| name.to_ascii_uppercase())
+            .unwrap_or_default()
+    }
+
+    /// The arguments before `STREAMS`, where the options of XREAD stand.
+    pub(super) fn options(&self) -> impl Iterator<Item = &[u8]> {
+        self.0
+            .iter()
+            .skip(1)
+            .map(Vec::as_slice)
+            .take_while(|word| !word.eq_ignore_ascii_case(b"STREAMS"))
+    }
+
+    /// The command as the client crate sends it.
+    pub(super) fn to_redis(&self) -> redis::Cmd {
+        let mut command = redis::Cmd::new();
+        for word in &self.0 {
+            command.arg(word.as_slice());
+        }
+        command
+    }
+}

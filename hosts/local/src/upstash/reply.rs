@@ -1,0 +1,99 @@
+//! From Redis values to the JSON of an answer.
+
+use super::{
+    connection::{Outcome, text},
+    json_response,
+};
+use axum::response::Response;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, StatusCode};
+use redis::Value;
+use serde_json::json;
+
+/// How strings are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Encoding {
+    /// As text; what is not UTF-8 becomes U+FFFD.
+    Text,
+    /// As base64 of their bytes.
+    Base64,
+}
+
+impl Encoding {
+    /// What the caller asked for.
+    pub(super) fn asked(headers: &HeaderMap) -> Self {
+        match headers.get("upstash-encoding") {
+            Some(value) if value.as_bytes().eq_ignore_ascii_case(b"base64") => Self::Base64,
+            _ => Self::Text,
+        }
+    }
+
+    fn string(self, bytes: &[u8]) -> serde_json::Value {
+        match self {
+            Self::Text => String::from_utf8_lossy(bytes).into(),
+            Self::Base64 => STANDARD.encode(bytes).into(),
+        }
+    }
+}
+
+/// What a call came to.
+pub(super) enum Answer {
+    /// A command, or a transaction that was discarded.
+    One(Outcome),
+    /// A pipeline or a transaction that ran.
+    Many(Vec<Outcome>),
+}
+
+impl Answer {
+    pub(super) fn into_response(self, encoding: Encoding) -> Response {
+        match self {
+            Self::One(outcome) => {
+                let status = if outcome.is_ok() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::BAD_REQUEST
+                };
+                json_response(status, &item(outcome, encoding))
+            }
+            Self::Many(outcomes) => {
+                let items = outcomes
+                    .into_iter()
+                    .map(|outcome| item(outcome, encoding))
+                    .collect();
+                json_response(StatusCode::OK, &serde_json::Value::Array(items))
+            }
+        }
+    }
+}
+
+fn item(outcome: Outcome, encoding: Encoding) -> serde_json::Value {
+    match outcome {
+        Ok(Value::Okay) => json!({ "result": "OK" }),
+        Ok(value) => json!({ "result": to_json(value, encoding) }),
+        Err(error) => json!({ "error": error }),
+    }
+}
+
+fn to_json(value: Value, encoding: Encoding) -> serde_json::Value {
+    match value {
+        Value::Int(number) => number.into(),
+        Value::BulkString(bytes) => encoding.string(&bytes),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => {
+            encoding.string(text.as_bytes())
+        }
+        Value::Okay => encoding.string(b"OK"),
+        Value::Array(items) | Value::Set(items) => items
+            .into_iter()
+            .map(|item| to_json(item, encoding))
+            .collect(),
+        Value::Map(pairs) => pairs
+            .into_iter()
+            .flat_map(|(name, value)| [to_json(name, encoding), to_json(value, encoding)])
+            .collect(),
+        Value::Boolean(flag) => i64::from(flag).into(),
+        Value::Double(number) => encoding.string(number.to_string().as_bytes()),
+        Value::ServerError(error) => encoding.string(text(&error).as_bytes()),
+        // RESP2, which this connection speaks, has no further kinds.
+        _ => serde_json::Value::Null,
+    }
+}

@@ -1,0 +1,74 @@
+-- Roles, schemas, extension and default privileges that every later migration relies on.
+--
+-- The product reaches the database through PostgREST only: `authenticator` logs in, and the JWT of the request
+-- names the role it becomes. Only service_role may do anything; anon and authenticated exist so that a request
+-- without the service key ends at "permission denied" instead of at "role does not exist".
+--
+-- Functions of schema `public` are the API. Schema `internal` is not exposed by PostgREST.
+-- Every migration is one transaction and may be applied again without harm.
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+-- Roles belong to the cluster, not to the database: on Supabase they exist, and two databases of one cluster
+-- may be migrated at the same moment, hence the two refusals that count as "it is there".
+DO $$
+BEGIN
+    IF to_regrole('anon') IS NULL THEN
+        CREATE ROLE anon NOLOGIN NOINHERIT;
+    END IF;
+    IF to_regrole('authenticated') IS NULL THEN
+        CREATE ROLE authenticated NOLOGIN NOINHERIT;
+    END IF;
+    IF to_regrole('service_role') IS NULL THEN
+        CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
+    END IF;
+    IF to_regrole('authenticator') IS NULL THEN
+        CREATE ROLE authenticator LOGIN NOINHERIT NOCREATEDB NOCREATEROLE NOSUPERUSER;
+        ALTER ROLE authenticator SET statement_timeout = '8s';
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END;
+$$;
+
+DO $$
+DECLARE
+    v_role text;
+BEGIN
+    FOREACH v_role IN ARRAY ARRAY ['anon', 'authenticated', 'service_role'] LOOP
+        IF NOT pg_has_role('authenticator', v_role, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO authenticator', v_role);
+        END IF;
+    END LOOP;
+EXCEPTION
+    WHEN unique_violation THEN NULL;
+END;
+$$;
+
+-- Supabase keeps extensions in schema `extensions`. An operator class is found by its type, not by the search
+-- path, so an extension that is already installed elsewhere serves as well.
+CREATE SCHEMA IF NOT EXISTS extensions;
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA extensions;
+
+CREATE SCHEMA IF NOT EXISTS internal;
+REVOKE ALL ON SCHEMA internal FROM PUBLIC;
+GRANT USAGE ON SCHEMA internal, public TO service_role;
+COMMENT ON SCHEMA internal IS 'Parts that the API functions of schema public share; not exposed by PostgREST.';
+
+-- What is created from here on is born closed: PUBLIC may execute nothing, and Supabase's own defaults for anon
+-- and authenticated are taken back. The last migration grants service_role what it needs, object by object.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON FUNCTIONS FROM anon, authenticated;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM anon, authenticated;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON SEQUENCES FROM anon, authenticated;
+
+CREATE TABLE IF NOT EXISTS public.schema_migrations (
+    version    text PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE public.schema_migrations ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE public.schema_migrations IS 'One row a migration: the stem of its file.';
+
+INSERT INTO public.schema_migrations (version) VALUES ('20250101000000_base_schema') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,214 @@
+-- From a hold to a PayPal order. Also what every payment function stands on: the locks, and the operations that are
+-- written down before PayPal is called.
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+-- Locks the car, then the booking. Whoever also needs the payment locks it after this. No row: all fields null.
+CREATE OR REPLACE FUNCTION internal.lock_booking(p_booking_id uuid) RETURNS public.bookings
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_booking public.bookings;
+BEGIN
+    PERFORM FROM public.cars WHERE id = (SELECT car_id FROM public.bookings WHERE id = p_booking_id) FOR NO KEY UPDATE;
+    SELECT * INTO v_booking FROM public.bookings WHERE id = p_booking_id FOR UPDATE;
+    RETURN v_booking;
+END;
+$$;
+
+-- The id under which PayPal is to be called: that of the operation still open, else a new one. `resumed`: an earlier
+-- attempt with this id may have had its effect.
+CREATE OR REPLACE FUNCTION internal.open_operation(
+    p_payment_id uuid, p_operation text, p_subject_id text, p_now timestamptz, OUT request_id text, OUT resumed boolean
+)
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_seq integer;
+BEGIN
+    SELECT o.request_id, o.in_doubt INTO request_id, resumed
+    FROM public.payment_operations AS o
+    WHERE o.payment_id = p_payment_id AND o.operation = p_operation AND o.status = 'open'
+      AND o.subject_id IS NOT DISTINCT FROM p_subject_id;
+    IF FOUND THEN
+        UPDATE public.payment_operations AS o SET in_doubt = true WHERE o.request_id = open_operation.request_id;
+        RETURN;
+    END IF;
+    SELECT coalesce(max(o.seq), 0) + 1 INTO v_seq
+    FROM public.payment_operations AS o WHERE o.payment_id = p_payment_id AND o.operation = p_operation;
+    request_id := p_payment_id || ':' || p_operation || ':' || v_seq;
+    resumed := false;
+    INSERT INTO public.payment_operations (request_id, payment_id, operation, seq, subject_id, started_at)
+    VALUES (request_id, p_payment_id, p_operation, v_seq, p_subject_id, p_now);
+END;
+$$;
+
+-- An operation by its id; one that was never written down is a caller's mistake.
+CREATE OR REPLACE FUNCTION internal.known_operation(p_payment_id uuid, p_request_id text) RETURNS public.payment_operations
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_operation public.payment_operations;
+BEGIN
+    SELECT * INTO v_operation FROM public.payment_operations
+    WHERE request_id = p_request_id AND payment_id = p_payment_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'payment % has no operation %', p_payment_id, p_request_id USING ERRCODE = 'no_data_found';
+    END IF;
+    RETURN v_operation;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION internal.close_operation(
+    p_request_id text, p_status text, p_result_id text, p_error_code text, p_now timestamptz
+) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+    UPDATE public.payment_operations
+    SET status = p_status, in_doubt = false, result_id = p_result_id, error_code = p_error_code, finished_at = p_now
+    WHERE request_id = p_request_id;
+$$;
+
+-- Why a booking cannot be paid whatever its days, or NULL.
+CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT CASE
+        WHEN p_booking.status IN ('upcoming', 'active') THEN 'already_paid'
+        WHEN p_booking.status NOT IN ('pending_payment', 'expired') THEN 'booking_not_payable'
+        WHEN c.status <> 'listed' THEN 'booking_not_payable'
+        WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
+        WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
+             AND NOT internal.price_still_stands(p_booking, p_now) THEN 'booking_not_payable'
+    END
+    FROM public.cars AS c WHERE c.id = p_booking.car_id;
+$$;
+
+-- Keeps a hold alive for another 15 minutes, but not beyond p_latest; one that has lapsed is revived when its days
+-- are still free. NULL when the days are held, else the reason why not. The caller holds the locks.
+CREATE OR REPLACE FUNCTION internal.keep_hold(p_booking public.bookings, p_latest timestamptz, p_now timestamptz) RETURNS text
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_until timestamptz := internal.hold_until(p_now);
+BEGIN
+    IF internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now) THEN
+        v_until := greatest(p_booking.hold_expires_at, least(v_until, p_latest));
+    ELSIF p_booking.status = 'expired' THEN
+        PERFORM internal.expire_colliding_holds(p_booking.car_id, p_booking.blocked, p_booking.shop_reference, p_now);
+    END IF;
+    UPDATE public.bookings SET status = 'pending_payment', hold_expires_at = v_until, updated_at = p_now
+    WHERE id = p_booking.id;
+    RETURN NULL;
+EXCEPTION
+    WHEN exclusion_violation THEN
+        RETURN 'dates_unavailable';
+    WHEN unique_violation THEN
+        -- The shop's reference names another live booking by now.
+        RETURN 'booking_not_payable';
+END;
+$$;
+
+-- The payment that a booking is being paid by: the one that stands, else a new one.
+CREATE OR REPLACE FUNCTION internal.standing_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments
+    WHERE booking_id = p_booking.id AND status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO public.payments (booking_id, amount, currency, created_at, updated_at)
+        VALUES (p_booking.id, p_booking.final_price, p_booking.currency, p_now, p_now)
+        RETURNING * INTO v_payment;
+    END IF;
+    RETURN v_payment;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION internal.open_payment_json(
+    p_outcome text, p_booking public.bookings, p_payment public.payments, p_request_id text, p_with_order boolean
+) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT jsonb_build_object(
+        'outcome', p_outcome, 'paymentId', p_payment.id, 'bookingId', p_booking.id, 'reference', p_booking.reference,
+        'carName', c.name, 'carSlug', c.slug, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency,
+        'requestId', p_request_id,
+        'orderId', CASE WHEN p_with_order THEN p_payment.order_id END,
+        'approveUrl', CASE WHEN p_with_order THEN p_payment.approve_url END)
+    FROM public.cars AS c WHERE c.id = p_booking.car_id;
+$$;
+
+-- An order that nobody answered for is asked for again under its id as long as PayPal remembers that id (6 hours).
+CREATE OR REPLACE FUNCTION internal.forget_stale_order_request(p_payment_id uuid, p_now timestamptz) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+    UPDATE public.payment_operations
+    SET status = 'failed', in_doubt = false, error_code = 'abandoned', finished_at = p_now
+    WHERE payment_id = p_payment_id AND operation = 'order' AND status = 'open'
+      AND started_at <= p_now - interval '5 hours';
+$$;
+
+CREATE OR REPLACE FUNCTION public.open_payment(
+    p_booking_id uuid, p_car text, p_start_date date, p_end_date date, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_booking    public.bookings := internal.lock_booking(p_booking_id);
+    v_payment    public.payments;
+    v_refusal    text;
+    v_request_id text;
+BEGIN
+    IF v_booking.id IS NULL THEN
+        RETURN jsonb_build_object('outcome', 'booking_not_found');
+    END IF;
+    IF (internal.any_car(p_car)).id IS DISTINCT FROM v_booking.car_id
+       OR p_start_date IS DISTINCT FROM v_booking.start_date OR p_end_date IS DISTINCT FROM v_booking.end_date THEN
+        RETURN jsonb_build_object('outcome', 'booking_mismatch');
+    END IF;
+    v_refusal := coalesce(
+        internal.payment_refusal(v_booking, p_now),
+        internal.keep_hold(v_booking, v_booking.created_at + interval '60 minutes', p_now));
+    IF v_refusal IS NOT NULL THEN
+        RETURN jsonb_build_object('outcome', v_refusal);
+    END IF;
+
+    v_payment := internal.standing_payment(v_booking, p_now);
+    IF v_payment.status <> 'created' THEN
+        RETURN jsonb_build_object('outcome', 'already_paid');
+    END IF;
+    -- PayPal gives the payer 3 hours to be sent to an order.
+    IF v_payment.order_created_at > p_now - interval '3 hours' THEN
+        RETURN internal.open_payment_json('order_exists', v_booking, v_payment, NULL, true);
+    END IF;
+    PERFORM internal.forget_stale_order_request(v_payment.id, p_now);
+    SELECT o.request_id INTO v_request_id FROM internal.open_operation(v_payment.id, 'order', NULL, p_now) AS o;
+    RETURN internal.open_payment_json('create_order', v_booking, v_payment, v_request_id, false);
+END;
+$$;
+COMMENT ON FUNCTION public.open_payment IS
+    'Readies a booking for payment. Outcomes: create_order (call PayPal with requestId, then record_paypal_order), order_exists (orderId, '
+    'approveUrl of an order younger than 3 h), booking_not_found, booking_mismatch (other car or dates), dates_unavailable (the hold lapsed and the '
+    'days are taken), booking_not_payable (cancelled, completed, started, car not listed, price older than a day), already_paid. Extends the hold '
+    'to p_now + 15 min, at most 60 min after creation; a lapsed one is revived. Locks car, booking, payment. Writes the hold, the payment and the operation.';
+
+CREATE OR REPLACE FUNCTION public.record_paypal_order(
+    p_payment_id uuid, p_request_id text, p_order_id text, p_approve_url text DEFAULT NULL, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_operation public.payment_operations;
+BEGIN
+    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
+    IF v_operation.status = 'succeeded' THEN
+        RETURN jsonb_build_object('outcome', 'replayed');
+    END IF;
+    PERFORM internal.close_operation(p_request_id, 'succeeded', p_order_id, NULL, p_now);
+    UPDATE public.payments
+    SET order_id = p_order_id, approve_url = p_approve_url, order_created_at = p_now, updated_at = p_now
+    WHERE id = p_payment_id AND status = 'created';
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_paypal_order IS
+    'Stores the order that PayPal made for an operation of open_payment. Outcomes: recorded, replayed (already stored; the first stays). '
+    'Locks the payment. An operation that open_payment never gave out raises P0002.';
+
+INSERT INTO public.schema_migrations (version) VALUES ('20250630000000_add_payment_orders') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,204 @@
+-- From an approved order to a confirmed booking, and back: voiding what may not stand.
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+CREATE OR REPLACE FUNCTION internal.authorization_json(
+    p_outcome text, p_booking_id uuid, p_payment_id uuid, p_request_id text, p_resumed boolean
+) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT jsonb_build_object(
+        'outcome', p_outcome, 'paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
+        'amount', internal.money(p.amount), 'currency', p.currency, 'requestId', p_request_id, 'resumed', p_resumed,
+        'authorizationId', p.authorization_id, 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(b)))
+    FROM public.bookings AS b JOIN public.payments AS p ON p.booking_id = b.id
+    WHERE b.id = p_booking_id AND p.id = p_payment_id;
+$$;
+
+-- What stands in the way of authorizing, or NULL. An attempt in doubt is always let through to learn its outcome:
+-- if it was authorized, record_authorization decides, and has it voided where the days are gone.
+CREATE OR REPLACE FUNCTION internal.authorization_refusal(
+    p_booking public.bookings, p_payment public.payments, p_order_id text, p_now timestamptz
+) RETURNS text
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_subject text;
+    v_refusal text;
+BEGIN
+    IF p_payment.status <> 'created' THEN
+        RETURN 'booking_not_payable';
+    END IF;
+    SELECT subject_id INTO v_subject FROM public.payment_operations
+    WHERE payment_id = p_payment.id AND operation = 'authorize' AND status = 'open';
+    IF p_payment.lease_expires_at > p_now OR v_subject <> p_order_id THEN
+        RETURN 'payment_in_progress';
+    END IF;
+    v_refusal := internal.payment_refusal(p_booking, p_now);
+    IF v_refusal IS NULL THEN
+        v_refusal := internal.keep_hold(p_booking, 'infinity', p_now);
+    END IF;
+    IF v_subject IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE v_refusal WHEN 'already_paid' THEN 'booking_not_payable' ELSE v_refusal END;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION public.begin_authorization(p_order_id text, p_now timestamptz DEFAULT now()) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_payment   public.payments;
+    v_booking   public.bookings;
+    v_refusal   text;
+    v_operation record;
+BEGIN
+    SELECT p.* INTO v_payment
+    FROM public.payment_operations AS o JOIN public.payments AS p ON p.id = o.payment_id
+    WHERE o.operation = 'order' AND o.result_id = p_order_id;
+    IF NOT FOUND THEN
+        RETURN jsonb_build_object('outcome', 'order_not_found');
+    END IF;
+    v_booking := internal.lock_booking(v_payment.booking_id);
+    SELECT * INTO v_payment FROM public.payments WHERE id = v_payment.id FOR UPDATE;
+
+    IF v_booking.status IN ('upcoming', 'active', 'completed') AND v_payment.void_reason IS NULL
+       AND v_payment.status IN ('authorized', 'capturing', 'captured', 'partially_refunded', 'refunded') THEN
+        RETURN internal.authorization_json('already_authorized', v_booking.id, v_payment.id, NULL, false);
+    END IF;
+    v_refusal := internal.authorization_refusal(v_booking, v_payment, p_order_id, p_now);
+    IF v_refusal IS NOT NULL THEN
+        RETURN jsonb_build_object('outcome', v_refusal);
+    END IF;
+    SELECT * INTO v_operation FROM internal.open_operation(v_payment.id, 'authorize', p_order_id, p_now);
+    UPDATE public.payments SET lease_expires_at = p_now + interval '60 seconds', updated_at = p_now
+    WHERE id = v_payment.id;
+    RETURN internal.authorization_json('authorize', v_booking.id, v_payment.id, v_operation.request_id, v_operation.resumed);
+END;
+$$;
+COMMENT ON FUNCTION public.begin_authorization IS
+    'Before PayPal is asked to authorize an order. Outcomes: authorize (call with requestId; resumed: an earlier attempt has no known outcome), '
+    'already_authorized (answer again), order_not_found, dates_unavailable (nothing may be charged), booking_not_payable, '
+    'payment_in_progress (another caller holds the 60 s lease). Keeps the hold for 15 minutes. Locks car, booking, payment. '
+    'Writes the hold, the lease and the operation.';
+
+-- Confirms a booking that has just been paid; NULL, or why it cannot be. A lapsed hold is confirmed as long as nobody
+-- else has its days.
+CREATE OR REPLACE FUNCTION internal.confirm_booking(p_booking public.bookings, p_now timestamptz) RETURNS text
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF p_booking.status NOT IN ('pending_payment', 'expired') THEN
+        RETURN 'booking_not_payable';
+    END IF;
+    IF p_booking.status = 'expired' THEN
+        PERFORM internal.expire_colliding_holds(p_booking.car_id, p_booking.blocked, p_booking.shop_reference, p_now);
+    END IF;
+    UPDATE public.bookings SET status = 'upcoming', confirmed_at = p_now, updated_at = p_now WHERE id = p_booking.id;
+    RETURN NULL;
+EXCEPTION
+    WHEN exclusion_violation THEN
+        RETURN 'dates_unavailable';
+    WHEN unique_violation THEN
+        RETURN 'booking_not_payable';
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION internal.record_payment_mismatch(
+    p_payment public.payments, p_authorization_id text, p_amount numeric, p_currency text, p_now timestamptz
+) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+    INSERT INTO public.security_events (occurred_at, kind, detail)
+    VALUES (p_now, 'payment_mismatch', jsonb_build_object(
+        'paymentId', p_payment.id, 'bookingId', p_payment.booking_id, 'authorizationId', p_authorization_id,
+        'amount', p_amount::text, 'currency', p_currency,
+        'expectedAmount', internal.money(p_payment.amount), 'expectedCurrency', p_payment.currency));
+$$;
+
+-- What an authorization that was recorded before is answered with.
+CREATE OR REPLACE FUNCTION internal.replayed_outcome(p_payment public.payments) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+    SELECT CASE
+        WHEN p_payment.void_reason IS NULL THEN 'replayed'
+        WHEN p_payment.void_reason IN ('payment_mismatch', 'dates_unavailable') THEN p_payment.void_reason
+        ELSE 'booking_not_payable'
+    END;
+$$;
+
+CREATE OR REPLACE FUNCTION public.record_authorization(
+    p_payment_id uuid, p_request_id text, p_authorization_id text, p_amount numeric, p_currency text,
+    p_expires_at timestamptz DEFAULT NULL, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_booking   public.bookings;
+    v_payment   public.payments;
+    v_operation public.payment_operations;
+    v_refusal   text;
+BEGIN
+    v_booking := internal.lock_booking((SELECT booking_id FROM public.payments WHERE id = p_payment_id));
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
+    IF v_operation.status = 'succeeded' AND v_operation.result_id = p_authorization_id THEN
+        RETURN internal.authorization_json(
+            internal.replayed_outcome(v_payment), v_booking.id, p_payment_id, p_request_id, false);
+    END IF;
+    IF v_payment.status <> 'created' THEN
+        -- A second authorization for one payment: the first stands, the caller voids this one.
+        PERFORM internal.record_payment_mismatch(v_payment, p_authorization_id, p_amount, p_currency, p_now);
+        RETURN internal.authorization_json('payment_mismatch', v_booking.id, p_payment_id, p_request_id, false);
+    END IF;
+
+    PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
+    -- First the payment: the capture schedule that confirming sets depends on when the authorization lapses.
+    UPDATE public.payments
+    SET status = 'authorized', authorization_id = p_authorization_id, authorized_at = p_now,
+        authorization_expires_at = coalesce(p_expires_at, p_now + interval '29 days'),
+        lease_expires_at = NULL, updated_at = p_now
+    WHERE id = p_payment_id;
+    IF p_amount = v_payment.amount AND p_currency = v_payment.currency THEN
+        v_refusal := internal.confirm_booking(v_booking, p_now);
+    ELSE
+        v_refusal := 'payment_mismatch';
+        PERFORM internal.record_payment_mismatch(v_payment, p_authorization_id, p_amount, p_currency, p_now);
+    END IF;
+    IF v_refusal IS NOT NULL THEN
+        UPDATE public.payments SET void_reason = v_refusal WHERE id = p_payment_id;
+    END IF;
+    RETURN internal.authorization_json(
+        coalesce(v_refusal, 'confirmed'), v_booking.id, p_payment_id, p_request_id, false);
+END;
+$$;
+COMMENT ON FUNCTION public.record_authorization IS
+    'After PayPal authorized. Outcomes: confirmed (booking upcoming, capture scheduled), replayed, and, to be voided by the caller: '
+    'payment_mismatch (amount, currency, or a second authorization; one row in security_events), dates_unavailable, booking_not_payable (cancelled '
+    'meanwhile). What is to be voided is marked first, so it is found again after a crash (authorizations_to_void) and never captured. '
+    'Locks car, booking, payment.';
+
+CREATE OR REPLACE FUNCTION public.record_payment_failure(
+    p_payment_id uuid, p_request_id text, p_error_code text, p_final boolean, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_operation public.payment_operations;
+BEGIN
+    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
+    IF v_operation.status = 'open' THEN
+        IF p_final THEN
+            PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
+        ELSE
+            UPDATE public.payment_operations SET error_code = p_error_code WHERE request_id = p_request_id;
+        END IF;
+        -- The lease of a capture run is not this caller's to release.
+        UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
+        WHERE id = p_payment_id AND status = 'created' AND v_operation.operation = 'authorize';
+    END IF;
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_payment_failure IS
+    'After an order, authorize, reauthorize or void did not succeed. Outcome: recorded. p_final: PayPal refused, the next call has a new request id; '
+    'otherwise its effect is unknown and the operation stays open under the same id. The payment keeps its state, so the payer may try again. '
+    'Releases the lease of begin_authorization. Locks the payment.';
+
+INSERT INTO public.schema_migrations (version) VALUES ('20250701000000_add_payment_authorizations') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,198 @@
+-- Capturing what is due, each payment once. A run claims payments under a lease; whoever crashes leaves the lease to
+-- lapse and the operation open, so the next run repeats the same call under the same id.
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+-- PayPal honours the funds for 3 days; after that a reauthorization is worth asking for, as long as the authorization
+-- itself (29 days) has more than a day to live. One that was begun is finished first. Not while the outcome of a
+-- capture is in doubt, and not when PayPal has just refused one.
+CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT p_payment.authorization_expires_at > p_now + interval '1 day'
+       AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
+       AND (coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
+            OR NOT coalesce(bool_or(
+                (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
+                OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
+    FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id;
+$$;
+
+-- The capture operation of a claim. When a reauthorization will give another authorization, one that was meant for the
+-- old (it failed, or was never sent) ends here: an id must never be used for two different calls.
+CREATE OR REPLACE FUNCTION internal.open_capture(
+    p_payment public.payments, p_reauthorize boolean, p_now timestamptz, OUT request_id text, OUT resumed boolean
+)
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF p_reauthorize THEN
+        UPDATE public.payment_operations AS o
+        SET status = 'failed', in_doubt = false, error_code = coalesce(o.error_code, 'reauthorizing'), finished_at = p_now
+        WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open';
+    END IF;
+    SELECT o.request_id, o.resumed INTO request_id, resumed
+    FROM internal.open_operation(p_payment.id, 'capture', p_payment.authorization_id, p_now) AS o;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION internal.claim_capture(p_payment_id uuid, p_now timestamptz) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment     public.payments;
+    v_capture     record;
+    v_reauthorize text;
+BEGIN
+    UPDATE public.payments
+    SET status = 'capturing', lease_id = gen_random_uuid(), lease_expires_at = p_now + interval '2 minutes',
+        attempts = attempts + 1, updated_at = p_now
+    WHERE id = p_payment_id RETURNING * INTO v_payment;
+    PERFORM internal.note_capture_attempt(v_payment.booking_id, p_now);
+    IF internal.should_reauthorize(v_payment, p_now) THEN
+        SELECT o.request_id INTO v_reauthorize
+        FROM internal.open_operation(p_payment_id, 'reauthorize', v_payment.authorization_id, p_now) AS o;
+    END IF;
+    SELECT * INTO v_capture FROM internal.open_capture(v_payment, v_reauthorize IS NOT NULL, p_now);
+    RETURN (
+        SELECT jsonb_build_object(
+            'paymentId', v_payment.id, 'bookingId', b.id, 'reference', b.reference, 'lease', v_payment.lease_id,
+            'authorizationId', v_payment.authorization_id, 'authorizedAt', internal.utc(v_payment.authorized_at),
+            'authorizationExpiresAt', internal.utc(v_payment.authorization_expires_at), 'orderId', v_payment.order_id,
+            'amount', internal.money(v_payment.amount), 'currency', v_payment.currency, 'attempt', v_payment.attempts,
+            'requestId', v_capture.request_id, 'resumed', v_capture.resumed, 'reauthorizeRequestId', v_reauthorize)
+        FROM public.bookings AS b WHERE b.id = v_payment.booking_id);
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION public.process_scheduled_payment_captures(
+    p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_due     uuid[];
+    v_claimed jsonb := '[]';
+    v_id      uuid;
+BEGIN
+    SELECT coalesce(array_agg(due.id), '{}') INTO v_due FROM (
+        SELECT p.id
+        FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
+        WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
+          AND (p.lease_expires_at IS NULL OR p.lease_expires_at <= p_now)
+          AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= p_now)
+          AND b.status IN ('upcoming', 'active', 'completed')
+          AND internal.capture_scheduled_at(b) <= p_now
+        ORDER BY internal.capture_scheduled_at(b), p.id
+        LIMIT p_limit FOR UPDATE OF b, p SKIP LOCKED
+    ) AS due;
+    FOREACH v_id IN ARRAY v_due LOOP
+        v_claimed := v_claimed || internal.claim_capture(v_id, p_now);
+    END LOOP;
+    RETURN v_claimed;
+END;
+$$;
+COMMENT ON FUNCTION public.process_scheduled_payment_captures IS
+    'Claims up to p_limit payments whose capture is due: status capturing, a lease of 2 minutes, the operation written down. '
+    '[{paymentId, bookingId, reference, lease, authorizationId, authorizedAt, authorizationExpiresAt, orderId, amount, currency, attempt, requestId, '
+    'resumed, reauthorizeRequestId}]. resumed: an earlier capture has no known outcome, ask PayPal first. reauthorizeRequestId: '
+    'reauthorize first, and end that (record_reauthorization, record_payment_failure) before capturing. Two runs at once claim disjoint payments (SKIP LOCKED). Each claim ends with record_capture or record_capture_failure.';
+
+CREATE OR REPLACE FUNCTION public.record_reauthorization(
+    p_payment_id uuid, p_lease uuid, p_request_id text, p_authorization_id text, p_expires_at timestamptz DEFAULT NULL,
+    p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    PERFORM internal.known_operation(p_payment_id, p_request_id);
+    IF v_payment.status <> 'capturing' OR v_payment.lease_id IS DISTINCT FROM p_lease THEN
+        RETURN jsonb_build_object('outcome', 'lease_lost');
+    END IF;
+    PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
+    UPDATE public.payments
+    SET authorization_id = p_authorization_id, reauthorized_at = p_now,
+        authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
+    WHERE id = p_payment_id;
+    UPDATE public.payment_operations SET subject_id = p_authorization_id
+    WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_reauthorization IS
+    'The new authorization to capture. Outcomes: recorded, lease_lost (another run has the payment: stop; repeating the reauthorization under its '
+    'id gives that run the same authorization). Locks the payment.';
+
+CREATE OR REPLACE FUNCTION internal.record_unexpected_capture(
+    p_payment public.payments, p_capture_id text, p_amount numeric, p_now timestamptz
+) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+    INSERT INTO public.security_events (occurred_at, kind, detail)
+    VALUES (p_now, 'duplicate_capture', jsonb_build_object(
+        'paymentId', p_payment.id, 'bookingId', p_payment.booking_id, 'captureId', p_capture_id,
+        'amount', p_amount::text, 'recordedCaptureId', p_payment.capture_id));
+$$;
+
+CREATE OR REPLACE FUNCTION public.record_capture(
+    p_payment_id uuid, p_lease uuid, p_request_id text, p_capture_id text, p_amount numeric,
+    p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    PERFORM internal.known_operation(p_payment_id, p_request_id);
+    IF v_payment.capture_id IS NOT NULL THEN
+        IF v_payment.capture_id <> p_capture_id THEN
+            PERFORM internal.record_unexpected_capture(v_payment, p_capture_id, p_amount, p_now);
+        END IF;
+        RETURN jsonb_build_object('outcome', 'replayed');
+    END IF;
+    PERFORM internal.close_operation(p_request_id, 'succeeded', p_capture_id, NULL, p_now);
+    UPDATE public.payments
+    SET status = 'captured', capture_id = p_capture_id, captured_at = p_now, captured_amount = p_amount,
+        lease_id = NULL, lease_expires_at = NULL, next_attempt_at = NULL, failure_code = NULL, updated_at = p_now
+    WHERE id = p_payment_id;
+    RETURN jsonb_build_object('outcome', 'captured');
+END;
+$$;
+COMMENT ON FUNCTION public.record_capture IS
+    'PayPal captured. Outcomes: captured, replayed (already recorded; a different capture id is put into security_events as duplicate_capture). '
+    'What PayPal did is recorded even when the lease was lost or the payment was given up meanwhile. Locks the payment.';
+
+CREATE OR REPLACE FUNCTION public.record_capture_failure(
+    p_payment_id uuid, p_lease uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL,
+    p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'final', 'unknown') THEN
+        RAISE EXCEPTION 'unknown kind of capture failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    PERFORM internal.known_operation(p_payment_id, p_request_id);
+    IF v_payment.status <> 'capturing' OR v_payment.lease_id IS DISTINCT FROM p_lease THEN
+        RETURN jsonb_build_object('outcome', 'lease_lost');
+    END IF;
+    IF p_kind = 'final' THEN
+        PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
+    ELSE
+        UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
+        WHERE request_id = p_request_id;
+    END IF;
+    UPDATE public.payments
+    SET status = CASE p_kind WHEN 'retryable' THEN 'authorized' WHEN 'final' THEN 'failed' ELSE 'capturing' END,
+        failure_code = p_error_code, lease_id = NULL, lease_expires_at = NULL,
+        next_attempt_at = CASE WHEN p_kind <> 'final' THEN p_retry_at END, updated_at = p_now
+    WHERE id = p_payment_id;
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_capture_failure IS
+    'A capture did not succeed. p_kind retryable: back to authorized, tried again at p_retry_at under the same id; final: failed, an operator''s matter; '
+    'unknown: stays capturing, at p_retry_at the next run asks PayPal. Outcomes: recorded, lease_lost (another run has it: nothing written). Locks the payment.';
+
+INSERT INTO public.schema_migrations (version) VALUES ('20250704000000_add_payment_captures') ON CONFLICT DO NOTHING;
+COMMIT;

@@ -1,0 +1,62 @@
+-- The calendar of a car, and whether a rental could be booked now.
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+-- available | held (somebody is paying) | booked | turnaround | past, for each day of the half-open range.
+CREATE OR REPLACE FUNCTION internal.day_statuses(p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz)
+RETURNS TABLE (day date, status text)
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT d.day, CASE
+        WHEN d.day < today.day THEN 'past'
+        WHEN b.status IS NULL THEN 'available'
+        WHEN d.day >= b.end_date THEN 'turnaround'
+        WHEN b.status = 'pending_payment' THEN 'held'
+        ELSE 'booked'
+    END
+    FROM (SELECT internal.local_day(p_car, p_now) AS day) AS today
+    CROSS JOIN (SELECT p_start_date + n AS day FROM generate_series(0, p_end_date - p_start_date - 1) AS n) AS d
+    LEFT JOIN internal.live_bookings(p_car.id, daterange(p_start_date, p_end_date), p_now) AS b ON b.blocked @> d.day
+    ORDER BY d.day;
+$$;
+
+CREATE OR REPLACE FUNCTION public.get_availability(
+    p_car text, p_start_date date, p_end_date date, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
+DECLARE
+    v_car       public.cars := internal.listed_car(p_car);
+    v_reasons   text[];
+    v_days      jsonb;
+    v_available integer;
+    v_total     integer := p_end_date - p_start_date;
+BEGIN
+    IF v_car.id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF (v_total BETWEEN 1 AND 366) IS NOT TRUE THEN
+        RAISE EXCEPTION 'an availability range has 1 to 366 days' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    v_reasons := internal.rental_refusals(v_car, p_start_date, p_end_date, p_now);
+    IF cardinality(internal.unavailable_dates(v_car, p_start_date, p_end_date, p_now)) > 0 THEN
+        v_reasons := v_reasons || 'dates_unavailable'::text;
+    END IF;
+    SELECT jsonb_agg(jsonb_build_object('date', d.day, 'available', d.status = 'available', 'status', d.status) ORDER BY d.day),
+           count(*) FILTER (WHERE d.status = 'available')
+    INTO v_days, v_available
+    FROM internal.day_statuses(v_car, p_start_date, p_end_date, p_now) AS d;
+    RETURN jsonb_build_object(
+        'success', true, 'carId', v_car.id, 'startDate', p_start_date, 'endDate', p_end_date,
+        'bookable', cardinality(v_reasons) = 0, 'reasons', to_jsonb(v_reasons), 'availability', v_days,
+        'summary', jsonb_build_object('totalDays', v_total, 'availableDays', v_available, 'unavailableDays', v_total - v_available),
+        'quote', CASE WHEN cardinality(v_reasons) = 0 THEN internal.quote_json(v_car.id, p_start_date, p_end_date) END);
+END;
+$$;
+COMMENT ON FUNCTION public.get_availability IS
+    'The days of a listed car from p_start_date up to, not including, p_end_date, and whether create_booking would take this rental now '
+    '(bookable; reasons: in_the_past, too_far_ahead, too_short, too_long, not_priced, dates_unavailable). dates_unavailable with every day available: '
+    'the turnaround would reach into the next booking. quote is the price, null unless bookable. NULL when there is no such car; a range outside '
+    '1..366 days raises 22023. Reads only.';
+
+INSERT INTO public.schema_migrations (version) VALUES ('20250706000000_add_availability') ON CONFLICT DO NOTHING;
+COMMIT;
