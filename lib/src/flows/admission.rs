@@ -54,6 +54,7 @@ pub async fn admit(
         .map_or_else(|| Client::named("unknown"), Client::from_address);
     let counters = (!exempt).then(|| Counters::of(tier, &client, rule, now));
 
+    let lock = wanted.lock.clone();
     let answer = match ask(app, counters.as_ref(), wanted).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -72,7 +73,8 @@ pub async fn admit(
         request.notes.limit(tier.name(), decision);
         if !decision.allowed {
             if counted {
-                give_back(app, counters.current);
+                let lock = lock.filter(|_| answer.locked == Some(true));
+                give_back(app, counters.current, lock);
             } else {
                 app.local_counters().give_back(tier, &client, rule, now);
             }
@@ -90,13 +92,15 @@ fn now_millis(app: &App) -> u64 {
     u64::try_from(app.platform().now().as_millisecond()).unwrap_or(0)
 }
 
-/// A denied request must not count, or a client that retries is never let in again.
-fn give_back(app: &App, key: String) {
+/// A denied request must not count, or a client that retries is never let in again; nor may it keep a lock from others.
+fn give_back(app: &App, counter: String, lock: Option<LockRequest>) {
+    let mut commands = vec![Command::decr(counter)];
+    commands.extend(lock.map(LockRequest::into_release));
     app.after_response(|app| {
         Box::pin(async move {
             if let Some(redis) = app.redis() {
-                // The count ends with its window anyway.
-                let _ = redis.pipeline(&[Command::decr(key)]).await;
+                // Both end by themselves soon.
+                let _ = redis.pipeline(&commands).await;
             }
         })
     });

@@ -34,6 +34,11 @@ impl LockRequest {
     pub(super) fn into_command(self) -> Command {
         Command::set_if_absent(self.key, self.owner, LIFETIME_MILLIS)
     }
+
+    /// The command that gives it back, if it is still ours.
+    pub(super) fn into_release(self) -> Command {
+        Command::delete_if_equal(self.key, self.owner)
+    }
 }
 
 /// The lock is held by somebody else.
@@ -83,7 +88,6 @@ impl Lock {
     /// The command that gives it back, if it is still ours.
     #[must_use]
     pub fn into_release(self) -> Option<Command> {
-        self.0
-            .map(|request| Command::delete_if_equal(request.key, request.owner))
+        self.0.map(LockRequest::into_release)
     }
 }

@@ -44,6 +44,7 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Reply, Proble
     let lock = asked
         .as_ref()
         .ok()
+        .filter(|asked| matches!(asked.booking, BookingName::ShopReference(_)))
         .map(|asked| LockRequest::new(app, &asked.car));
     let wanted = Wanted {
         keys: Vec::new(),

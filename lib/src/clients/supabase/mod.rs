@@ -81,8 +81,8 @@ impl<'a> Database<'a> {
         function: &'static str,
         arguments: &impl Serialize,
     ) -> Result<Request<Bytes>, DatabaseError> {
-        let body = written(arguments)
-            .map_err(|source| DatabaseError::Undecodable { function, source })?;
+        let body =
+            written(arguments).map_err(|source| DatabaseError::Undecodable { function, source })?;
         let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = format!("{}/rest/v1/rpc/{function}", self.config.url)
