@@ -56,8 +56,10 @@ CREATE OR REPLACE TRIGGER audit_log_not_truncated BEFORE TRUNCATE ON public.audi
 
 -- A moment as it leaves the database: RFC 3339, UTC, whole seconds.
 CREATE OR REPLACE FUNCTION internal.utc(p_at timestamptz) RETURNS text
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.record_security_event(

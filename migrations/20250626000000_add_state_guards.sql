@@ -13,19 +13,22 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 
 CREATE OR REPLACE FUNCTION internal.booking_may_become(p_from text, p_to text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT p_to = ANY (CASE p_from
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_to = ANY (CASE p_from
         WHEN 'pending_payment' THEN ARRAY ['upcoming', 'expired', 'cancelled']
         WHEN 'expired' THEN ARRAY ['pending_payment', 'upcoming', 'cancelled']
         WHEN 'upcoming' THEN ARRAY ['active', 'completed', 'cancelled']
         WHEN 'active' THEN ARRAY ['completed', 'cancelled']
         ELSE ARRAY []::text[]
     END);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.payment_may_become(p_from text, p_to text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT p_to = ANY (CASE p_from
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_to = ANY (CASE p_from
         WHEN 'created' THEN ARRAY ['authorized', 'voided', 'failed', 'expired']
         WHEN 'authorized' THEN ARRAY ['capturing', 'captured', 'voided', 'failed', 'expired']
         WHEN 'capturing' THEN ARRAY ['authorized', 'captured', 'voided', 'failed', 'expired']
@@ -36,6 +39,7 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
         WHEN 'expired' THEN ARRAY ['captured']
         ELSE ARRAY []::text[]
     END);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.guard_booking_state() RETURNS trigger

@@ -13,28 +13,36 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 
 CREATE OR REPLACE FUNCTION internal.money(p_amount numeric) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT round(p_amount, 2)::text;
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN round(p_amount, 2)::text;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.money_json(p_amount numeric, p_currency text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT CASE WHEN p_amount IS NOT NULL
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE WHEN p_amount IS NOT NULL
         THEN jsonb_build_object('amount', internal.money(p_amount), 'currency', p_currency) END;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.price_line(
     p_kind text, p_code text, p_label text, p_quantity bigint, p_unit_amount numeric
 ) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object('kind', p_kind, 'code', p_code, 'label', p_label, 'quantity', p_quantity,
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN jsonb_build_object('kind', p_kind, 'code', p_code, 'label', p_label, 'quantity', p_quantity,
         'unitAmount', internal.money(p_unit_amount), 'amount', internal.money(p_quantity * p_unit_amount));
+END;
 $$;
 
 -- Each day of the rental with its rate and what the rate is called.
 CREATE OR REPLACE FUNCTION internal.day_rates(p_car_id uuid, p_base numeric, p_start_date date, p_end_date date)
 RETURNS TABLE (day date, rate numeric, label text)
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN QUERY
     SELECT d.day, round(p_base * coalesce(r.multiplier, 1), 2), coalesce(r.name, 'Daily rate')
     FROM (SELECT p_start_date + n AS day FROM generate_series(0, p_end_date - p_start_date - 1) AS n) AS d
     LEFT JOIN LATERAL (
@@ -49,13 +57,15 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
         LIMIT 1
     ) AS r ON true
     ORDER BY d.day;
+END;
 $$;
 
 -- Days in a row at one rate are one line; the line is called what its first day is called.
 CREATE OR REPLACE FUNCTION internal.rental_lines(
     p_car_id uuid, p_base numeric, p_start_date date, p_end_date date, OUT lines jsonb, OUT total numeric
 )
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
     WITH days AS (
         SELECT d.*, d.rate IS DISTINCT FROM lag(d.rate) OVER (ORDER BY d.day) AS opens_run
         FROM internal.day_rates(p_car_id, p_base, p_start_date, p_end_date) AS d
@@ -67,20 +77,27 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     )
     SELECT jsonb_agg(internal.price_line('rental', 'rental_day', label, quantity, rate) ORDER BY first_day),
            sum(quantity * rate)
+    INTO lines, total
     FROM grouped;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.fee_lines(p_car_id uuid, OUT lines jsonb, OUT total numeric)
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
     SELECT coalesce(jsonb_agg(internal.price_line('fee', code, label, 1, amount) ORDER BY code), '[]'),
            coalesce(sum(amount), 0)
+    INTO lines, total
     FROM public.car_fees WHERE car_id = p_car_id AND mandatory;
+END;
 $$;
 
 -- The discount that a rental of so many days gets; no row when none does.
 CREATE OR REPLACE FUNCTION internal.deciding_discount(p_car_id uuid, p_rental_days integer)
 RETURNS TABLE (name text, percent numeric)
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN QUERY
     SELECT rule.name, rule.percent
     FROM public.pricing_rules AS rule
     WHERE rule.kind = 'discount' AND rule.active
@@ -88,6 +105,7 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
       AND rule.min_days <= p_rental_days
     ORDER BY rule.priority DESC, (rule.car_id IS NULL), rule.id
     LIMIT 1;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.calculate_booking_price(
@@ -153,31 +171,38 @@ CREATE OR REPLACE FUNCTION internal.price_json(
     p_currency text, p_rental_days integer, p_base_price_per_day numeric, p_lines jsonb, p_rental_amount numeric,
     p_fees numeric, p_discount_amount numeric, p_taxes numeric, p_deposit_amount numeric, p_final_price numeric
 ) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN jsonb_build_object(
         'currency', p_currency, 'rentalDays', p_rental_days, 'basePricePerDay', internal.money(p_base_price_per_day),
         'lines', p_lines, 'rentalAmount', internal.money(p_rental_amount), 'fees', internal.money(p_fees),
         'discountAmount', internal.money(p_discount_amount), 'taxes', internal.money(p_taxes),
         'depositAmount', internal.money(p_deposit_amount), 'finalPrice', internal.money(p_final_price));
+END;
 $$;
 
 -- The price of a rental as it is told and kept; NULL when there is none.
 CREATE OR REPLACE FUNCTION internal.quote_json(p_car_id uuid, p_start_date date, p_end_date date) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT internal.price_json(p.currency, p.rental_days, p.base_price_per_day, p.lines, p.rental_amount, p.fees,
-                               p.discount_amount, p.taxes, p.deposit_amount, p.final_price)
-    FROM public.calculate_booking_price(p_car_id, p_start_date, p_end_date) AS p WHERE p.success;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT internal.price_json(p.currency, p.rental_days, p.base_price_per_day, p.lines, p.rental_amount, p.fees,
+                                   p.discount_amount, p.taxes, p.deposit_amount, p.final_price)
+        FROM public.calculate_booking_price(p_car_id, p_start_date, p_end_date) AS p WHERE p.success);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.record_price_mismatch(
     p_car_id uuid, p_start_date date, p_end_date date, p_client_price numeric, p_server_price numeric,
     p_request_id text, p_now timestamptz
 ) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
     INSERT INTO public.security_events (occurred_at, kind, detail, request_id)
     VALUES (p_now, 'price_mismatch', jsonb_build_object(
         'carId', p_car_id, 'startDate', p_start_date, 'endDate', p_end_date,
         'clientPrice', p_client_price::text, 'serverPrice', p_server_price::text), p_request_id);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.validate_booking_price(

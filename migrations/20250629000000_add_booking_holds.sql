@@ -8,14 +8,18 @@ SET LOCAL client_min_messages = warning;
 
 -- How long a customer may take to pay before the days are free again.
 CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT p_now + interval '15 minutes';
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_now + interval '15 minutes';
+END;
 $$;
 
 -- A lapsed hold keeps its price for a day: that long it may be found again and revived.
 CREATE OR REPLACE FUNCTION internal.price_still_stands(p_booking public.bookings, p_now timestamptz) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT p_booking.created_at > p_now - interval '24 hours';
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_booking.created_at > p_now - interval '24 hours';
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.new_reference() RETURNS text
@@ -35,11 +39,14 @@ $$;
 
 -- The answer that an idempotency key already has, or NULL.
 CREATE OR REPLACE FUNCTION internal.answer_by_key(p_key_hash text, p_request_hash text, p_now timestamptz) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT CASE WHEN b.request_hash = p_request_hash
-        THEN jsonb_build_object('outcome', 'replayed', 'booking', internal.booking_json(b, p_now))
-        ELSE jsonb_build_object('outcome', 'idempotency_key_reused') END
-    FROM public.bookings AS b WHERE b.idempotency_key_hash = p_key_hash;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN b.request_hash = p_request_hash
+            THEN jsonb_build_object('outcome', 'replayed', 'booking', internal.booking_json(b, p_now))
+            ELSE jsonb_build_object('outcome', 'idempotency_key_reused') END
+        FROM public.bookings AS b WHERE b.idempotency_key_hash = p_key_hash);
+END;
 $$;
 
 -- The answer that the shop's own reference already has, or NULL (also for a car that is not listed). A hold that has
@@ -47,20 +54,23 @@ $$;
 CREATE OR REPLACE FUNCTION internal.answer_by_shop_reference(
     p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT CASE
-        WHEN found.same AND (found.live OR internal.price_still_stands(found.booking, p_now))
-            THEN jsonb_build_object('outcome', 'replayed', 'booking', internal.booking_json(found.booking, p_now))
-        WHEN found.live THEN jsonb_build_object('outcome', 'booking_mismatch')
-    END
-    FROM (
-        SELECT b AS booking, internal.is_live(b.status, b.hold_expires_at, p_now) AS live,
-               b.car_id = p_car_id AND b.start_date = p_start_date AND b.end_date = p_end_date AS same
-        FROM public.bookings AS b
-        WHERE b.shop_reference = p_shop_reference AND p_car_id IS NOT NULL
-          AND b.status IN ('pending_payment', 'upcoming', 'active', 'expired')
-        ORDER BY live DESC, same DESC, b.created_at DESC, b.id LIMIT 1
-    ) AS found;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN found.same AND (found.live OR internal.price_still_stands(found.booking, p_now))
+                THEN jsonb_build_object('outcome', 'replayed', 'booking', internal.booking_json(found.booking, p_now))
+            WHEN found.live THEN jsonb_build_object('outcome', 'booking_mismatch')
+        END
+        FROM (
+            SELECT b AS booking, internal.is_live(b.status, b.hold_expires_at, p_now) AS live,
+                   b.car_id = p_car_id AND b.start_date = p_start_date AND b.end_date = p_end_date AS same
+            FROM public.bookings AS b
+            WHERE b.shop_reference = p_shop_reference AND p_car_id IS NOT NULL
+              AND b.status IN ('pending_payment', 'upcoming', 'active', 'expired')
+            ORDER BY live DESC, same DESC, b.created_at DESC, b.id LIMIT 1
+        ) AS found);
+END;
 $$;
 
 -- Frees the days (and the shop reference) that lapsed holds still occupy. The caller holds the car's lock; a hold of
@@ -68,61 +78,78 @@ $$;
 CREATE OR REPLACE FUNCTION internal.expire_colliding_holds(
     p_car_id uuid, p_days daterange, p_shop_reference text, p_now timestamptz
 ) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
     UPDATE public.bookings SET status = 'expired', updated_at = p_now
     WHERE car_id = p_car_id AND blocked && p_days AND status = 'pending_payment' AND hold_expires_at <= p_now;
     UPDATE public.bookings SET status = 'expired', updated_at = p_now
     WHERE id IN (SELECT id FROM public.bookings
                  WHERE shop_reference = p_shop_reference AND status = 'pending_payment' AND hold_expires_at <= p_now
                  FOR UPDATE SKIP LOCKED);
+END;
 $$;
 
 -- {fullName, email, phone} -> the customer's id; the same address is the same customer, told of last.
 CREATE OR REPLACE FUNCTION internal.store_customer(p_contact jsonb, p_now timestamptz) RETURNS uuid
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_id uuid;
+BEGIN
     INSERT INTO public.customers AS c (email, full_name, phone, created_at, updated_at)
     SELECT p_contact ->> 'email', p_contact ->> 'fullName', nullif(p_contact ->> 'phone', ''), p_now, p_now
     WHERE jsonb_typeof(p_contact) = 'object'
     ON CONFLICT (lower(email)) DO UPDATE
         SET full_name = excluded.full_name, phone = coalesce(excluded.phone, c.phone), updated_at = excluded.updated_at
-    RETURNING id;
+    RETURNING id INTO v_id;
+    RETURN v_id;
+END;
 $$;
 
 -- Only the three members that belong to a contact are kept.
 CREATE OR REPLACE FUNCTION internal.contact_json(p_customer jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT CASE WHEN jsonb_typeof(p_customer) = 'object' THEN jsonb_build_object(
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE WHEN jsonb_typeof(p_customer) = 'object' THEN jsonb_build_object(
         'fullName', p_customer ->> 'fullName', 'email', p_customer ->> 'email',
         'phone', nullif(p_customer ->> 'phone', '')) END;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.insert_hold(
     p_car public.cars, p_start_date date, p_end_date date, p_price jsonb, p_contact jsonb, p_key_hash text,
     p_request_hash text, p_shop_reference text, p_request_id text, p_now timestamptz
 ) RETURNS public.bookings
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_booking public.bookings;
+BEGIN
     INSERT INTO public.bookings (
         reference, car_id, customer_id, contact, status, start_date, end_date, turnaround_days,
         currency, base_price_per_day, price_lines, rental_amount, fees, discount_amount, taxes, deposit_amount, final_price,
         shop_reference, idempotency_key_hash, request_hash, request_id, hold_expires_at, created_at, updated_at)
-    SELECT internal.new_reference(), p_car.id, internal.store_customer(p_contact, p_now), p_contact, 'pending_payment',
+    VALUES (internal.new_reference(), p_car.id, internal.store_customer(p_contact, p_now), p_contact, 'pending_payment',
            p_start_date, p_end_date, p_car.turnaround_days, p_price ->> 'currency',
            (p_price ->> 'basePricePerDay')::numeric, p_price -> 'lines', (p_price ->> 'rentalAmount')::numeric,
            (p_price ->> 'fees')::numeric, (p_price ->> 'discountAmount')::numeric, (p_price ->> 'taxes')::numeric,
            (p_price ->> 'depositAmount')::numeric, (p_price ->> 'finalPrice')::numeric, p_shop_reference, p_key_hash,
            CASE WHEN p_key_hash IS NOT NULL THEN p_request_hash END, p_request_id,
-           internal.hold_until(p_now), p_now, p_now
-    RETURNING *;
+           internal.hold_until(p_now), p_now, p_now)
+    RETURNING * INTO v_booking;
+    RETURN v_booking;
+END;
 $$;
 
 -- What is told when days are gone, or NULL when all are free.
 CREATE OR REPLACE FUNCTION internal.dates_unavailable(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object('outcome', 'dates_unavailable', 'unavailableDates', to_jsonb(taken.dates))
-    FROM internal.unavailable_dates(p_car, p_start_date, p_end_date, p_now) AS taken (dates)
-    WHERE cardinality(taken.dates) > 0;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('outcome', 'dates_unavailable', 'unavailableDates', to_jsonb(taken.dates))
+        FROM internal.unavailable_dates(p_car, p_start_date, p_end_date, p_now) AS taken (dates)
+        WHERE cardinality(taken.dates) > 0);
+END;
 $$;
 
 -- Why a car cannot be rented for these dates at this price, or NULL. A wrong price is written down.
@@ -153,9 +180,11 @@ CREATE OR REPLACE FUNCTION internal.earlier_answer(
     p_key_hash text, p_request_hash text, p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date,
     p_now timestamptz
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT coalesce(internal.answer_by_key(p_key_hash, p_request_hash, p_now),
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN coalesce(internal.answer_by_key(p_key_hash, p_request_hash, p_now),
         internal.answer_by_shop_reference(p_shop_reference, p_car_id, p_start_date, p_end_date, p_now));
+END;
 $$;
 
 -- The part of create_booking that must be alone with the car: short, because whoever wants the same car waits for it.
@@ -219,11 +248,15 @@ BEGIN
         RETURN jsonb_build_object('outcome', 'car_not_found');
     END IF;
     v_price := internal.quote_json(v_car.id, p_start_date, p_end_date);
-    v_answer := coalesce(
-        internal.refuse_rental(v_car, p_start_date, p_end_date, v_price, p_client_price, p_request_id, p_now),
-        internal.dates_unavailable(v_car, p_start_date, p_end_date, p_now));
+    v_answer := internal.refuse_rental(v_car, p_start_date, p_end_date, v_price, p_client_price, p_request_id, p_now);
     IF v_answer IS NOT NULL THEN
         RETURN v_answer;
+    END IF;
+    -- Nobody needs to queue for days that are gone. They may be gone to this very request, sent twice.
+    v_answer := internal.dates_unavailable(v_car, p_start_date, p_end_date, p_now);
+    IF v_answer IS NOT NULL THEN
+        RETURN coalesce(internal.earlier_answer(
+            p_idempotency_key_hash, p_request_hash, p_shop_reference, v_car.id, p_start_date, p_end_date, p_now), v_answer);
     END IF;
     RETURN internal.hold_car(v_car, p_start_date, p_end_date, v_price, internal.contact_json(p_customer),
         p_idempotency_key_hash, p_request_hash, p_shop_reference, p_request_id, p_now);

@@ -60,24 +60,29 @@ $$;
 CREATE OR REPLACE FUNCTION internal.close_operation(
     p_request_id text, p_status text, p_result_id text, p_error_code text, p_now timestamptz
 ) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
     UPDATE public.payment_operations
     SET status = p_status, in_doubt = false, result_id = p_result_id, error_code = p_error_code, finished_at = p_now
     WHERE request_id = p_request_id;
+END;
 $$;
 
 -- Why a booking cannot be paid whatever its days, or NULL.
 CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT CASE
-        WHEN p_booking.status IN ('upcoming', 'active') THEN 'already_paid'
-        WHEN p_booking.status NOT IN ('pending_payment', 'expired') THEN 'booking_not_payable'
-        WHEN c.status <> 'listed' THEN 'booking_not_payable'
-        WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
-        WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
-             AND NOT internal.price_still_stands(p_booking, p_now) THEN 'booking_not_payable'
-    END
-    FROM public.cars AS c WHERE c.id = p_booking.car_id;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN p_booking.status IN ('upcoming', 'active') THEN 'already_paid'
+            WHEN p_booking.status NOT IN ('pending_payment', 'expired') THEN 'booking_not_payable'
+            WHEN c.status <> 'listed' THEN 'booking_not_payable'
+            WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
+            WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
+                 AND NOT internal.price_still_stands(p_booking, p_now) THEN 'booking_not_payable'
+        END
+        FROM public.cars AS c WHERE c.id = p_booking.car_id);
+END;
 $$;
 
 -- Keeps a hold alive for another 15 minutes, but not beyond p_latest; one that has lapsed is revived when its days
@@ -125,23 +130,28 @@ $$;
 CREATE OR REPLACE FUNCTION internal.open_payment_json(
     p_outcome text, p_booking public.bookings, p_payment public.payments, p_request_id text, p_with_order boolean
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object(
-        'outcome', p_outcome, 'paymentId', p_payment.id, 'bookingId', p_booking.id, 'reference', p_booking.reference,
-        'carName', c.name, 'carSlug', c.slug, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency,
-        'requestId', p_request_id,
-        'orderId', CASE WHEN p_with_order THEN p_payment.order_id END,
-        'approveUrl', CASE WHEN p_with_order THEN p_payment.approve_url END)
-    FROM public.cars AS c WHERE c.id = p_booking.car_id;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'outcome', p_outcome, 'paymentId', p_payment.id, 'bookingId', p_booking.id, 'reference', p_booking.reference,
+            'carName', c.name, 'carSlug', c.slug, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency,
+            'requestId', p_request_id,
+            'orderId', CASE WHEN p_with_order THEN p_payment.order_id END,
+            'approveUrl', CASE WHEN p_with_order THEN p_payment.approve_url END)
+        FROM public.cars AS c WHERE c.id = p_booking.car_id);
+END;
 $$;
 
 -- An order that nobody answered for is asked for again under its id as long as PayPal remembers that id (6 hours).
 CREATE OR REPLACE FUNCTION internal.forget_stale_order_request(p_payment_id uuid, p_now timestamptz) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
     UPDATE public.payment_operations
     SET status = 'failed', in_doubt = false, error_code = 'abandoned', finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'order' AND status = 'open'
       AND started_at <= p_now - interval '5 hours';
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.open_payment(

@@ -6,13 +6,16 @@ SET LOCAL client_min_messages = warning;
 CREATE OR REPLACE FUNCTION internal.authorization_json(
     p_outcome text, p_booking_id uuid, p_payment_id uuid, p_request_id text, p_resumed boolean
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object(
-        'outcome', p_outcome, 'paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
-        'amount', internal.money(p.amount), 'currency', p.currency, 'requestId', p_request_id, 'resumed', p_resumed,
-        'authorizationId', p.authorization_id, 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(b)))
-    FROM public.bookings AS b JOIN public.payments AS p ON p.booking_id = b.id
-    WHERE b.id = p_booking_id AND p.id = p_payment_id;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'outcome', p_outcome, 'paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
+            'amount', internal.money(p.amount), 'currency', p.currency, 'requestId', p_request_id, 'resumed', p_resumed,
+            'authorizationId', p.authorization_id, 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(b)))
+        FROM public.bookings AS b JOIN public.payments AS p ON p.booking_id = b.id
+        WHERE b.id = p_booking_id AND p.id = p_payment_id);
+END;
 $$;
 
 -- What stands in the way of authorizing, or NULL. An attempt in doubt is always let through to learn its outcome:
@@ -105,22 +108,26 @@ $$;
 CREATE OR REPLACE FUNCTION internal.record_payment_mismatch(
     p_payment public.payments, p_authorization_id text, p_amount numeric, p_currency text, p_now timestamptz
 ) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
     INSERT INTO public.security_events (occurred_at, kind, detail)
     VALUES (p_now, 'payment_mismatch', jsonb_build_object(
         'paymentId', p_payment.id, 'bookingId', p_payment.booking_id, 'authorizationId', p_authorization_id,
         'amount', p_amount::text, 'currency', p_currency,
         'expectedAmount', internal.money(p_payment.amount), 'expectedCurrency', p_payment.currency));
+END;
 $$;
 
 -- What an authorization that was recorded before is answered with.
 CREATE OR REPLACE FUNCTION internal.replayed_outcome(p_payment public.payments) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT CASE
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE
         WHEN p_payment.void_reason IS NULL THEN 'replayed'
         WHEN p_payment.void_reason IN ('payment_mismatch', 'dates_unavailable') THEN p_payment.void_reason
         ELSE 'booking_not_payable'
     END;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.record_authorization(

@@ -43,28 +43,33 @@ ALTER TABLE public.bookings
 CREATE OR REPLACE FUNCTION internal.capture_moment(
     p_rule public.payment_capture_rules, p_booking public.bookings
 ) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT CASE p_rule.kind
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE p_rule.kind
         WHEN 'on_contract' THEN p_booking.contract_signed_at
         WHEN 'on_approval' THEN p_booking.approved_at
         WHEN 'hours_before_rental' THEN (
             SELECT (p_booking.start_date + c.pickup_time) AT TIME ZONE c.time_zone - make_interval(hours => p_rule.hours_before)
             FROM public.cars AS c WHERE c.id = p_booking.car_id)
     END;
+END;
 $$;
 
 -- The deciding rule and the moment of capture for a confirmed booking; both NULL when no active rule knows its moment.
 CREATE OR REPLACE FUNCTION internal.capture_plan(p_booking public.bookings, OUT rule_id uuid, OUT capture_at timestamptz)
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
     SELECT known.id, greatest(p_booking.confirmed_at, least(known.moment, (
         SELECT p.authorization_expires_at - interval '24 hours' FROM public.payments AS p
         WHERE p.booking_id = p_booking.id AND p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL)))
+    INTO rule_id, capture_at
     FROM (
         SELECT r.id, r.priority, internal.capture_moment(r, p_booking) AS moment
         FROM public.payment_capture_rules AS r WHERE r.active
     ) AS known
     WHERE known.moment IS NOT NULL
     ORDER BY known.priority DESC, known.id LIMIT 1;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.schedule_payment_capture() RETURNS trigger

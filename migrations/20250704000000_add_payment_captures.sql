@@ -8,14 +8,17 @@ SET LOCAL client_min_messages = warning;
 -- itself (29 days) has more than a day to live. One that was begun is finished first. Not while the outcome of a
 -- capture is in doubt, and not when PayPal has just refused one.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT p_payment.authorization_expires_at > p_now + interval '1 day'
-       AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
-       AND (coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
-            OR NOT coalesce(bool_or(
-                (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
-                OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
-    FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT p_payment.authorization_expires_at > p_now + interval '1 day'
+           AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
+           AND (coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
+                OR NOT coalesce(bool_or(
+                    (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
+                    OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
+        FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id);
+END;
 $$;
 
 -- The capture operation of a claim. When a reauthorization will give another authorization, one that was meant for the
@@ -125,11 +128,13 @@ COMMENT ON FUNCTION public.record_reauthorization IS
 CREATE OR REPLACE FUNCTION internal.record_unexpected_capture(
     p_payment public.payments, p_capture_id text, p_amount numeric, p_now timestamptz
 ) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
     INSERT INTO public.security_events (occurred_at, kind, detail)
     VALUES (p_now, 'duplicate_capture', jsonb_build_object(
         'paymentId', p_payment.id, 'bookingId', p_payment.booking_id, 'captureId', p_capture_id,
         'amount', p_amount::text, 'recordedCaptureId', p_payment.capture_id));
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.record_capture(

@@ -4,18 +4,21 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 
 CREATE OR REPLACE FUNCTION internal.car_summary(p_car public.cars) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object(
-        'id', p_car.id, 'slug', p_car.slug, 'name', p_car.name, 'make', p_car.make, 'model', p_car.model,
-        'year', p_car.year, 'category', p_car.category, 'shortDescription', p_car.short_description,
-        'featured', p_car.featured, 'minRentalDays', p_car.min_rental_days, 'maxRentalDays', p_car.max_rental_days,
-        'pricePerDay', internal.money_json(price.base_price_per_day, price.currency),
-        'depositAmount', internal.money_json(price.deposit_amount, price.currency),
-        'image', (SELECT jsonb_build_object('url', i.url, 'alt', i.alt) FROM public.car_images AS i
-                  WHERE i.car_id = p_car.id ORDER BY i.is_primary DESC, i.position, i.url LIMIT 1),
-        'features', (SELECT coalesce(jsonb_agg(f.feature ORDER BY f.position, f.feature), '[]')
-                     FROM public.car_features AS f WHERE f.car_id = p_car.id))
-    FROM (VALUES (p_car.id)) AS car (id) LEFT JOIN public.car_pricing AS price ON price.car_id = car.id;
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'id', p_car.id, 'slug', p_car.slug, 'name', p_car.name, 'make', p_car.make, 'model', p_car.model,
+            'year', p_car.year, 'category', p_car.category, 'shortDescription', p_car.short_description,
+            'featured', p_car.featured, 'minRentalDays', p_car.min_rental_days, 'maxRentalDays', p_car.max_rental_days,
+            'pricePerDay', internal.money_json(price.base_price_per_day, price.currency),
+            'depositAmount', internal.money_json(price.deposit_amount, price.currency),
+            'image', (SELECT jsonb_build_object('url', i.url, 'alt', i.alt) FROM public.car_images AS i
+                      WHERE i.car_id = p_car.id ORDER BY i.is_primary DESC, i.position, i.url LIMIT 1),
+            'features', (SELECT coalesce(jsonb_agg(f.feature ORDER BY f.position, f.feature), '[]')
+                         FROM public.car_features AS f WHERE f.car_id = p_car.id))
+        FROM (VALUES (p_car.id)) AS car (id) LEFT JOIN public.car_pricing AS price ON price.car_id = car.id);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.get_car(p_car text) RETURNS jsonb
@@ -44,26 +47,32 @@ COMMENT ON FUNCTION public.get_car IS
 
 -- User text as a literal part of an ILIKE pattern.
 CREATE OR REPLACE FUNCTION internal.contains_pattern(p_text text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT '%' || regexp_replace(p_text, '([\\%_])', '\\\1', 'g') || '%';
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN '%' || regexp_replace(p_text, '([\\%_])', '\\\1', 'g') || '%';
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION internal.has_features(p_car_id uuid, p_features text[]) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT NOT EXISTS (
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN NOT EXISTS (
         SELECT FROM unnest(p_features) AS wanted (feature)
         WHERE NOT EXISTS (SELECT FROM public.car_features AS f
                           WHERE f.car_id = p_car_id AND lower(f.feature) = lower(wanted.feature)));
+END;
 $$;
 
 -- Would create_booking take this car for these days?
 CREATE OR REPLACE FUNCTION internal.is_bookable(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT cardinality(internal.rental_refusals(p_car, p_start_date, p_end_date, p_now)) = 0
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN cardinality(internal.rental_refusals(p_car, p_start_date, p_end_date, p_now)) = 0
        AND NOT EXISTS (SELECT FROM internal.live_bookings(
                p_car.id, internal.days_blocked_by(p_car, p_start_date, p_end_date), p_now));
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.list_cars(
@@ -72,44 +81,48 @@ CREATE OR REPLACE FUNCTION public.list_cars(
     p_sort_by text DEFAULT NULL, p_sort_order text DEFAULT NULL,
     p_available_from date DEFAULT NULL, p_available_to date DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
-    WITH asked AS (
-        SELECT greatest(coalesce(p_page, 1), 1) AS page, least(greatest(coalesce(p_limit, 12), 1), 50) AS size,
-               coalesce(p_sort_by, 'featured') AS sort_by,
-               coalesce(p_sort_order, 'asc') = 'desc' AS descending,
-               internal.contains_pattern(p_search) AS pattern
-    ), found AS (
-        SELECT c AS car, c.id, c.name, c.featured, price.base_price_per_day AS price
-        FROM public.cars AS c JOIN public.car_pricing AS price ON price.car_id = c.id CROSS JOIN asked
-        WHERE c.status = 'listed'
-          AND (asked.pattern IS NULL OR c.name ILIKE asked.pattern OR c.make ILIKE asked.pattern
-               OR c.model ILIKE asked.pattern OR c.category ILIKE asked.pattern OR c.description ILIKE asked.pattern)
-          AND (p_category IS NULL OR lower(c.category) = lower(p_category))
-          AND (p_min_price IS NULL OR price.base_price_per_day >= p_min_price)
-          AND (p_max_price IS NULL OR price.base_price_per_day <= p_max_price)
-          AND (p_features IS NULL OR internal.has_features(c.id, p_features))
-          AND (p_available_from IS NULL OR p_available_to IS NULL
-               OR internal.is_bookable(c, p_available_from, p_available_to, p_now))
-    ), ranked AS (
-        SELECT found.*, row_number() OVER (ORDER BY
-            CASE WHEN asked.sort_by = 'price' AND NOT asked.descending THEN price END,
-            CASE WHEN asked.sort_by = 'price' AND asked.descending THEN price END DESC,
-            CASE WHEN asked.sort_by = 'featured' THEN featured END DESC,
-            CASE WHEN asked.descending AND asked.sort_by <> 'price' THEN name END DESC,
-            name, id) AS place
-        FROM found CROSS JOIN asked
-    ), page AS (
-        SELECT coalesce(jsonb_agg(internal.car_summary(ranked.car) ORDER BY place), '[]') AS cars
-        FROM ranked CROSS JOIN asked
-        WHERE place > (asked.page - 1) * asked.size AND place <= asked.page * asked.size
-    ), total AS (
-        SELECT count(*) AS cars, (count(*) + asked.size - 1) / asked.size AS pages
-        FROM asked LEFT JOIN found ON true WHERE found.id IS NOT NULL GROUP BY asked.size
-    )
-    SELECT jsonb_build_object('success', true, 'cars', page.cars, 'pagination', jsonb_build_object(
-        'page', asked.page, 'limit', asked.size, 'total', coalesce(total.cars, 0), 'totalPages', coalesce(total.pages, 0),
-        'hasNext', asked.page < coalesce(total.pages, 0), 'hasPrev', asked.page > 1 AND coalesce(total.cars, 0) > 0))
-    FROM asked CROSS JOIN page LEFT JOIN total ON true;
+LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
+BEGIN
+    RETURN (
+        WITH asked AS (
+            SELECT greatest(coalesce(p_page, 1), 1) AS page, least(greatest(coalesce(p_limit, 12), 1), 50) AS size,
+                   coalesce(p_sort_by, 'featured') AS sort_by,
+                   coalesce(p_sort_order, 'asc') = 'desc' AS descending,
+                   internal.contains_pattern(p_search) AS pattern
+        ), found AS (
+            SELECT c AS car, c.id, c.name, c.featured, price.base_price_per_day AS price
+            FROM public.cars AS c JOIN public.car_pricing AS price ON price.car_id = c.id CROSS JOIN asked
+            WHERE c.status = 'listed'
+              AND (asked.pattern IS NULL OR c.name ILIKE asked.pattern OR c.make ILIKE asked.pattern
+                   OR c.model ILIKE asked.pattern OR c.category ILIKE asked.pattern OR c.description ILIKE asked.pattern)
+              AND (p_category IS NULL OR lower(c.category) = lower(p_category))
+              AND (p_min_price IS NULL OR price.base_price_per_day >= p_min_price)
+              AND (p_max_price IS NULL OR price.base_price_per_day <= p_max_price)
+              AND (p_features IS NULL OR internal.has_features(c.id, p_features))
+              AND (p_available_from IS NULL OR p_available_to IS NULL
+                   OR internal.is_bookable(c, p_available_from, p_available_to, p_now))
+        ), ranked AS (
+            SELECT found.*, row_number() OVER (ORDER BY
+                CASE WHEN asked.sort_by = 'price' AND NOT asked.descending THEN price END,
+                CASE WHEN asked.sort_by = 'price' AND asked.descending THEN price END DESC,
+                CASE WHEN asked.sort_by = 'featured' THEN featured END DESC,
+                CASE WHEN asked.descending AND asked.sort_by <> 'price' THEN name END DESC,
+                name, id) AS place
+            FROM found CROSS JOIN asked
+        ), page AS (
+            SELECT coalesce(jsonb_agg(internal.car_summary(ranked.car) ORDER BY place), '[]') AS cars
+            FROM ranked CROSS JOIN asked
+            WHERE place > (asked.page - 1) * asked.size AND place <= asked.page * asked.size
+        ), total AS (
+            SELECT count(*) AS cars FROM found
+        ), pages AS (
+            SELECT (total.cars + asked.size - 1) / asked.size AS count FROM total CROSS JOIN asked
+        )
+        SELECT jsonb_build_object('success', true, 'cars', page.cars, 'pagination', jsonb_build_object(
+            'page', asked.page, 'limit', asked.size, 'total', total.cars, 'totalPages', pages.count,
+            'hasNext', asked.page < pages.count, 'hasPrev', asked.page > 1 AND total.cars > 0))
+        FROM asked CROSS JOIN page CROSS JOIN total CROSS JOIN pages);
+END;
 $$;
 COMMENT ON FUNCTION public.list_cars IS
     'One page of the listed cars that have a price: {success, cars, pagination}. NULL means no filter. p_search is a literal, case-insensitive part of '

@@ -6,7 +6,9 @@ SET LOCAL client_min_messages = warning;
 -- available | held (somebody is paying) | booked | turnaround | past, for each day of the half-open range.
 CREATE OR REPLACE FUNCTION internal.day_statuses(p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz)
 RETURNS TABLE (day date, status text)
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN QUERY
     SELECT d.day, CASE
         WHEN d.day < today.day THEN 'past'
         WHEN b.status IS NULL THEN 'available'
@@ -18,6 +20,7 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     CROSS JOIN (SELECT p_start_date + n AS day FROM generate_series(0, p_end_date - p_start_date - 1) AS n) AS d
     LEFT JOIN internal.live_bookings(p_car.id, daterange(p_start_date, p_end_date), p_now) AS b ON b.blocked @> d.day
     ORDER BY d.day;
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.get_availability(

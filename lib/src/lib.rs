@@ -14,6 +14,8 @@ pub mod http;
 pub mod platform;
 pub mod problem;
 pub mod routes;
+#[cfg(test)]
+mod scripted;
 
 pub use app::App;
 pub use routes::Service;

@@ -149,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn a_customer_is_not_shown_by_debug() {
+        let customer = Customer {
+            full_name: "Ada Lovelace".into(),
+            email: "ada@example.com".into(),
+            phone: None,
+        };
+        assert_eq!(format!("{customer:?}"), "Customer(…)");
+    }
+
+    #[test]
     fn telephone_numbers() {
         assert!(parse_phone("+1 (305) 555-0100").is_ok());
         for bad in ["", "1234", "call me", "+1 305 555 0100 ext 5", "٠١٢٣٤٥"] {

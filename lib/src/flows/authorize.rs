@@ -145,35 +145,26 @@ async fn proceed(
     let record = database
         .record_authorization(leased.payment, &leased.request_id, &authorization)
         .await?;
-    match (verdict, record.outcome) {
-        (Verdict::Confirm, RecordOutcome::Confirmed | RecordOutcome::Replayed) => Ok(Authorized {
-            booking: leased.booking,
-            authorization_id: authorization.id,
-            capture_scheduled_at: record.capture_scheduled_at,
-        }),
-        (Verdict::Void, _) => {
-            void(
-                app,
-                deadline,
-                leased.payment,
-                &authorization.id,
-                "payment_mismatch",
-            )
-            .await?;
-            Err(AuthorizeError::Voided(RecordOutcome::PaymentMismatch))
+    let refused = match (verdict, record.outcome) {
+        (Verdict::Confirm, RecordOutcome::Confirmed | RecordOutcome::Replayed) => {
+            return Ok(Authorized {
+                booking: leased.booking,
+                authorization_id: authorization.id,
+                capture_scheduled_at: record.capture_scheduled_at,
+            });
         }
-        (Verdict::Confirm, refused) => {
-            void(
-                app,
-                deadline,
-                leased.payment,
-                &authorization.id,
-                "dates_unavailable",
-            )
-            .await?;
-            Err(AuthorizeError::Voided(refused))
-        }
-    }
+        (Verdict::Confirm, refused) => refused,
+        (Verdict::Void, _) => RecordOutcome::PaymentMismatch,
+    };
+    void(
+        app,
+        deadline,
+        leased.payment,
+        &authorization.id,
+        refused.name(),
+    )
+    .await?;
+    Err(AuthorizeError::Voided(refused))
 }
 
 /// The authorization of the order, asked for if it may exist already, else made.

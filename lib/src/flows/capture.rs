@@ -65,6 +65,15 @@ struct Failed {
     kind: CaptureFailure,
 }
 
+impl Failed {
+    fn retryable(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            kind: CaptureFailure::Retryable,
+        }
+    }
+}
+
 async fn capture_one(app: &App, deadline: Deadline, claim: CaptureClaim) -> CaptureResult {
     let database = app.database(deadline);
     let outcome = take_money(app.paypal(deadline), database, &claim).await;
@@ -137,6 +146,9 @@ async fn find_capture(paypal: PayPal<'_>, claim: &CaptureClaim) -> Result<Option
 
 /// The id to capture: the new one, or the old one where PayPal does not reauthorize (it can be captured until day 29,
 /// only without the assurance that the funds are there).
+///
+/// Nothing is captured before the reauthorization has its end in the database: a new id that is not recorded would be
+/// lost, and a repeat gives the same one.
 async fn reauthorize(
     paypal: PayPal<'_>,
     database: Database<'_>,
@@ -148,21 +160,27 @@ async fn reauthorize(
         .await
     {
         Ok(authorization) => {
-            // Not recorded, the new id would be lost; nothing is captured then, and a repeat gives the same id.
-            database
+            match database
                 .record_reauthorization(claim, request_id, &authorization)
                 .await
-                .map_err(|_| Failed {
-                    code: "database_unavailable".to_owned(),
-                    kind: CaptureFailure::Retryable,
-                })?;
-            Ok(authorization.id)
+            {
+                Ok(true) => Ok(authorization.id),
+                Ok(false) => Err(Failed::retryable("lease_lost")),
+                Err(_) => Err(Failed::retryable("database_unavailable")),
+            }
         }
-        Err(error) if error.issue().is_some() => Ok(claim.authorization_id.clone()),
-        Err(error) => Err(Failed {
-            code: error.code().to_owned(),
-            kind: CaptureFailure::Retryable,
-        }),
+        Err(error) => {
+            let is_refused = error.issue().is_some();
+            database
+                .record_payment_failure(claim.payment_id, request_id, error.code(), is_refused)
+                .await
+                .map_err(|_| Failed::retryable("database_unavailable"))?;
+            if is_refused {
+                Ok(claim.authorization_id.clone())
+            } else {
+                Err(Failed::retryable(error.code()))
+            }
+        }
     }
 }
 

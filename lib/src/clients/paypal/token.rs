@@ -100,3 +100,67 @@ async fn request_token(paypal: &PayPal<'_>) -> Result<TokenAnswer, PayPalError> 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{PayPal as Config, PayPalMode},
+        domain::secret::Secret,
+        platform::{Deadline, Platform},
+        scripted::Scripted,
+    };
+    use futures_util::FutureExt;
+    use std::time::Duration;
+
+    const ORDER: &str = r#"{"id":"O1","status":"CREATED"}"#;
+
+    fn config() -> Config {
+        Config {
+            base_url: "http://paypal.test".into(),
+            mode: PayPalMode::Sandbox,
+            client_id: "id".into(),
+            client_secret: Secret::new("secret".into()),
+        }
+    }
+
+    fn ask(platform: &Scripted, config: &Config, tokens: &TokenCache) {
+        let deadline = Deadline::after(platform.now(), Duration::from_secs(10));
+        let paypal = PayPal::new(platform, config, tokens, deadline);
+        paypal.get_order("O1").now_or_never().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_token_is_replaced_before_its_end_and_after_a_401() {
+        let token = |body| Ok((200, body));
+        let platform = Scripted::new([
+            token(r#"{"access_token":"first","expires_in":3600}"#),
+            Ok((200, ORDER)),
+            Ok((200, ORDER)),
+            token(r#"{"access_token":"second","expires_in":3600}"#),
+            Ok((200, ORDER)),
+            Ok((401, r#"{"error":"invalid_token"}"#)),
+            token(r#"{"access_token":"third","expires_in":3600}"#),
+            Ok((200, ORDER)),
+        ]);
+        let (config, tokens) = (config(), TokenCache::default());
+
+        ask(&platform, &config, &tokens);
+        assert_eq!(platform.last_header("authorization"), "Bearer first");
+        platform.advance(SignedDuration::from_secs(3600 - 121));
+        ask(&platform, &config, &tokens);
+        assert_eq!(platform.last_header("authorization"), "Bearer first");
+        // Two minutes before its end it is no longer used.
+        platform.advance(SignedDuration::from_secs(1));
+        ask(&platform, &config, &tokens);
+        assert_eq!(platform.last_header("authorization"), "Bearer second");
+        ask(&platform, &config, &tokens);
+        assert_eq!(platform.last_header("authorization"), "Bearer third");
+        let asked = platform
+            .paths()
+            .iter()
+            .filter(|path| *path == "/v1/oauth2/token")
+            .count();
+        assert_eq!(asked, 3);
+    }
+}

@@ -131,6 +131,20 @@ pub enum RecordOutcome {
     BookingNotPayable,
 }
 
+impl RecordOutcome {
+    /// As the database writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Replayed => "replayed",
+            Self::PaymentMismatch => "payment_mismatch",
+            Self::DatesUnavailable => "dates_unavailable",
+            Self::BookingNotPayable => "booking_not_payable",
+        }
+    }
+}
+
 /// The answer of `record_authorization`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -159,6 +173,18 @@ pub struct UnvoidedAuthorization {
     pub authorization_id: String,
     /// Why it must not stand.
     pub reason: String,
+}
+
+#[derive(Deserialize)]
+struct ReauthorizationRecord {
+    outcome: LeaseOutcome,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LeaseOutcome {
+    Recorded,
+    LeaseLost,
 }
 
 /// A due payment under our lease.
@@ -330,13 +356,13 @@ impl Database<'_> {
             .await
     }
 
-    /// Notes the authorization that took the old one's place.
+    /// Notes the authorization that took the old one's place; `false` when another run has the payment by now.
     pub async fn record_reauthorization(
         &self,
         claim: &CaptureClaim,
         request_id: &str,
         authorization: &Authorization,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<bool, DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": claim.payment_id,
             "p_lease": claim.lease,
@@ -345,9 +371,8 @@ impl Database<'_> {
             "p_expires_at": authorization.expires_at,
             "p_now": self.platform.now(),
         });
-        self.call_raw("record_reauthorization", &arguments)
-            .await
-            .map(drop)
+        let record: ReauthorizationRecord = self.call("record_reauthorization", &arguments).await?;
+        Ok(record.outcome == LeaseOutcome::Recorded)
     }
 
     /// Notes that the money was taken. Holds even when the lease was lost: what PayPal did is a fact.

@@ -1,0 +1,84 @@
+//! A world for unit tests: answers are given in the order of a script, time moves when told.
+
+use crate::platform::{Platform, TransportError};
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::VecDeque, sync::Mutex, time::Duration};
+
+/// A platform whose upstreams answer by a script.
+pub(crate) struct Scripted {
+    now: Mutex<Timestamp>,
+    answers: Mutex<VecDeque<Result<(u16, &'static str), TransportError>>>,
+    requests: Mutex<Vec<http::Request<Bytes>>>,
+}
+
+impl Scripted {
+    pub(crate) fn new(
+        answers: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
+    ) -> Self {
+        Self {
+            now: Mutex::new(Timestamp::UNIX_EPOCH),
+            answers: Mutex::new(answers.into_iter().collect()),
+            requests: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn advance(&self, step: SignedDuration) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.checked_add(step).unwrap();
+    }
+
+    /// The paths asked for so far.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.requests
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|request| request.uri().path().to_owned())
+            .collect()
+    }
+
+    /// The value of the header `name` in the last request.
+    pub(crate) fn last_header(&self, name: &str) -> String {
+        let requests = self.requests.lock().unwrap();
+        requests.last().unwrap().headers()[name]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+impl Platform for Scripted {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+        let path = request.uri().path().to_owned();
+        self.requests.lock().unwrap().push(request);
+        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = answer.unwrap_or_else(|| panic!("the script has no answer to {path}"));
+        let answer = answer.map(|(status, body)| {
+            http::Response::builder()
+                .status(status)
+                .body(Bytes::from_static(body.as_bytes()))
+                .unwrap()
+        });
+        async move { answer }.boxed()
+    }
+
+    /// Nothing is slow here, so nobody ever waits to the end.
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        std::future::pending().boxed()
+    }
+
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    fn random(&self) -> [u8; 32] {
+        [7; 32]
+    }
+
+    fn after_response(&self, _: BoxFuture<'static, ()>) {}
+}

@@ -1,0 +1,214 @@
+//! Many callers at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::database::{Database, call, with_database};
+use crate::fixtures::{Car, NOW, claim, hold, order, paid, payment_of, rental, with};
+
+/// Calls a function with each of the arguments at once, each over its own connection, and counts the outcomes.
+async fn outcomes(db: &Database, function: &str, calls: Vec<Value>) -> BTreeMap<String, usize> {
+    let clients = join_all(calls.iter().map(|_| db.service())).await;
+    let answers = join_all(
+        clients
+            .iter()
+            .zip(calls)
+            .map(|(client, arguments)| call(client, function, arguments)),
+    )
+    .await;
+    let mut counted = BTreeMap::new();
+    for answer in answers {
+        *counted
+            .entry(answer["outcome"].as_str().unwrap().to_owned())
+            .or_default() += 1;
+    }
+    counted
+}
+
+fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    expected
+        .into_iter()
+        .map(|(outcome, count)| (outcome.to_owned(), count))
+        .collect()
+}
+
+#[tokio::test]
+async fn fifty_overlapping_bookings_make_one() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        // Different ranges that all hold the 20th.
+        let calls = (0..50)
+            .map(|n| {
+                rental(
+                    "plain",
+                    &format!("2030-01-{}", 11 + n % 10),
+                    &format!("2030-01-{}", 21 + n / 10),
+                )
+            })
+            .collect();
+        assert_eq!(
+            outcomes(&db, "create_booking", calls).await,
+            counts([("created", 1), ("dates_unavailable", 49)])
+        );
+        assert_eq!(db.count("bookings", "true").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lapsed_hold_is_won_by_one_of_many() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        hold(
+            &db.service().await,
+            "plain",
+            "2030-01-18",
+            "2030-01-22",
+            NOW,
+        )
+        .await;
+        let call = |n: u32| {
+            with(
+                rental("plain", &format!("2030-01-{}", 15 + n % 5), "2030-01-23"),
+                json!({ "p_now": "2030-01-10T12:20:00Z" }),
+            )
+        };
+        let won = outcomes(&db, "create_booking", (0..20).map(call).collect()).await;
+        assert_eq!(won, counts([("created", 1), ("dates_unavailable", 19)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_idempotency_key_at_once_is_one_booking() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        Car { slug: "other", ..Car::default() }.insert(&db).await;
+        let keyed = |car: &str, request: &str| {
+            with(rental(car, "2030-01-20", "2030-01-24"), json!({ "p_idempotency_key_hash": "a".repeat(64), "p_request_hash": request.repeat(64) }))
+        };
+        let same = outcomes(&db, "create_booking", (0..12).map(|_| keyed("plain", "1")).collect()).await;
+        assert_eq!(same, counts([("created", 1), ("replayed", 11)]));
+        db.run("TRUNCATE bookings CASCADE").await;
+        // The same key for two cars: the rows of the cars do not order these, the key itself does.
+        let mixed = outcomes(&db, "create_booking", (0..12_u32).map(|n| if n.is_multiple_of(2) { keyed("plain", "1") } else { keyed("other", "2") }).collect()).await;
+        assert_eq!(mixed, counts([("created", 1), ("idempotency_key_reused", 6), ("replayed", 5)]));
+        assert_eq!(db.count("bookings", "true").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shop_reference_at_once_is_one_booking() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        Car {
+            slug: "other",
+            ..Car::default()
+        }
+        .insert(&db)
+        .await;
+        let call = |n: u32| {
+            with(
+                rental(
+                    if n.is_multiple_of(2) {
+                        "plain"
+                    } else {
+                        "other"
+                    },
+                    "2030-01-20",
+                    "2030-01-24",
+                ),
+                json!({ "p_shop_reference": "test-123" }),
+            )
+        };
+        let answers = outcomes(&db, "create_booking", (0..12).map(call).collect()).await;
+        assert_eq!(
+            answers,
+            counts([("booking_mismatch", 6), ("created", 1), ("replayed", 5)])
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_order_and_one_authorization_at_a_time() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let opened = outcomes(
+            &db,
+            "open_payment",
+            (0..10).map(|_| payment_of(&booking, NOW)).collect(),
+        )
+        .await;
+        assert_eq!(opened, counts([("create_order", 10)]));
+        assert_eq!(db.count("payments", "true").await, 1);
+        assert_eq!(
+            db.count("payment_operations", "operation = 'order'").await,
+            1
+        );
+        let ordered = order(&service, &booking, NOW).await;
+        let begun = outcomes(
+            &db,
+            "begin_authorization",
+            (0..10)
+                .map(|_| json!({ "p_order_id": ordered.order_id, "p_now": NOW }))
+                .collect(),
+        )
+        .await;
+        assert_eq!(
+            begun,
+            counts([("authorize", 1), ("payment_in_progress", 9)])
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_crons_claim_disjoint_payments() {
+    with_database(|db| async move {
+        let service = db.service().await;
+        for slug in ["car-a", "car-b", "car-c", "car-d", "car-e", "car-f"] {
+            Car {
+                slug,
+                ..Car::default()
+            }
+            .insert(&db)
+            .await;
+            paid(&service, slug, "2030-01-12", "2030-01-16", NOW).await;
+        }
+        let crons = join_all((0..4).map(|_| db.service())).await;
+        let claims = join_all(
+            crons
+                .iter()
+                .map(|cron| claim(cron, 3, "2030-01-12T00:00:00Z")),
+        )
+        .await;
+        let claimed: Vec<_> = claims
+            .iter()
+            .flatten()
+            .map(|claim| claim["paymentId"].as_str().unwrap())
+            .collect();
+        let distinct: BTreeSet<_> = claimed.iter().collect();
+        assert_eq!(
+            claimed.len(),
+            distinct.len(),
+            "nobody claims what another has"
+        );
+        let rest = claim(&service, 25, "2030-01-12T00:00:00Z").await;
+        assert_eq!(
+            claimed.len() + rest.len(),
+            6,
+            "everything due is claimed once"
+        );
+        assert_eq!(
+            claim(&service, 25, "2030-01-12T00:01:59Z").await,
+            Vec::<Value>::new()
+        );
+    })
+    .await;
+}

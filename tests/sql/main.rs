@@ -1,0 +1,31 @@
+//! The database by itself: the migrations are applied to a real PostgreSQL and every function is asked for every outcome.
+//!
+//! `DATABASE_URL` names a superuser connection. Each test makes a database of its own from `migrations/` and drops it
+//! afterwards; the database of the URL itself is not touched. Functions are called as `service_role`, as the product does.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
+
+mod authorizations;
+mod availability;
+mod booking_races;
+mod bookings;
+mod capture_schedule;
+mod captures;
+mod database;
+mod fixtures;
+mod hold_lifecycle;
+mod listing;
+mod migrations;
+mod orders;
+mod price_oracle;
+mod pricing;
+mod privileges;
+mod reauthorizations;
+mod rollback;
+mod states;
+mod voids;

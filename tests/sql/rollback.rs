@@ -1,0 +1,75 @@
+//! The runbook's rollback, word for word: afterwards everything but the automatic capture works, and the migrations
+//! bring that back.
+
+use serde_json::{Value, json};
+
+use crate::database::{call, with_database};
+use crate::fixtures::{Car, NOW, claim, hold, paid, payment_of, rental};
+
+const ROLLBACK: &str = "
+-- Disable payment capture triggers (keep functions)
+DROP TRIGGER IF EXISTS booking_confirmation_payment_capture ON bookings;
+DROP TRIGGER IF EXISTS booking_creation_payment_capture ON bookings;
+
+-- Revert booking columns (optional)
+ALTER TABLE bookings
+DROP COLUMN IF EXISTS payment_capture_scheduled_at,
+DROP COLUMN IF EXISTS payment_capture_attempted_at,
+DROP COLUMN IF EXISTS payment_capture_rule_id;
+";
+
+#[tokio::test]
+async fn after_the_rollback_everything_but_the_schedule_works() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        Car { slug: "other", ..Car::default() }.insert(&db).await;
+        // A connection that has used the functions before must not stumble over what it remembers.
+        let service = db.service().await;
+        let before = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let claimed = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);
+        for _ in 0..2 {
+            db.run(ROLLBACK).await;
+        }
+
+        let read = call(&service, "get_booking", json!({ "p_booking_id": before.booking_id, "p_now": NOW })).await;
+        assert_eq!((&read["status"], &read["payment"]["captureScheduledAt"]), (&json!("upcoming"), &Value::Null));
+        assert_eq!(claim(&service, 25, "2030-01-30T00:00:00Z").await, Vec::<Value>::new());
+        let capture = json!({ "p_payment_id": claimed["paymentId"], "p_lease": claimed["lease"], "p_request_id": claimed["requestId"], "p_capture_id": "CAP-1", "p_amount": "237.60", "p_now": NOW });
+        assert_eq!(call(&service, "record_capture", capture).await["outcome"], "captured");
+
+        let after = paid(&service, "other", "2030-01-12", "2030-01-16", NOW).await;
+        let held = hold(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
+        assert_eq!(call(&service, "open_payment", payment_of(&held, NOW)).await["outcome"], "create_order");
+        assert_eq!(call(&service, "create_booking", rental("other", "2030-01-23", "2030-01-25")).await["outcome"], "dates_unavailable");
+        assert_eq!(call(&service, "expire_holds", json!({ "p_now": "2030-01-10T12:15:00Z" })).await["count"], 1);
+        let range = json!({ "p_car": "other", "p_start_date": "2030-01-20", "p_end_date": "2030-01-24", "p_now": NOW });
+        assert_eq!(call(&service, "get_availability", range).await["success"], true);
+        assert_eq!(call(&service, "list_cars", json!({})).await["pagination"]["total"], 2);
+        assert_eq!(call(&service, "popular_cars", json!({ "p_now": NOW })).await.as_array().unwrap().len(), 2);
+        let void = json!({ "p_payment_id": after.payment_id, "p_authorization_id": format!("AUTH-{}", after.payment_id), "p_reason": "test", "p_now": NOW });
+        assert_eq!(call(&service, "begin_void", void).await["outcome"], "void");
+        for function in ["calculate_booking_price", "validate_booking_price", "process_scheduled_payment_captures"] {
+            assert_eq!(db.count("pg_proc", &format!("proname = '{function}'")).await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_migrations_bring_the_schedule_back() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        db.run(ROLLBACK).await;
+        paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        db.apply("migrations").await;
+        assert_eq!(
+            db.value("SELECT internal.utc(payment_capture_scheduled_at) FROM bookings")
+                .await
+                .as_deref(),
+            Some("2030-01-19T10:00:00Z")
+        );
+        assert_eq!(claim(&service, 25, "2030-01-19T10:00:00Z").await.len(), 1);
+    })
+    .await;
+}

@@ -1,0 +1,185 @@
+//! States that may not be, and moves that may not happen, are refused whoever asks.
+
+use tokio_postgres::error::SqlState;
+
+use crate::database::{Database, with_database};
+use crate::fixtures::{Car, NOW, hold, paid};
+
+const PAYMENT_STATES: [&str; 9] = [
+    "created",
+    "authorized",
+    "capturing",
+    "captured",
+    "partially_refunded",
+    "refunded",
+    "voided",
+    "failed",
+    "expired",
+];
+
+fn payment_may_become(from: &str, to: &str) -> bool {
+    matches!(
+        (from, to),
+        ("created", "authorized")
+            | ("authorized", "capturing" | "captured")
+            | ("capturing", "authorized" | "captured")
+            | ("captured", "partially_refunded" | "refunded")
+            | ("partially_refunded", "refunded")
+            | (
+                "created" | "authorized" | "capturing",
+                "voided" | "failed" | "expired"
+            )
+            | ("voided" | "failed" | "expired", "captured")
+    )
+}
+
+/// Assignments that make a payment's row whole for a state.
+fn shape(state: &str) -> String {
+    let authorized = if state == "created" { "NULL" } else { "now()" };
+    let captured = matches!(state, "captured" | "partially_refunded" | "refunded");
+    let refunded = match state {
+        "partially_refunded" => "1",
+        "refunded" => "237.60",
+        _ => "0",
+    };
+    let (id, at, amount) = if captured {
+        ("'CAP'", "now()", "237.60")
+    } else {
+        ("NULL", "NULL", "NULL")
+    };
+    let authorization = if state == "created" { "NULL" } else { "'AUTH'" };
+    format!(
+        "status = '{state}', authorization_id = {authorization}, authorized_at = {authorized}, authorization_expires_at = {authorized}, \
+         capture_id = {id}, captured_at = {at}, captured_amount = {amount}, refunded_amount = {refunded}"
+    )
+}
+
+async fn set_payment(db: &Database, state: &str) {
+    db.run(&format!("SET session_replication_role = replica; UPDATE payments SET {}; RESET session_replication_role", shape(state))).await;
+}
+
+#[tokio::test]
+async fn a_payment_moves_along_the_arrows_only() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        paid(
+            &db.service().await,
+            "plain",
+            "2030-01-20",
+            "2030-01-24",
+            NOW,
+        )
+        .await;
+        for from in PAYMENT_STATES {
+            for to in PAYMENT_STATES.into_iter().filter(|to| *to != from) {
+                set_payment(&db, from).await;
+                let moved = format!("UPDATE payments SET {}", shape(to));
+                if payment_may_become(from, to) {
+                    db.run(&moved).await;
+                } else {
+                    assert_eq!(
+                        db.refusal(&moved).await,
+                        SqlState::CHECK_VIOLATION,
+                        "{from} -> {to}"
+                    );
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_booking_moves_along_the_arrows_only() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        hold(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let states = ["pending_payment", "expired", "upcoming", "active", "completed", "cancelled"];
+        let may = |from: &str, to: &str| {
+            matches!(
+                (from, to),
+                ("pending_payment", "upcoming" | "expired" | "cancelled")
+                    | ("expired", "pending_payment" | "upcoming" | "cancelled")
+                    | ("upcoming", "active" | "completed" | "cancelled")
+                    | ("active", "completed" | "cancelled")
+            )
+        };
+        for from in states {
+            for to in states.into_iter().filter(|to| *to != from) {
+                let shape = |state: &str| format!("status = '{state}', confirmed_at = now(), cancelled_at = {}", if state == "cancelled" { "now()" } else { "NULL" });
+                db.run(&format!("SET session_replication_role = replica; UPDATE bookings SET {}; RESET session_replication_role", shape(from))).await;
+                let events = db.count("booking_events", "true").await;
+                let moved = format!("UPDATE bookings SET {}", shape(to));
+                if may(from, to) {
+                    db.run(&moved).await;
+                    assert_eq!(db.count("booking_events", "true").await, events + 1, "{from} -> {to}");
+                } else {
+                    assert_eq!(db.refusal(&moved).await, SqlState::CHECK_VIOLATION, "{from} -> {to}");
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn impossible_rows_are_refused() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        paid(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        for change in [
+            "UPDATE bookings SET end_date = start_date",
+            "UPDATE bookings SET end_date = '9999-12-31'",
+            "UPDATE bookings SET final_price = 1",
+            "UPDATE bookings SET fees = -1, final_price = 196.60",
+            "UPDATE bookings SET turnaround_days = -1",
+            "UPDATE bookings SET reference = 'EXO-O0I1LL'",
+            "UPDATE bookings SET confirmed_at = NULL",
+            "UPDATE bookings SET cancelled_at = now()",
+            "UPDATE payments SET capture_id = 'CAP'",
+            "UPDATE payments SET status = 'captured'",
+            "UPDATE payments SET authorization_id = NULL, authorized_at = NULL, authorization_expires_at = NULL",
+            "UPDATE payments SET refunded_amount = 1",
+            "UPDATE payments SET amount = 0",
+            "UPDATE cars SET slug = '00000000-0000-4000-8000-000000000000'",
+            "UPDATE cars SET slug = 'Not A Slug'",
+            "UPDATE cars SET max_rental_days = 0",
+            "UPDATE car_pricing SET base_price_per_day = 0",
+            "UPDATE car_pricing SET currency = 'JPY'",
+            "UPDATE pricing_rules SET percent = 100",
+            "UPDATE pricing_rules SET multiplier = 2",
+            "INSERT INTO pricing_rules (kind, name, multiplier, weekdays) VALUES ('rate', 'x', 1, '{8}')",
+            "INSERT INTO payment_capture_rules (name, kind, priority) VALUES ('x', 'hours_before_rental', 1)",
+        ] {
+            assert_eq!(db.refusal(change).await, SqlState::CHECK_VIOLATION, "{change}");
+        }
+        assert_eq!(db.refusal("UPDATE cars SET time_zone = 'Mars/Olympus'").await, SqlState::INVALID_PARAMETER_VALUE);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_a_double_booking() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        paid(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let copy = |status: &str, reference: &str, shift: u32| {
+            format!(
+                "INSERT INTO bookings (reference, car_id, status, start_date, end_date, turnaround_days, currency, base_price_per_day, price_lines, \
+                 rental_amount, fees, discount_amount, taxes, deposit_amount, final_price, hold_expires_at, confirmed_at, cancelled_at) \
+                 SELECT '{reference}', car_id, '{status}', start_date + {shift}, end_date + {shift}, 1, currency, base_price_per_day, price_lines, \
+                 rental_amount, fees, discount_amount, taxes, deposit_amount, final_price, now(), now(), CASE WHEN '{status}' = 'cancelled' THEN now() END \
+                 FROM bookings ORDER BY created_at LIMIT 1"
+            )
+        };
+        for (status, reference, shift) in [("pending_payment", "EXO-AAAAAA", 0), ("upcoming", "EXO-AAAAAA", 3), ("active", "EXO-AAAAAA", 4)] {
+            assert_eq!(db.refusal(&copy(status, reference, shift)).await, SqlState::EXCLUSION_VIOLATION, "{status} {shift}");
+        }
+        for (status, reference) in [("expired", "EXO-BBBBBB"), ("cancelled", "EXO-CCCCCC"), ("completed", "EXO-DDDDDD")] {
+            db.run(&copy(status, reference, 0)).await;
+        }
+        db.run(&copy("upcoming", "EXO-EEEEEE", 5)).await;
+        assert_eq!(db.refusal("UPDATE bookings SET start_date = start_date - 1 WHERE reference = 'EXO-EEEEEE'").await, SqlState::EXCLUSION_VIOLATION);
+    })
+    .await;
+}
