@@ -135,7 +135,7 @@ BEGIN
     RETURN (
         SELECT jsonb_build_object(
             'outcome', p_outcome, 'paymentId', p_payment.id, 'bookingId', p_booking.id, 'reference', p_booking.reference,
-            'carName', c.name, 'carSlug', c.slug, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency,
+            'carName', c.name, 'carId', c.id, 'carSlug', c.slug, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency,
             'requestId', p_request_id,
             'orderId', CASE WHEN p_with_order THEN p_payment.order_id END,
             'approveUrl', CASE WHEN p_with_order THEN p_payment.approve_url END)

@@ -12,8 +12,11 @@ BEGIN
         SELECT jsonb_build_object(
             'outcome', p_outcome, 'paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
             'amount', internal.money(p.amount), 'currency', p.currency, 'requestId', p_request_id, 'resumed', p_resumed,
-            'authorizationId', p.authorization_id, 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(b)))
-        FROM public.bookings AS b JOIN public.payments AS p ON p.booking_id = b.id
+            'authorizationId', p.authorization_id, 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(b)),
+            'carId', c.id, 'carSlug', c.slug)
+        FROM public.bookings AS b
+        JOIN public.payments AS p ON p.booking_id = b.id
+        JOIN public.cars AS c ON c.id = b.car_id
         WHERE b.id = p_booking_id AND p.id = p_payment_id);
 END;
 $$;

@@ -16,8 +16,7 @@ use crate::{
     clients::{
         paypal::{Issue, PayPalError},
         supabase::{
-            Authorization, AuthorizationStart, AuthorizeOutcome, CarIdentity, DatabaseError,
-            RecordOutcome,
+            Authorization, AuthorizationStart, AuthorizeOutcome, DatabaseError, RecordOutcome,
         },
     },
     domain::{
@@ -84,18 +83,16 @@ pub async fn authorize(
     deadline: Deadline,
     order_id: &str,
 ) -> Result<Authorized, AuthorizeError> {
-    let start = app.database(deadline).begin_authorization(order_id).await?;
+    let mut start = app.database(deadline).begin_authorization(order_id).await?;
     match start.outcome {
         AuthorizeOutcome::AlreadyAuthorized => done(start).ok_or(AuthorizeError::Incomplete),
         AuthorizeOutcome::Authorize => {
-            let car = start.car_id.zip(start.car_slug.clone());
+            let car = start.car.take();
             let leased = leased(start).ok_or(AuthorizeError::Incomplete)?;
-            let authorized = proceed(app, deadline, &leased, order_id).await?;
-            if let Some((id, slug)) = car {
-                let changed = cache::days_of(&CarIdentity { id, slug });
-                cache::tell_redis(app, cache::invalidation(app, &changed)).await;
-            }
-            Ok(authorized)
+            let authorized = proceed(app, deadline, &leased, order_id).await;
+            // Also when it failed: the hold was prolonged or revived.
+            cache::days_changed(app, car.map(Into::into)).await;
+            authorized
         }
         refused => Err(AuthorizeError::Refused(refused)),
     }

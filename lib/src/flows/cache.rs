@@ -242,6 +242,12 @@ pub fn days_of(car: &CarIdentity) -> Vec<Subject> {
         .collect()
 }
 
+/// Makes everything cached about the days of `cars` invalid.
+pub async fn days_changed(app: &App, cars: impl IntoIterator<Item = CarIdentity>) {
+    let subjects: Vec<Subject> = cars.into_iter().flat_map(|car| days_of(&car)).collect();
+    tell_redis(app, invalidation(app, &subjects)).await;
+}
+
 /// Sends `commands`, whose failure costs freshness for seconds and nothing else.
 pub async fn tell_redis(app: &App, commands: Vec<Command>) {
     let Some(redis) = app.redis().filter(|_| !commands.is_empty()) else {

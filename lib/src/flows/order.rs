@@ -1,5 +1,6 @@
 //! Asking PayPal for an order that pays for a booking.
 
+use super::cache;
 use crate::{
     app::App,
     clients::{
@@ -54,10 +55,12 @@ pub async fn open(
     dates: DateRange,
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
-    let opened = app
+    let mut opened = app
         .database(deadline)
         .open_payment(booking, car, dates)
         .await?;
+    // A hold that had lapsed may be alive again.
+    cache::days_changed(app, opened.car.take().map(Into::into)).await;
     match opened.outcome {
         OpenOutcome::OrderExists => existing(opened).ok_or(OrderError::Incomplete),
         OpenOutcome::CreateOrder => {

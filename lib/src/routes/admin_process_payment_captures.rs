@@ -7,7 +7,7 @@ use crate::{
     domain::rate_limit::Tier,
     flows::{
         admission::{Wanted, admit},
-        cache::{self, invalidation, tell_redis},
+        cache::days_changed,
         capture::{CaptureResult, capture_due},
         void::void_leftovers,
     },
@@ -65,8 +65,7 @@ async fn expire_holds(app: &App, request: &Request) -> Result<(), Problem> {
         .database(request.deadline)
         .expire_holds(MOST_HOLDS)
         .await?;
-    let changed: Vec<_> = freed.iter().flat_map(cache::days_of).collect();
-    tell_redis(app, invalidation(app, &changed)).await;
+    days_changed(app, freed).await;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ pub use cars::{CarIdentity, CarListing};
 pub use crons::CronRun;
 pub use payments::{
     Authorization, AuthorizationRecord, AuthorizationStart, AuthorizeOutcome, CaptureClaim,
-    OpenOutcome, OpenedPayment, RecordOutcome, UnvoidedAuthorization, VoidStart,
+    OpenOutcome, OpenedPayment, RecordOutcome, TouchedCar, UnvoidedAuthorization, VoidStart,
 };
 
 use crate::{

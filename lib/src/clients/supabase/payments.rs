@@ -1,6 +1,6 @@
 //! What is known about money, and which request id the next call carries.
 
-use super::{Database, DatabaseError};
+use super::{CarIdentity, Database, DatabaseError};
 use crate::domain::{
     car::CarRef,
     dates::DateRange,
@@ -55,6 +55,26 @@ pub struct OpenedPayment {
     pub order_id: Option<String>,
     /// Where the payer approves it.
     pub approve_url: Option<String>,
+    /// The car, whose days may be held again.
+    #[serde(flatten)]
+    pub car: Option<TouchedCar>,
+}
+
+/// The car of a booking that was touched.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TouchedCar {
+    car_id: Uuid,
+    car_slug: String,
+}
+
+impl From<TouchedCar> for CarIdentity {
+    fn from(car: TouchedCar) -> Self {
+        Self {
+            id: car.car_id,
+            slug: car.car_slug,
+        }
+    }
 }
 
 /// What `begin_authorization` decided.
@@ -98,10 +118,9 @@ pub struct AuthorizationStart {
     pub authorization_id: Option<String>,
     /// When the money will be taken, when it is done.
     pub capture_scheduled_at: Option<Timestamp>,
-    /// The car, for its cached days.
-    pub car_id: Option<Uuid>,
-    /// Its slug.
-    pub car_slug: Option<String>,
+    /// The car, whose days are now booked.
+    #[serde(flatten)]
+    pub car: Option<TouchedCar>,
 }
 
 /// An authorization that PayPal made.
