@@ -8,6 +8,7 @@
 //! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a private server |
 //! | `GET /_local/requests` | what each upstream was asked since the start |
 //! | `GET /_local/paypal/exchanges` | the last exchanges with PayPal, without credentials |
+//! | `POST /_local/users` `{"role":"admin"}` | signs somebody in at Supabase: `{"token"}` |
 //! | `POST /_local/crons` `{"path":"/api/…"}` | runs one cron now, and gives its answer |
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     paypal::Simulator,
     serve::Peer,
     stack::{self, Stack},
+    supabase::{self, Keys},
     upstash::Counters,
 };
 use axum::{
@@ -44,6 +46,7 @@ pub(crate) struct Control {
     pub(crate) upstreams: Upstreams,
     pub(crate) redis_counters: Arc<Counters>,
     pub(crate) paypal: Simulator,
+    pub(crate) keys: Keys,
     /// `None` when the product is not served here.
     pub(crate) crons: Option<Arc<Caller>>,
 }
@@ -64,6 +67,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/_local/processes", post(act))
         .route("/_local/requests", get(requests))
         .route("/_local/paypal/exchanges", get(exchanges))
+        .route("/_local/users", post(sign_in))
         .route("/_local/crons", post(run_cron))
         .layer(middleware::from_fn(only_this_machine))
         .with_state(control)
@@ -134,6 +138,21 @@ async fn move_clock(State(control): State<Control>, body: Body<Move>) -> Answer 
         crons.clock_moved();
     }
     Ok(Json(json!({"now": control.clock.clock().now()})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Person {
+    role: String,
+}
+
+async fn sign_in(State(control): State<Control>, body: Body<Person>) -> Answer {
+    let Json(Person { role }) = body?;
+    // Supabase lives by the machine's clock, whatever was done to the product's.
+    let now = exodrive_native::Clock::default().now().as_second();
+    Ok(Json(
+        json!({"token": supabase::sign_in(&control.keys, &role, now)}),
+    ))
 }
 
 #[derive(Deserialize)]

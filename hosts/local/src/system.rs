@@ -197,7 +197,8 @@ impl System {
             &file,
         )
         .map_err(|error| Error::PayPal(error.to_string()))?;
-        let gateway = supabase::router(secrets.supabase, &stack.postgrest_authority().await);
+        let gateway =
+            supabase::router(secrets.supabase.clone(), &stack.postgrest_authority().await);
         let emulator = upstash::router(redis, secrets.upstash_token, Arc::clone(&redis_counters));
 
         self.start_server(listeners.supabase, gateway, Some(&upstreams.database));
@@ -209,6 +210,7 @@ impl System {
             upstreams,
             redis_counters,
             paypal,
+            keys: secrets.supabase,
             crons,
         });
         let front = match handler {

@@ -52,9 +52,9 @@ impl Progress {
 }
 
 pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem> {
-    let asked = require_admin(app, request).and_then(|()| read(request));
     admit(app, request, Tier::Admin, Wanted::default()).await?;
-    let asked = asked?;
+    require_admin(app, request).await?;
+    let asked = read(request)?;
 
     let started = app.platform().now();
     let mut progress = Progress::default();

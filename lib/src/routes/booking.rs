@@ -20,7 +20,7 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
     let id = request.parameter.as_deref().unwrap_or_default();
     // An id that no booking can have names no booking.
     let id = parse_booking_id(id).map_err(|_| Problem::new(Code::BookingNotFound))?;
-    require_holder(app, request, id)?;
+    require_holder(app, request, id).await?;
 
     let booking = app
         .database(request.deadline)
@@ -34,7 +34,7 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
 }
 
 /// Lets the holder of the booking's token pass, and operators.
-fn require_holder(app: &App, request: &Request, booking: Uuid) -> Result<(), Problem> {
+async fn require_holder(app: &App, request: &Request, booking: Uuid) -> Result<(), Problem> {
     let in_query = form_urlencoded::parse(request.query.as_bytes())
         .find(|(name, _)| name == "token")
         .map(|(_, token)| token.into_owned());
@@ -43,7 +43,8 @@ fn require_holder(app: &App, request: &Request, booking: Uuid) -> Result<(), Pro
         .or_else(|| request.header("x-booking-token"))
         .map(str::to_owned)
         .or(in_query);
-    if token.is_some_and(|token| is_booking_token(app, booking, &token)) || is_admin(app, request) {
+    let is_holder = token.is_some_and(|token| is_booking_token(app, booking, &token));
+    if is_holder || is_admin(app, request).await? {
         Ok(())
     } else {
         Err(Problem::new(Code::Unauthenticated).detail(

@@ -42,7 +42,7 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
         "latency_ms": answer.is_ok().then_some(latency),
         "mode": mode,
     });
-    if let (true, Some(report)) = (is_admin(app, request), report.as_object_mut()) {
+    if let (true, Some(report)) = (is_admin(app, request).await?, report.as_object_mut()) {
         report.insert("error".to_owned(), answer.err().into());
         if let Redis::Upstash { url, .. } = &app.config().redis {
             report.insert("endpoint".to_owned(), url.clone().into());

@@ -58,7 +58,7 @@ impl Keys {
     /// The keys of a project whose tokens are signed with `jwt_secret`.
     pub(crate) fn new(jwt_secret: String, publishable: String, secret: String) -> Self {
         let legacy =
-            |role: Role| jwt::sign(&jwt_secret, role.name(), LEGACY_ISSUED, LEGACY_EXPIRES);
+            |role: Role| jwt::for_role(&jwt_secret, role.name(), LEGACY_ISSUED, LEGACY_EXPIRES);
         Self {
             legacy_anon: legacy(Role::Anon),
             legacy_service: legacy(Role::Service),

@@ -1,4 +1,4 @@
-//! Supabase's gateway in front of PostgREST: `/rest/v1/*` for callers with a key.
+//! Supabase's gateway in front of PostgREST: `/rest/v1/*` for callers with a key, and `/auth/v1/user`.
 //!
 //! 401 without a key or with an unknown one, 404 for other paths, 502 when PostgREST does not answer; all else is
 //! PostgREST's own answer, streamed.
@@ -6,9 +6,11 @@
 mod jwt;
 mod keys;
 mod outage;
+mod users;
 
 pub(crate) use self::keys::Keys;
 use self::keys::{Forwarded, Refusal};
+pub(crate) use self::users::sign_in;
 use axum::{
     Router,
     body::Body,
@@ -65,6 +67,13 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
         Ok(forwarded) => forwarded,
         Err(refusal) => return refusal.into_response(),
     };
+    if request.uri().path() == "/auth/v1/user" {
+        return users::who(
+            &gateway.keys,
+            authorization,
+            gateway.clock.now().as_second(),
+        );
+    }
     let Some(path) = request.uri().path().strip_prefix("/rest/v1/") else {
         return answer(
             StatusCode::NOT_FOUND,
@@ -84,7 +93,7 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
     if let Forwarded::Minted(role) = forwarded {
         let issued = gateway.clock.now().as_second();
         let issued = issued - issued.rem_euclid(TOKEN_STEP_SECONDS);
-        let token = jwt::sign(
+        let token = jwt::for_role(
             &gateway.keys.jwt_secret,
             role.name(),
             issued,

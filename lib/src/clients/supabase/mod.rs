@@ -8,6 +8,7 @@ mod bookings;
 mod cars;
 mod crons;
 mod payments;
+mod users;
 
 pub use bookings::{Booking, BookingRequest, CreateOutcome, CreatedBooking, PaymentSummary, Price};
 pub use cars::{CarIdentity, CarListing};
@@ -22,7 +23,7 @@ use crate::{
     platform::{Deadline, Platform, TransportError, send_within},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -66,14 +67,22 @@ impl<'a> Database<'a> {
         arguments: &impl Serialize,
     ) -> Result<Bytes, DatabaseError> {
         let request = self.request(function, arguments)?;
-        let timeout = self.deadline.allow(self.platform.now(), TIMEOUT);
-        let answer = send_within(self.platform, request, timeout)
-            .await
-            .map_err(|source| DatabaseError::NotReached { function, source })?;
+        let answer = self.exchange(function, request).await?;
         if answer.status().is_success() {
             return Ok(answer.into_body());
         }
         Err(refusal(function, answer.status(), answer.body()))
+    }
+
+    async fn exchange(
+        &self,
+        function: &'static str,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, DatabaseError> {
+        let timeout = self.deadline.allow(self.platform.now(), TIMEOUT);
+        send_within(self.platform, request, timeout)
+            .await
+            .map_err(|source| DatabaseError::NotReached { function, source })
     }
 
     fn request(
@@ -94,24 +103,28 @@ impl<'a> Database<'a> {
             HeaderValue::from_static("application/json"),
         );
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in self.credentials() {
-            let mut value = HeaderValue::from_str(&value)
-                .map_err(|_| DatabaseError::Unaddressable { function })?;
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
+        self.identify(headers, function)?;
         Ok(request)
     }
 
-    /// `sb_secret_…` keys are refused as bearer tokens, legacy keys are needed as both.
-    fn credentials(&self) -> Vec<(http::HeaderName, String)> {
-        const API_KEY: http::HeaderName = http::HeaderName::from_static("apikey");
+    /// Adds our key: `sb_secret_…` is refused as a bearer token, a legacy key is needed as both.
+    fn identify(
+        &self,
+        headers: &mut HeaderMap,
+        function: &'static str,
+    ) -> Result<(), DatabaseError> {
         let key = self.config.key.secret().expose();
-        let mut headers = vec![(API_KEY, key.to_owned())];
+        let sensitive = |text: &str| {
+            let mut value = HeaderValue::from_str(text)
+                .map_err(|_| DatabaseError::Unaddressable { function })?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        headers.insert(HeaderName::from_static("apikey"), sensitive(key)?);
         if let SupabaseKey::LegacyJwt(_) = self.config.key {
-            headers.push((header::AUTHORIZATION, format!("Bearer {key}")));
+            headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {key}"))?);
         }
-        headers
+        Ok(())
     }
 
     /// Whether the database answers.

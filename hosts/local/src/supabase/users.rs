@@ -1,0 +1,57 @@
+//! People who are signed in: `GET /auth/v1/user` tells whose token it is.
+//! <https://supabase.com/docs/reference/javascript/auth-getuser>
+
+use super::{Keys, answer, jwt};
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// How long somebody stays signed in, in seconds: Supabase's default.
+const SIGNED_IN_SECONDS: i64 = 3_600;
+
+/// The access token of a user whose `app_metadata.role`, which only the service can set, is `role`.
+pub(crate) fn sign_in(keys: &Keys, role: &str, now: i64) -> String {
+    let claims = json!({
+        "iss": "supabase",
+        "sub": "00000000-0000-4000-8000-00000000f00d",
+        "aud": "authenticated",
+        "role": "authenticated",
+        "email": "operator@example.com",
+        "app_metadata": {"provider": "email", "role": role},
+        "iat": now,
+        "exp": now + SIGNED_IN_SECONDS,
+    });
+    jwt::sign(&keys.jwt_secret, &claims)
+}
+
+/// Whose token `authorization` carries; 401 without one, 403 when it is nobody's.
+pub(super) fn who(keys: &Keys, authorization: Option<&str>, now: i64) -> Response {
+    let refuse = |status: StatusCode, code: &str, text: &str| {
+        answer(
+            status,
+            &json!({"code": status.as_u16(), "error_code": code, "msg": text}),
+        )
+    };
+    let Some(token) = authorization.and_then(|value| value.strip_prefix("Bearer ")) else {
+        return refuse(
+            StatusCode::UNAUTHORIZED,
+            "no_authorization",
+            "This endpoint requires a valid Bearer token",
+        );
+    };
+    match jwt::verify(&keys.jwt_secret, token, now) {
+        Some(claims) if claims["sub"].is_string() => answer(StatusCode::OK, &user(&claims)),
+        _ => refuse(StatusCode::FORBIDDEN, "bad_jwt", "invalid JWT"),
+    }
+}
+
+fn user(claims: &Value) -> Value {
+    json!({
+        "id": claims["sub"],
+        "aud": claims["aud"],
+        "role": claims["role"],
+        "email": claims["email"],
+        "app_metadata": claims["app_metadata"],
+        "user_metadata": {},
+    })
+}
