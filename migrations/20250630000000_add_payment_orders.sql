@@ -155,7 +155,8 @@ END;
 $$;
 
 CREATE OR REPLACE FUNCTION public.open_payment(
-    p_booking_id uuid, p_car text, p_start_date date, p_end_date date, p_now timestamptz DEFAULT now()
+    p_booking_id uuid, p_car text, p_start_date date, p_end_date date, p_client_price numeric DEFAULT NULL,
+    p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
@@ -170,6 +171,12 @@ BEGIN
     IF (internal.any_car(p_car)).id IS DISTINCT FROM v_booking.car_id
        OR p_start_date IS DISTINCT FROM v_booking.start_date OR p_end_date IS DISTINCT FROM v_booking.end_date THEN
         RETURN jsonb_build_object('outcome', 'booking_mismatch');
+    END IF;
+    IF p_client_price <> v_booking.final_price THEN
+        PERFORM internal.record_price_mismatch(v_booking.car_id, p_start_date, p_end_date, p_client_price,
+            v_booking.final_price, p_request_id, p_now);
+        RETURN jsonb_build_object('outcome', 'price_mismatch',
+            'serverPrice', internal.money(v_booking.final_price), 'currency', v_booking.currency);
     END IF;
     v_refusal := coalesce(
         internal.payment_refusal(v_booking, p_now),
@@ -193,7 +200,7 @@ END;
 $$;
 COMMENT ON FUNCTION public.open_payment IS
     'Readies a booking for payment. Outcomes: create_order (call PayPal with requestId, then record_paypal_order), order_exists (orderId, '
-    'approveUrl of an order younger than 3 h), booking_not_found, booking_mismatch (other car or dates), dates_unavailable (the hold lapsed and the '
+    'approveUrl of an order younger than 3 h), booking_not_found, booking_mismatch (other car or dates), price_mismatch (one row in security_events, nothing else), dates_unavailable (the hold lapsed and the '
     'days are taken), booking_not_payable (cancelled, completed, started, car not listed, price older than a day), already_paid. Extends the hold '
     'to p_now + 15 min, at most 60 min after creation; a lapsed one is revived. Locks car, booking, payment. Writes the hold, the payment and the operation.';
 

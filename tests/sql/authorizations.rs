@@ -25,7 +25,7 @@ async fn an_authorization_confirms_the_booking_and_schedules_the_capture() {
         let mut expected = json!({
             "outcome": "authorize", "paymentId": ordered.payment_id, "bookingId": ordered.booking_id, "reference": begun["reference"],
             "amount": "237.60", "currency": "USD", "requestId": format!("{}:authorize:1", ordered.payment_id), "resumed": false,
-            "authorizationId": null, "captureScheduledAt": null,
+            "authorizationId": null, "captureScheduledAt": null, "carId": begun["carId"], "carSlug": "plain",
         });
         assert_eq!(begun, expected);
         let recorded = call(&service, "record_authorization", authorization(&ordered.payment_id, NOW)).await;

@@ -16,7 +16,7 @@ async fn an_order_is_made_once_and_told_again() {
         let payment_id = opened["paymentId"].as_str().unwrap().to_owned();
         let expected = json!({
             "outcome": "create_order", "paymentId": payment_id, "bookingId": booking["bookingId"], "reference": booking["reference"],
-            "carName": "Car plain", "carSlug": "plain", "amount": "237.60", "currency": "USD",
+            "carName": "Car plain", "carId": booking["carId"], "carSlug": "plain", "amount": "237.60", "currency": "USD",
             "requestId": format!("{payment_id}:order:1"), "orderId": null, "approveUrl": null,
         });
         assert_eq!(opened, expected);

@@ -1,7 +1,7 @@
 //! Holding a car: the database decides, the cache is told.
 
 use super::{
-    cache,
+    cache::{self, Subject},
     lock::{Busy, Lock},
 };
 use crate::{
@@ -46,15 +46,17 @@ pub async fn hold(
 ) -> Result<Hold, HoldError> {
     let result = app.database(deadline).create_booking(request).await;
     let changed = match &result {
+        // Also when it was made before: the answer to the first request may have been lost on its way to us.
         Ok(CreatedBooking {
-            outcome: CreateOutcome::Created,
             booking: Some(booking),
             ..
         }) => cache::days_of(&CarIdentity {
             id: booking.car_id,
             slug: booking.car_slug.clone(),
         }),
-        _ => Vec::new(),
+        Ok(_) => Vec::new(),
+        // Whether there is a booking is not known. This is the name the client uses, the other is stale for seconds.
+        Err(_) => vec![Subject::Car(request.car.clone()), Subject::Fleet],
     };
     let mut commands = cache::invalidation(app, &changed);
     commands.extend(lock.into_release());

@@ -5,9 +5,9 @@ use crate::{
     app::App,
     clients::{
         paypal::{NewOrder, PayPalError},
-        supabase::{DatabaseError, OpenOutcome, OpenedPayment},
+        supabase::{DatabaseError, OpenOutcome, OpenedPayment, PaymentRequest},
     },
-    domain::{car::CarRef, dates::DateRange, money::Money},
+    domain::money::Money,
     platform::Deadline,
 };
 use uuid::Uuid;
@@ -34,15 +34,15 @@ pub enum OrderError {
     /// PayPal gave no order. Repeating is harmless: the request id is stored.
     #[error(transparent)]
     PayPal(#[from] PayPalError),
-    /// The booking cannot be paid.
-    #[error("refused: {0:?}")]
-    Refused(OpenOutcome),
+    /// The booking cannot be paid, or not at this price.
+    #[error("refused: {:?}", .0.outcome)]
+    Refused(Box<OpenedPayment>),
     /// The database said yes and left out what is needed.
     #[error("open_payment left out a part of its answer")]
     Incomplete,
 }
 
-/// The order for `booking`, which must be for `car` and `dates`: the one that exists, or a new one.
+/// The order for the booking of `request`: the one that exists, or a new one.
 ///
 /// 1. The database checks the booking, keeps its hold alive and stores the request id.
 /// 2. PayPal makes the order, or gives the one it made for this request id.
@@ -50,23 +50,16 @@ pub enum OrderError {
 pub async fn open(
     app: &App,
     deadline: Deadline,
-    booking: Uuid,
-    car: &CarRef,
-    dates: DateRange,
+    request: &PaymentRequest<'_>,
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
-    let mut opened = app
-        .database(deadline)
-        .open_payment(booking, car, dates)
-        .await?;
+    let mut opened = app.database(deadline).open_payment(request).await?;
     // A hold that had lapsed may be alive again.
     cache::days_changed(app, opened.car.take().map(Into::into)).await;
     match opened.outcome {
         OpenOutcome::OrderExists => existing(opened).ok_or(OrderError::Incomplete),
-        OpenOutcome::CreateOrder => {
-            create(app, deadline, booking, opened, dates, description).await
-        }
-        refused => Err(OrderError::Refused(refused)),
+        OpenOutcome::CreateOrder => create(app, deadline, opened, request, description).await,
+        _ => Err(OrderError::Refused(Box::new(opened))),
     }
 }
 
@@ -85,9 +78,8 @@ fn existing(opened: OpenedPayment) -> Option<PayableOrder> {
 async fn create(
     app: &App,
     deadline: Deadline,
-    booking: Uuid,
     opened: OpenedPayment,
-    dates: DateRange,
+    request: &PaymentRequest<'_>,
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
     let (
@@ -109,6 +101,7 @@ async fn create(
         return Err(OrderError::Incomplete);
     };
     let money = Money { amount, currency };
+    let (booking, dates) = (request.booking, request.dates);
     let days = format!(
         "{reference}: {car_name}, {} to {}",
         dates.start(),

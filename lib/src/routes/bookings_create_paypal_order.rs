@@ -3,7 +3,7 @@
 use super::{bookings::read_dates, json_fields};
 use crate::{
     app::App,
-    clients::supabase::{BookingRequest, OpenOutcome},
+    clients::supabase::{BookingRequest, OpenOutcome, PaymentRequest},
     domain::{
         booking::{BookingName, parse_description},
         car::CarRef,
@@ -22,6 +22,7 @@ use crate::{
 };
 use http::StatusCode;
 use serde_json::json;
+use uuid::Uuid;
 
 /// What a shop asks for.
 #[derive(Debug)]
@@ -31,6 +32,18 @@ struct Asked {
     booking: BookingName,
     description: Option<String>,
     price: Option<Amount>,
+}
+
+impl Asked {
+    fn payment_of<'a>(&'a self, booking: Uuid, request: &'a Request) -> PaymentRequest<'a> {
+        PaymentRequest {
+            booking,
+            car: &self.car,
+            dates: self.dates,
+            client_price: self.price,
+            request_id: &request.id,
+        }
+    }
 }
 
 /// An order, and the token of the booking when this request made it.
@@ -81,15 +94,13 @@ async fn order_for(
         match open(
             app,
             request.deadline,
-            id,
-            &asked.car,
-            asked.dates,
+            &asked.payment_of(id, request),
             description,
         )
         .await
         {
             // A UUID that is not ours is a shop's reference like any other.
-            Err(OrderError::Refused(OpenOutcome::BookingNotFound)) => {}
+            Err(OrderError::Refused(opened)) if opened.outcome == OpenOutcome::BookingNotFound => {}
             result => {
                 return Ok(Answered {
                     order: result?,
@@ -118,9 +129,7 @@ async fn order_for(
     let order = open(
         app,
         request.deadline,
-        id,
-        &asked.car,
-        asked.dates,
+        &asked.payment_of(id, request),
         description,
     )
     .await?;

@@ -5,7 +5,10 @@ use crate::{
         paypal::{Issue, PayPalError},
         supabase::{AuthorizeOutcome, CreateOutcome, CreatedBooking, OpenOutcome, RecordOutcome},
     },
-    domain::refusal::Refusal,
+    domain::{
+        money::{Amount, Currency},
+        refusal::Refusal,
+    },
     flows::{
         admission::Denied, authorize::AuthorizeError, hold::HoldError, lock::Busy,
         order::OrderError,
@@ -74,16 +77,20 @@ fn not_held(refused: &CreatedBooking) -> Problem {
             "makes the rental longer than this car's longest",
         ),
         CreateOutcome::NotPriced => start("not_priced", "has no price for this car"),
-        CreateOutcome::PriceMismatch => Problem::new(Code::PriceMismatch)
-            .detail("Show the customer the price in serverPrice, or leave totalPrice out.")
-            .member("serverPrice", json!(refused.server_price))
-            .member("currency", json!(refused.currency)),
+        CreateOutcome::PriceMismatch => wrong_price(refused.server_price, refused.currency),
         CreateOutcome::DatesUnavailable => {
             unavailable().member("unavailableDates", json!(refused.unavailable_dates))
         }
         // Both come with a booking; one without it is a broken promise of the database.
         CreateOutcome::Created | CreateOutcome::Replayed => Problem::new(Code::Internal),
     }
+}
+
+fn wrong_price(server_price: Option<Amount>, currency: Option<Currency>) -> Problem {
+    Problem::new(Code::PriceMismatch)
+        .detail("Show the customer the price in serverPrice, or leave totalPrice out.")
+        .member("serverPrice", json!(server_price))
+        .member("currency", json!(currency))
 }
 
 fn unavailable() -> Problem {
@@ -101,9 +108,10 @@ impl From<OrderError> for Problem {
             OrderError::Database(error) => error.into(),
             OrderError::PayPal(error) => error.into(),
             OrderError::Incomplete => Self::new(Code::Internal).because(error),
-            OrderError::Refused(outcome) => match outcome {
+            OrderError::Refused(refused) => match refused.outcome {
                 OpenOutcome::BookingNotFound => Self::new(Code::BookingNotFound),
                 OpenOutcome::BookingMismatch => mismatch(),
+                OpenOutcome::PriceMismatch => wrong_price(refused.server_price, refused.currency),
                 OpenOutcome::DatesUnavailable => unavailable(),
                 OpenOutcome::BookingNotPayable => Self::new(Code::BookingNotPayable),
                 OpenOutcome::AlreadyPaid => Self::new(Code::AlreadyPaid),

@@ -15,7 +15,8 @@ pub use cars::{CarIdentity, CarListing};
 pub use crons::CronRun;
 pub use payments::{
     Authorization, AuthorizationRecord, AuthorizationStart, AuthorizeOutcome, CaptureClaim,
-    OpenOutcome, OpenedPayment, RecordOutcome, TouchedCar, UnvoidedAuthorization, VoidStart,
+    OpenOutcome, OpenedPayment, PaymentRequest, RecordOutcome, TouchedCar, UnvoidedAuthorization,
+    VoidStart,
 };
 
 use crate::{

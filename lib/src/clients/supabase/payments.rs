@@ -11,6 +11,21 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
+/// A booking that is to be paid.
+#[derive(Clone, Copy, Debug)]
+pub struct PaymentRequest<'a> {
+    /// Our booking.
+    pub booking: Uuid,
+    /// Its car, as the client names it.
+    pub car: &'a CarRef,
+    /// Its days, as the client names them.
+    pub dates: DateRange,
+    /// What the client believes it costs; refused when wrong, never used.
+    pub client_price: Option<Amount>,
+    /// For the audit trail.
+    pub request_id: &'a str,
+}
+
 /// What `open_payment` decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +38,8 @@ pub enum OpenOutcome {
     BookingNotFound,
     /// The booking is for another car or other days.
     BookingMismatch,
+    /// The client's price is not the booking's. Recorded.
+    PriceMismatch,
     /// The hold lapsed and the days went to somebody else.
     DatesUnavailable,
     /// The booking is over: cancelled, completed, or its first day has passed.
@@ -47,6 +64,8 @@ pub struct OpenedPayment {
     pub car_name: Option<String>,
     /// The price.
     pub amount: Option<Amount>,
+    /// The price, when the client's was another.
+    pub server_price: Option<Amount>,
     /// Its currency.
     pub currency: Option<Currency>,
     /// The `PayPal-Request-Id` of the order.
@@ -251,15 +270,15 @@ impl Database<'_> {
     /// Prepares the payment of a booking. Stores the request id before it is used, and keeps the hold alive.
     pub async fn open_payment(
         &self,
-        booking: Uuid,
-        car: &CarRef,
-        dates: DateRange,
+        request: &PaymentRequest<'_>,
     ) -> Result<OpenedPayment, DatabaseError> {
         let arguments = serde_json::json!({
-            "p_booking_id": booking,
-            "p_car": car,
-            "p_start_date": dates.start(),
-            "p_end_date": dates.end(),
+            "p_booking_id": request.booking,
+            "p_car": request.car,
+            "p_start_date": request.dates.start(),
+            "p_end_date": request.dates.end(),
+            "p_client_price": request.client_price,
+            "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
         self.call("open_payment", &arguments).await
