@@ -1,6 +1,10 @@
 //! The rules of the house: who may use whom, and that the lists which must agree do agree.
 
-#![expect(clippy::unwrap_used, reason = "a rule that cannot be checked is a rule that fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a rule that cannot be checked is a rule that fails"
+)]
 
 use std::{
     collections::BTreeSet,
@@ -38,7 +42,10 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn names(path: &Path) -> String {
@@ -49,9 +56,20 @@ fn names(path: &Path) -> String {
 fn lower_layers_do_not_know_higher_ones() {
     // Each layer, and what it must not name.
     let rules = [
-        ("lib/src/domain", vec!["clients", "flows", "routes", "http", "app", "config", "platform", "problem"]),
-        ("lib/src/clients", vec!["flows", "routes", "http", "app", "problem"]),
-        ("lib/src/http", vec!["clients", "flows", "routes", "app", "problem"]),
+        (
+            "lib/src/domain",
+            vec![
+                "clients", "flows", "routes", "http", "app", "config", "platform", "problem",
+            ],
+        ),
+        (
+            "lib/src/clients",
+            vec!["flows", "routes", "http", "app", "problem"],
+        ),
+        (
+            "lib/src/http",
+            vec!["clients", "flows", "routes", "app", "problem"],
+        ),
         ("lib/src/flows", vec!["routes", "problem"]),
     ];
     for (folder, forbidden) in rules {
@@ -60,10 +78,16 @@ fn lower_layers_do_not_know_higher_ones() {
             for layer in &forbidden {
                 let direct = code.contains(&format!("crate::{layer}"));
                 let grouped = code.split("use crate::{").skip(1).any(|group| {
-                    group.split("};").next().unwrap_or_default().lines().any(|line| {
-                        let line = line.trim_start();
-                        line.starts_with(&format!("{layer}::")) || line.starts_with(&format!("{layer},"))
-                    })
+                    group
+                        .split("};")
+                        .next()
+                        .unwrap_or_default()
+                        .lines()
+                        .any(|line| {
+                            let line = line.trim_start();
+                            line.starts_with(&format!("{layer}::"))
+                                || line.starts_with(&format!("{layer},"))
+                        })
                 });
                 assert!(!direct && !grouped, "{} uses {layer}", names(&file));
             }
@@ -75,23 +99,37 @@ fn lower_layers_do_not_know_higher_ones() {
 fn the_product_does_no_io_of_its_own() {
     let manifest = read("lib/Cargo.toml");
     for forbidden in ["tokio", "hyper", "reqwest", "getrandom", "rustls"] {
-        assert!(!manifest.contains(forbidden), "lib/Cargo.toml names {forbidden}");
+        assert!(
+            !manifest.contains(forbidden),
+            "lib/Cargo.toml names {forbidden}"
+        );
     }
     for file in files("lib/src", "rs") {
-        assert!(!code(&file).contains("cfg(target_arch"), "{} depends on the target", names(&file));
+        assert!(
+            !code(&file).contains("cfg(target_arch"),
+            "{} depends on the target",
+            names(&file)
+        );
     }
 }
 
 #[test]
 fn a_function_is_at_most_ten_lines() {
     for file in files("api", "rs") {
-        assert!(fs::read_to_string(&file).unwrap().lines().count() <= 10, "{}", names(&file));
+        assert!(
+            fs::read_to_string(&file).unwrap().lines().count() <= 10,
+            "{}",
+            names(&file)
+        );
     }
 }
 
 /// `name` and `path` of every route, and its methods.
 fn routes() -> Vec<(&'static str, &'static str, &'static str)> {
-    exodrive::routes::TABLE.iter().map(|route| (route.name, route.path, route.methods)).collect()
+    exodrive::routes::TABLE
+        .iter()
+        .map(|route| (route.name, route.path, route.methods))
+        .collect()
 }
 
 #[test]
@@ -100,9 +138,18 @@ fn every_route_has_a_function_and_every_function_a_route() {
     let mut expected = BTreeSet::new();
     for (name, path, _) in routes() {
         let file = format!("api/{name}.rs");
-        assert!(read(&file).contains(&format!("serve(\"{name}\")")), "{file} does not serve {name}");
-        assert!(read(&file).contains(&format!("`{path}`")), "{file} does not name {path}");
-        let bin = format!("[[bin]]\nname = \"{}\"\npath = \"{file}\"\n", name.replace('/', "-"));
+        assert!(
+            read(&file).contains(&format!("serve(\"{name}\")")),
+            "{file} does not serve {name}"
+        );
+        assert!(
+            read(&file).contains(&format!("`{path}`")),
+            "{file} does not name {path}"
+        );
+        let bin = format!(
+            "[[bin]]\nname = \"{}\"\npath = \"{file}\"\n",
+            name.replace('/', "-")
+        );
         assert!(manifest.contains(&bin), "Cargo.toml lacks\n{bin}");
         expected.insert(file);
     }
@@ -119,7 +166,10 @@ fn a_route_with_a_parameter_is_rewritten_to_its_function() {
         .unwrap()
         .iter()
         .map(|rewrite| {
-            (rewrite["source"].as_str().unwrap().to_owned(), rewrite["destination"].as_str().unwrap().to_owned())
+            (
+                rewrite["source"].as_str().unwrap().to_owned(),
+                rewrite["destination"].as_str().unwrap().to_owned(),
+            )
         })
         .collect();
     let expected: BTreeSet<(String, String)> = routes()
@@ -127,13 +177,21 @@ fn a_route_with_a_parameter_is_rewritten_to_its_function() {
         .filter_map(|(name, path, _)| {
             let (start, rest) = path.split_once('{')?;
             let (parameter, end) = rest.split_once('}')?;
-            Some((format!("{start}:{parameter}([^/]+){end}"), format!("/api/{name}?{parameter}=:{parameter}")))
+            Some((
+                format!("{start}:{parameter}([^/]+){end}"),
+                format!("/api/{name}?{parameter}=:{parameter}"),
+            ))
         })
         .collect();
     assert_eq!(found, expected);
     for cron in config["crons"].as_array().unwrap() {
         let path = cron["path"].as_str().unwrap();
-        assert!(routes().iter().any(|(_, of, methods)| *of == path && methods.contains("GET")), "{path}");
+        assert!(
+            routes()
+                .iter()
+                .any(|(_, of, methods)| *of == path && methods.contains("GET")),
+            "{path}"
+        );
     }
 }
 
@@ -160,7 +218,11 @@ fn the_contract_names_every_route_and_no_other() {
 fn the_contract_names_every_problem_code_with_its_status() {
     let document = read("docs/API.md");
     for (_, name, status, _, retryable) in exodrive::problem::TABLE {
-        let row = format!("| `{name}` | {} | {} |", status.as_u16(), if retryable { "yes" } else { "no" });
+        let row = format!(
+            "| `{name}` | {} | {} |",
+            status.as_u16(),
+            if retryable { "yes" } else { "no" }
+        );
         assert!(document.contains(&row), "docs/API.md lacks the row {row}");
     }
 }
@@ -169,9 +231,17 @@ fn the_contract_names_every_problem_code_with_its_status() {
 fn migrations_register_themselves() {
     for file in files("migrations", "sql") {
         let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(fs::read_to_string(&file).unwrap().contains(&format!("'{stem}'")), "{stem}");
+        assert!(
+            fs::read_to_string(&file)
+                .unwrap()
+                .contains(&format!("'{stem}'")),
+            "{stem}"
+        );
     }
-    assert_eq!(fs::read_link(root().join("supabase/migrations")).unwrap(), Path::new("../migrations"));
+    assert_eq!(
+        fs::read_link(root().join("supabase/migrations")).unwrap(),
+        Path::new("../migrations")
+    );
 }
 
 #[test]
@@ -182,7 +252,10 @@ fn every_pitfall_names_tests_that_exist() {
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
     let table = read("docs/PITFALLS.md");
-    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit()).collect();
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
+        .collect();
     assert!(!rows.is_empty());
     for row in rows {
         let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
@@ -190,7 +263,10 @@ fn every_pitfall_names_tests_that_exist() {
         assert!(!named.is_empty(), "no test is named in: {row}");
         for name in named {
             let function = name.rsplit("::").next().unwrap();
-            assert!(sources.contains(&format!("fn {function}(")), "{name} of {row} does not exist");
+            assert!(
+                sources.contains(&format!("fn {function}(")),
+                "{name} of {row} does not exist"
+            );
         }
     }
 }
