@@ -1,0 +1,155 @@
+//! What is kept in Redis: never older than the last write, never anything that a client made up.
+
+use crate::{
+    client::Client,
+    fleet::Rental,
+    local::{eventually, pass},
+    redis::{command, keys},
+    steps,
+    turns::alone,
+};
+use jiff::SignedDuration;
+use serde_json::Value;
+
+const KEPT: &str = "cache:*";
+
+/// Reads `path`, and gives the key under which its answer is kept from then on.
+async fn key_of(client: &Client, path: &str) -> String {
+    let before = keys(KEPT).await;
+    let answer = client.get(path).await;
+    answer.expect(200);
+    eventually("the answer is kept", 5, || async {
+        for key in keys(KEPT).await.difference(&before) {
+            // Other answers of this test are kept meanwhile; this one ends with this body.
+            let kept = command(&["GET", key]).await;
+            if kept
+                .as_str()
+                .is_some_and(|kept| kept.ends_with(&answer.text))
+            {
+                return Some(key.clone());
+            }
+        }
+        None
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_a_slow_reader_stores_is_not_served_after_a_write() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let key = key_of(&client, &rental.availability()).await;
+        let old = steps::text(&command(&["GET", &key]).await);
+        steps::hold(&client, &rental).await;
+        // The reader who saw the days free comes last.
+        command(&["SET", &key, &old]).await;
+        let answer = client.get(&rental.availability()).await;
+        assert_eq!(answer.expect(200)["bookable"], false);
+        assert_eq!(answer.header("x-cache"), "MISS");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_is_fresh_for_its_time_only() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let path = rental.availability();
+        key_of(&client, &path).await;
+        assert_eq!(client.get(&path).await.header("x-cache"), "HIT");
+        pass(SignedDuration::from_secs(31)).await;
+        assert_ne!(client.get(&path).await.header("x-cache"), "HIT");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_damaged_entry_is_read_past() {
+    alone(async {
+        let client = Client::new();
+        for damage in [
+            "",
+            "x",
+            "\u{0}",
+            "- 0 99999999999999",
+            "{\"success\":true}",
+            "- 0 x\n{}",
+        ] {
+            let rental = Rental::far_ahead(&client, 2).await;
+            let path = rental.availability();
+            let key = key_of(&client, &path).await;
+            command(&["SET", &key, damage]).await;
+            let answer = client.get(&path).await;
+            assert_eq!(answer.expect(200)["bookable"], true, "{damage:?}");
+            assert_eq!(answer.header("x-cache"), "MISS", "{damage:?}");
+        }
+        // Something that is no text at all.
+        let path = Rental::far_ahead(&client, 2).await.availability();
+        let key = key_of(&client, &path).await;
+        command(&["DEL", &key]).await;
+        command(&["RPUSH", &key, "x"]).await;
+        assert_eq!(client.get(&path).await.expect(200)["bookable"], true);
+        command(&["DEL", &key]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_holds_nothing_that_a_client_wrote_and_ends() {
+    alone(async {
+        let client = Client::new();
+        let key = key_of(
+            &client,
+            &format!(
+                "/api/cars?search=sesame{}",
+                crate::surroundings::chance(1_000_000)
+            ),
+        )
+        .await;
+        assert!(key.len() < 60 && !key.contains("sesame"), "{key}");
+        let left = command(&["TTL", &key]).await;
+        assert!(
+            left.as_i64()
+                .is_some_and(|seconds| (1..=86_400).contains(&seconds)),
+            "{left}"
+        );
+        for key in keys("limit:*").await.union(&keys("generation:*").await) {
+            assert_ne!(
+                command(&["TTL", key]).await,
+                Value::from(-1),
+                "{key} never ends"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_or_not_found_is_not_kept() {
+    alone(async {
+        let client = Client::new();
+        // Whatever earlier requests still write is written.
+        client.get("/api/cars").await.expect(200);
+        pass(SignedDuration::from_secs(1)).await;
+        let before = keys(KEPT).await;
+        client
+            .get("/api/cars?page=0")
+            .await
+            .problem(422, "invalid_fields");
+        client
+            .get(&format!("/api/cars/{}", crate::surroundings::new_uuid()))
+            .await
+            .problem(404, "car_not_found");
+        let rental = Rental::far_ahead(&client, 2).await;
+        steps::hold(&client, &rental).await;
+        let after = keys(KEPT).await;
+        let new: Vec<&String> = after
+            .difference(&before)
+            .filter(|key| !key.contains(":availability:") && !key.contains(":cars:"))
+            .collect();
+        assert_eq!(new, Vec::<&String>::new());
+    })
+    .await;
+}

@@ -1,0 +1,203 @@
+//! What every route has in common: headers, paths, methods.
+
+use crate::{
+    client::{Answer, Client},
+    local::eventually,
+    surroundings::chance,
+    turns::together,
+};
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Every route, with the methods it takes.
+pub(crate) const ROUTES: [(&str, &str); 11] = [
+    ("/api/cars", "GET"),
+    ("/api/cars/123", "GET"),
+    ("/api/cars/availability", "GET"),
+    ("/api/bookings", "POST"),
+    ("/api/bookings/00000000-0000-4000-8000-000000000000", "GET"),
+    ("/api/bookings/create-paypal-order", "POST"),
+    ("/api/bookings/authorize-paypal-order", "POST"),
+    ("/api/admin/process-payment-captures", "GET, POST"),
+    ("/api/admin/cache-warm", "GET, POST"),
+    ("/api/demo/redis", "GET"),
+    ("/api/health", "GET"),
+];
+
+#[tokio::test]
+async fn every_answer_names_itself_and_its_time() {
+    let _turn = together().await;
+    let client = Client::new();
+    let mut seen = Vec::new();
+    for path in ROUTES.map(|(path, _)| path).into_iter().chain([
+        "/api/nothing",
+        "/api/cars/nobody",
+        "/api/cars?page=0",
+    ]) {
+        let answer = client.stranger().get(path).await;
+        let id = answer.header("x-request-id");
+        assert!(
+            id.parse::<Uuid>().is_ok() && !seen.contains(&id.to_owned()),
+            "{path}: {id}"
+        );
+        seen.push(id.to_owned());
+        let time = answer.header("x-response-time");
+        let millis = time
+            .strip_suffix("ms")
+            .unwrap_or_else(|| panic!("{path}: {time}"));
+        let (whole, tenths) = millis.split_once('.').unwrap();
+        assert!(
+            whole.parse::<u32>().is_ok() && tenths.len() == 1 && tenths.parse::<u8>().is_ok(),
+            "{path}: {time}"
+        );
+        assert_eq!(
+            answer.header("server-timing"),
+            format!("total;dur={millis}"),
+            "{path}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_of_the_clients_own_is_not_taken_over() {
+    let _turn = together().await;
+    let request = Client::new()
+        .request(Method::GET, "/api/cars")
+        .header("x-request-id", "mine");
+    assert_ne!(Answer::of(request).await.header("x-request-id"), "mine");
+}
+
+#[tokio::test]
+async fn a_cacheable_route_says_where_its_answer_came_from() {
+    let _turn = together().await;
+    let client = Client::new();
+    // A price that nobody asked about before.
+    let path = format!(
+        "/api/cars?maxPrice={}.{:02}",
+        1_000_000 + chance(8_000_000),
+        chance(100)
+    );
+    let first = client.get(&path).await;
+    assert_eq!(first.header("x-cache"), "MISS");
+    let again = eventually("the answer is cached", 5, || async {
+        let answer = client.stranger().get(&path).await;
+        (answer.header("x-cache") == "HIT").then_some(answer)
+    })
+    .await;
+    assert_eq!(again.text, first.text);
+    for path in ["/api/health", "/api/demo/redis", "/api/bookings/x"] {
+        assert_eq!(client.get(path).await.header("x-cache"), "", "{path}");
+    }
+    client
+        .get("/api/cars/nobody-has-this-name")
+        .await
+        .problem(404, "car_not_found");
+}
+
+/// An odd query is one of two things: the same page, or refused. It never is another visitor's page.
+#[tokio::test]
+async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
+    let _turn = together().await;
+    let client = Client::new();
+    let plain = client.get("/api/cars").await.expect(200);
+    for query in [
+        "utm_source=x",
+        "page=1",
+        "limit=12&sortBy=featured",
+        "search2=%0d%0aFLUSHALL",
+    ] {
+        assert_eq!(
+            client.get(&format!("/api/cars?{query}")).await.expect(200),
+            plain,
+            "{query}"
+        );
+    }
+    let one = client
+        .get("/api/cars?search=a&category=suv")
+        .await
+        .expect(200);
+    let other = client
+        .get("/api/cars?search=suv&category=a")
+        .await
+        .expect(200);
+    assert_ne!(one, other);
+}
+
+#[tokio::test]
+async fn unknown_paths_are_not_found() {
+    let _turn = together().await;
+    let client = Client::new();
+    for path in [
+        "/api",
+        "/api/",
+        "/api/nothing",
+        "/api/cars/1/2",
+        "/api/bookings/1/2",
+        "/API/cars",
+        "/api/admin",
+        "/api/..%2fcars",
+    ] {
+        client.get(path).await.problem(404, "not_found");
+        client
+            .post(path, &json!({}))
+            .await
+            .problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_makes_no_difference() {
+    let _turn = together().await;
+    Client::new().get("/api/cars/").await.expect(200);
+}
+
+#[tokio::test]
+async fn wrong_methods_are_told_the_right_ones() {
+    let _turn = together().await;
+    let client = Client::new();
+    for (path, allowed) in ROUTES {
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ] {
+            if allowed.split(", ").any(|name| name == method.as_str()) {
+                continue;
+            }
+            let answer = Answer::of(client.request(method, path).json(&json!({}))).await;
+            answer.problem(405, "method_not_allowed");
+            assert_eq!(answer.header("allow"), allowed, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let _turn = together().await;
+    let client = Client::new();
+    for (path, allowed) in ROUTES
+        .into_iter()
+        .filter(|(_, allowed)| allowed.contains("GET"))
+    {
+        let get = client.stranger().get(path).await;
+        let head = Answer::of(client.stranger().request(Method::HEAD, path)).await;
+        assert_eq!(
+            (head.status, head.text.as_str()),
+            (get.status, ""),
+            "{path} {allowed}"
+        );
+        assert_eq!(
+            head.header("content-type"),
+            get.header("content-type"),
+            "{path}"
+        );
+        assert!(!head.header("x-request-id").is_empty(), "{path}");
+    }
+    let head = Answer::of(client.request(Method::HEAD, "/api/bookings")).await;
+    assert_eq!((head.status, head.header("allow")), (405, "POST"));
+}

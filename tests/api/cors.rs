@@ -1,0 +1,107 @@
+//! Which pages may call from a browser: the origins in `ALLOWED_ORIGINS`.
+
+use crate::{
+    client::{Answer, Client},
+    contract::ROUTES,
+    surroundings::variable,
+    turns::together,
+};
+use reqwest::Method;
+
+/// The first origin that is allowed.
+fn origin() -> String {
+    variable("ALLOWED_ORIGINS")
+        .split(',')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_page_that_is_allowed_may_read_the_answer() {
+    let _turn = together().await;
+    let client = Client::new();
+    for path in ["/api/cars", "/api/cars/nobody", "/api/nothing"] {
+        let answer = Answer::of(client.request(Method::GET, path).header("origin", origin())).await;
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            origin(),
+            "{path}"
+        );
+        let shown = answer
+            .header("access-control-expose-headers")
+            .to_lowercase();
+        for name in ["x-request-id", "x-cache", "retry-after", "ratelimit"] {
+            assert!(shown.contains(name), "{name}: {shown}");
+        }
+        assert!(
+            answer.header("vary").to_lowercase().contains("origin"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn any_other_page_may_not() {
+    let _turn = together().await;
+    let client = Client::new();
+    let other = [
+        "https://evil.example".to_owned(),
+        origin() + ".evil.example",
+        "null".to_owned(),
+        origin().to_uppercase(),
+    ];
+    for origin in other {
+        for method in [Method::GET, Method::OPTIONS] {
+            let answer = Answer::of(
+                client
+                    .request(method, "/api/cars")
+                    .header("origin", &origin),
+            )
+            .await;
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+            assert!(
+                answer.header("vary").to_lowercase().contains("origin"),
+                "{origin}"
+            );
+        }
+    }
+    let answer = client.get("/api/cars").await;
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_on_every_route() {
+    let _turn = together().await;
+    let client = Client::new();
+    for (path, allowed) in ROUTES {
+        let request = client
+            .request(Method::OPTIONS, path)
+            .header("origin", origin());
+        let answer = Answer::of(request.header("access-control-request-method", "POST")).await;
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "{path}");
+        assert_eq!(answer.header("allow"), allowed, "{path}");
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            origin(),
+            "{path}"
+        );
+        assert_eq!(
+            answer.header("access-control-allow-methods"),
+            allowed,
+            "{path}"
+        );
+        let headers = answer.header("access-control-allow-headers").to_lowercase();
+        for name in ["authorization", "content-type", "idempotency-key"] {
+            assert!(headers.contains(name), "{path}: {headers}");
+        }
+        assert_eq!(
+            answer.header("x-ratelimit-limit"),
+            "",
+            "a preflight does not count"
+        );
+    }
+    Answer::of(client.request(Method::OPTIONS, "/api/nothing"))
+        .await
+        .problem(404, "not_found");
+}

@@ -1,0 +1,151 @@
+//! The lock on a car while it is booked: it spares the database a queue, decides nothing, and must never stay behind.
+
+use crate::{
+    client::Client,
+    database::Database,
+    fleet::Rental,
+    local::{eventually, fault, no_faults},
+    redis::{command, holder_of, lock_of, take_lock},
+    steps::{self, ask_for_hold, ask_for_order},
+    turns::alone,
+};
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn nothing_leaves_a_car_locked() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 5).await;
+        let car = rental.car.as_str();
+        let hold = steps::hold(&client, &rental.part(0, 2)).await;
+        assert_eq!(holder_of(car).await, Value::Null, "after a hold");
+        ask_for_hold(&client, &rental)
+            .await
+            .problem(409, "dates_unavailable");
+        assert_eq!(holder_of(car).await, Value::Null, "after a refusal");
+        let mut body = rental.part(3, 2).body();
+        body["totalPrice"] = json!("1.00");
+        client
+            .post("/api/bookings", &body)
+            .await
+            .problem(422, "price_mismatch");
+        assert_eq!(
+            holder_of(car).await,
+            Value::Null,
+            "after a price that is not ours"
+        );
+        body["bookingId"] = json!(hold.id);
+        client
+            .post("/api/bookings/create-paypal-order", &body)
+            .await
+            .problem(409, "booking_mismatch");
+        assert_eq!(holder_of(car).await, Value::Null, "after a mismatch");
+        fault("database", json!({"kind": "answer", "status": 503})).await;
+        ask_for_hold(&client, &rental)
+            .await
+            .problem(503, "database_unavailable");
+        ask_for_order(&client, &hold, None)
+            .await
+            .problem(503, "database_unavailable");
+        assert_eq!(
+            holder_of(car).await,
+            Value::Null,
+            "after a failure of the database"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_for_a_booking_leaves_its_car_unlocked() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 12).await;
+        let hold = steps::hold(&client, &rental.part(0, 2)).await;
+        steps::order(&client, &hold, None).await;
+        assert_eq!(holder_of(&rental.car).await, Value::Null);
+        steps::order(&client, &hold, None).await;
+        assert_eq!(
+            holder_of(&rental.car).await,
+            Value::Null,
+            "nor when it exists"
+        );
+        steps::hold(&client, &rental.part(8, 2)).await;
+    })
+    .await;
+}
+
+/// Else anybody could keep a car from being booked by being refused again and again.
+#[tokio::test]
+async fn a_client_that_is_refused_leaves_the_car_unlocked() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        for path in ["/api/bookings", "/api/bookings/create-paypal-order"] {
+            let mut body = rental.body();
+            body["bookingId"] = json!("shop-1");
+            for _ in 0..10 {
+                client
+                    .post(path, &json!({}))
+                    .await
+                    .problem(422, "invalid_fields");
+            }
+            client.post(path, &body).await.problem(429, "rate_limited");
+            // The lock may be given back after the answer.
+            eventually("the car is unlocked", 2, || async {
+                holder_of(&rental.car).await.is_null().then_some(())
+            })
+            .await;
+        }
+        steps::hold(&client, &rental).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_the_lock_is_told_to_come_back() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let rental = Rental::far_ahead(&client, 2).await;
+        take_lock(&rental.car, "somebody else").await;
+        let answer = ask_for_hold(&client, &rental).await;
+        assert_eq!(
+            answer.problem(409, "booking_in_progress")["retryable"],
+            true
+        );
+        answer.retry_after();
+        assert_eq!(holder_of(&rental.car).await, "somebody else");
+        assert_eq!(database.live_bookings(&rental).await, 0);
+        command(&["DEL", &lock_of(&rental.car)]).await;
+        steps::hold(&client, &rental).await;
+    })
+    .await;
+}
+
+/// The lock ran out while the booking was made, and the next customer has it.
+#[tokio::test]
+async fn a_lock_of_somebody_else_is_not_given_back() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        fault(
+            "database",
+            json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"}),
+        )
+        .await;
+        let overtaken = async {
+            eventually("the car is locked", 5, || async {
+                (!holder_of(&rental.car).await.is_null()).then_some(())
+            })
+            .await;
+            take_lock(&rental.car, "somebody else").await;
+        };
+        let (answer, ()) = join(ask_for_hold(&client, &rental), overtaken).await;
+        answer.expect(201);
+        assert_eq!(holder_of(&rental.car).await, "somebody else");
+        no_faults("database").await;
+        command(&["DEL", &lock_of(&rental.car)]).await;
+    })
+    .await;
+}

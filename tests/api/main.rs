@@ -1,0 +1,47 @@
+//! The product seen from outside: black box over `BASE_URL`, the same for every host.
+//!
+//! `script/test` starts a stack and sets the environment that `surroundings.rs` lists. Tests run in parallel and share the
+//! stack: each books days of its own ([`fleet`]), each client has an address of its own ([`client`]), and a test that
+//! disturbs the others (moves the clock, stops a server, loses answers) runs alone ([`turns`]).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod client;
+mod database;
+mod fleet;
+mod local;
+mod paypal;
+mod redis;
+mod steps;
+mod surroundings;
+mod turns;
+
+mod authorize_paypal_order;
+mod availability;
+mod booking;
+mod bookings;
+mod cache;
+mod cache_warm;
+mod captures;
+mod car;
+mod cars;
+mod contract;
+mod cors;
+mod create_paypal_order;
+mod demo_redis;
+mod faults;
+mod health;
+mod holds;
+mod inputs;
+mod limits;
+mod locks;
+mod losses;
+mod operators;
+mod outages;
+mod races;
+mod story;
