@@ -4,7 +4,7 @@
 --   on_contract          the moment the contract was signed (bookings.contract_signed_at)
 --   hours_before_rental  so many hours before pickup: start_date at the car's pickup_time, in the car's time zone
 --   on_approval          the moment an operator approved the booking (bookings.approved_at)
--- Never later than 24 hours before the authorization lapses, never before the booking was confirmed.
+-- Never later than 48 hours before the authorization lapses, which leaves a day to renew it first, never before the booking was confirmed.
 -- hours_before_rental is always known, so a rule below an active one of that kind waits until it is switched off.
 --
 -- The columns and triggers may be dropped (the runbook's rollback) and come back by applying this file again; every
@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION internal.capture_plan(p_booking public.bookings, OUT 
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     SELECT known.id, greatest(p_booking.confirmed_at, least(known.moment, (
-        SELECT p.authorization_expires_at - interval '24 hours' FROM public.payments AS p
+        SELECT p.authorization_expires_at - interval '48 hours' FROM public.payments AS p
         WHERE p.booking_id = p_booking.id AND p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL)))
     INTO rule_id, capture_at
     FROM (

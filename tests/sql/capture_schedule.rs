@@ -180,7 +180,7 @@ async fn never_before_the_booking_was_confirmed() {
 }
 
 #[tokio::test]
-async fn never_later_than_a_day_before_the_authorization_lapses() {
+async fn never_later_than_two_days_before_the_authorization_lapses() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
@@ -193,7 +193,7 @@ async fn never_later_than_a_day_before_the_authorization_lapses() {
             authorization(&ordered.payment_id, NOW),
         )
         .await;
-        assert_eq!(recorded["captureScheduledAt"], "2030-02-07T12:00:00Z");
+        assert_eq!(recorded["captureScheduledAt"], "2030-02-06T12:00:00Z");
     })
     .await;
 }
@@ -215,7 +215,7 @@ async fn an_authorization_without_an_end_is_taken_to_live_29_days() {
             ),
         )
         .await;
-        assert_eq!(recorded["captureScheduledAt"], "2030-02-07T12:00:00Z");
+        assert_eq!(recorded["captureScheduledAt"], "2030-02-06T12:00:00Z");
     })
     .await;
 }
