@@ -228,6 +228,36 @@ fn the_contract_names_every_problem_code_with_its_status() {
 }
 
 #[test]
+fn every_variable_is_documented_as_it_is() {
+    let document = read("docs/CONFIGURATION.md");
+    let example = read(".env.example");
+    for variable in exodrive::config::VARIABLES {
+        let row = format!(
+            "| `{}` | {} | {} | {} | {} |",
+            variable.name,
+            variable.meaning,
+            variable.default,
+            variable.host,
+            if variable.is_secret { "yes" } else { "no" },
+        );
+        assert!(
+            document.contains(&row),
+            "docs/CONFIGURATION.md lacks the row\n{row}"
+        );
+        let is_shown = example.lines().any(|line| {
+            line.trim_start_matches("# ")
+                .starts_with(&format!("{}=", variable.name))
+        });
+        assert!(is_shown, ".env.example lacks {}", variable.name);
+    }
+    let rows = document
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .count();
+    assert_eq!(rows, exodrive::config::VARIABLES.len());
+}
+
+#[test]
 fn migrations_register_themselves() {
     for file in files("migrations", "sql") {
         let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();

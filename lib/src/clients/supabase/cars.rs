@@ -54,6 +54,23 @@ pub struct CarIdentity {
     pub slug: String,
 }
 
+/// The car of a booking that was touched.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TouchedCar {
+    car_id: Uuid,
+    car_slug: String,
+}
+
+impl From<TouchedCar> for CarIdentity {
+    fn from(car: TouchedCar) -> Self {
+        Self {
+            id: car.car_id,
+            slug: car.car_slug,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct AtTime<'a, T> {
     #[serde(flatten)]

@@ -1,6 +1,6 @@
 //! People who are signed in with Supabase.
 
-use super::{Database, DatabaseError, refusal};
+use super::{Database, DatabaseError, error::refusal};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use serde::Deserialize;

@@ -1,0 +1,131 @@
+//! Taking the money that is held.
+
+use super::{Authorization, Database, DatabaseError};
+use crate::domain::{
+    money::{Amount, Currency, Money},
+    payment::CaptureFailure,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A due payment under our lease.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaptureClaim {
+    /// Our payment.
+    pub payment_id: Uuid,
+    /// Our booking.
+    pub booking_id: Uuid,
+    /// What people call the booking.
+    pub reference: String,
+    /// Proves that the payment is ours to work on.
+    pub lease: Uuid,
+    /// PayPal's order.
+    pub order_id: String,
+    /// What to capture.
+    pub authorization_id: String,
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: Currency,
+    /// From 1.
+    pub attempt: u32,
+    /// The `PayPal-Request-Id` of the capture.
+    pub request_id: String,
+    /// An earlier attempt with this id has no known outcome.
+    pub resumed: bool,
+    /// The `PayPal-Request-Id` of a reauthorization, when one is due first.
+    pub reauthorize_request_id: Option<String>,
+}
+
+impl CaptureClaim {
+    /// How much of what.
+    #[must_use]
+    pub fn money(&self) -> Money {
+        Money {
+            amount: self.amount,
+            currency: self.currency,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ReauthorizationRecord {
+    outcome: LeaseOutcome,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LeaseOutcome {
+    Recorded,
+    LeaseLost,
+}
+
+impl Database<'_> {
+    /// Claims up to `limit` payments whose capture is due. Nobody else gets them while the lease lasts.
+    pub async fn claim_due_captures(&self, limit: u32) -> Result<Vec<CaptureClaim>, DatabaseError> {
+        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
+        self.call("process_scheduled_payment_captures", &arguments)
+            .await
+    }
+
+    /// Notes the authorization that took the old one's place; `false` when another run has the payment by now.
+    pub async fn record_reauthorization(
+        &self,
+        claim: &CaptureClaim,
+        request_id: &str,
+        authorization: &Authorization,
+    ) -> Result<bool, DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_payment_id": claim.payment_id,
+            "p_lease": claim.lease,
+            "p_request_id": request_id,
+            "p_authorization_id": authorization.id,
+            "p_expires_at": authorization.expires_at,
+            "p_now": self.platform.now(),
+        });
+        let record: ReauthorizationRecord = self.call("record_reauthorization", &arguments).await?;
+        Ok(record.outcome == LeaseOutcome::Recorded)
+    }
+
+    /// Notes that the money was taken. Holds even when the lease was lost: what PayPal did is a fact.
+    pub async fn record_capture(
+        &self,
+        claim: &CaptureClaim,
+        capture_id: &str,
+        amount: Amount,
+    ) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_payment_id": claim.payment_id,
+            "p_lease": claim.lease,
+            "p_request_id": claim.request_id,
+            "p_capture_id": capture_id,
+            "p_amount": amount,
+            "p_now": self.platform.now(),
+        });
+        self.call_raw("record_capture", &arguments).await.map(drop)
+    }
+
+    /// Notes that the money was not taken, or that nobody knows, and when to try again.
+    pub async fn record_capture_failure(
+        &self,
+        claim: &CaptureClaim,
+        code: &str,
+        kind: CaptureFailure,
+        retry_at: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_payment_id": claim.payment_id,
+            "p_lease": claim.lease,
+            "p_request_id": claim.request_id,
+            "p_error_code": code,
+            "p_kind": kind,
+            "p_retry_at": retry_at,
+            "p_now": self.platform.now(),
+        });
+        self.call_raw("record_capture_failure", &arguments)
+            .await
+            .map(drop)
+    }
+}
