@@ -52,7 +52,7 @@ impl Service {
         peer: Option<IpAddr>,
     ) -> Response<Bytes> {
         let matched = find(request.uri().path());
-        self.respond(matched, request, peer).await
+        self.answer(matched, request, peer).await
     }
 
     /// Serves the one route `name`, wherever the platform mounted it: its parameter comes from the path that clients
@@ -73,7 +73,23 @@ impl Service {
             };
             Matched { route, parameter }
         });
-        self.respond(matched, request, peer).await
+        self.answer(matched, request, peer).await
+    }
+
+    /// A panic is our mistake, wherever it happens; the instance goes on.
+    async fn answer(
+        &self,
+        matched: Option<Matched>,
+        request: http::Request<Bytes>,
+        peer: Option<IpAddr>,
+    ) -> Response<Bytes> {
+        let answered = AssertUnwindSafe(self.respond(matched, request, peer))
+            .catch_unwind()
+            .await;
+        answered.unwrap_or_else(|_| {
+            log::error!("the product panicked before or after a route");
+            failure("", &Problem::new(Code::Internal))
+        })
     }
 
     async fn respond(
@@ -156,7 +172,7 @@ impl Service {
     ) -> Response<Bytes> {
         let mut response = match outcome {
             Ok(reply) => success(reply),
-            Err(problem) => failure(request, &problem),
+            Err(problem) => failure(&request.id, &problem),
         };
         let taken = self
             .platform
@@ -270,11 +286,11 @@ fn success(reply: Reply) -> Response<Bytes> {
     response
 }
 
-fn failure(request: &Request, problem: &Problem) -> Response<Bytes> {
+fn failure(instance: &str, problem: &Problem) -> Response<Bytes> {
     let status = problem.code.status();
     let line = format!(
         "request={} code={} cause={:?}",
-        request.id,
+        instance,
         problem.code.name(),
         problem.cause_chain()
     );
@@ -283,7 +299,7 @@ fn failure(request: &Request, problem: &Problem) -> Response<Bytes> {
     } else if problem.cause.is_some() {
         log::warn!("{line}");
     }
-    let mut response = Response::new(Bytes::from(problem.body(&request.id).to_string()));
+    let mut response = Response::new(Bytes::from(problem.body(instance).to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     set(headers, header::CONTENT_TYPE, "application/problem+json");

@@ -1,0 +1,78 @@
+// The instances of one function: an executable that serves HTTP on a port of its own, started when there is none.
+
+import { spawn } from "node:child_process";
+import http from "node:http";
+import net from "node:net";
+import readline from "node:readline";
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class Instances {
+  #executable;
+  #environment;
+  #running;
+  #child;
+
+  constructor(executable, environment) {
+    this.#executable = executable;
+    this.#environment = environment;
+  }
+
+  // The port of the instance that runs and the connections to it; starts one when there is none.
+  running() {
+    this.#running ??= this.#start();
+    return this.#running;
+  }
+
+  async #start() {
+    try {
+      const port = await freePort();
+      const agent = new http.Agent({ keepAlive: true });
+      const child = spawn(this.#executable, [], {
+        env: { ...this.#environment, VERCEL_DEV_PORT: String(port) },
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      this.#child = child;
+      child.once("exit", () => {
+        agent.destroy();
+        this.#child = undefined;
+        this.#running = undefined;
+      });
+      await new Promise((resolve, reject) => {
+        child.once("error", reject);
+        child.once("exit", (code, signal) => reject(new Error(`${this.#executable} ended with ${signal ?? code}`)));
+        readline.createInterface({ input: child.stdout }).on("line", (line) => {
+          if (line.startsWith("Dev server listening")) resolve();
+          else console.log(line);
+        });
+      });
+      return { port, agent };
+    } catch (error) {
+      this.#running = undefined;
+      throw error;
+    }
+  }
+
+  // Ends the instance: kindly, since it may still be at work for an answer it gave, then not.
+  async stop(seconds) {
+    const child = this.#child;
+    if (!child) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  kill() {
+    this.#child?.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,32 @@
+//! Which event the running code belongs to.
+//!
+//! One isolate works on several events at a time, and each has its own `waitUntil`.
+//! <https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>
+
+use futures_util::future::BoxFuture;
+use std::rc::Rc;
+
+type WaitUntil = Rc<dyn Fn(BoxFuture<'static, ()>)>;
+
+tokio::task_local! {
+    static WAIT_UNTIL: WaitUntil;
+}
+
+/// Runs `work` within the event that `wait_until` keeps alive.
+pub(crate) async fn within<T>(
+    wait_until: impl Fn(BoxFuture<'static, ()>) + 'static,
+    work: impl Future<Output = T>,
+) -> T {
+    WAIT_UNTIL.scope(Rc::new(wait_until), work).await
+}
+
+/// Keeps the event alive until `work` is done, for at most 30 seconds after the response.
+pub(crate) fn after_response(work: BoxFuture<'static, ()>) {
+    match WAIT_UNTIL.try_with(Rc::clone) {
+        Ok(wait_until) => {
+            let work = WAIT_UNTIL.scope(Rc::clone(&wait_until), work);
+            wait_until(Box::pin(worker::send::SendFuture::new(work)));
+        }
+        Err(_) => log::error!("work outside an event is dropped: nothing would keep it alive"),
+    }
+}

@@ -1,0 +1,81 @@
+//! Serves every route of the product as a Cloudflare Worker. <https://developers.cloudflare.com/workers/>
+//!
+//! Built by `script/build-worker` with panics that unwind, so that one request's mistake is that request's 500.
+
+mod console;
+mod crons;
+mod exchange;
+mod invocation;
+mod platform;
+
+use bytes::Bytes;
+use exodrive::{
+    Service,
+    config::{Config, Defaults},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use http::HeaderName;
+use platform::WorkerPlatform;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+};
+use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, event, web_sys};
+
+/// The product as this isolate serves it. The bindings in `Env` are the same for an isolate's whole life.
+static SERVICE: OnceLock<Service> = OnceLock::new();
+
+fn service(env: &Env) -> &'static Service {
+    SERVICE.get_or_init(|| {
+        let defaults = Defaults {
+            // Cloudflare overwrites this header with the address it sees.
+            // https://developers.cloudflare.com/fundamentals/reference/http-headers/#cf-connecting-ip
+            trusted_ip_header: Some(HeaderName::from_static("cf-connecting-ip")),
+            public_base_url: None,
+        };
+        let config = Config::read(|name| variable(env, name), defaults);
+        Service::new(config, Arc::new(WorkerPlatform))
+    })
+}
+
+/// A variable or a secret: the runtime makes no difference.
+fn variable(env: &Env, name: &str) -> Option<String> {
+    env.var(name).ok().map(|value| value.to_string())
+}
+
+#[event(start)]
+fn start() {
+    console::log_to_console(log::LevelFilter::Info);
+}
+
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<Response> {
+    let Some(request) = exchange::receive(&request).await else {
+        return Ok(exchange::refuse());
+    };
+    let response = answer(&env, request, move |work| context.wait_until(work)).await;
+    exchange::give(&response)
+}
+
+#[event(scheduled)]
+async fn scheduled(event: ScheduledEvent, env: Env, context: ScheduleContext) {
+    let cron = event.cron();
+    let Some(request) = crons::request(&cron, variable(&env, "CRON_SECRET")) else {
+        return;
+    };
+    let response = answer(&env, request, move |work| context.wait_until(work)).await;
+    if !response.status().is_success() {
+        log::error!("cron=\"{cron}\" status={}", response.status().as_u16());
+    }
+}
+
+/// Always a response: what escapes here would be shown to the client by the runtime, in the runtime's own words.
+async fn answer(
+    env: &Env,
+    request: http::Request<Bytes>,
+    wait_until: impl Fn(BoxFuture<'static, ()>) + 'static,
+) -> http::Response<Bytes> {
+    let answer = service(env).handle(request, None);
+    let answer = AssertUnwindSafe(invocation::within(wait_until, answer)).catch_unwind();
+    answer.await.unwrap_or_else(|_| exchange::fail())
+}

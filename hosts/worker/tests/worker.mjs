@@ -1,0 +1,59 @@
+// What only the Worker has, black box over BASE_URL, against script/host-worker: node --test hosts/worker/tests/worker.mjs
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const base = process.env.BASE_URL;
+const get = (path, options = {}) => fetch(base + path, { signal: AbortSignal.timeout(10_000), ...options });
+
+// An address of its own, so that no other test's limit is reached. Which header counts is the deployment's choice.
+const address = `198.18.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`;
+const headers = { "cf-connecting-ip": address, "x-forwarded-for": address };
+
+const bookingThatPanics = (usesOfRandomness) =>
+  get("/api/bookings", {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json", "x-local-panic": String(usesOfRandomness) },
+    body: JSON.stringify({ carId: "test-car-id", startDate: "2001-01-01", endDate: "2001-01-02" }),
+  });
+
+test("a panic in a handler is a 500 problem, and the isolate goes on", async () => {
+  const response = await bookingThatPanics(1);
+  assert.equal(response.status, 500);
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  const problem = await response.json();
+  assert.equal(problem.code, "internal");
+  assert.equal(problem.instance, response.headers.get("x-request-id"));
+  const others = Array.from({ length: 5 }, () => get("/api/health", { headers }));
+  for (const other of await Promise.all(others)) assert.equal(other.status, 200);
+});
+
+test("a panic before the product has a request is a 500 problem too", async () => {
+  const response = await bookingThatPanics(0);
+  assert.equal(response.status, 500);
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  assert.equal((await response.json()).code, "internal");
+  assert.equal((await get("/api/health", { headers })).status, 200);
+});
+
+const lastRun = async () => (await (await get("/api/admin/process-payment-captures", { headers })).json()).lastRun;
+
+test("the cron trigger runs the captures", async () => {
+  const before = await lastRun();
+  const schedule = encodeURIComponent("*/15 * * * *");
+  assert.equal((await get(`/__scheduled?cron=${schedule}`)).status, 200);
+  const after = await lastRun();
+  assert.equal(after.name, "process-payment-captures");
+  assert.notEqual(after.startedAt, before?.startedAt);
+});
+
+test("a schedule that nobody knows runs nothing", async () => {
+  const before = await lastRun();
+  assert.equal((await get(`/__scheduled?cron=${encodeURIComponent("1 1 1 1 1")}`)).status, 200);
+  assert.deepEqual(await lastRun(), before);
+});
+
+test("public files are served beside the routes", async () => {
+  assert.equal((await get("/images/123.svg")).headers.get("content-type"), "image/svg+xml");
+  assert.equal((await get("/api/nothing")).headers.get("content-type"), "application/problem+json");
+});
