@@ -153,6 +153,8 @@ fn every_route_has_a_function_and_every_function_a_route() {
         assert!(manifest.contains(&bin), "Cargo.toml lacks\n{bin}");
         expected.insert(file);
     }
+    // What answers every other path below /api, where else Vercel would with an answer of its own.
+    expected.insert("api/not-found.rs".to_owned());
     let found: BTreeSet<String> = files("api", "rs").iter().map(|file| names(file)).collect();
     assert_eq!(found, expected);
     assert_eq!(manifest.matches("[[bin]]").count(), expected.len());
@@ -182,8 +184,14 @@ fn a_route_with_a_parameter_is_rewritten_to_its_function() {
                 format!("/api/{name}?{parameter}=:{parameter}"),
             ))
         })
+        .chain([("/api(/.*)?".to_owned(), "/api/not-found".to_owned())])
         .collect();
     assert_eq!(found, expected);
+    // The first that fits counts.
+    assert_eq!(
+        config["rewrites"].as_array().unwrap().last().unwrap()["source"],
+        "/api(/.*)?"
+    );
     for cron in config["crons"].as_array().unwrap() {
         let path = cron["path"].as_str().unwrap();
         assert!(

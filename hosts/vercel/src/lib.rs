@@ -5,6 +5,7 @@ use exodrive::{Service, config::Defaults, routes::MAX_BODY_BYTES};
 use exodrive_native::{Clock, NativePlatform, log_to_stderr, read_body, read_config};
 use futures_util::future::BoxFuture;
 use http::{HeaderName, Response};
+use http_body_util::BodyExt;
 use std::{process::ExitCode, sync::Arc};
 use vercel_runtime::{AppState, Error, Request, ResponseBody, run, service_fn};
 
@@ -71,11 +72,13 @@ async fn answer(
     name: &str,
     request: Request,
 ) -> Result<Response<ResponseBody>, Error> {
-    let (head, body) = request.into_parts();
+    let (head, mut incoming) = request.into_parts();
     // A body that breaks off is a body that cannot be parsed.
-    let body = read_body(body, MAX_BODY_BYTES)
+    let body = read_body(&mut incoming, MAX_BODY_BYTES)
         .await
         .unwrap_or_else(|_| Bytes::new());
+    // The rest is read and dropped, 4.5 MB at most: the connection would be reset, and the answer lost with it.
+    while let Some(Ok(_)) = incoming.frame().await {}
     let response = service
         .handle_route(name, http::Request::from_parts(head, body), None)
         .await;
