@@ -225,11 +225,12 @@ fn the_contract_names_every_route_and_no_other() {
 #[test]
 fn the_contract_names_every_problem_code_with_its_status() {
     let document = read("docs/API.md");
-    for (_, name, status, _, retryable) in exodrive::problem::TABLE {
+    for code in exodrive::problem::Code::ALL {
+        let retryable = if code.is_retryable() { "yes" } else { "no" };
         let row = format!(
-            "| `{name}` | {} | {} |",
-            status.as_u16(),
-            if retryable { "yes" } else { "no" }
+            "| `{}` | {} | {retryable} |",
+            code.name(),
+            code.status().as_u16()
         );
         assert!(document.contains(&row), "docs/API.md lacks the row {row}");
     }

@@ -12,299 +12,74 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::error::Error;
 
-/// What went wrong, for a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// No such route.
-    NotFound,
-    /// The route has other methods.
-    MethodNotAllowed,
-    /// The body is over 64 KiB.
-    PayloadTooLarge,
-    /// The body is not `application/json`.
-    UnsupportedMediaType,
-    /// The body cannot be read.
-    MalformedJson,
-    /// Fields are missing or wrong; all are named.
-    InvalidFields,
-    /// A token is missing or wrong.
-    Unauthenticated,
-    /// Too many requests.
-    RateLimited,
-    /// No such car is offered.
-    CarNotFound,
-    /// No such booking.
-    BookingNotFound,
-    /// No such order.
-    OrderNotFound,
-    /// Somebody has some of the days.
-    DatesUnavailable,
-    /// Another booking of this car is being made.
-    BookingInProgress,
-    /// The price given is not ours.
-    PriceMismatch,
-    /// The idempotency key came before with other content.
-    IdempotencyKeyReused,
-    /// The booking is for another car or other days.
-    BookingMismatch,
-    /// The booking is over.
-    BookingNotPayable,
-    /// The booking is paid.
-    AlreadyPaid,
-    /// Another request is paying for this booking.
-    PaymentInProgress,
-    /// The payer has not approved the order.
-    OrderNotApproved,
-    /// The payer's bank or PayPal said no.
-    PaymentDeclined,
-    /// PayPal authorized something else than the price.
-    PaymentMismatch,
-    /// The car is not rented like that.
-    RentalNotAllowed,
-    /// The database does not answer.
-    DatabaseUnavailable,
-    /// PayPal does not answer.
-    PaymentProviderUnavailable,
-    /// PayPal refused for a reason that is ours.
-    PaymentProviderRefused,
-    /// This deployment lacks a setting.
-    NotConfigured,
-    /// A mistake of ours.
-    Internal,
+macro_rules! codes {
+    ($($name:ident $code:literal $status:ident $retryable:literal $title:literal,)*) => {
+        /// What went wrong, for a program.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the statuses.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// As in `code`, lower case with underscores.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// Whether the same request may succeed later.
+            #[must_use]
+            pub fn is_retryable(self) -> bool {
+                match self { $(Self::$name => $retryable,)* }
+            }
+
+            /// One sentence for a person.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
 }
 
-/// Code, name, status, title, whether repeating the same request later can help.
-type Row = (Code, &'static str, StatusCode, &'static str, bool);
-
-/// All codes, in the order of their statuses.
-pub const TABLE: [Row; 28] = [
-    (
-        Code::MalformedJson,
-        "malformed_json",
-        StatusCode::BAD_REQUEST,
-        "The body is not readable JSON",
-        false,
-    ),
-    (
-        Code::Unauthenticated,
-        "unauthenticated",
-        StatusCode::UNAUTHORIZED,
-        "A valid token is needed",
-        false,
-    ),
-    (
-        Code::PaymentDeclined,
-        "payment_declined",
-        StatusCode::PAYMENT_REQUIRED,
-        "The payment was declined",
-        false,
-    ),
-    (
-        Code::NotFound,
-        "not_found",
-        StatusCode::NOT_FOUND,
-        "There is nothing here",
-        false,
-    ),
-    (
-        Code::CarNotFound,
-        "car_not_found",
-        StatusCode::NOT_FOUND,
-        "This car is not offered",
-        false,
-    ),
-    (
-        Code::BookingNotFound,
-        "booking_not_found",
-        StatusCode::NOT_FOUND,
-        "There is no such booking",
-        false,
-    ),
-    (
-        Code::OrderNotFound,
-        "order_not_found",
-        StatusCode::NOT_FOUND,
-        "There is no such order",
-        false,
-    ),
-    (
-        Code::MethodNotAllowed,
-        "method_not_allowed",
-        StatusCode::METHOD_NOT_ALLOWED,
-        "This method is not offered here",
-        false,
-    ),
-    (
-        Code::DatesUnavailable,
-        "dates_unavailable",
-        StatusCode::CONFLICT,
-        "The car is taken on some of these days",
-        false,
-    ),
-    (
-        Code::BookingInProgress,
-        "booking_in_progress",
-        StatusCode::CONFLICT,
-        "Another booking of this car is being made",
-        true,
-    ),
-    (
-        Code::BookingMismatch,
-        "booking_mismatch",
-        StatusCode::CONFLICT,
-        "The booking is for another car or other days",
-        false,
-    ),
-    (
-        Code::BookingNotPayable,
-        "booking_not_payable",
-        StatusCode::CONFLICT,
-        "The booking can no longer be paid",
-        false,
-    ),
-    (
-        Code::AlreadyPaid,
-        "already_paid",
-        StatusCode::CONFLICT,
-        "The booking is paid",
-        false,
-    ),
-    (
-        Code::PaymentInProgress,
-        "payment_in_progress",
-        StatusCode::CONFLICT,
-        "This payment is being worked on",
-        true,
-    ),
-    (
-        Code::OrderNotApproved,
-        "order_not_approved",
-        StatusCode::CONFLICT,
-        "The payer has not approved the order",
-        false,
-    ),
-    (
-        Code::PaymentMismatch,
-        "payment_mismatch",
-        StatusCode::CONFLICT,
-        "The amount authorized is not the price",
-        false,
-    ),
-    (
-        Code::PayloadTooLarge,
-        "payload_too_large",
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "The body is larger than 64 KiB",
-        false,
-    ),
-    (
-        Code::UnsupportedMediaType,
-        "unsupported_media_type",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "The body must be application/json",
-        false,
-    ),
-    (
-        Code::InvalidFields,
-        "invalid_fields",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "Some fields are missing or wrong",
-        false,
-    ),
-    (
-        Code::PriceMismatch,
-        "price_mismatch",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The price has changed",
-        false,
-    ),
-    (
-        Code::IdempotencyKeyReused,
-        "idempotency_key_reused",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The idempotency key came with other content before",
-        false,
-    ),
-    (
-        Code::RentalNotAllowed,
-        "rental_not_allowed",
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "The car is not rented for these days",
-        false,
-    ),
-    (
-        Code::RateLimited,
-        "rate_limited",
-        StatusCode::TOO_MANY_REQUESTS,
-        "Too many requests",
-        true,
-    ),
-    (
-        Code::Internal,
-        "internal",
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "Something went wrong on our side",
-        true,
-    ),
-    (
-        Code::PaymentProviderRefused,
-        "payment_provider_refused",
-        StatusCode::BAD_GATEWAY,
-        "PayPal did not accept the request",
-        false,
-    ),
-    (
-        Code::DatabaseUnavailable,
-        "database_unavailable",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The database does not answer",
-        true,
-    ),
-    (
-        Code::PaymentProviderUnavailable,
-        "payment_provider_unavailable",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "PayPal does not answer",
-        true,
-    ),
-    (
-        Code::NotConfigured,
-        "not_configured",
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The service is not configured",
-        false,
-    ),
-];
-
-impl Code {
-    fn row(self) -> &'static Row {
-        // A test holds that every code has its row; the last row is never reached for want of one.
-        TABLE.iter().find(|row| row.0 == self).unwrap_or(&TABLE[23])
-    }
-
-    /// As in `code`, lower case with underscores.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.row().1
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        self.row().2
-    }
-
-    /// One sentence for a person.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        self.row().3
-    }
-
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub fn is_retryable(self) -> bool {
-        self.row().4
-    }
+codes! {
+    MalformedJson              "malformed_json"               BAD_REQUEST            false "The body is not readable JSON",
+    Unauthenticated            "unauthenticated"              UNAUTHORIZED           false "A valid token is needed",
+    PaymentDeclined            "payment_declined"             PAYMENT_REQUIRED       false "The payment was declined",
+    NotFound                   "not_found"                    NOT_FOUND              false "There is nothing here",
+    CarNotFound                "car_not_found"                NOT_FOUND              false "This car is not offered",
+    BookingNotFound            "booking_not_found"            NOT_FOUND              false "There is no such booking",
+    OrderNotFound              "order_not_found"              NOT_FOUND              false "There is no such order",
+    MethodNotAllowed           "method_not_allowed"           METHOD_NOT_ALLOWED     false "This method is not offered here",
+    DatesUnavailable           "dates_unavailable"            CONFLICT               false "The car is taken on some of these days",
+    BookingInProgress          "booking_in_progress"          CONFLICT               true  "Another booking of this car is being made",
+    BookingMismatch            "booking_mismatch"             CONFLICT               false "The booking is for another car or other days",
+    BookingNotPayable          "booking_not_payable"          CONFLICT               false "The booking can no longer be paid",
+    AlreadyPaid                "already_paid"                 CONFLICT               false "The booking is paid",
+    PaymentInProgress          "payment_in_progress"          CONFLICT               true  "This payment is being worked on",
+    OrderNotApproved           "order_not_approved"           CONFLICT               false "The payer has not approved the order",
+    PaymentMismatch            "payment_mismatch"             CONFLICT               false "The amount authorized is not the price",
+    PayloadTooLarge            "payload_too_large"            PAYLOAD_TOO_LARGE      false "The body is larger than 64 KiB",
+    UnsupportedMediaType       "unsupported_media_type"       UNSUPPORTED_MEDIA_TYPE false "The body must be application/json",
+    InvalidFields              "invalid_fields"               UNPROCESSABLE_ENTITY   false "Some fields are missing or wrong",
+    PriceMismatch              "price_mismatch"               UNPROCESSABLE_ENTITY   false "The price has changed",
+    IdempotencyKeyReused       "idempotency_key_reused"       UNPROCESSABLE_ENTITY   false "The idempotency key came with other content before",
+    RentalNotAllowed           "rental_not_allowed"           UNPROCESSABLE_ENTITY   false "The car is not rented for these days",
+    RateLimited                "rate_limited"                 TOO_MANY_REQUESTS      true  "Too many requests",
+    Internal                   "internal"                     INTERNAL_SERVER_ERROR  true  "Something went wrong on our side",
+    PaymentProviderRefused     "payment_provider_refused"     BAD_GATEWAY            false "PayPal did not accept the request",
+    DatabaseUnavailable        "database_unavailable"         SERVICE_UNAVAILABLE    true  "The database does not answer",
+    PaymentProviderUnavailable "payment_provider_unavailable" SERVICE_UNAVAILABLE    true  "PayPal does not answer",
+    NotConfigured              "not_configured"               SERVICE_UNAVAILABLE    false "The service is not configured",
 }
 
 /// An error on its way to the client and to the log.
@@ -481,17 +256,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_one_row_and_one_name() {
-        for (at, row) in TABLE.iter().enumerate() {
-            assert_eq!(row.0.row().1, row.1);
+    fn codes_have_names_of_their_own_and_stand_in_order() {
+        for (at, code) in Code::ALL.iter().enumerate() {
             assert!(
-                TABLE[..at]
+                Code::ALL[..at]
                     .iter()
-                    .all(|other| other.0 != row.0 && other.1 != row.1)
+                    .all(|other| other.name() != code.name())
             );
         }
-        assert_eq!(Code::Internal.name(), "internal");
-        assert!(TABLE.windows(2).all(|pair| pair[0].2 <= pair[1].2));
+        assert!(
+            Code::ALL
+                .windows(2)
+                .all(|pair| pair[0].status() <= pair[1].status())
+        );
     }
 
     #[test]
