@@ -41,7 +41,7 @@ pub struct PlanFacts {
 pub struct PaymentPlan {
     /// The rule that decides about the capture.
     pub rule: Option<String>,
-    /// When the money is authorized: when it was, or the moment asked about.
+    /// When the money is authorized, or would be.
     pub authorize_at: Timestamp,
     /// Until when PayPal honours the funds.
     pub honoured_until: Timestamp,
@@ -55,10 +55,10 @@ pub struct PaymentPlan {
     pub before_it_lapses: bool,
 }
 
-/// The plan for a booking as it is known at `now`.
+/// The plan for a booking. One that is not authorized is planned as if it were at `asked_at`.
 #[must_use]
-pub fn plan(facts: &PlanFacts, now: Timestamp) -> PaymentPlan {
-    let authorize_at = facts.authorized_at.unwrap_or(now);
+pub fn plan(facts: &PlanFacts, asked_at: Timestamp) -> PaymentPlan {
+    let authorize_at = facts.authorized_at.unwrap_or(asked_at);
     let lapses_at = facts.lapses_at.unwrap_or_else(|| later(authorize_at, LIFE));
     let honoured_from = facts.renewed_at.unwrap_or(authorize_at);
     let honoured_until = later(honoured_from, HONOURED).min(lapses_at);

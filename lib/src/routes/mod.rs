@@ -4,6 +4,8 @@
 //! A handler reads as the steps a person would write down: read the request, let it in, load, decide, answer.
 
 mod access;
+mod admin_audit;
+mod admin_bookings;
 mod admin_bookings_capture;
 mod admin_bookings_reauthorize;
 mod admin_bookings_refund;
@@ -55,7 +57,7 @@ pub struct Route {
 }
 
 /// Every route of the product. A path without a parameter comes before one that could swallow it.
-pub static TABLE: [Route; 20] = [
+pub static TABLE: [Route; 22] = [
     Route {
         name: "cars",
         path: "/api/cars",
@@ -118,6 +120,20 @@ pub static TABLE: [Route; 20] = [
         methods: "GET",
         seconds: 50,
         handler: |app, request| Box::pin(webhooks_retry::run(app, request)),
+    },
+    Route {
+        name: "admin/bookings",
+        path: "/api/admin/bookings",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_bookings::list(app, request)),
+    },
+    Route {
+        name: "admin/audit",
+        path: "/api/admin/audit",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_audit::list(app, request)),
     },
     Route {
         name: "admin/bookings/capture",

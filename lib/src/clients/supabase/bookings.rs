@@ -154,10 +154,10 @@ pub struct PaymentSummary {
 }
 
 impl Booking {
-    /// The same, with the plan for its money as it is known at `now`: for a booking that stands or may yet be paid, until
-    /// the money is taken.
+    /// The same, with the plan for its money: for a booking that stands or may yet be paid, until the money is taken. A hold
+    /// is planned as if it were paid when it was made.
     #[must_use]
-    pub fn planned(mut self, now: Timestamp) -> Self {
+    pub fn planned(mut self) -> Self {
         let is_open = matches!(
             self.status,
             BookingState::PendingPayment | BookingState::Upcoming | BookingState::Active
@@ -165,7 +165,7 @@ impl Booking {
         let is_over = self.payment.as_ref().is_some_and(|payment| {
             payment.status.is_captured() || payment.status.ended_without_money()
         });
-        self.payment_plan = (is_open && !is_over).then(|| plan(&self.plan_facts, now));
+        self.payment_plan = (is_open && !is_over).then(|| plan(&self.plan_facts, self.created_at));
         self
     }
 }
@@ -199,10 +199,9 @@ impl Database<'_> {
 
     /// A booking, if there is one.
     pub async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
-        let now = self.platform.now();
-        let arguments = serde_json::json!({ "p_booking_id": id, "p_now": now });
+        let arguments = serde_json::json!({ "p_booking_id": id, "p_now": self.platform.now() });
         let booking: Option<Booking> = self.call("get_booking", &arguments).await?;
-        Ok(booking.map(|booking| booking.planned(now)))
+        Ok(booking.map(Booking::planned))
     }
 
     /// Moves up to `limit` bookings on whose first or last day has come.

@@ -11,6 +11,7 @@ mod captures;
 mod cars;
 mod crons;
 mod error;
+mod operators;
 mod orders;
 mod reconciliation;
 mod refunds;
@@ -27,6 +28,7 @@ pub use captures::{CaptureClaim, ClaimOutcome, ClaimedCapture, ClaimedReauthoriz
 pub use cars::{CarIdentity, CarListing, TouchedCar};
 pub use crons::CronRun;
 pub use error::DatabaseError;
+pub use operators::{AuditListing, BookingListing, BookingPage};
 pub use orders::{OpenOutcome, OpenedPayment, PaymentRequest};
 pub use reconciliation::{DeadLetter, Drift, OpenFinding, PaymentName};
 pub use refunds::{RefundOutcome, RefundRequest, RefundState};
