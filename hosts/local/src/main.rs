@@ -23,6 +23,7 @@ mod supabase;
 mod surroundings;
 mod system;
 mod upstash;
+mod webhooks;
 mod welcome;
 mod wiring;
 

@@ -17,7 +17,7 @@ pub(crate) struct Exchange {
     pub(crate) method: String,
     /// Without the query.
     pub(crate) path: String,
-    /// The description's `operationId`, as `authorizations.capture`; `oauth2.token` for a token.
+    /// The description's `operationId`, as `authorizations.capture`; `oauth2.token` for a token, `certs.get` for certificates.
     pub(crate) operation: &'static str,
     /// `prefer`, `paypal-request-id` and `content-type`, where given.
     pub(crate) request_headers: Map<String, Value>,
@@ -25,7 +25,7 @@ pub(crate) struct Exchange {
     pub(crate) request_body: Value,
     /// The HTTP status.
     pub(crate) status: u16,
-    /// The JSON answered; null when empty. A token is left out.
+    /// The JSON answered; text that is not JSON as a string; null when empty. A token is left out.
     pub(crate) response_body: Value,
 }
 
