@@ -146,7 +146,8 @@ async fn apply(
 }
 
 fn payment_name(event: &Event) -> Option<PaymentName<'_>> {
-    let by_paypal = event.order_id.as_deref().or(event.resource_id.as_deref());
+    let ids = [&event.order_id, &event.parent_id, &event.resource_id];
+    let by_paypal = ids.into_iter().find_map(Option::as_deref);
     event
         .payment
         .map(PaymentName::Ours)

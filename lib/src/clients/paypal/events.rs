@@ -29,6 +29,8 @@ pub struct Event {
     pub resource_id: Option<String>,
     /// The order it belongs to.
     pub order_id: Option<String>,
+    /// What the resource was made from: of a refund, the capture.
+    pub parent_id: Option<String>,
     /// Our payment: the order's `invoice_id`.
     pub payment: Option<Uuid>,
     /// Captures that are disputed.
@@ -51,6 +53,7 @@ struct Resource {
     invoice_id: Option<String>,
     supplementary_data: SupplementaryData,
     purchase_units: Vec<PurchaseUnit>,
+    links: Vec<Link>,
     disputed_transactions: Vec<DisputedTransaction>,
 }
 
@@ -70,6 +73,13 @@ struct RelatedIds {
 #[serde(default)]
 struct PurchaseUnit {
     invoice_id: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Link {
+    rel: String,
+    href: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,6 +115,12 @@ impl Event {
                 .related_ids
                 .order_id
                 .or_else(|| resource.id.clone().filter(|_| is_order)),
+            parent_id: resource
+                .links
+                .iter()
+                .find(|link| link.rel == "up")
+                .and_then(|link| link.href.rsplit('/').next())
+                .map(str::to_owned),
             payment: invoice.and_then(|text| Uuid::try_parse(&text).ok()),
             disputed: resource
                 .disputed_transactions
@@ -159,6 +175,17 @@ mod tests {
         assert_eq!(event.payment, Uuid::try_parse(PAYMENT).ok());
         assert_eq!(event.order_id.as_deref(), Some("ORD"));
         assert_eq!(event.resource_id.as_deref(), Some("CAP"));
+    }
+
+    #[test]
+    fn a_refund_names_its_capture() {
+        let up = "https://api-m.paypal.com/v2/payments/captures/CAP";
+        let links =
+            json!([{ "rel": "self", "href": "https://x/REF" }, { "rel": "up", "href": up }]);
+        let refund = json!({ "id": "REF", "invoice_id": "refund-7", "links": links });
+        let event = read("PAYMENT.CAPTURE.REFUNDED", &refund).unwrap();
+        assert_eq!((event.payment, event.order_id), (None, None));
+        assert_eq!(event.parent_id.as_deref(), Some("CAP"));
     }
 
     #[test]
