@@ -179,7 +179,7 @@ BEGIN
                 WHEN v_refund.id IS NOT NULL THEN 'pending'
                 WHEN v_payment.void_reason = 'booking_cancelled' THEN
                     CASE WHEN v_payment.status = 'authorized' THEN 'pending' ELSE 'voided' END
-                WHEN v_payment.capture_amount IS NOT NULL THEN
+                WHEN v_payment.capture_amount < v_payment.amount THEN
                     CASE WHEN v_payment.status IN ('authorized', 'capturing') THEN 'pending' ELSE 'voided' END
                 ELSE 'none' END,
             'settlement', CASE
