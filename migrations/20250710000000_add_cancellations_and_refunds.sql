@@ -109,6 +109,33 @@ BEGIN
 END;
 $$;
 
+-- A claim that was left behind (its lease is over) and that cannot have captured anything is taken back. The caller holds
+-- the payment's lock.
+CREATE OR REPLACE FUNCTION internal.take_back_claim(p_payment public.payments, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF p_payment.status = 'capturing' AND NOT internal.has_live_lease(p_payment, p_now) AND NOT EXISTS (
+        SELECT FROM public.payment_operations AS o
+        WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open' AND o.in_doubt) THEN
+        UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
+        WHERE id = p_payment.id RETURNING * INTO p_payment;
+    END IF;
+    RETURN p_payment;
+END;
+$$;
+
+-- The payment that stands for a booking, locked, without a claim that was left behind. No row: all fields null.
+CREATE OR REPLACE FUNCTION internal.lock_standing_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments
+    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    RETURN internal.take_back_claim(v_payment, p_now);
+END;
+$$;
+
 -- Why a booking cannot be cancelled by this actor at this moment, or NULL.
 CREATE OR REPLACE FUNCTION internal.cancellation_refusal(
     p_booking public.bookings, p_payment public.payments, p_by_operator boolean, p_void_only boolean, p_now timestamptz
@@ -210,11 +237,10 @@ BEGIN
     IF v_booking.status = 'cancelled' THEN
         RETURN internal.cancellation_json('already_cancelled', v_booking);
     END IF;
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    v_payment := internal.lock_standing_payment(p_booking_id, p_now);
     v_refusal := internal.cancellation_refusal(v_booking, v_payment, p_by_operator, p_void_only, p_now);
     IF v_refusal IS NOT NULL THEN
-        RETURN jsonb_build_object('outcome', v_refusal);
+        RETURN jsonb_build_object('outcome', v_refusal, 'paymentId', v_payment.id);
     END IF;
     v_percent := CASE WHEN p_by_operator OR v_booking.status IN ('pending_payment', 'expired')
         THEN 100 ELSE internal.refund_percent(v_booking, p_now) END;
@@ -232,7 +258,7 @@ $$;
 COMMENT ON FUNCTION public.cancel_booking IS
     'Cancels a booking and writes down what is owed for it: all of the price for a hold or when an operator cancels, else by cancellation_rules. Outcomes: '
     'cancelled, already_cancelled (the same answer as then), booking_not_found, booking_not_cancellable (completed, or its first day has come and no operator asks), '
-    'payment_in_progress (a capture is under way), already_captured (p_void_only, and there is a capture). With the first two: percent, amount and currency given back, refundStatus none|voided|pending|refunded, and settlement, '
+    'payment_in_progress (a capture is under way or in doubt; paymentId), already_captured (p_void_only, and there is a capture). With the first two: percent, amount and currency given back, refundStatus none|voided|pending|refunded, and settlement, '
     'what the caller is to do at PayPal: void (authorizationId), capture (the part that is kept), refund (refundId) or none. Locks car, booking, payment. '
     'Writes the booking, the mark or the refund, and the audit log.';
 
@@ -396,8 +422,7 @@ BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    v_payment := internal.lock_standing_payment(p_booking_id, p_now);
     IF v_payment.capture_id IS NOT NULL THEN
         RETURN jsonb_build_object('outcome', 'already_captured', 'captureId', v_payment.capture_id);
     END IF;
@@ -430,8 +455,7 @@ BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    v_payment := internal.lock_standing_payment(p_booking_id, p_now);
     IF v_payment.status = 'capturing' OR internal.has_live_lease(v_payment, p_now) THEN
         RETURN jsonb_build_object('outcome', 'payment_in_progress');
     END IF;

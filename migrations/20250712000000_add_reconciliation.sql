@@ -27,7 +27,7 @@ BEGIN
         SELECT jsonb_build_object(
             'paymentId', p_payment.id, 'status', p_payment.status, 'bookingId', b.id, 'reference', b.reference, 'bookingStatus', b.status,
             'isLatest', (internal.latest_payment(b.id)).id = p_payment.id, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency, 'orderId', p_payment.order_id,
-            'authorizationId', p_payment.authorization_id, 'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at),
+            'orderCreatedAt', internal.utc(p_payment.order_created_at), 'authorizationId', p_payment.authorization_id, 'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at),
             'captureAmount', internal.money(p_payment.capture_amount), 'captureId', p_payment.capture_id,
             'refundedAmount', internal.money(p_payment.refunded_amount), 'voidReason', p_payment.void_reason,
             'failureCode', p_payment.failure_code,
@@ -52,7 +52,7 @@ END;
 $$;
 COMMENT ON FUNCTION public.find_payment IS
     'The payment with our id, or with that order, authorization or capture at PayPal: {paymentId, status, bookingId, reference, bookingStatus, isLatest, amount, currency, orderId, '
-    'authorizationId, authorizationExpiresAt, captureAmount, captureId, refundedAmount, voidReason, failureCode, refundsOpen, refundRefused, updatedAt}, or NULL. Reads only.';
+    'orderCreatedAt, authorizationId, authorizationExpiresAt, captureAmount, captureId, refundedAmount, voidReason, failureCode, refundsOpen, refundRefused, updatedAt}, or NULL. Reads only.';
 
 CREATE OR REPLACE FUNCTION public.payments_to_reconcile(p_limit integer DEFAULT 50, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
@@ -66,8 +66,6 @@ BEGIN
               -- What ended long ago is left alone, unless something about it is still open.
               AND (p.status IN ('created', 'authorized', 'capturing') OR p.updated_at > p_now - interval '7 days'
                    OR EXISTS (SELECT FROM public.payment_findings AS f WHERE f.payment_id = p.id AND f.resolved_at IS NULL))
-              -- An order that the payer never approved is over after six hours; a day leaves room for what is late.
-              AND (p.status <> 'created' OR p.order_created_at > p_now - interval '2 days')
             ORDER BY p.reconciled_at NULLS FIRST, p.id LIMIT p_limit
         ) AS due);
 END;
@@ -146,14 +144,15 @@ BEGIN
         RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.status NOT IN ('authorized', 'capturing') OR internal.has_live_lease(v_payment, p_now) THEN
+    IF internal.has_live_lease(v_payment, p_now)
+       OR NOT (v_payment.status IN ('authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired')) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
-    -- No call about an authorization that is over can have an effect.
+    -- No call about an order or authorization that is over can have an effect.
     UPDATE public.payment_operations
     SET status = CASE WHEN operation = 'void' AND p_status = 'voided' THEN 'succeeded' ELSE 'failed' END,
         in_doubt = false, error_code = coalesce(error_code, 'authorization_' || p_status), finished_at = p_now
-    WHERE payment_id = p_payment_id AND operation IN ('capture', 'reauthorize', 'void') AND status = 'open';
+    WHERE payment_id = p_payment_id AND operation <> 'refund' AND status = 'open';
     UPDATE public.payments
     SET status = CASE WHEN void_reason = 'payment_mismatch' THEN 'failed' ELSE p_status END,
         failure_code = coalesce(void_reason, failure_code, 'authorization_' || p_status),
@@ -163,7 +162,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_end IS
-    'PayPal shows that an authorization is void (p_status voided) or has lapsed (expired). Outcomes: recorded, unchanged (not authorized, or somebody is at work on it). Locks the payment.';
+    'PayPal shows that an authorization is void (p_status voided), or that it or an order that was never authorized has lapsed (expired). Outcomes: recorded, unchanged (over already, or '
+    'somebody is at work on it). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_refunds(
     p_payment_id uuid, p_total numeric, p_now timestamptz DEFAULT now()

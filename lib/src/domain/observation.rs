@@ -35,6 +35,8 @@ pub struct PaymentRecord {
     pub currency: Currency,
     /// PayPal's order.
     pub order_id: Option<String>,
+    /// When that was made.
+    pub order_created_at: Option<Timestamp>,
     /// PayPal's authorization, the latest.
     pub authorization_id: Option<String>,
     /// The end of its life.
@@ -171,6 +173,10 @@ impl Observation {
             .filter(|capture| capture.status.took_money())
     }
 
+    fn holds_or_held_money(&self) -> bool {
+        self.standing_authorization().is_some() || self.taken().next().is_some()
+    }
+
     fn holds_money(&self) -> bool {
         self.taken().next().is_none()
             && self.standing_authorization().is_some_and(|seen| {
@@ -191,7 +197,7 @@ pub enum Difference {
     Captured(SeenCapture),
     /// The authorization is void.
     Voided,
-    /// The authorization lapsed.
+    /// The authorization lapsed, or the order did before it was authorized.
     Lapsed,
     /// More went back than we know of: so much in all.
     Refunded(Amount),
@@ -211,6 +217,10 @@ impl Difference {
         }
     }
 }
+
+/// How long an order can be authorized: the payer has 3 hours to come, then 3 to approve and be authorized. One more, so that
+/// an answer on its way is not overtaken.
+const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(7);
 
 /// What PayPal shows and `record` does not say, in the order in which it is to be applied.
 #[must_use]
@@ -237,6 +247,12 @@ pub fn differences(record: &PaymentRecord, seen: &Observation, now: Timestamp) -
         } else {
             Difference::Voided
         });
+    }
+    let order_is_over = record
+        .order_created_at
+        .is_some_and(|made| now.duration_since(made) > ORDER_LIFE);
+    if record.status == PaymentState::Created && order_is_over && !seen.holds_or_held_money() {
+        found.push(Difference::Lapsed);
     }
     if let Some(total) = Amount::of_cents(seen.refunded)
         && total > record.refunded_amount

@@ -25,6 +25,7 @@ fn record(status: PaymentState, booking_status: BookingState) -> PaymentRecord {
         amount: money("237.60").amount,
         currency: money("237.60").currency,
         order_id: Some("O".into()),
+        order_created_at: Some(at("2030-01-19T20:00:00Z")),
         authorization_id: (status != PaymentState::Created).then(|| "A".into()),
         authorization_expires_at: Some(at("2030-02-08T00:00:00Z")),
         capture_amount: None,
@@ -151,6 +152,26 @@ fn an_authorization_that_is_gone_was_voided_or_lapsed() {
     assert_eq!(
         differences(&held, &gone, at("2030-02-08T00:00:00Z")),
         [Difference::Lapsed]
+    );
+}
+
+#[test]
+fn an_order_that_nobody_authorized_lapses_after_seven_hours() {
+    let created = record(P::Created, B::Expired);
+    let nothing = seen(&[], &[], "0");
+    assert_eq!(
+        differences(&created, &nothing, at("2030-01-20T03:00:00Z")),
+        []
+    );
+    let later = at("2030-01-20T03:00:01Z");
+    assert_eq!(differences(&created, &nothing, later), [Difference::Lapsed]);
+    assert_eq!(
+        differences(&created, &seen(&[A::Denied], &[], "0"), later),
+        [Difference::Lapsed]
+    );
+    assert_eq!(
+        differences(&created, &seen(&[A::Created], &[], "0"), later),
+        [Difference::Authorized]
     );
 }
 

@@ -174,7 +174,9 @@ pub fn step(state: PaymentState, event: PaymentEvent) -> PaymentStep {
             to(S::Captured, &[GiveBackWhatIsNotKept, TellOperator])
         }
         (E::Voided, S::Created | S::Authorized | S::Capturing) => to(S::Voided, &[]),
-        (E::Lapsed, S::Created | S::Authorized | S::Capturing) => to(S::Expired, &[TellOperator]),
+        // Nobody was told that an order which the payer left would be paid.
+        (E::Lapsed, S::Created) => to(S::Expired, &[]),
+        (E::Lapsed, S::Authorized | S::Capturing) => to(S::Expired, &[TellOperator]),
         (E::Refused, S::Created | S::Authorized | S::Capturing) => to(S::Failed, &[TellOperator]),
         (E::RefundedInPart, state) if state < S::PartiallyRefunded => to(S::PartiallyRefunded, &[]),
         (E::RefundedInFull, state) if state < S::Refunded => to(S::Refunded, &[]),

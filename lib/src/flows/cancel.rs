@@ -6,12 +6,13 @@
 use super::{
     cache,
     capture::{CaptureError, capture_now},
-    refund, void,
+    observe, refund, void,
 };
 use crate::{
     app::App,
     clients::supabase::{
-        CancelOutcome, CancelRequest, Cancellation, DatabaseError, RefundStatus, Settlement,
+        CancelOutcome, CancelRequest, Cancellation, DatabaseError, PaymentName, RefundStatus,
+        Settlement,
     },
     platform::Deadline,
 };
@@ -33,7 +34,17 @@ pub async fn cancel(
     deadline: Deadline,
     request: &CancelRequest<'_>,
 ) -> Result<Cancellation, CancelError> {
-    let mut cancelled = app.database(deadline).cancel_booking(request).await?;
+    let database = app.database(deadline);
+    let mut cancelled = database.cancel_booking(request).await?;
+    if cancelled.outcome == CancelOutcome::PaymentInProgress
+        && let Some(payment) = cancelled.payment_id
+    {
+        // A capture whose answer was lost would stand in the way until the next run asks; asking now is as good.
+        match observe::payment(app, deadline, PaymentName::Ours(payment)).await {
+            Ok(_) => cancelled = database.cancel_booking(request).await?,
+            Err(error) => log::warn!("payment={payment} not observed: {error}"),
+        }
+    }
     if !matches!(
         cancelled.outcome,
         CancelOutcome::Cancelled | CancelOutcome::AlreadyCancelled

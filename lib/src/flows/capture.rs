@@ -26,12 +26,12 @@ use std::{
 };
 use uuid::Uuid;
 
-/// Payments claimed at once: what can be worked off well inside the lease of two minutes.
-const BATCH: u32 = 64;
+/// Payments claimed at once: at two calls of 20 seconds each they are worked off inside the lease of two minutes.
+const BATCH: u32 = 32;
 /// Captures under way at once; PayPal publishes no limit and answers 429 above it.
 const PARALLEL: usize = 16;
-/// No new batch is claimed with less time than this left: a capture may take two calls of 20 seconds.
-const RESERVE: Duration = Duration::from_secs(45);
+/// No new batch is claimed with less time than this left: that long a batch may take.
+const RESERVE: Duration = Duration::from_secs(90);
 
 /// What became of one due payment.
 #[derive(Debug)]

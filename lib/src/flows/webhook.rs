@@ -13,7 +13,10 @@ use crate::{
         paypal::{Event, EventKind, PayPalError},
         supabase::{AuthorizeOutcome, DatabaseError, InboxWork, PaymentName},
     },
-    domain::observation::{Finding, FindingKind},
+    domain::{
+        observation::{Finding, FindingKind},
+        payment_state::PaymentState,
+    },
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};
@@ -40,6 +43,9 @@ enum ApplyError {
     UnknownPayment,
     #[error("the payment is being worked on")]
     InProgress,
+    /// The payer has approved a moment ago; their browser is on its way back to do the rest.
+    #[error("left to the payer for now")]
+    LeftToPayer,
 }
 
 impl ApplyError {
@@ -50,6 +56,7 @@ impl ApplyError {
             Self::Unreadable => "unreadable",
             Self::UnknownPayment => "unknown_payment",
             Self::InProgress => "payment_in_progress",
+            Self::LeftToPayer => "left_to_payer",
         }
     }
 }
@@ -126,7 +133,7 @@ async fn apply(
     let event = Event::read(work.body.as_bytes()).ok_or(ApplyError::Unreadable)?;
     match event.kind {
         EventKind::OrderApproved => match &event.order_id {
-            Some(order_id) => complete(app, deadline, order_id).await,
+            Some(order_id) => complete(app, deadline, order_id, work.attempt).await,
             None => Err(ApplyError::Unreadable),
         },
         EventKind::Payment => {
@@ -154,17 +161,27 @@ fn payment_name(event: &Event) -> Option<PaymentName<'_>> {
         .or_else(|| by_paypal.map(PaymentName::PayPals))
 }
 
-/// The payer has approved: the money is held although the payer's browser may never come back.
+/// The payer has approved: the money is held although the payer's browser may never come back. It gets a minute, until the
+/// second attempt, so that the two do not stand in each other's way.
 async fn complete(
     app: &App,
     deadline: Deadline,
     order_id: &str,
+    attempt: u32,
 ) -> Result<&'static str, ApplyError> {
+    let record = app
+        .database(deadline)
+        .find_payment(PaymentName::PayPals(order_id))
+        .await?
+        .ok_or(ApplyError::UnknownPayment)?;
+    if record.status != PaymentState::Created {
+        return Ok("nothing_new");
+    }
+    if attempt == 1 {
+        return Err(ApplyError::LeftToPayer);
+    }
     match authorize::authorize(app, deadline, order_id).await {
         Ok(_) => Ok("applied"),
-        Err(AuthorizeError::Refused(AuthorizeOutcome::OrderNotFound)) => {
-            Err(ApplyError::UnknownPayment)
-        }
         Err(AuthorizeError::Refused(AuthorizeOutcome::PaymentInProgress)) => {
             Err(ApplyError::InProgress)
         }
