@@ -270,7 +270,7 @@ LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_time
 DECLARE
     v_payment public.payments;
     v_refund  public.refunds;
-    v_key     text := coalesce('operator:' || p_idempotency_key, 'operator');
+    v_key     text := 'operator:' || p_idempotency_key;
     v_rest    numeric;
 BEGIN
     PERFORM internal.lock_booking(p_booking_id);
@@ -279,6 +279,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN jsonb_build_object('outcome', CASE WHEN EXISTS (SELECT FROM public.bookings WHERE id = p_booking_id)
             THEN 'not_captured' ELSE 'booking_not_found' END);
+    END IF;
+    IF v_key IS NULL THEN
+        -- What PayPal refused can be ordered anew.
+        SELECT 'operator' || coalesce(nullif(count(*), 0)::text, '') INTO v_key FROM public.refunds
+        WHERE payment_id = v_payment.id AND status = 'refused' AND idempotency_key ~ '^operator[0-9]*$';
     END IF;
     SELECT * INTO v_refund FROM public.refunds WHERE payment_id = v_payment.id AND idempotency_key = v_key;
     IF FOUND THEN
@@ -297,7 +302,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.order_refund IS
-    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once. Outcomes: ordered, replayed '
+    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once, and again after PayPal refused. Outcomes: ordered, replayed '
     '(the refund of that key: status, paypalRefundId), idempotency_key_reused (another amount), refund_exceeds_rest (rest), not_captured, booking_not_found. '
     'Locks car, booking, payment. Writes the refund and the audit log; begin_refund makes it.';
 
