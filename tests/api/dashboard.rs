@@ -60,17 +60,17 @@ pub(crate) async fn void(authorization: &str) {
     assert_eq!(post(&path, &json!({})).await["status"], "VOIDED");
 }
 
-/// Captures so many dollars of an authorization, and leaves it open for more.
-pub(crate) async fn capture(authorization: &str, dollars: &str) -> String {
+/// Captures a part of an authorization, and leaves it open for more.
+pub(crate) async fn capture(authorization: &str, value: &str, currency: &str) -> String {
     let path = format!("/v2/payments/authorizations/{authorization}/capture");
-    let body = json!({"amount": {"currency_code": "USD", "value": dollars}});
+    let body = json!({"amount": {"currency_code": currency, "value": value}});
     post(&path, &body).await["id"].as_str().unwrap().to_owned()
 }
 
-/// Refunds so many dollars of a capture.
-pub(crate) async fn refund(capture: &str, dollars: &str) {
+/// Refunds a part of a capture.
+pub(crate) async fn refund(capture: &str, value: &str, currency: &str) {
     let path = format!("/v2/payments/captures/{capture}/refund");
-    let body = json!({"amount": {"currency_code": "USD", "value": dollars}});
+    let body = json!({"amount": {"currency_code": currency, "value": value}});
     assert_eq!(post(&path, &body).await["status"], "COMPLETED");
 }
 

@@ -49,4 +49,5 @@ mod losses;
 mod operators;
 mod outages;
 mod races;
+mod refunds;
 mod story;
