@@ -121,6 +121,7 @@ mod tests {
             mode: PayPalMode::Sandbox,
             client_id: "id".into(),
             client_secret: Secret::new("secret".into()),
+            webhook: None,
         }
     }
 
