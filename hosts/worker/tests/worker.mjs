@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 const base = process.env.BASE_URL;
 const get = (path, options = {}) => fetch(base + path, { signal: AbortSignal.timeout(10_000), ...options });
@@ -83,4 +84,18 @@ test("answers and public files have the headers they have on Vercel", async () =
     assert.equal(answer.status, status, path);
     for (const { key, value } of headersOfPath) assert.equal(answer.headers.get(key), value, `${path} ${key}`);
   }
+});
+
+// Both ends of an idle connection to workerd give it up after five seconds; what is sent then must not meet one.
+test("what is sent after five idle seconds is answered", async () => {
+  const post = async () => (await get("/images/123.svg", { method: "POST" })).status;
+  assert.deepEqual(new Set(await Promise.all(Array.from({ length: 40 }, post))), new Set([405]));
+  const idleSince = performance.now();
+  const answers = [];
+  await setTimeout(4_960);
+  while (performance.now() < idleSince + 5_040) {
+    answers.push(post());
+    await setTimeout(1);
+  }
+  assert.deepEqual(new Set(await Promise.all(answers)), new Set([405]));
 });
