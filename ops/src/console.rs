@@ -27,3 +27,16 @@ pub(crate) fn report(error: &Error) {
         cause = deeper.source();
     }
 }
+
+/// What somebody else wrote, without the characters that would steer the terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
+        .collect()
+}

@@ -8,6 +8,7 @@ mod command_line;
 mod commands;
 mod console;
 mod database;
+mod deployment;
 mod environment;
 mod error;
 mod migrations;

@@ -1,12 +1,13 @@
 //! The subcommands, one a file.
 
 mod migrate;
+mod reconcile;
 
 use crate::error::Error;
 use futures_util::future::BoxFuture;
 
 /// Every subcommand, in the order in which `exo --help` names them.
-pub(crate) const ALL: &[Command] = &[migrate::COMMAND];
+pub(crate) const ALL: &[Command] = &[migrate::COMMAND, reconcile::COMMAND];
 
 /// One subcommand.
 pub(crate) struct Command {

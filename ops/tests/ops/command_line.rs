@@ -10,13 +10,17 @@ async fn help_goes_to_standard_output_and_asks_for_nothing() {
         (&["-h"], "Usage: exo COMMAND"),
         (&["migrate", "--help"], "Usage: exo migrate"),
         (&["migrate", "--from", "x", "-h"], "Usage: exo migrate"),
+        (&["reconcile", "--help"], "Usage: exo reconcile"),
     ] {
         let ended = exo::run(words, &[]).await;
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{words:?}");
         assert!(ended.out.starts_with(begins), "{ended:?}");
     }
     let all = exo::run(&["--help"], &[]).await.out;
-    assert!(all.contains("\n  migrate "), "{all}");
+    assert!(
+        all.contains("\n  migrate ") && all.contains("\n  reconcile "),
+        "{all}"
+    );
 }
 
 #[tokio::test]
@@ -29,6 +33,7 @@ async fn what_is_not_understood_gets_the_usage_on_standard_error() {
         (&["migrate", "--force"], "Usage: exo migrate"),
         (&["migrate", "--from"], "Usage: exo migrate"),
         (&["migrate", "--dry-run", "--status"], "Usage: exo migrate"),
+        (&["reconcile", "now"], "Usage: exo reconcile"),
     ] {
         let ended = exo::run(words, &[]).await;
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{words:?}");

@@ -1,4 +1,4 @@
-//! `exo` as an operator runs it: the program itself, a real PostgreSQL.
+//! `exo` as an operator runs it: the program itself, a real PostgreSQL, real HTTP.
 //!
 //! `DATABASE_URL` names a superuser connection; each test makes a database of its own and drops it afterwards.
 
@@ -17,4 +17,5 @@ mod exo;
 mod folder;
 mod migrate;
 mod operators;
+mod reconcile;
 mod tls;
