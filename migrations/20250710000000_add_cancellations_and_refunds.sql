@@ -147,6 +147,7 @@ BEGIN
         SET void_reason = CASE WHEN v_kept = 0 THEN 'booking_cancelled' END, capture_amount = nullif(v_kept, 0),
             next_attempt_at = NULL, updated_at = p_now
         WHERE id = p_payment.id;
+        PERFORM internal.give_up_capture(p_payment.id, 'booking_cancelled', p_now);
     ELSIF p_payment.status IN ('captured', 'partially_refunded') THEN
         amount := least(round(p_payment.captured_amount * p_percent / 100, 2), internal.refundable_amount(p_payment));
         IF amount > 0 THEN
@@ -443,10 +444,7 @@ BEGIN
     WHERE id = v_payment.id RETURNING * INTO v_payment;
     SELECT o.request_id INTO v_request_id
     FROM internal.open_operation(v_payment.id, 'reauthorize', v_payment.authorization_id, p_now) AS o;
-    -- A capture that was meant for the old authorization and is known not to have happened ends here.
-    UPDATE public.payment_operations
-    SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'reauthorizing'), finished_at = p_now
-    WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open';
+    PERFORM internal.give_up_capture(v_payment.id, 'reauthorizing', p_now);
     PERFORM internal.audit(p_actor, 'reauthorization.ordered', 'payment', v_payment.id::text,
         jsonb_build_object('bookingId', p_booking_id), p_request_id, p_now);
     RETURN jsonb_build_object('outcome', 'claimed', 'paymentId', v_payment.id, 'lease', v_payment.lease_id,

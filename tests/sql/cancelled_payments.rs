@@ -150,6 +150,54 @@ async fn an_operator_captures_the_part_that_is_kept_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_capture_of_all_and_one_of_a_part_never_share_an_id() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        let booked = paid(&service, "plain", "2030-01-20", "2030-01-24", HALF).await;
+        let whole = call(
+            &service,
+            "claim_payment_capture",
+            operators(&booked.booking_id, HALF),
+        )
+        .await["claim"]
+            .clone();
+        assert_eq!(
+            (&whole["amount"], &whole["requestId"]),
+            (
+                &json!("237.60"),
+                &json!(format!("{}:capture:1", booked.payment_id))
+            )
+        );
+        call(
+            &service,
+            "record_capture_failure",
+            failed(&whole, "retryable", "2030-01-15T12:00:00Z", HALF),
+        )
+        .await;
+        cancel(
+            &service,
+            by_customer(&booked.booking_id, "2030-01-15T00:01:00Z"),
+        )
+        .await;
+        // The wait that was for the whole is over, too.
+        let part = claim(&service, 25, "2030-01-15T00:01:00Z").await.remove(0);
+        assert_eq!(
+            (&part["amount"], &part["reauthorizeRequestId"]),
+            (&json!("118.80"), &Value::Null)
+        );
+        assert_eq!(
+            (&part["requestId"], &part["resumed"]),
+            (
+                &json!(format!("{}:capture:2", booked.payment_id)),
+                &json!(false)
+            )
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn money_that_is_being_taken_is_waited_for() {
     with_database(|db| async move {
         let (service, booked) = upcoming(&db).await;
