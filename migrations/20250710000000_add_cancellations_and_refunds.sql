@@ -128,6 +128,24 @@ BEGIN
 END;
 $$;
 
+-- The payment that stands for a booking, locked. A claim whose holder never came back is taken from it where PayPal was not
+-- asked for the money (a renewal): the payment is authorized again. No row: all fields null.
+CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments
+    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    IF v_payment.status = 'capturing' AND NOT internal.has_live_lease(v_payment, p_now) AND NOT EXISTS (
+        SELECT FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open') THEN
+        UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
+        WHERE id = v_payment.id RETURNING * INTO v_payment;
+    END IF;
+    RETURN v_payment;
+END;
+$$;
+
 -- Writes down what a cancellation owes: a void, a capture of the part that is kept, a refund, or nothing. Gives the word
 -- for it, and the refund where one was ordered. The caller holds the locks.
 CREATE OR REPLACE FUNCTION internal.settle_cancellation(
@@ -211,8 +229,7 @@ BEGIN
     IF v_booking.status = 'cancelled' THEN
         RETURN internal.cancellation_json('already_cancelled', v_booking);
     END IF;
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    v_payment := internal.lock_payment(p_booking_id, p_now);
     v_refusal := internal.cancellation_refusal(v_booking, v_payment, p_by_operator, p_void_only, p_now);
     IF v_refusal IS NOT NULL THEN
         RETURN jsonb_build_object('outcome', v_refusal);
@@ -397,8 +414,7 @@ BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    v_payment := internal.lock_payment(p_booking_id, p_now);
     IF v_payment.capture_id IS NOT NULL THEN
         RETURN jsonb_build_object('outcome', 'already_captured', 'captureId', v_payment.capture_id);
     END IF;
@@ -431,8 +447,7 @@ BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    v_payment := internal.lock_payment(p_booking_id, p_now);
     IF v_payment.status = 'capturing' OR internal.has_live_lease(v_payment, p_now) THEN
         RETURN jsonb_build_object('outcome', 'payment_in_progress');
     END IF;

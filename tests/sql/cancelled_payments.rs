@@ -249,6 +249,41 @@ async fn money_that_is_being_taken_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_nobody_came_back_from_stands_in_nobodys_way() {
+    with_database(|db| async move {
+        let (service, booked) = upcoming(&db).await;
+        let renewal = call(
+            &service,
+            "claim_reauthorization",
+            operators(&booked.booking_id, NOW),
+        )
+        .await;
+        assert_eq!(renewal["outcome"], "claimed");
+        let early = cancel(
+            &service,
+            by_customer(&booked.booking_id, "2030-01-10T12:01:59Z"),
+        )
+        .await;
+        assert_eq!(early, json!({ "outcome": "payment_in_progress" }));
+        let answer = cancel(
+            &service,
+            by_customer(&booked.booking_id, "2030-01-10T12:02:00Z"),
+        )
+        .await;
+        assert_eq!(terms(&answer), "100 237.60 pending void");
+        assert_eq!(
+            db.count(
+                "payments",
+                "status = 'authorized' AND lease_id IS NULL AND void_reason = 'booking_cancelled'"
+            )
+            .await,
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_captured_is_refunded_as_far_as_it_is_left() {
     with_database(|db| async move {
         let (service, booked) = upcoming(&db).await;
