@@ -198,7 +198,7 @@ BEGIN
                 WHEN v_refund.id IS NOT NULL THEN 'pending'
                 WHEN v_payment.void_reason = 'booking_cancelled' THEN
                     CASE WHEN v_payment.status = 'authorized' THEN 'pending' ELSE 'voided' END
-                WHEN v_payment.capture_amount IS NOT NULL THEN
+                WHEN v_payment.capture_amount < v_payment.amount THEN
                     CASE WHEN v_payment.status IN ('authorized', 'capturing') THEN 'pending' ELSE 'voided' END
                 ELSE 'none' END,
             'settlement', CASE
@@ -262,7 +262,7 @@ LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_time
 DECLARE
     v_payment public.payments;
     v_refund  public.refunds;
-    v_key     text := coalesce('operator:' || p_idempotency_key, 'operator');
+    v_key     text := 'operator:' || p_idempotency_key;
     v_rest    numeric;
 BEGIN
     PERFORM internal.lock_booking(p_booking_id);
@@ -271,6 +271,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN jsonb_build_object('outcome', CASE WHEN EXISTS (SELECT FROM public.bookings WHERE id = p_booking_id)
             THEN 'not_captured' ELSE 'booking_not_found' END);
+    END IF;
+    IF v_key IS NULL THEN
+        -- What PayPal refused can be ordered anew.
+        SELECT 'operator' || coalesce(nullif(count(*), 0)::text, '') INTO v_key FROM public.refunds
+        WHERE payment_id = v_payment.id AND status = 'refused' AND idempotency_key ~ '^operator[0-9]*$';
     END IF;
     SELECT * INTO v_refund FROM public.refunds WHERE payment_id = v_payment.id AND idempotency_key = v_key;
     IF FOUND THEN
@@ -281,15 +286,15 @@ BEGIN
     IF v_rest <= 0 OR p_amount > v_rest THEN
         RETURN jsonb_build_object('outcome', 'refund_exceeds_rest', 'rest', internal.money(v_rest), 'currency', v_payment.currency);
     END IF;
-    SELECT * INTO v_refund FROM public.refunds
-    WHERE id = internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
+    v_refund.id := internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
+    SELECT * INTO v_refund FROM public.refunds WHERE id = v_refund.id;
     PERFORM internal.audit(p_actor, 'refund.ordered', 'payment', v_payment.id::text, jsonb_build_object(
         'bookingId', p_booking_id, 'refundId', v_refund.id, 'amount', internal.money(v_refund.amount), 'reason', p_reason), p_request_id, p_now);
     RETURN internal.refund_json('ordered', v_refund, v_payment);
 END;
 $$;
 COMMENT ON FUNCTION public.order_refund IS
-    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once. Outcomes: ordered, replayed '
+    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once, and again after PayPal refused. Outcomes: ordered, replayed '
     '(the refund of that key: status, paypalRefundId), idempotency_key_reused (another amount), refund_exceeds_rest (rest), not_captured, booking_not_found. '
     'Locks car, booking, payment. Writes the refund and the audit log; begin_refund makes it.';
 
