@@ -52,7 +52,7 @@ mod scripted;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::exchanges::Exchange;
+pub use self::exchanges::Exchange;
 
 use self::{exchanges::Exchanges, ids::Ids, ledger::Ledger, oauth::Tokens};
 use exodrive_native::Clock;
@@ -67,16 +67,16 @@ use std::{
 
 /// The merchant's keys.
 #[derive(Clone)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// `PAYPAL_CLIENT_ID`.
-    pub(crate) client_id: String,
+    pub client_id: String,
     /// `PAYPAL_CLIENT_SECRET`.
-    pub(crate) client_secret: String,
+    pub client_secret: String,
 }
 
 /// Why the orders of an earlier start cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LoadError {
+pub enum LoadError {
     /// The file cannot be read or written.
     #[error("cannot use {path}: {source}")]
     Unusable {
@@ -97,7 +97,7 @@ pub(crate) enum LoadError {
 
 /// One PayPal with one merchant. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Simulator {
+pub struct Simulator {
     inner: Arc<Inner>,
 }
 
@@ -117,7 +117,8 @@ struct Inner {
 impl Simulator {
     /// An empty PayPal that forgets everything with its last clone. `public_base` is the address of [`Self::router`], as
     /// `http://127.0.0.1:4003`; links begin with it.
-    pub(crate) fn new(clock: Clock, credentials: Credentials, mut public_base: String) -> Self {
+    #[must_use]
+    pub fn new(clock: Clock, credentials: Credentials, mut public_base: String) -> Self {
         public_base.truncate(public_base.trim_end_matches('/').len());
         Self {
             inner: Arc::new(Inner {
@@ -138,7 +139,7 @@ impl Simulator {
     ///
     /// # Errors
     /// The file cannot be read or written, or holds something else.
-    pub(crate) fn load(
+    pub fn load(
         clock: Clock,
         credentials: Credentials,
         public_base: String,
@@ -171,17 +172,19 @@ impl Simulator {
     }
 
     /// The API and the approval page.
-    pub(crate) fn router(&self) -> axum::Router {
+    pub fn router(&self) -> axum::Router {
         http::router(self.clone())
     }
 
     /// The last 5,000 exchanges of the API, oldest first, without the caller's credentials.
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.inner.exchanges).all()
     }
 
     /// How many requests the API had since the start; visits of the approval page are not counted.
-    pub(crate) fn requests(&self) -> u64 {
+    #[must_use]
+    pub fn requests(&self) -> u64 {
         self.inner.requests.load(Ordering::Relaxed)
     }
 
@@ -189,7 +192,7 @@ impl Simulator {
     ///
     /// # Errors
     /// The folder cannot be written to.
-    pub(crate) fn save(&self) -> io::Result<()> {
+    pub fn save(&self) -> io::Result<()> {
         self.inner.write(&lock(&self.inner.ledger))
     }
 }
