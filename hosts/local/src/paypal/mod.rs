@@ -118,7 +118,32 @@ impl Simulator {
     /// An empty PayPal that forgets everything with its last clone. `public_base` is the address of [`Self::router`], as
     /// `http://127.0.0.1:4003`; links begin with it.
     #[must_use]
-    pub fn new(clock: Clock, credentials: Credentials, mut public_base: String) -> Self {
+    pub fn new(clock: Clock, credentials: Credentials, public_base: String) -> Self {
+        Self::with_ids(
+            clock,
+            credentials,
+            public_base,
+            [Ids::random(), Ids::random()],
+        )
+    }
+
+    /// The same, whose identifiers and tokens are those of every other one with this `seed`.
+    #[must_use]
+    pub fn seeded(clock: Clock, credentials: Credentials, public_base: String, seed: u64) -> Self {
+        Self::with_ids(
+            clock,
+            credentials,
+            public_base,
+            [Ids::seeded(seed, 0), Ids::seeded(seed, 1)],
+        )
+    }
+
+    fn with_ids(
+        clock: Clock,
+        credentials: Credentials,
+        mut public_base: String,
+        [resources, tokens]: [Ids; 2],
+    ) -> Self {
         public_base.truncate(public_base.trim_end_matches('/').len());
         Self {
             inner: Arc::new(Inner {
@@ -126,8 +151,8 @@ impl Simulator {
                 credentials,
                 public_base,
                 file: OnceLock::new(),
-                ledger: Mutex::new(Ledger::new(Ids::random())),
-                tokens: Mutex::new(Tokens::new(Ids::random())),
+                ledger: Mutex::new(Ledger::new(resources)),
+                tokens: Mutex::new(Tokens::new(tokens)),
                 exchanges: Mutex::default(),
                 requests: AtomicU64::new(0),
             }),
@@ -180,6 +205,12 @@ impl Simulator {
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.inner.exchanges).all()
+    }
+
+    /// Everything that PayPal knows, as the file of [`Self::load`] holds it.
+    #[must_use]
+    pub fn ledger(&self) -> serde_json::Value {
+        serde_json::to_value(&*lock(&self.inner.ledger)).unwrap_or_default()
     }
 
     /// How many requests the API had since the start; visits of the approval page are not counted.
