@@ -4,10 +4,10 @@
 --   booking:  pending_payment -> upcoming -> active -> completed       pending_payment <-> expired -> upcoming
 --             pending_payment | expired | upcoming | active -> cancelled        upcoming -> completed
 --   payment:  created -> authorized <-> capturing -> captured -> partially_refunded -> refunded
---             authorized -> captured (told by PayPal outside a capture run)     captured -> refunded
 --             created | authorized | capturing -> voided | failed | expired
---             voided | failed | expired -> captured: what PayPal captured is captured, however late we hear of it
--- A failed payment stays failed; paying again is a new payment.
+--             any of these -> captured | partially_refunded | refunded: what PayPal did with the money is a fact, however
+--             late and in whatever order we hear of it
+-- A failed payment stays failed; paying again is a new payment. `step` of the product's domain draws the same arrows.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -29,14 +29,14 @@ CREATE OR REPLACE FUNCTION internal.payment_may_become(p_from text, p_to text) R
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
     RETURN p_to = ANY (CASE p_from
-        WHEN 'created' THEN ARRAY ['authorized', 'voided', 'failed', 'expired']
-        WHEN 'authorized' THEN ARRAY ['capturing', 'captured', 'voided', 'failed', 'expired']
-        WHEN 'capturing' THEN ARRAY ['authorized', 'captured', 'voided', 'failed', 'expired']
+        WHEN 'created' THEN ARRAY ['authorized', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'authorized' THEN ARRAY ['capturing', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'capturing' THEN ARRAY ['authorized', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'voided' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
+        WHEN 'failed' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
+        WHEN 'expired' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
         WHEN 'captured' THEN ARRAY ['partially_refunded', 'refunded']
         WHEN 'partially_refunded' THEN ARRAY ['refunded']
-        WHEN 'voided' THEN ARRAY ['captured']
-        WHEN 'failed' THEN ARRAY ['captured']
-        WHEN 'expired' THEN ARRAY ['captured']
         ELSE ARRAY []::text[]
     END);
 END;

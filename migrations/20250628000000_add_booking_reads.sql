@@ -129,8 +129,21 @@ BEGIN
             'paymentId', p.id, 'status', p.status, 'orderId', p.order_id,
             'amount', internal.money(p.amount), 'currency', p.currency,
             'authorizationId', p.authorization_id, 'authorizationExpiresAt', internal.utc(p.authorization_expires_at),
-            'captureId', p.capture_id, 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(p_booking)))
+            'captureId', p.capture_id, 'refundedAmount', internal.money(p.refunded_amount), 'captureScheduledAt', internal.utc(internal.capture_scheduled_at(p_booking)))
         FROM internal.latest_payment(p_booking.id) AS p WHERE p.id IS NOT NULL);
+END;
+$$;
+
+-- What the planner of the product needs to say when money is held, renewed and taken.
+CREATE OR REPLACE FUNCTION internal.plan_facts_json(p_booking public.bookings) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+            'rule', rule.name, 'moment', internal.utc(rule.moment), 'confirmedAt', internal.utc(p_booking.confirmed_at),
+            'authorizedAt', internal.utc(p.authorized_at), 'renewedAt', internal.utc(p.reauthorized_at),
+            'lapsesAt', internal.utc(p.authorization_expires_at), 'capturedAt', internal.utc(p.captured_at))
+        FROM internal.capture_rule(p_booking) AS rule, internal.latest_payment(p_booking.id) AS p);
 END;
 $$;
 
@@ -152,6 +165,7 @@ BEGIN
                 p_booking.price_lines, p_booking.rental_amount, p_booking.fees, p_booking.discount_amount,
                 p_booking.taxes, p_booking.deposit_amount, p_booking.final_price),
             'customer', p_booking.contact, 'payment', internal.payment_json(p_booking),
+            'planFacts', internal.plan_facts_json(p_booking),
             'createdAt', internal.utc(p_booking.created_at), 'cancelledAt', internal.utc(p_booking.cancelled_at))
         FROM public.cars AS c WHERE c.id = p_booking.car_id);
 END;
@@ -163,7 +177,7 @@ LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
 $$;
 COMMENT ON FUNCTION public.get_booking IS
     'One booking as {bookingId, reference, status, carId, carSlug, carName, startDate, endDate, rentalDays, holdExpiresAt, price, '
-    'customer, payment, createdAt, cancelledAt}, or NULL. A hold that has lapsed by p_now reads as expired. Reads only, takes no lock.';
+    'customer, payment, planFacts, createdAt, cancelledAt}, or NULL. A hold that has lapsed by p_now reads as expired. Reads only, takes no lock.';
 
 INSERT INTO public.schema_migrations (version) VALUES ('20250628000000_add_booking_reads') ON CONFLICT DO NOTHING;
 COMMIT;

@@ -1,7 +1,16 @@
 -- Giving an authorization back. Marking it (void_reason) comes first and keeps the capture run away from it.
+-- A reauthorization cannot be voided: PayPal voids the authorization that it prolongs, and both end.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
+
+-- What PayPal is to void for a payment.
+CREATE OR REPLACE FUNCTION internal.voidable_authorization(p_payment public.payments) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN coalesce(p_payment.original_authorization_id, p_payment.authorization_id);
+END;
+$$;
 
 CREATE OR REPLACE FUNCTION public.begin_void(
     p_payment_id uuid, p_authorization_id text, p_reason text DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -13,7 +22,7 @@ DECLARE
     v_own        boolean;
 BEGIN
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    v_own := v_payment.authorization_id = p_authorization_id;
+    v_own := internal.voidable_authorization(v_payment) = p_authorization_id;
     IF EXISTS (SELECT FROM public.payment_operations
                WHERE payment_id = p_payment_id AND operation = 'void' AND subject_id = p_authorization_id AND status = 'succeeded') THEN
         RETURN jsonb_build_object('outcome', 'already_voided', 'requestId', NULL);
@@ -41,9 +50,10 @@ CREATE OR REPLACE FUNCTION public.record_void(
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
+    v_payment   public.payments;
     v_operation public.payment_operations;
 BEGIN
-    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_operation.status <> 'succeeded' THEN
         PERFORM internal.close_operation(p_request_id, 'succeeded', v_operation.subject_id, NULL, p_now);
@@ -51,7 +61,7 @@ BEGIN
         SET status = CASE WHEN status = 'failed' OR void_reason = 'payment_mismatch' THEN 'failed' ELSE 'voided' END,
             failure_code = CASE WHEN void_reason = 'payment_mismatch' THEN void_reason ELSE failure_code END,
             voided_at = p_now, updated_at = p_now
-        WHERE id = p_payment_id AND authorization_id = v_operation.subject_id AND status IN ('authorized', 'failed');
+        WHERE id = p_payment_id AND internal.voidable_authorization(v_payment) = v_operation.subject_id AND status IN ('authorized', 'failed');
     END IF;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
@@ -60,16 +70,19 @@ COMMENT ON FUNCTION public.record_void IS
     'After PayPal voided. Outcome: recorded (also when told twice). The payment becomes voided, or failed after a mismatch. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.authorizations_to_void(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
-    SELECT coalesce(jsonb_agg(due.item), '[]') FROM (
-        SELECT jsonb_build_object('paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
-            'authorizationId', p.authorization_id, 'reason', coalesce(p.void_reason, 'booking_' || b.status)) AS item
-        FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-        WHERE p.status = 'authorized' AND p.authorization_id IS NOT NULL
-          AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
-          AND p.updated_at <= p_now - interval '2 minutes'
-        ORDER BY p.updated_at, p.id LIMIT p_limit
-    ) AS due;
+LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(due.item), '[]') FROM (
+            SELECT jsonb_build_object('paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
+                'authorizationId', internal.voidable_authorization(p), 'reason', coalesce(p.void_reason, 'booking_' || b.status)) AS item
+            FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
+            WHERE p.status = 'authorized' AND p.authorization_id IS NOT NULL
+              AND (p.void_reason IS NOT NULL OR (b.status IN ('cancelled', 'expired') AND p.capture_amount IS NULL))
+              AND p.updated_at <= p_now - interval '2 minutes'
+            ORDER BY p.updated_at, p.id LIMIT p_limit
+        ) AS due);
+END;
 $$;
 COMMENT ON FUNCTION public.authorizations_to_void IS
     'Authorizations that stand for nothing and were not given back, because whoever should have did not come to it: '

@@ -55,20 +55,31 @@ BEGIN
 END;
 $$;
 
--- The deciding rule and the moment of capture for a confirmed booking; both NULL when no active rule knows its moment.
-CREATE OR REPLACE FUNCTION internal.capture_plan(p_booking public.bookings, OUT rule_id uuid, OUT capture_at timestamptz)
+-- The rule that decides for a booking and the moment it names; all NULL when no active rule knows its moment.
+CREATE OR REPLACE FUNCTION internal.capture_rule(
+    p_booking public.bookings, OUT rule_id uuid, OUT name text, OUT kind text, OUT moment timestamptz
+)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
-    SELECT known.id, greatest(p_booking.confirmed_at, least(known.moment, (
-        SELECT p.authorization_expires_at - interval '48 hours' FROM public.payments AS p
-        WHERE p.booking_id = p_booking.id AND p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL)))
-    INTO rule_id, capture_at
+    SELECT known.id, known.name, known.kind, known.moment INTO rule_id, name, kind, moment
     FROM (
-        SELECT r.id, r.priority, internal.capture_moment(r, p_booking) AS moment
+        SELECT r.id, r.name, r.kind, r.priority, internal.capture_moment(r, p_booking) AS moment
         FROM public.payment_capture_rules AS r WHERE r.active
     ) AS known
     WHERE known.moment IS NOT NULL
     ORDER BY known.priority DESC, known.id LIMIT 1;
+END;
+$$;
+
+-- The deciding rule and the moment of capture for a confirmed booking; both NULL when no active rule knows its moment.
+CREATE OR REPLACE FUNCTION internal.capture_plan(p_booking public.bookings, OUT rule_id uuid, OUT capture_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    SELECT rule.rule_id, greatest(p_booking.confirmed_at, least(rule.moment, (
+        SELECT p.authorization_expires_at - interval '48 hours' FROM public.payments AS p
+        WHERE p.booking_id = p_booking.id AND p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL)))
+    INTO rule_id, capture_at
+    FROM internal.capture_rule(p_booking) AS rule WHERE rule.rule_id IS NOT NULL;
 END;
 $$;
 

@@ -60,9 +60,32 @@ BEGIN
             'paymentId', v_payment.id, 'bookingId', b.id, 'reference', b.reference, 'lease', v_payment.lease_id,
             'authorizationId', v_payment.authorization_id, 'authorizedAt', internal.utc(v_payment.authorized_at),
             'authorizationExpiresAt', internal.utc(v_payment.authorization_expires_at), 'orderId', v_payment.order_id,
-            'amount', internal.money(v_payment.amount), 'currency', v_payment.currency, 'attempt', v_payment.attempts,
+            'amount', internal.money(coalesce(v_payment.capture_amount, v_payment.amount)),
+            'currency', v_payment.currency, 'attempt', v_payment.attempts,
             'requestId', v_capture.request_id, 'resumed', v_capture.resumed, 'reauthorizeRequestId', v_reauthorize)
         FROM public.bookings AS b WHERE b.id = v_payment.booking_id);
+END;
+$$;
+
+-- Whether a payment's money is to be taken by now: the schedule of its booking has come, or the booking was cancelled
+-- and a part of the price is kept.
+CREATE OR REPLACE FUNCTION internal.capture_is_due(
+    p_booking public.bookings, p_payment public.payments, p_now timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE
+        WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN internal.capture_scheduled_at(p_booking) <= p_now
+        WHEN p_booking.status = 'cancelled' THEN p_payment.capture_amount IS NOT NULL
+        ELSE false
+    END;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION internal.has_live_lease(p_payment public.payments, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN coalesce(p_payment.lease_expires_at > p_now, false);
 END;
 $$;
 
@@ -79,10 +102,9 @@ BEGIN
         SELECT p.id
         FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
         WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
-          AND (p.lease_expires_at IS NULL OR p.lease_expires_at <= p_now)
+          AND NOT internal.has_live_lease(p, p_now)
           AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= p_now)
-          AND b.status IN ('upcoming', 'active', 'completed')
-          AND internal.capture_scheduled_at(b) <= p_now
+          AND internal.capture_is_due(b, p, p_now)
         ORDER BY internal.capture_scheduled_at(b), p.id
         LIMIT p_limit FOR UPDATE OF b, p SKIP LOCKED
     ) AS due;
@@ -113,7 +135,8 @@ BEGIN
     END IF;
     PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
     UPDATE public.payments
-    SET authorization_id = p_authorization_id, reauthorized_at = p_now,
+    SET original_authorization_id = internal.voidable_authorization(v_payment),
+        authorization_id = p_authorization_id, reauthorized_at = p_now,
         authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
     WHERE id = p_payment_id;
     UPDATE public.payment_operations SET subject_id = p_authorization_id
@@ -137,6 +160,36 @@ BEGIN
 END;
 $$;
 
+-- What was taken though it should not have been (the booking is cancelled, or the authorization was to be given back) is
+-- ordered back, less what a cancellation keeps.
+CREATE OR REPLACE FUNCTION internal.give_back_what_is_not_kept(p_payment public.payments, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_owed numeric := p_payment.captured_amount - coalesce(p_payment.capture_amount, 0);
+BEGIN
+    IF v_owed > 0 AND (p_payment.void_reason IS NOT NULL
+        OR EXISTS (SELECT FROM public.bookings WHERE id = p_payment.booking_id AND status = 'cancelled')) THEN
+        PERFORM internal.order_refund(
+            p_payment.id, v_owed, 'cancellation', 'system', coalesce(p_payment.void_reason, 'booking_cancelled'), p_now);
+    END IF;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION internal.set_captured(
+    p_payment_id uuid, p_capture_id text, p_amount numeric, p_now timestamptz
+) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    UPDATE public.payments
+    SET status = 'captured', capture_id = p_capture_id, captured_at = p_now, captured_amount = p_amount,
+        lease_id = NULL, lease_expires_at = NULL, next_attempt_at = NULL, failure_code = NULL, updated_at = p_now
+    WHERE id = p_payment_id RETURNING * INTO v_payment;
+    PERFORM internal.give_back_what_is_not_kept(v_payment, p_now);
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION public.record_capture(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_capture_id text, p_amount numeric,
     p_now timestamptz DEFAULT now()
@@ -154,16 +207,14 @@ BEGIN
         RETURN jsonb_build_object('outcome', 'replayed');
     END IF;
     PERFORM internal.close_operation(p_request_id, 'succeeded', p_capture_id, NULL, p_now);
-    UPDATE public.payments
-    SET status = 'captured', capture_id = p_capture_id, captured_at = p_now, captured_amount = p_amount,
-        lease_id = NULL, lease_expires_at = NULL, next_attempt_at = NULL, failure_code = NULL, updated_at = p_now
-    WHERE id = p_payment_id;
+    PERFORM internal.set_captured(p_payment_id, p_capture_id, p_amount, p_now);
     RETURN jsonb_build_object('outcome', 'captured');
 END;
 $$;
 COMMENT ON FUNCTION public.record_capture IS
     'PayPal captured. Outcomes: captured, replayed (already recorded; a different capture id is put into security_events as duplicate_capture). '
-    'What PayPal did is recorded even when the lease was lost or the payment was given up meanwhile. Locks the payment.';
+    'What PayPal did is recorded even when the lease was lost or the payment was given up meanwhile; for a booking that is cancelled a refund of what '
+    'is not kept is ordered with it. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_capture_failure(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL,

@@ -11,14 +11,24 @@ import { variable } from './surroundings.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const folder = process.env.EXODRIVE_PAYPAL_SPECS || resolve(root, '../shared/specs/paypal');
-const files = ['checkout_orders_v2.json', 'payments_payment_v2.json'].map((name) => resolve(folder, name));
+const files = ['checkout_orders_v2.json', 'payments_payment_v2.json', 'notifications_webhooks_v1.json'].map((name) => resolve(folder, name));
 const isThere = files.every((file) => existsSync(file));
 const skip = isThere ? false : 'no OpenAPI files';
 if (!isThere) console.log(`skipped: no OpenAPI files in ${folder} (EXODRIVE_PAYPAL_SPECS names another folder)`);
-const descriptions = isThere ? files.map((file) => new Description(JSON.parse(readFileSync(file, 'utf8')))) : [];
+const descriptions = isThere ? files.map((file) => new Description(read(file))) : [];
+
+function read(file) {
+  const document = JSON.parse(readFileSync(file, 'utf8'));
+  // The pattern wants a letter or a digit first; one signature in 32 begins with another sign of base64.
+  delete document.components.schemas.verify_webhook_signature?.properties.transmission_sig.pattern;
+  return document;
+}
 
 // Issues that PayPal gives and that its descriptions, of February 2024, do not list.
 const UNLISTED = ['INSTRUMENT_DECLINED', 'REAUTHORIZATION_TOO_SOON', 'DUPLICATE_REQUEST_ID'];
+
+// What none of the descriptions is about.
+const UNDESCRIBED = ['oauth2.token', 'certs.get'];
 
 function findings(exchange) {
   const description = descriptions.find((candidate) => candidate.has(exchange.operation));
@@ -30,7 +40,7 @@ const isUnlisted = (exchange) => UNLISTED.includes(exchange.responseBody?.detail
 
 test('every exchange with PayPal is as PayPal describes it', { skip }, async (t) => {
   const answer = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
-  const exchanges = (await answer.json()).filter((exchange) => exchange.operation !== 'oauth2.token');
+  const exchanges = (await answer.json()).filter((exchange) => !UNDESCRIBED.includes(exchange.operation));
   assert.ok(exchanges.length > 0, 'nothing was asked of PayPal yet: run tests/api first, as script/test does');
   const counts = {};
   const wrong = new Map();
@@ -50,7 +60,7 @@ test('every exchange with PayPal is as PayPal describes it', { skip }, async (t)
 
 test('money that moves is asked for under an id of ours', { skip }, async () => {
   const answer = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
-  const exchanges = (await answer.json()).filter((exchange) => exchange.method === 'POST' && exchange.operation !== 'oauth2.token');
+  const exchanges = (await answer.json()).filter((exchange) => exchange.method === 'POST' && exchange.path.startsWith('/v2/'));
   const form = /^[0-9a-f-]{36}:(order|authorize|capture|reauthorize|void|refund):[1-9][0-9]*$/;
   for (const { operation, requestHeaders } of exchanges) {
     assert.match(requestHeaders['paypal-request-id'] ?? '', form, operation);

@@ -40,7 +40,7 @@ async fn an_authorization_confirms_the_booking_and_schedules_the_capture() {
         assert_eq!((&read["status"], &read["holdExpiresAt"]), (&json!("upcoming"), &Value::Null));
         assert_eq!(read["payment"], json!({
             "paymentId": ordered.payment_id, "status": "authorized", "orderId": ordered.order_id, "amount": "237.60", "currency": "USD",
-            "authorizationId": authorization_id, "authorizationExpiresAt": "2030-02-08T12:00:00Z", "captureId": null, "captureScheduledAt": "2030-01-19T10:00:00Z",
+            "authorizationId": authorization_id, "authorizationExpiresAt": "2030-02-08T12:00:00Z", "captureId": null, "refundedAmount": "0.00", "captureScheduledAt": "2030-01-19T10:00:00Z",
         }));
         assert_eq!(db.count("audit_log", "action = 'payment.authorized'").await, 1);
         assert_eq!(db.count("booking_events", "from_status = 'pending_payment' AND to_status = 'upcoming'").await, 1);

@@ -1,36 +1,25 @@
 //! States that may not be, and moves that may not happen, are refused whoever asks.
 
+use exodrive::domain::{
+    booking_state::{self, BookingEvent, BookingState},
+    payment_state::{self, PaymentEvent, PaymentState},
+};
 use tokio_postgres::error::SqlState;
 
 use crate::database::{Database, with_database};
 use crate::fixtures::{Car, NOW, hold, paid};
 
-const PAYMENT_STATES: [&str; 9] = [
-    "created",
-    "authorized",
-    "capturing",
-    "captured",
-    "partially_refunded",
-    "refunded",
-    "voided",
-    "failed",
-    "expired",
-];
+/// Whether the product's state machine has an arrow from one state to another.
+fn payment_may_become(from: PaymentState, to: PaymentState) -> bool {
+    PaymentEvent::ALL
+        .into_iter()
+        .any(|event| payment_state::step(from, event).state(from) == to)
+}
 
-fn payment_may_become(from: &str, to: &str) -> bool {
-    matches!(
-        (from, to),
-        ("created", "authorized")
-            | ("authorized", "capturing" | "captured")
-            | ("capturing", "authorized" | "captured")
-            | ("captured", "partially_refunded" | "refunded")
-            | ("partially_refunded", "refunded")
-            | (
-                "created" | "authorized" | "capturing",
-                "voided" | "failed" | "expired"
-            )
-            | ("voided" | "failed" | "expired", "captured")
-    )
+fn booking_may_become(from: BookingState, to: BookingState) -> bool {
+    BookingEvent::ALL
+        .into_iter()
+        .any(|event| booking_state::step(from, event).is_some_and(|(state, _)| state == to))
 }
 
 /// Assignments that make a payment's row whole for a state.
@@ -70,17 +59,17 @@ async fn a_payment_moves_along_the_arrows_only() {
             NOW,
         )
         .await;
-        for from in PAYMENT_STATES {
-            for to in PAYMENT_STATES.into_iter().filter(|to| *to != from) {
-                set_payment(&db, from).await;
-                let moved = format!("UPDATE payments SET {}", shape(to));
+        for from in PaymentState::ALL {
+            for to in PaymentState::ALL.into_iter().filter(|to| *to != from) {
+                set_payment(&db, from.name()).await;
+                let moved = format!("UPDATE payments SET {}", shape(to.name()));
                 if payment_may_become(from, to) {
                     db.run(&moved).await;
                 } else {
                     assert_eq!(
                         db.refusal(&moved).await,
                         SqlState::CHECK_VIOLATION,
-                        "{from} -> {to}"
+                        "{from:?} -> {to:?}"
                     );
                 }
             }
@@ -94,27 +83,17 @@ async fn a_booking_moves_along_the_arrows_only() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         hold(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
-        let states = ["pending_payment", "expired", "upcoming", "active", "completed", "cancelled"];
-        let may = |from: &str, to: &str| {
-            matches!(
-                (from, to),
-                ("pending_payment", "upcoming" | "expired" | "cancelled")
-                    | ("expired", "pending_payment" | "upcoming" | "cancelled")
-                    | ("upcoming", "active" | "completed" | "cancelled")
-                    | ("active", "completed" | "cancelled")
-            )
-        };
-        for from in states {
-            for to in states.into_iter().filter(|to| *to != from) {
-                let shape = |state: &str| format!("status = '{state}', confirmed_at = now(), cancelled_at = {}", if state == "cancelled" { "now()" } else { "NULL" });
+        for from in BookingState::ALL {
+            for to in BookingState::ALL.into_iter().filter(|to| *to != from) {
+                let shape = |state: BookingState| format!("status = '{}', confirmed_at = now(), cancelled_at = {}", state.name(), if state == BookingState::Cancelled { "now()" } else { "NULL" });
                 db.run(&format!("SET session_replication_role = replica; UPDATE bookings SET {}; RESET session_replication_role", shape(from))).await;
                 let events = db.count("booking_events", "true").await;
                 let moved = format!("UPDATE bookings SET {}", shape(to));
-                if may(from, to) {
+                if booking_may_become(from, to) {
                     db.run(&moved).await;
-                    assert_eq!(db.count("booking_events", "true").await, events + 1, "{from} -> {to}");
+                    assert_eq!(db.count("booking_events", "true").await, events + 1, "{from:?} -> {to:?}");
                 } else {
-                    assert_eq!(db.refusal(&moved).await, SqlState::CHECK_VIOLATION, "{from} -> {to}");
+                    assert_eq!(db.refusal(&moved).await, SqlState::CHECK_VIOLATION, "{from:?} -> {to:?}");
                 }
             }
         }

@@ -14,7 +14,7 @@ Runs ExoDrive on this machine: PostgreSQL, Redis, PostgREST, Upstash, PayPal, ev
 
 Read from the environment, made up when missing: PORT (3000; 0 takes a free one), ADMIN_TOKEN, CRON_SECRET and the
 product's other variables; DATABASE_URL and REDIS_URL (instead of private ones); EXODRIVE_STATE_DIR (.local);
-EXODRIVE_TOOLS (~/.cache/exodrive/tools); EXODRIVE_CRONS=off.";
+EXODRIVE_TOOLS (~/.cache/exodrive/tools); EXODRIVE_CRONS=off; EXODRIVE_WEBHOOKS=off.";
 
 /// A command line, understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,23 +8,32 @@
 //! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a private server |
 //! | `GET /_local/requests` | what each upstream was asked since the start |
 //! | `GET /_local/paypal/exchanges` | the last exchanges with PayPal, without credentials |
+//! | `GET /_local/paypal/events?order=…` | what PayPal reported, oldest first; `order` (a PayPal order's id) may be left out |
+//! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now, that often at once: `{"statuses"}` |
 //! | `POST /_local/users` `{"role":"admin"}` | signs somebody in at Supabase: `{"token"}` |
 //! | `POST /_local/crons` `{"path":"/api/…"}` | runs one cron now, and gives its answer |
+//!
+//! An event is `{"id","type","order","createdAt","attempts","delivered","due"}`; `due` is null once no attempt is to come.
+//! A delivery goes to the product's `/api/webhooks/paypal`, also where `EXODRIVE_WEBHOOKS=off` keeps events from being sent by
+//! themselves. `times` is 1 unless given. `"tamper"` forges it: `"body"` changes the body after it was signed, `"signature"` the
+//! signature, `"certUrl"` names a certificate on a strange host, `"webhookId"` signs for another merchant's webhook. A forged
+//! delivery is none of PayPal's: it is no attempt, and its event stays as it was.
 
 use crate::{
     crons::Caller,
     error::Error,
     faults::{Fault, Upstream},
     local_clock::LocalClock,
-    paypal::Simulator,
+    paypal::{Simulator, Tamper, WebhookError},
     serve::Peer,
     stack::{self, Stack},
     supabase::{self, Keys},
     upstash::Counters,
+    webhooks::{SendError, Sender},
 };
 use axum::{
     Json, Router,
-    extract::{Request, State, rejection::JsonRejection},
+    extract::{Query, Request, State, rejection::JsonRejection},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -38,6 +47,9 @@ use std::sync::{Arc, atomic::Ordering};
 /// Farther than any rental, nearer than the end of the calendar.
 const LONGEST_STEP: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 
+/// How often one event may be sent at the same moment.
+const MOST_AT_ONCE: usize = 100;
+
 /// What the control API acts on.
 #[derive(Clone)]
 pub(crate) struct Control {
@@ -49,6 +61,7 @@ pub(crate) struct Control {
     pub(crate) keys: Keys,
     /// `None` when the product is not served here.
     pub(crate) crons: Option<Arc<Caller>>,
+    pub(crate) webhooks: Arc<Sender>,
 }
 
 /// The three services that the product calls.
@@ -67,6 +80,8 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/_local/processes", post(act))
         .route("/_local/requests", get(requests))
         .route("/_local/paypal/exchanges", get(exchanges))
+        .route("/_local/paypal/events", get(events))
+        .route("/_local/paypal/deliveries", post(deliver))
         .route("/_local/users", post(sign_in))
         .route("/_local/crons", post(run_cron))
         .layer(middleware::from_fn(only_this_machine))
@@ -105,6 +120,19 @@ impl From<Error> for Refusal {
     }
 }
 
+impl From<SendError> for Refusal {
+    fn from(error: SendError) -> Self {
+        let status = match error {
+            SendError::Webhook(WebhookError::UnknownEvent(_)) => StatusCode::NOT_FOUND,
+            SendError::Webhook(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            SendError::Address(..) | SendError::Transport(_) | SendError::Late => {
+                StatusCode::BAD_GATEWAY
+            }
+        };
+        Self(status, error.to_string())
+    }
+}
+
 async fn only_this_machine(request: Request, next: Next) -> Response {
     let is_local = request
         .extensions()
@@ -137,6 +165,7 @@ async fn move_clock(State(control): State<Control>, body: Body<Move>) -> Answer 
     if let Some(crons) = &control.crons {
         crons.clock_moved();
     }
+    control.webhooks.clock_moved();
     Ok(Json(json!({"now": control.clock.clock().now()})))
 }
 
@@ -219,6 +248,44 @@ async fn requests(State(control): State<Control>) -> Json<Value> {
 
 async fn exchanges(State(control): State<Control>) -> Response {
     Json(control.paypal.exchanges()).into_response()
+}
+
+#[derive(Deserialize)]
+struct About {
+    order: Option<String>,
+}
+
+async fn events(State(control): State<Control>, Query(about): Query<About>) -> Answer {
+    let events = control.paypal.events(about.order.as_deref());
+    Ok(Json(json!(events.map_err(SendError::from)?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deliver {
+    event: String,
+    #[serde(default = "once")]
+    times: usize,
+    tamper: Option<Tamper>,
+}
+
+const fn once() -> usize {
+    1
+}
+
+async fn deliver(State(control): State<Control>, body: Body<Deliver>) -> Answer {
+    let Json(Deliver {
+        event,
+        times,
+        tamper,
+    }) = body?;
+    if !(1..=MOST_AT_ONCE).contains(&times) {
+        let detail = format!("times must be from 1 to {MOST_AT_ONCE}");
+        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let statuses = control.webhooks.send_now(&event, times, tamper).await?;
+    let statuses: Vec<u16> = statuses.iter().map(StatusCode::as_u16).collect();
+    Ok(Json(json!({"statuses": statuses})))
 }
 
 #[derive(Deserialize)]

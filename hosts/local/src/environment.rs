@@ -2,7 +2,13 @@
 //!
 //! An upstream whose address the caller gives is the caller's altogether; of the others only the secrets are taken.
 
-use crate::{error::Error, paypal::Credentials, state_dir::StateDir, supabase::Keys, surroundings};
+use crate::{
+    error::Error,
+    paypal::{self, Credentials},
+    state_dir::StateDir,
+    supabase::Keys,
+    surroundings,
+};
 use std::collections::BTreeMap;
 
 /// Variables that are passed on when they are set, and never made up.
@@ -37,7 +43,12 @@ const PAYPAL: &[&str] = &[
     "PAYPAL_BASE_URL",
     "PAYPAL_CLIENT_ID",
     "PAYPAL_CLIENT_SECRET",
+    "PAYPAL_WEBHOOK_ID",
+    WEBHOOK_VERIFICATION,
+    "PAYPAL_WEBHOOK_ROOT",
 ];
+/// How the product verifies webhooks; both ways work with the simulated PayPal.
+const WEBHOOK_VERIFICATION: &str = "PAYPAL_WEBHOOK_VERIFICATION";
 
 /// The secrets of the local upstreams.
 pub(crate) struct Secrets {
@@ -159,6 +170,12 @@ fn upstreams(
         set("PAYPAL_BASE_URL", &addresses.paypal);
         set("PAYPAL_CLIENT_ID", &secrets.paypal.client_id);
         set("PAYPAL_CLIENT_SECRET", &secrets.paypal.client_secret);
+        set("PAYPAL_WEBHOOK_ID", paypal::WEBHOOK_ID);
+        set("PAYPAL_WEBHOOK_ROOT", &paypal::root());
+        set(
+            WEBHOOK_VERIFICATION,
+            &given(WEBHOOK_VERIFICATION).unwrap_or_else(|| "certificate".to_owned()),
+        );
     }
     variables
 }
@@ -247,6 +264,32 @@ mod tests {
         assert!(
             !live.contains_key("PAYPAL_BASE_URL") && !live.contains_key("PAYPAL_CLIENT_SECRET")
         );
+        assert!(
+            !live.contains_key("PAYPAL_WEBHOOK_ROOT") && !live.contains_key("PAYPAL_WEBHOOK_ID")
+        );
+    }
+
+    #[test]
+    fn webhooks_of_the_simulated_paypal_are_verified_by_its_own_root_unless_asked_otherwise() {
+        let made_up = variables(&[
+            ("PAYPAL_WEBHOOK_ROOT", "another"),
+            ("PAYPAL_WEBHOOK_ID", "ANOTHER"),
+        ]);
+        assert_eq!(made_up["PAYPAL_WEBHOOK_ID"], "LOCALWEBHOOK00001");
+        assert_eq!(made_up["PAYPAL_WEBHOOK_VERIFICATION"], "certificate");
+        assert_eq!(made_up["PAYPAL_WEBHOOK_ROOT"], paypal::root());
+        assert_eq!(
+            variables(&[("PAYPAL_WEBHOOK_VERIFICATION", "api")])["PAYPAL_WEBHOOK_VERIFICATION"],
+            "api"
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_every_made_up_value_as_it_is() {
+        let unquoted = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+=".contains(&byte);
+        for (name, value) in variables(&[]) {
+            assert!(value.bytes().all(unquoted), "{name}={value}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod supabase;
 mod surroundings;
 mod system;
 pub mod upstash;
+mod webhooks;
 mod welcome;
 mod wiring;
 

@@ -208,7 +208,14 @@ mod tests {
             (effects.load(Ordering::SeqCst), upstream.requests()),
             (2, 4)
         );
+        // A port that was given back may be somebody else's a moment later; a connection that was kept says it for sure.
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        kept.write_all(b"POST /effect HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        assert!(kept.read(&mut [0; 1024]).await.unwrap() > 0);
         server.stop().await;
-        assert!(TcpStream::connect(address).await.is_err());
+        // Without an end this would wait for ever.
+        assert!(kept.read_to_end(&mut Vec::new()).await.is_ok());
     }
 }

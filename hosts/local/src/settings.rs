@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) database: Option<String>,
     pub(crate) redis: Option<String>,
     pub(crate) runs_crons: bool,
+    pub(crate) sends_webhooks: bool,
 }
 
 impl Settings {
@@ -30,7 +31,8 @@ impl Settings {
             port: port(surroundings::variable("PORT").as_deref())?,
             database: surroundings::variable("DATABASE_URL"),
             redis: surroundings::variable("REDIS_URL"),
-            runs_crons: runs_crons(surroundings::variable("EXODRIVE_CRONS").as_deref())?,
+            runs_crons: switch("EXODRIVE_CRONS", surroundings::variable)?,
+            sends_webhooks: switch("EXODRIVE_WEBHOOKS", surroundings::variable)?,
         })
     }
 }
@@ -49,12 +51,13 @@ fn port(text: Option<&str>) -> Result<u16, Error> {
     })
 }
 
-fn runs_crons(text: Option<&str>) -> Result<bool, Error> {
-    match text {
+/// On unless it is switched off.
+fn switch(variable: &'static str, given: impl Fn(&str) -> Option<String>) -> Result<bool, Error> {
+    match given(variable).as_deref() {
         None | Some("on") => Ok(true),
         Some("off") => Ok(false),
         Some(other) => Err(Error::Variable {
-            variable: "EXODRIVE_CRONS",
+            variable,
             problem: format!("{other:?} is neither on nor off"),
         }),
     }
@@ -71,7 +74,10 @@ mod tests {
         for text in ["", "http", "65536", "-1", "80 "] {
             assert_eq!(port(Some(text)).unwrap_err().code(), "variable", "{text}");
         }
-        assert!(runs_crons(Some("maybe")).is_err());
-        assert!(!runs_crons(Some("off")).unwrap());
+        let switched = |text: &str| switch("EXODRIVE_CRONS", |_| Some(text.to_owned()));
+        assert!(switched("maybe").is_err());
+        assert!(!switched("off").unwrap());
+        assert!(switched("on").unwrap());
+        assert!(switch("EXODRIVE_CRONS", |_| None).unwrap());
     }
 }

@@ -14,7 +14,9 @@ use crate::{
     settings::Settings,
     stack::{Stack, Wanted},
     state_dir::{self, StateDir},
-    supabase, upstash, welcome,
+    supabase, upstash,
+    webhooks::Sender,
+    welcome,
     wiring::{self, Background},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -96,18 +98,32 @@ impl System {
                 &self.background,
             )?)
         };
-        self.serve(
-            listeners,
-            &stack,
-            secrets,
-            handler,
-            clock.clone(),
-            caller.clone(),
+        let paypal = Simulator::load(
+            clock.clock().clone(),
+            secrets.paypal.clone(),
+            url(&listeners.paypal)?,
+            &self.state.paypal_file(),
         )
-        .await?;
+        .map_err(|error| Error::PayPal(error.to_string()))?;
+        let product = self.product(&listeners, &variables)?;
+        let control = Control {
+            clock: Arc::clone(&clock),
+            stack: Arc::clone(&stack),
+            upstreams: Upstreams::default(),
+            redis_counters: Arc::default(),
+            webhooks: Arc::new(Sender::new(paypal.clone(), &product)),
+            paypal,
+            keys: secrets.supabase.clone(),
+            crons: caller.clone(),
+        };
+        let sender = Arc::clone(&control.webhooks);
+        self.serve(listeners, secrets, handler, control).await?;
         if let Some(caller) = caller.filter(|_| self.settings.runs_crons) {
             self.tasks
                 .push(tokio::spawn(caller.keep_time(clock.clock().clone())));
+        }
+        if self.settings.sends_webhooks {
+            self.tasks.push(tokio::spawn(sender.keep_sending()));
         }
         self.tasks.push(tokio::spawn(look_after(stack)));
         self.announce(variables)
@@ -174,45 +190,44 @@ impl System {
         environment::compose(&self.state, &addresses, secrets)
     }
 
+    /// Where the product answers: here, or where the other host is said to be.
+    fn product(
+        &self,
+        listeners: &Listeners,
+        variables: &BTreeMap<&'static str, String>,
+    ) -> Result<String, Error> {
+        if self.arguments.upstreams_only {
+            return Ok(variables
+                .get("PUBLIC_BASE_URL")
+                .cloned()
+                .unwrap_or_default());
+        }
+        url(&listeners.front)
+    }
+
     async fn serve(
         &mut self,
         listeners: Listeners,
-        stack: &Arc<Stack>,
         secrets: Secrets,
         handler: Option<product::Handler>,
-        clock: Arc<LocalClock>,
-        crons: Option<Arc<Caller>>,
+        control: Control,
     ) -> Result<(), Error> {
-        let upstreams = Upstreams::default();
-        let redis_counters = Arc::new(upstash::Counters::default());
-        let redis = redis::Client::open(stack.redis_url()).map_err(|source| Error::Redis {
-            what: "REDIS_URL cannot be used".to_owned(),
-            source,
-        })?;
-        let file = self.state.paypal_file();
-        let paypal = Simulator::load(
-            clock.clock().clone(),
-            secrets.paypal,
-            url(&listeners.paypal)?,
-            &file,
-        )
-        .map_err(|error| Error::PayPal(error.to_string()))?;
+        let redis =
+            redis::Client::open(control.stack.redis_url()).map_err(|source| Error::Redis {
+                what: "REDIS_URL cannot be used".to_owned(),
+                source,
+            })?;
         let gateway =
-            supabase::router(secrets.supabase.clone(), &stack.postgrest_authority().await);
-        let emulator = upstash::router(redis, secrets.upstash_token, Arc::clone(&redis_counters));
+            supabase::router(secrets.supabase, &control.stack.postgrest_authority().await);
+        let counters = Arc::clone(&control.redis_counters);
+        let emulator = upstash::router(redis, secrets.upstash_token, counters);
+        let paypal = control.paypal.router();
+        let upstreams = &control.upstreams;
 
         self.start_server(listeners.supabase, gateway, Some(&upstreams.database));
         self.start_server(listeners.upstash, emulator, Some(&upstreams.redis));
-        self.start_server(listeners.paypal, paypal.router(), Some(&upstreams.paypal));
-        let control = control::router(Control {
-            clock,
-            stack: Arc::clone(stack),
-            upstreams,
-            redis_counters,
-            paypal,
-            keys: secrets.supabase,
-            crons,
-        });
+        self.start_server(listeners.paypal, paypal, Some(&upstreams.paypal));
+        let control = control::router(control);
         let front = match handler {
             Some(handler) => {
                 control.fallback_service(product::router(handler, &self.settings.root))

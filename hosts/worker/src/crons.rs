@@ -7,7 +7,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 
 /// The schedule in `wrangler.toml`, and the path that it calls.
-const CRONS: [(&str, &str); 1] = [("*/15 * * * *", "/api/admin/process-payment-captures")];
+const CRONS: [(&str, &str); 3] = [
+    ("*/15 * * * *", "/api/admin/process-payment-captures"),
+    ("*/5 * * * *", "/api/webhooks/retry"),
+    ("30 * * * *", "/api/admin/payments/reconcile"),
+];
 
 /// The request that `schedule` stands for. Without a secret there is none: the route would do nothing, and say 200.
 pub(crate) fn request(schedule: &str, secret: Option<String>) -> Option<Request<Bytes>> {

@@ -32,6 +32,14 @@ impl Amount {
         Ok(Self(value))
     }
 
+    /// The amount that a sum of such amounts comes to; `None` when it is negative, too large or finer than a cent.
+    #[must_use]
+    pub fn of_cents(value: Decimal) -> Option<Self> {
+        let is_amount =
+            !value.is_sign_negative() && value <= Self::MOST && value.round_dp(2) == value;
+        is_amount.then_some(Self(value))
+    }
+
     /// The number itself.
     #[must_use]
     pub fn decimal(self) -> Decimal {

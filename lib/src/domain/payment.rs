@@ -32,23 +32,23 @@ pub fn judge_authorization(price: Money, authorized: Money) -> Verdict {
     }
 }
 
-/// What a failed capture means for the next run.
+/// What a failed call that moves money means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CaptureFailure {
-    /// Nothing was captured; try again later with the same request id.
+pub enum CallFailure {
+    /// Nothing moved; try again later with the same request id.
     Retryable,
-    /// Nothing was captured and nothing will be: an operator decides.
+    /// Nothing moved and nothing will: an operator decides.
     Final,
-    /// It may have been captured: ask PayPal before doing anything else.
+    /// It may have moved: ask PayPal before doing anything else.
     Unknown,
 }
 
-/// How long to wait before capture attempt number `attempt + 1`: 15 minutes, doubling, at most a day.
+/// How long to wait before attempt number `attempt + 1`: 15 minutes, doubling, at most a day.
 ///
 /// The cron runs every 15 minutes, so a shorter wait would change nothing.
 #[must_use]
-pub fn capture_backoff(attempt: u32) -> Duration {
+pub fn retry_backoff(attempt: u32) -> Duration {
     const FIRST: u64 = 15 * 60;
     const MOST: u64 = 24 * 60 * 60;
     let factor = 1_u64
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_a_day() {
-        let minutes = |attempt| capture_backoff(attempt).as_secs() / 60;
+        let minutes = |attempt| retry_backoff(attempt).as_secs() / 60;
         assert_eq!([1, 2, 3, 4].map(minutes), [15, 30, 60, 120]);
         assert_eq!([8, 20, u32::MAX].map(minutes), [1440, 1440, 1440]);
     }

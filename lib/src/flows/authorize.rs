@@ -15,12 +15,11 @@ use crate::{
     app::App,
     clients::{
         paypal::{Issue, PayPalError},
-        supabase::{
-            Authorization, AuthorizationStart, AuthorizeOutcome, DatabaseError, RecordOutcome,
-        },
+        supabase::{AuthorizationStart, AuthorizeOutcome, DatabaseError, RecordOutcome},
     },
     domain::{
         money::Money,
+        observation::SeenAuthorization,
         payment::{Verdict, judge_authorization},
     },
     platform::Deadline,
@@ -170,12 +169,12 @@ async fn ask_paypal(
     deadline: Deadline,
     leased: &Leased,
     order_id: &str,
-) -> Result<Authorization, PayPalError> {
+) -> Result<SeenAuthorization, PayPalError> {
     let paypal = app.paypal(deadline);
     if leased.resumed
-        && let Some(authorization) = paypal.get_order(order_id).await?.authorization
+        && let Some(authorization) = paypal.get_order(order_id).await?.standing_authorization()
     {
-        return Ok(authorization);
+        return Ok(authorization.clone());
     }
     match paypal.authorize_order(&leased.request_id, order_id).await {
         Err(error)
@@ -183,7 +182,7 @@ async fn ask_paypal(
         {
             // One look now may spare the customer a second try.
             match paypal.get_order(order_id).await {
-                Ok(order) => order.authorization.ok_or(error),
+                Ok(seen) => seen.standing_authorization().cloned().ok_or(error),
                 Err(_) => Err(error),
             }
         }

@@ -4,57 +4,109 @@
 //! happens between then and the record (a crash, a lost answer, a second cron), the next claim carries the same request
 //! id and says that the outcome is unknown, so PayPal is asked before anything is repeated.
 
+use super::observe;
 use crate::{
     app::App,
     clients::{
-        paypal::{Capture, CaptureStatus, Issue, PayPal, PayPalError},
-        supabase::{CaptureClaim, Database, DatabaseError},
+        paypal::{Issue, PayPalError},
+        supabase::{CaptureClaim, ClaimOutcome, DatabaseError, Renewal},
     },
     domain::{
         money::Amount,
-        payment::{CaptureFailure, capture_backoff},
+        observation::{CaptureStatus, SeenCapture},
+        payment::{CallFailure, retry_backoff},
     },
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};
-use jiff::SignedDuration;
-use std::time::Duration;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use uuid::Uuid;
 
-/// Payments claimed at once: what can be worked off well inside the lease of two minutes.
-const BATCH: u32 = 25;
+/// Payments claimed at once: at two calls of 20 seconds each they are worked off inside the lease of two minutes.
+const BATCH: u32 = 32;
 /// Captures under way at once; PayPal publishes no limit and answers 429 above it.
-const PARALLEL: usize = 8;
-/// No new batch is claimed with less time than this left: a capture may take two calls of 20 seconds.
-const RESERVE: Duration = Duration::from_secs(45);
+const PARALLEL: usize = 16;
+/// No new batch is claimed with less time than this left: that long a batch may take.
+const RESERVE: Duration = Duration::from_secs(90);
 
 /// What became of one due payment.
 #[derive(Debug)]
 pub struct CaptureResult {
     /// Our booking.
     pub booking: Uuid,
-    /// PayPal's capture, or a code.
-    pub result: Result<String, String>,
+    /// PayPal's capture, or why there is none.
+    pub result: Result<String, NotCaptured>,
 }
 
-/// Captures what is due until nothing is left or the time runs short; the next run goes on.
+/// Why money was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCaptured {
+    /// PayPal's issue, or a code of ours.
+    pub code: String,
+    /// What it means for the next attempt.
+    pub kind: CallFailure,
+}
+
+/// Captures what is due until nothing is left, the time runs short, or PayPal asks to slow down; the next run goes on.
 pub async fn capture_due(
     app: &App,
     deadline: Deadline,
 ) -> Result<Vec<CaptureResult>, DatabaseError> {
     let mut results = Vec::new();
+    let slow_down = AtomicBool::new(false);
     loop {
         let claims = app.database(deadline).claim_due_captures(BATCH).await?;
         let is_last = claims.len() < BATCH as usize;
         let mut batch: Vec<CaptureResult> = stream::iter(claims)
-            .map(|claim| capture_one(app, deadline, claim))
+            .map(|claim| capture_one(app, deadline, claim, &slow_down))
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
         results.append(&mut batch);
-        if is_last || deadline.left(app.platform().now()) < RESERVE {
+        let is_short = deadline.left(app.platform().now()) < RESERVE;
+        if is_last || is_short || slow_down.load(Ordering::Relaxed) {
             return Ok(results);
         }
+    }
+}
+
+/// Why one booking's money is not captured.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The database gave no answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Nothing was asked of PayPal.
+    #[error("refused: {0:?}")]
+    Refused(ClaimOutcome),
+    /// PayPal did not capture.
+    #[error("not captured: {}", .0.code)]
+    NotCaptured(NotCaptured),
+}
+
+/// Captures the money of `booking` now, whatever its schedule says, and gives PayPal's capture.
+pub async fn capture_now(
+    app: &App,
+    deadline: Deadline,
+    booking: Uuid,
+    actor: &str,
+    request_id: &str,
+) -> Result<String, CaptureError> {
+    let claimed = app
+        .database(deadline)
+        .claim_payment_capture(booking, actor, request_id)
+        .await?;
+    match (claimed.outcome, claimed.claim, claimed.capture_id) {
+        (ClaimOutcome::Claimed, Some(claim), _) => {
+            let captured = capture_one(app, deadline, claim, &AtomicBool::new(false)).await;
+            captured.result.map_err(CaptureError::NotCaptured)
+        }
+        (ClaimOutcome::AlreadyCaptured, _, Some(capture_id)) => Ok(capture_id),
+        (outcome, ..) => Err(CaptureError::Refused(outcome)),
     }
 }
 
@@ -62,28 +114,53 @@ pub async fn capture_due(
 #[derive(Debug)]
 struct Failed {
     code: String,
-    kind: CaptureFailure,
+    kind: CallFailure,
+    /// How long PayPal wants to be left alone.
+    wait: Option<Duration>,
 }
 
 impl Failed {
-    fn retryable(code: &str) -> Self {
+    fn new(code: &str, kind: CallFailure) -> Self {
         Self {
             code: code.to_owned(),
-            kind: CaptureFailure::Retryable,
+            kind,
+            wait: None,
+        }
+    }
+
+    fn retryable(code: &str) -> Self {
+        Self::new(code, CallFailure::Retryable)
+    }
+}
+
+impl From<&PayPalError> for Failed {
+    fn from(error: &PayPalError) -> Self {
+        Self {
+            wait: error.wait(),
+            ..Self::new(error.code(), error.failure())
         }
     }
 }
 
-async fn capture_one(app: &App, deadline: Deadline, claim: CaptureClaim) -> CaptureResult {
+async fn capture_one(
+    app: &App,
+    deadline: Deadline,
+    claim: CaptureClaim,
+    slow_down: &AtomicBool,
+) -> CaptureResult {
     let database = app.database(deadline);
-    let outcome = take_money(app.paypal(deadline), database, &claim).await;
+    let outcome = if slow_down.load(Ordering::Relaxed) {
+        Err(Failed::retryable("rate_limited"))
+    } else {
+        take_money(app, deadline, &claim).await
+    };
     let recorded = match &outcome {
         Ok((capture_id, amount)) => database.record_capture(&claim, capture_id, *amount).await,
         Err(failed) => {
-            let wait = SignedDuration::try_from(capture_backoff(claim.attempt))
-                .unwrap_or(SignedDuration::ZERO);
-            let now = app.platform().now();
-            let retry_at = now.checked_add(wait).unwrap_or(now);
+            if failed.wait.is_some() {
+                slow_down.store(true, Ordering::Relaxed);
+            }
+            let retry_at = retry_at(app, claim.attempt, failed.wait);
             database
                 .record_capture_failure(&claim, &failed.code, failed.kind, retry_at)
                 .await
@@ -100,48 +177,63 @@ async fn capture_one(app: &App, deadline: Deadline, claim: CaptureClaim) -> Capt
         booking: claim.booking_id,
         result: outcome
             .map(|(capture_id, _)| capture_id)
-            .map_err(|failed| failed.code),
+            .map_err(|Failed { code, kind, .. }| NotCaptured { code, kind }),
     }
 }
 
+/// When to try again after so many attempts: as PayPal asked, else by the house's backoff.
+pub(super) fn retry_at(app: &App, attempt: u32, asked: Option<Duration>) -> Timestamp {
+    let wait = asked.unwrap_or_else(|| retry_backoff(attempt));
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
+    let now = app.platform().now();
+    now.checked_add(wait).unwrap_or(now)
+}
+
 async fn take_money(
-    paypal: PayPal<'_>,
-    database: Database<'_>,
+    app: &App,
+    deadline: Deadline,
     claim: &CaptureClaim,
 ) -> Result<(String, Amount), Failed> {
     if claim.resumed
-        && let Some(capture_id) = find_capture(paypal, claim).await?
+        && let Some(capture) = find_capture(app, deadline, claim).await?
     {
-        return Ok((capture_id, claim.amount));
+        return judge(capture);
     }
-    let authorization_id = match &claim.reauthorize_request_id {
-        Some(request_id) => reauthorize(paypal, database, claim, request_id).await?,
+    let authorization_id = match claim.renewal() {
+        Some(renewal) => renew(app, deadline, &renewal).await?,
         None => claim.authorization_id.clone(),
     };
-    match paypal
+    match app
+        .paypal(deadline)
         .capture_authorization(&claim.request_id, &authorization_id, claim.money())
         .await
     {
         Ok(capture) => judge(capture),
         Err(error) if error.issue() == Some(&Issue::AuthorizationAlreadyCaptured) => {
-            match find_capture(paypal, claim).await? {
-                Some(capture_id) => Ok((capture_id, claim.amount)),
-                None => Err(classify(&error)),
+            match find_capture(app, deadline, claim).await? {
+                Some(capture) => judge(capture),
+                None => Err(Failed::from(&error)),
             }
         }
-        Err(error) => Err(classify(&error)),
+        Err(error) => Err(Failed::from(&error)),
     }
 }
 
-async fn find_capture(paypal: PayPal<'_>, claim: &CaptureClaim) -> Result<Option<String>, Failed> {
-    let order = paypal
+/// The capture that PayPal shows, the one that took money first.
+async fn find_capture(
+    app: &App,
+    deadline: Deadline,
+    claim: &CaptureClaim,
+) -> Result<Option<SeenCapture>, Failed> {
+    let seen = app
+        .paypal(deadline)
         .get_order(&claim.order_id)
         .await
         .map_err(|error| Failed {
-            code: error.code().to_owned(),
-            kind: CaptureFailure::Unknown,
+            wait: error.wait(),
+            ..Failed::new(error.code(), CallFailure::Unknown)
         })?;
-    Ok(order.capture_id)
+    Ok(observe::decisive_capture(&seen).cloned())
 }
 
 /// The id to capture: the new one, or the old one where PayPal does not reauthorize (it can be captured until day 29,
@@ -149,68 +241,32 @@ async fn find_capture(paypal: PayPal<'_>, claim: &CaptureClaim) -> Result<Option
 ///
 /// Nothing is captured before the reauthorization has its end in the database: a new id that is not recorded would be
 /// lost, and a repeat gives the same one.
-async fn reauthorize(
-    paypal: PayPal<'_>,
-    database: Database<'_>,
-    claim: &CaptureClaim,
-    request_id: &str,
-) -> Result<String, Failed> {
-    match paypal
-        .reauthorize(request_id, &claim.authorization_id, claim.money())
-        .await
-    {
-        Ok(authorization) => {
-            match database
-                .record_reauthorization(claim, request_id, &authorization)
-                .await
-            {
-                Ok(true) => Ok(authorization.id),
-                Ok(false) => Err(Failed::retryable("lease_lost")),
-                Err(_) => Err(Failed::retryable("database_unavailable")),
-            }
+async fn renew(app: &App, deadline: Deadline, renewal: &Renewal) -> Result<String, Failed> {
+    match super::reauthorize::renew(app, deadline, renewal).await {
+        Ok(authorization_id) => Ok(authorization_id),
+        Err(super::reauthorize::RenewError::PayPal(error)) if error.issue().is_some() => {
+            Ok(renewal.authorization_id.clone())
         }
-        Err(error) => {
-            let is_refused = error.issue().is_some();
-            database
-                .record_payment_failure(claim.payment_id, request_id, error.code(), is_refused)
-                .await
-                .map_err(|_| Failed::retryable("database_unavailable"))?;
-            if is_refused {
-                Ok(claim.authorization_id.clone())
-            } else {
-                Err(Failed::retryable(error.code()))
-            }
-        }
+        Err(super::reauthorize::RenewError::PayPal(error)) => Err(Failed {
+            wait: error.wait(),
+            ..Failed::retryable(error.code())
+        }),
+        Err(super::reauthorize::RenewError::LeaseLost) => Err(Failed::retryable("lease_lost")),
+        Err(
+            super::reauthorize::RenewError::Refused(_)
+            | super::reauthorize::RenewError::Database(_),
+        ) => Err(Failed::retryable("database_unavailable")),
     }
 }
 
-fn judge(capture: Capture) -> Result<(String, Amount), Failed> {
+fn judge(capture: SeenCapture) -> Result<(String, Amount), Failed> {
     match capture.status {
         CaptureStatus::Completed | CaptureStatus::PartiallyRefunded | CaptureStatus::Refunded => {
             Ok((capture.id, capture.money.amount))
         }
-        CaptureStatus::Pending => Err(Failed {
-            code: "capture_pending".to_owned(),
-            kind: CaptureFailure::Unknown,
-        }),
-        CaptureStatus::Declined | CaptureStatus::Failed => Err(Failed {
-            code: "capture_declined".to_owned(),
-            kind: CaptureFailure::Final,
-        }),
-    }
-}
-
-fn classify(error: &PayPalError) -> Failed {
-    let kind = match error {
-        PayPalError::Unknown { .. } | PayPalError::InProgress { .. } => CaptureFailure::Unknown,
-        PayPalError::NotSent { .. }
-        | PayPalError::RateLimited { .. }
-        | PayPalError::Unauthenticated { .. }
-        | PayPalError::Unbuildable { .. } => CaptureFailure::Retryable,
-        PayPalError::Refused { .. } | PayPalError::Denied { .. } => CaptureFailure::Final,
-    };
-    Failed {
-        code: error.code().to_owned(),
-        kind,
+        CaptureStatus::Pending => Err(Failed::new("capture_pending", CallFailure::Unknown)),
+        CaptureStatus::Declined | CaptureStatus::Failed => {
+            Err(Failed::new("capture_declined", CallFailure::Final))
+        }
     }
 }

@@ -3,8 +3,14 @@
 pub mod admission;
 pub mod authorize;
 pub mod cache;
+pub mod cancel;
 pub mod capture;
 pub mod hold;
 pub mod lock;
+pub mod observe;
 pub mod order;
+pub mod reauthorize;
+pub mod reconcile;
+pub mod refund;
 pub mod void;
+pub mod webhook;

@@ -1,8 +1,12 @@
 //! Giving an authorization back to the payer.
 
+use super::observe;
 use crate::{
     app::App,
-    clients::{paypal::PayPalError, supabase::DatabaseError},
+    clients::{
+        paypal::{Issue, PayPalError},
+        supabase::DatabaseError,
+    },
     platform::Deadline,
 };
 use uuid::Uuid;
@@ -19,6 +23,15 @@ pub enum VoidError {
     /// PayPal refused or gave no answer.
     #[error(transparent)]
     PayPal(#[from] PayPalError),
+}
+
+impl From<observe::ObserveError> for VoidError {
+    fn from(error: observe::ObserveError) -> Self {
+        match error {
+            observe::ObserveError::Database(error) => Self::Database(error),
+            observe::ObserveError::PayPal(error) => Self::PayPal(error),
+        }
+    }
 }
 
 /// Voids `authorization_id`. The mark and the request id are stored first, so that a crash leaves a trace to follow.
@@ -46,6 +59,10 @@ pub async fn void(
             database
                 .record_payment_failure(payment, &request_id, error.code(), error.issue().is_some())
                 .await?;
+            if error.issue() == Some(&Issue::PreviouslyCaptured) {
+                // The money was taken: recording that orders it back.
+                observe::capture_of(app, deadline, payment).await?;
+            }
             Err(error.into())
         }
     }
@@ -65,7 +82,7 @@ pub async fn void_leftovers(app: &App, deadline: Deadline) -> Result<(), Databas
         match result {
             Ok(()) => {}
             Err(VoidError::Database(error)) => return Err(error),
-            Err(VoidError::PayPal(error)) => {
+            Err(error) => {
                 log::error!(
                     "payment={} could not be voided: {error}",
                     leftover.payment_id

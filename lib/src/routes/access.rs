@@ -2,16 +2,24 @@
 
 use crate::{
     app::App,
+    clients::supabase::User,
     http::request::Request,
     problem::{Code, Problem},
 };
 
+/// Whoever may do what operators do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Operator {
+    /// For the audit log: the place of their token in `ADMIN_TOKEN`, or their id at Supabase.
+    pub(super) name: String,
+}
+
 /// Lets operators pass: a bearer token that is one of `ADMIN_TOKEN`, or a Supabase user's whose role is admin.
 ///
 /// Comes after the request was let in, because the second kind asks Supabase.
-pub(super) async fn require_admin(app: &App, request: &Request) -> Result<(), Problem> {
-    if is_admin(app, request).await? {
-        return Ok(());
+pub(super) async fn require_admin(app: &App, request: &Request) -> Result<Operator, Problem> {
+    if let Some(operator) = operator(app, request).await? {
+        return Ok(operator);
     }
     if app.config().admin_tokens.is_empty() && request.bearer().is_none() {
         return Err(
@@ -22,22 +30,32 @@ pub(super) async fn require_admin(app: &App, request: &Request) -> Result<(), Pr
         .detail("Send Authorization: Bearer with an operator's token."))
 }
 
-/// Whether an operator is asking.
-pub(super) async fn is_admin(app: &App, request: &Request) -> Result<bool, Problem> {
+/// The operator who is asking, if it is one.
+pub(super) async fn operator(app: &App, request: &Request) -> Result<Option<Operator>, Problem> {
     let Some(token) = request.bearer() else {
-        return Ok(false);
+        return Ok(None);
     };
     // Every token is compared, so the time taken does not tell which one matched.
-    let is_known = app
-        .config()
-        .admin_tokens
-        .iter()
-        .fold(false, |found, secret| secret.matches(token) | found);
-    if is_known || !is_jwt(token) {
-        return Ok(is_known);
+    let place =
+        app.config()
+            .admin_tokens
+            .iter()
+            .enumerate()
+            .fold(None, |found, (place, secret)| {
+                let is_this = secret.matches(token);
+                found.or(is_this.then_some(place + 1))
+            });
+    if let Some(place) = place {
+        let name = format!("operator:{place}");
+        return Ok(Some(Operator { name }));
     }
-    let role = app.database(request.deadline).user_role(token).await?;
-    Ok(role.as_deref() == Some("admin"))
+    if !is_jwt(token) {
+        return Ok(None);
+    }
+    let user = app.database(request.deadline).user(token).await?;
+    Ok(user.filter(User::is_admin).map(|user| Operator {
+        name: format!("user:{}", user.id),
+    }))
 }
 
 /// Whether `token` has the shape of a JWT (RFC 7519): three parts of base64url. Ours have no dots.
@@ -58,6 +76,16 @@ pub(super) enum CronCaller {
     Cron,
     /// Someone without any credentials: told that the route is there, nothing is done.
     Anyone,
+}
+
+/// Lets the cron pass, and operators.
+pub(super) async fn require_cron_or_admin(app: &App, request: &Request) -> Result<(), Problem> {
+    match (cron_caller(app, request), operator(app, request).await?) {
+        (Ok(CronCaller::Cron), _) | (_, Some(_)) => Ok(()),
+        (Ok(CronCaller::Anyone), None) => Err(Problem::new(Code::Unauthenticated)
+            .detail("Send Authorization: Bearer with CRON_SECRET or an operator's token.")),
+        (Err(problem), None) => Err(problem),
+    }
 }
 
 /// Tells the cron from others; a wrong secret is refused.

@@ -1,14 +1,16 @@
-//! `GET, POST /api/admin/process-payment-captures`: the cron that takes the money that is due, ends holds that lapsed, and
-//! gives back money that may not be kept.
+//! `GET, POST /api/admin/process-payment-captures`: the cron that takes the money that is due, ends holds that lapsed, moves
+//! bookings on, and gives back money that may not be kept.
 
 use super::access::{CronCaller, cron_caller};
 use crate::{
     app::App,
+    clients::supabase::DatabaseError,
     domain::rate_limit::Tier,
     flows::{
         admission::{Wanted, admit},
         cache::days_changed,
         capture::{CaptureResult, capture_due},
+        refund::make_leftovers,
         void::void_leftovers,
     },
     http::{reply::Reply, request::Request},
@@ -20,8 +22,8 @@ use serde_json::{Value, json};
 /// The cron's name in `cron_runs`.
 const NAME: &str = "process-payment-captures";
 const MESSAGE: &str = "Payment capture processor is running";
-/// Holds ended in one run.
-const MOST_HOLDS: u32 = 500;
+/// Holds ended, and bookings moved on, in one run.
+const MOST_BOOKINGS: u32 = 500;
 
 pub(super) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin, Wanted::default()).await?;
@@ -39,9 +41,7 @@ async fn last_run(app: &App, request: &Request) -> Result<Reply, Problem> {
 async fn process(app: &App, request: &Request) -> Result<Reply, Problem> {
     let database = app.database(request.deadline);
     let run = database.begin_cron_run(NAME).await?;
-    expire_holds(app, request).await?;
-    void_leftovers(app, request.deadline).await?;
-    let results = match capture_due(app, request.deadline).await {
+    let results = match work(app, request).await {
         Ok(results) => results,
         Err(error) => {
             database
@@ -60,13 +60,15 @@ async fn process(app: &App, request: &Request) -> Result<Reply, Problem> {
     Ok(answer(&results, &json!({})))
 }
 
-async fn expire_holds(app: &App, request: &Request) -> Result<(), Problem> {
-    let freed = app
-        .database(request.deadline)
-        .expire_holds(MOST_HOLDS)
-        .await?;
+/// What a crash, a lost answer or the mere passing of time left to do.
+async fn work(app: &App, request: &Request) -> Result<Vec<CaptureResult>, DatabaseError> {
+    let (database, deadline) = (app.database(request.deadline), request.deadline);
+    let freed = database.expire_holds(MOST_BOOKINGS).await?;
     days_changed(app, freed).await;
-    Ok(())
+    database.advance_bookings(MOST_BOOKINGS).await?;
+    void_leftovers(app, deadline).await?;
+    make_leftovers(app, deadline).await?;
+    capture_due(app, deadline).await
 }
 
 fn answer(results: &[CaptureResult], more: &Value) -> Reply {
@@ -76,7 +78,9 @@ fn answer(results: &[CaptureResult], more: &Value) -> Reply {
             Ok(capture_id) => {
                 json!({ "booking_id": booking, "success": true, "capture_id": capture_id })
             }
-            Err(code) => json!({ "booking_id": booking, "success": false, "error": code }),
+            Err(failed) => {
+                json!({ "booking_id": booking, "success": false, "error": failed.code })
+            }
         })
         .collect();
     let mut body = json!({

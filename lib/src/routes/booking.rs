@@ -1,6 +1,6 @@
 //! `GET /api/bookings/{id}`: a booking, for its holder and for operators.
 
-use super::access::is_admin;
+use super::access::{Operator, operator};
 use crate::{
     app::App,
     domain::{booking::parse_booking_id, rate_limit::Tier},
@@ -17,10 +17,8 @@ use uuid::Uuid;
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Public, Wanted::default()).await?;
-    let id = request.parameter.as_deref().unwrap_or_default();
-    // An id that no booking can have names no booking.
-    let id = parse_booking_id(id).map_err(|_| Problem::new(Code::BookingNotFound))?;
-    require_holder(app, request, id).await?;
+    let id = booking_id(request)?;
+    require_party(app, request, id).await?;
 
     let booking = app
         .database(request.deadline)
@@ -33,8 +31,21 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
     ))
 }
 
+/// Whoever may act on a booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Party {
+    /// The holder of its token.
+    Holder,
+    /// An operator.
+    Operator(Operator),
+}
+
 /// Lets the holder of the booking's token pass, and operators.
-async fn require_holder(app: &App, request: &Request, booking: Uuid) -> Result<(), Problem> {
+pub(super) async fn require_party(
+    app: &App,
+    request: &Request,
+    booking: Uuid,
+) -> Result<Party, Problem> {
     let in_query = form_urlencoded::parse(request.query.as_bytes())
         .find(|(name, _)| name == "token")
         .map(|(_, token)| token.into_owned());
@@ -43,12 +54,19 @@ async fn require_holder(app: &App, request: &Request, booking: Uuid) -> Result<(
         .or_else(|| request.header("x-booking-token"))
         .map(str::to_owned)
         .or(in_query);
-    let is_holder = token.is_some_and(|token| is_booking_token(app, booking, &token));
-    if is_holder || is_admin(app, request).await? {
-        Ok(())
-    } else {
-        Err(Problem::new(Code::Unauthenticated).detail(
-            "Send the bookingToken as Authorization: Bearer, as X-Booking-Token or as ?token=.",
-        ))
+    if token.is_some_and(|token| is_booking_token(app, booking, &token)) {
+        return Ok(Party::Holder);
     }
+    match operator(app, request).await? {
+        Some(operator) => Ok(Party::Operator(operator)),
+        None => Err(Problem::new(Code::Unauthenticated).detail(
+            "Send the bookingToken as Authorization: Bearer, as X-Booking-Token or as ?token=.",
+        )),
+    }
+}
+
+/// The booking that the path names. An id that no booking can have names no booking.
+pub(super) fn booking_id(request: &Request) -> Result<Uuid, Problem> {
+    let id = request.parameter.as_deref().unwrap_or_default();
+    parse_booking_id(id).map_err(|_| Problem::new(Code::BookingNotFound))
 }

@@ -149,7 +149,8 @@ fn read_customer(fields: &mut Fields) -> Option<Customer> {
     })
 }
 
-fn read_idempotency_key(request: &Request, fields: &mut Fields) -> Option<String> {
+/// The `Idempotency-Key` header, if there is one.
+pub(super) fn read_idempotency_key(request: &Request, fields: &mut Fields) -> Option<String> {
     const SHAPE: Refusal = Refusal::new(
         "invalid_header",
         "the header must be 1 to 255 visible ASCII characters",

@@ -4,11 +4,21 @@
 //! A handler reads as the steps a person would write down: read the request, let it in, load, decide, answer.
 
 mod access;
+mod admin_audit;
+mod admin_bookings;
+mod admin_bookings_capture;
+mod admin_bookings_reauthorize;
+mod admin_bookings_refund;
+mod admin_bookings_void;
 mod admin_cache_warm;
+mod admin_payments_drift;
+mod admin_payments_reconcile;
 mod admin_process_payment_captures;
+mod admin_webhooks_replay;
 mod booking;
 mod bookings;
 mod bookings_authorize_paypal_order;
+mod bookings_cancel;
 mod bookings_create_paypal_order;
 mod car;
 mod cars;
@@ -18,6 +28,9 @@ mod demo_redis;
 mod dispatch;
 mod health;
 mod problems;
+mod reason;
+//mod webhooks_paypal;
+mod webhooks_retry;
 
 pub use dispatch::{MAX_BODY_BYTES, Service};
 
@@ -44,7 +57,7 @@ pub struct Route {
 }
 
 /// Every route of the product. A path without a parameter comes before one that could swallow it.
-pub static TABLE: [Route; 11] = [
+pub static TABLE: [Route; 22] = [
     Route {
         name: "cars",
         path: "/api/cars",
@@ -93,6 +106,83 @@ pub static TABLE: [Route; 11] = [
         methods: "GET",
         seconds: 10,
         handler: |app, request| Box::pin(booking::show(app, request)),
+    },
+    Route {
+        name: "bookings/cancel",
+        path: "/api/bookings/{id}/cancel",
+        methods: "POST",
+        seconds: 50,
+        handler: |app, request| Box::pin(bookings_cancel::cancel(app, request)),
+    },
+    Route {
+        name: "webhooks/retry",
+        path: "/api/webhooks/retry",
+        methods: "GET",
+        seconds: 50,
+        handler: |app, request| Box::pin(webhooks_retry::run(app, request)),
+    },
+    Route {
+        name: "admin/bookings",
+        path: "/api/admin/bookings",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_bookings::list(app, request)),
+    },
+    Route {
+        name: "admin/audit",
+        path: "/api/admin/audit",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_audit::list(app, request)),
+    },
+    Route {
+        name: "admin/bookings/capture",
+        path: "/api/admin/bookings/{id}/capture",
+        methods: "POST",
+        seconds: 50,
+        handler: |app, request| Box::pin(admin_bookings_capture::capture(app, request)),
+    },
+    Route {
+        name: "admin/bookings/void",
+        path: "/api/admin/bookings/{id}/void",
+        methods: "POST",
+        seconds: 50,
+        handler: |app, request| Box::pin(admin_bookings_void::void(app, request)),
+    },
+    Route {
+        name: "admin/bookings/refund",
+        path: "/api/admin/bookings/{id}/refund",
+        methods: "POST",
+        seconds: 50,
+        handler: |app, request| Box::pin(admin_bookings_refund::refund(app, request)),
+    },
+    Route {
+        name: "admin/bookings/reauthorize",
+        path: "/api/admin/bookings/{id}/reauthorize",
+        methods: "POST",
+        seconds: 50,
+        handler: |app, request| Box::pin(admin_bookings_reauthorize::reauthorize(app, request)),
+    },
+    Route {
+        name: "admin/webhooks/replay",
+        path: "/api/admin/webhooks/{id}/replay",
+        methods: "POST",
+        seconds: 50,
+        handler: |app, request| Box::pin(admin_webhooks_replay::replay(app, request)),
+    },
+    Route {
+        name: "admin/payments/reconcile",
+        path: "/api/admin/payments/reconcile",
+        methods: "GET, POST",
+        seconds: 240,
+        handler: |app, request| Box::pin(admin_payments_reconcile::run(app, request)),
+    },
+    Route {
+        name: "admin/payments/drift",
+        path: "/api/admin/payments/drift",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_payments_drift::show(app, request)),
     },
     Route {
         name: "admin/process-payment-captures",

@@ -3,15 +3,19 @@
 use crate::{
     clients::{
         paypal::{Issue, PayPalError},
-        supabase::{AuthorizeOutcome, CreateOutcome, CreatedBooking, OpenOutcome, RecordOutcome},
+        supabase::{
+            AuthorizeOutcome, CancelOutcome, ClaimOutcome, CreateOutcome, CreatedBooking,
+            OpenOutcome, RecordOutcome, RefundOutcome, RefundState,
+        },
     },
     domain::{
         money::{Amount, Currency},
+        payment::CallFailure,
         refusal::Refusal,
     },
     flows::{
-        admission::Denied, authorize::AuthorizeError, hold::HoldError, lock::Busy,
-        order::OrderError,
+        admission::Denied, authorize::AuthorizeError, cancel::CancelError, capture::CaptureError,
+        hold::HoldError, lock::Busy, order::OrderError, reauthorize::RenewError,
     },
     problem::{Code, Problem},
 };
@@ -150,6 +154,93 @@ impl From<AuthorizeError> for Problem {
                 unavailable().detail("The days are taken. The authorization was voided.")
             }
         }
+    }
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Database(error) => error.into(),
+            CancelError::Refused(outcome) => match outcome {
+                CancelOutcome::BookingNotFound => Self::new(Code::BookingNotFound),
+                CancelOutcome::BookingNotCancellable => {
+                    Self::new(Code::BookingNotCancellable).detail("From the first day on, call us.")
+                }
+                CancelOutcome::PaymentInProgress => {
+                    Self::new(Code::PaymentInProgress).retry_after(5)
+                }
+                CancelOutcome::AlreadyCaptured => Self::new(Code::AlreadyCaptured)
+                    .detail("Refund it, or cancel the booking, which refunds it."),
+                CancelOutcome::Cancelled | CancelOutcome::AlreadyCancelled => {
+                    Self::new(Code::Internal)
+                }
+            },
+        }
+    }
+}
+
+fn unclaimed(outcome: ClaimOutcome) -> Problem {
+    match outcome {
+        ClaimOutcome::BookingNotFound => Problem::new(Code::BookingNotFound),
+        ClaimOutcome::AlreadyCaptured => Problem::new(Code::AlreadyCaptured),
+        ClaimOutcome::PaymentInProgress => Problem::new(Code::PaymentInProgress).retry_after(5),
+        ClaimOutcome::NotCapturable | ClaimOutcome::NotAuthorized => {
+            Problem::new(Code::PaymentNotCapturable)
+        }
+        ClaimOutcome::Claimed => Problem::new(Code::Internal),
+    }
+}
+
+impl From<CaptureError> for Problem {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Database(error) => error.into(),
+            CaptureError::Refused(outcome) => unclaimed(outcome),
+            CaptureError::NotCaptured(failed) if failed.kind == CallFailure::Final => {
+                Self::new(Code::PaymentProviderRefused)
+                    .detail(format!("PayPal answered {}.", failed.code))
+            }
+            CaptureError::NotCaptured(_) => Self::new(Code::PaymentProviderUnavailable)
+                .detail("It is tried again by the cron; it cannot be captured twice.")
+                .retry_after(30),
+        }
+    }
+}
+
+impl From<RenewError> for Problem {
+    fn from(error: RenewError) -> Self {
+        match error {
+            RenewError::Database(error) => error.into(),
+            RenewError::PayPal(error) => {
+                let detail = error
+                    .issue()
+                    .map(|issue| format!("PayPal answered {}.", issue.code()));
+                let problem = Self::from(error);
+                match detail {
+                    Some(detail) => problem.detail(detail),
+                    None => problem,
+                }
+            }
+            RenewError::Refused(outcome) => unclaimed(outcome),
+            RenewError::LeaseLost => Self::new(Code::PaymentInProgress).retry_after(5),
+        }
+    }
+}
+
+/// Why a refund was not ordered.
+pub(super) fn not_refunded(refused: &RefundState) -> Problem {
+    match refused.outcome {
+        RefundOutcome::BookingNotFound => Problem::new(Code::BookingNotFound),
+        RefundOutcome::NotCaptured => {
+            Problem::new(Code::RefundNotPossible).detail("Nothing was captured for this booking.")
+        }
+        RefundOutcome::RefundExceedsRest => Problem::new(Code::RefundNotPossible)
+            .detail("More than is left of what was captured.")
+            .member("rest", json!(refused.rest))
+            .member("currency", json!(refused.currency)),
+        RefundOutcome::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused)
+            .detail("Use a new Idempotency-Key for another refund."),
+        _ => Problem::new(Code::Internal),
     }
 }
 

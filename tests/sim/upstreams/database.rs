@@ -16,7 +16,8 @@ use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 /// What belongs to the catalogue and stays as it is from seed to seed.
-const LASTING: [&str; 8] = [
+const LASTING: [&str; 9] = [
+    "cancellation_rules",
     "cars",
     "car_pricing",
     "car_fees",

@@ -1,7 +1,7 @@
 //! Captures: authorized money that was taken.
 
 use super::{
-    authorizations::{Authorization, Standing, read_amount},
+    authorizations::{Authorization, Standing, later, read_amount},
     errors::{Findings, Kind, Refusal},
     idempotency::Action,
     ledger::{Answer, Call, Ledger},
@@ -9,15 +9,40 @@ use super::{
     order_request::read_text,
     parties::{payee, time},
     scripted::Scripted,
+    webhooks::EventType,
 };
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How often one authorization may be captured.
 const MOST_CAPTURES: usize = 10;
+/// How long a bank takes to decide on an e-check.
+const CHECK_TAKES: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// Where a capture's money comes from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Funding {
+    #[default]
+    Balance,
+    /// Somebody at PayPal looks at it, for ever.
+    Review,
+    /// A bank decides, and time shows how.
+    Check { decided_at: Timestamp, clears: bool },
+}
+
+/// What a capture came to, refunds aside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    Completed,
+    /// Not yet known, for this reason.
+    Pending(&'static str),
+    /// No money came. The authorization is used up all the same.
+    Declined,
+}
 
 /// A capture; whether it was refunded is for its refunds to say.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -29,7 +54,8 @@ pub(super) struct Capture {
     /// The id that was captured.
     pub(super) authorization_id: String,
     pub(super) amount: Money,
-    pub(super) pending: bool,
+    #[serde(default)]
+    funding: Funding,
     /// The script of the purchase unit makes its refunds fail.
     pub(super) refuses_refunds: bool,
     /// No further capture was to follow.
@@ -47,7 +73,40 @@ struct NewCapture {
     is_final: bool,
 }
 
+impl Capture {
+    pub(super) fn outcome(&self, now: Timestamp) -> Outcome {
+        match self.funding {
+            Funding::Review => Outcome::Pending("PENDING_REVIEW"),
+            Funding::Check { decided_at, .. } if now < decided_at => Outcome::Pending("ECHECK"),
+            Funding::Check { clears: false, .. } => Outcome::Declined,
+            Funding::Balance | Funding::Check { clears: true, .. } => Outcome::Completed,
+        }
+    }
+
+    /// The event that says what it came to.
+    fn event_type(&self, now: Timestamp) -> EventType {
+        match self.outcome(now) {
+            Outcome::Completed => EventType::CaptureCompleted,
+            Outcome::Pending(_) => EventType::CapturePending,
+            Outcome::Declined => EventType::CaptureDeclined,
+        }
+    }
+}
+
 impl Ledger {
+    /// The captures that a bank has decided on, and what to report of them.
+    pub(super) fn decided_captures(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Capture, EventType)> {
+        self.captures
+            .values()
+            .filter(move |capture| {
+                matches!(capture.funding, Funding::Check { decided_at, .. } if now >= decided_at)
+            })
+            .map(move |capture| (capture, capture.event_type(now)))
+    }
+
     /// The captures of an original, oldest first.
     pub(super) fn captures_of<'a>(
         &'a self,
@@ -90,7 +149,7 @@ impl Ledger {
             original_id: original.id.clone(),
             authorization_id: id.to_owned(),
             amount,
-            pending: original.scripts(Scripted::CapturePending),
+            funding: funding(original, call.now),
             refuses_refunds: original.scripts(Scripted::RefundRefused),
             is_final: new.is_final,
             custom_id: original.custom_id.clone(),
@@ -112,8 +171,9 @@ impl Ledger {
         };
         self.request_ids
             .remember(call.request_id, Action::Capture, id, &capture.id, call.now);
-        let capture_id = capture.id.clone();
+        let (capture_id, event_type) = (capture.id.clone(), capture.event_type(call.now));
         self.captures.insert(capture_id.clone(), capture);
+        self.report(event_type, &capture_id, call);
         Ok(Answer::payment(
             true,
             self.capture_body(&capture_id, call)?,
@@ -174,7 +234,7 @@ impl Ledger {
         Ok(Answer::new(StatusCode::OK, self.capture_body(id, call)?))
     }
 
-    fn capture_body(&self, id: &str, call: &Call<'_>) -> Result<Value, Refusal> {
+    pub(super) fn capture_body(&self, id: &str, call: &Call<'_>) -> Result<Value, Refusal> {
         let capture = self.captures.get(id).ok_or_else(Refusal::not_found)?;
         let mut body = self.capture_core(capture, call);
         body["payee"] = payee();
@@ -186,14 +246,13 @@ impl Ledger {
 
     pub(super) fn capture_core(&self, capture: &Capture, call: &Call<'_>) -> Value {
         let refunded = self.refunded(capture);
-        let status = if capture.pending {
-            "PENDING"
-        } else if refunded >= capture.amount.amount {
-            "REFUNDED"
-        } else if refunded > Decimal::ZERO {
-            "PARTIALLY_REFUNDED"
-        } else {
-            "COMPLETED"
+        let outcome = capture.outcome(call.now);
+        let status = match outcome {
+            Outcome::Pending(_) => "PENDING",
+            Outcome::Declined => "DECLINED",
+            Outcome::Completed if refunded >= capture.amount.amount => "REFUNDED",
+            Outcome::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
+            Outcome::Completed => "COMPLETED",
         };
         let own = format!("/v2/payments/captures/{}", capture.id);
         let mut links = vec![call.links.get("self", &own)];
@@ -215,10 +274,12 @@ impl Ledger {
             "update_time": time(capture.updated_at),
             "links": links,
         });
-        if capture.pending {
-            body["status_details"] = json!({ "reason": "PENDING_REVIEW" });
-        } else {
-            body["seller_receivable_breakdown"] = breakdown(&capture.amount);
+        match outcome {
+            Outcome::Completed => {
+                body["seller_receivable_breakdown"] = breakdown(&capture.amount);
+            }
+            Outcome::Pending(reason) => body["status_details"] = json!({ "reason": reason }),
+            Outcome::Declined => {}
         }
         for (name, value) in [
             ("custom_id", &capture.custom_id),
@@ -229,6 +290,22 @@ impl Ledger {
             }
         }
         body
+    }
+}
+
+fn funding(original: &Authorization, now: Timestamp) -> Funding {
+    let check = |clears| Funding::Check {
+        decided_at: later(now, CHECK_TAKES),
+        clears,
+    };
+    if original.scripts(Scripted::CapturePending) {
+        Funding::Review
+    } else if original.scripts(Scripted::CheckClears) {
+        check(true)
+    } else if original.scripts(Scripted::CheckBounces) {
+        check(false)
+    } else {
+        Funding::Balance
     }
 }
 

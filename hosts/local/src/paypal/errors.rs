@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Invalid => "INVALID_REQUEST",
             Self::Unauthenticated => "AUTHENTICATION_FAILURE",
@@ -71,7 +71,7 @@ impl Kind {
         }
     }
 
-    const fn message(self) -> &'static str {
+    pub(super) const fn message(self) -> &'static str {
         match self {
             Self::Invalid => {
                 "Request is not well-formed, syntactically incorrect, or violates schema."

@@ -17,7 +17,7 @@ pub struct Exchange {
     pub method: String,
     /// Without the query.
     pub path: String,
-    /// The description's `operationId`, as `authorizations.capture`; `oauth2.token` for a token.
+    /// The description's `operationId`, as `authorizations.capture`; `oauth2.token` for a token, `certs.get` for certificates.
     pub operation: &'static str,
     /// `prefer`, `paypal-request-id` and `content-type`, where given.
     pub request_headers: Map<String, Value>,
@@ -25,7 +25,7 @@ pub struct Exchange {
     pub request_body: Value,
     /// The HTTP status.
     pub status: u16,
-    /// The JSON answered; null when empty. A token is left out.
+    /// The JSON answered; text that is not JSON as a string; null when empty. A token is left out.
     pub response_body: Value,
 }
 

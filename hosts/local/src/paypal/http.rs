@@ -8,7 +8,7 @@ use super::{
     links::Links,
     lock,
     orders::Approval,
-    page,
+    page, webhooks,
 };
 use axum::{
     Router,
@@ -60,6 +60,7 @@ pub(super) fn router(simulator: Simulator) -> Router {
             operation(Operation::ShowRefund),
         )
         .route("/checkoutnow", get(ask).post(approve))
+        .merge(webhooks::router())
         .with_state(simulator)
 }
 
@@ -87,20 +88,33 @@ impl Simulator {
         };
         let now = self.inner.clock.now();
         let (status, body, debug_id) = self.answer(operation, id, &head, &bytes, now);
-        lock(&self.inner.exchanges).keep(Exchange {
-            method: head.method.to_string(),
-            path: head.uri.path().to_owned(),
-            operation: operation.name(),
-            request_headers: kept_headers(&head.headers),
-            request_body: kept_body(&bytes),
-            status: status.as_u16(),
-            response_body: body.clone().unwrap_or_default(),
-        });
+        let answered = body.clone().unwrap_or_default();
+        self.keep(&head, operation.name(), &bytes, status, answered);
         let mut response = json_response(status, body);
         if let Ok(value) = HeaderValue::from_str(&debug_id) {
             response.headers_mut().insert("paypal-debug-id", value);
         }
         response
+    }
+
+    /// Keeps a request and its answer.
+    pub(super) fn keep(
+        &self,
+        head: &Parts,
+        operation: &'static str,
+        request_body: &[u8],
+        status: StatusCode,
+        response_body: Value,
+    ) {
+        lock(&self.inner.exchanges).keep(Exchange {
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            operation,
+            request_headers: kept_headers(&head.headers),
+            request_body: kept_body(request_body),
+            status: status.as_u16(),
+            response_body,
+        });
     }
 
     fn answer(
@@ -205,15 +219,7 @@ async fn token(State(simulator): State<Simulator>, request: Request) -> Response
     if let Some(members) = kept.as_object_mut() {
         members.remove("access_token");
     }
-    lock(&inner.exchanges).keep(Exchange {
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
-        operation: "oauth2.token",
-        request_headers: kept_headers(&head.headers),
-        request_body: kept_body(&form),
-        status: status.as_u16(),
-        response_body: kept,
-    });
+    simulator.keep(&head, "oauth2.token", &form, status, kept);
     json_response(status, Some(body))
 }
 
@@ -243,16 +249,16 @@ async fn approve(State(simulator): State<Simulator>, Query(payer): Query<Payer>)
     let inner = &simulator.inner;
     let now = inner.clock.now();
     let mut ledger = lock(&inner.ledger);
-    let approval = ledger
-        .orders
-        .get_mut(&payer.token)
-        .map(|order| order.approve(now));
+    let links = Links::under(&inner.public_base);
+    let approval = ledger.approve_order(&payer.token, now, links);
     if inner.write(&ledger).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let order = ledger.orders.get(&payer.token);
     match (approval, order.and_then(page::return_address)) {
-        (Some(Approval::Approved), Some(address)) => Redirect::to(&address).into_response(),
+        (Some(Approval::Approved | Approval::Repeated), Some(address)) => {
+            Redirect::to(&address).into_response()
+        }
         (Some(Approval::Expired), _) => page_response(&page::Page::Expired),
         _ => page_response(&page::of(order, now)),
     }
@@ -269,7 +275,8 @@ fn page_response(page: &page::Page) -> Response {
     (page.status(), headers, Html(page.html())).into_response()
 }
 
-async fn whole(body: Body) -> Option<Bytes> {
+/// A body of a size that PayPal takes.
+pub(super) async fn whole(body: Body) -> Option<Bytes> {
     Some(
         Limited::new(body, LARGEST_BODY)
             .collect()
@@ -279,7 +286,7 @@ async fn whole(body: Body) -> Option<Bytes> {
     )
 }
 
-fn json_response(status: StatusCode, body: Option<Value>) -> Response {
+pub(super) fn json_response(status: StatusCode, body: Option<Value>) -> Response {
     let mut response = status.into_response();
     if let Some(body) = body {
         *response.body_mut() = Body::from(body.to_string());

@@ -2,7 +2,7 @@
 
 use super::{
     authorizations::Authorization, captures::Capture, errors::Refusal, idempotency::RequestIds,
-    ids::Ids, links::Links, orders::Order, refunds::Refund,
+    ids::Ids, links::Links, orders::Order, refunds::Refund, webhooks::Events,
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ pub(super) struct Ledger {
     pub(super) captures: BTreeMap<String, Capture>,
     pub(super) refunds: BTreeMap<String, Refund>,
     pub(super) request_ids: RequestIds,
+    #[serde(default)]
+    pub(super) events: Events,
 }
 
 /// The API's operations.
@@ -91,6 +93,20 @@ pub(super) struct Call<'a> {
     pub(super) links: Links<'a>,
 }
 
+impl<'a> Call<'a> {
+    /// For what happens without a request of the merchant's.
+    pub(super) const fn of_nobody(now: Timestamp, links: Links<'a>) -> Self {
+        static NOTHING: Value = Value::Null;
+        Self {
+            request_id: None,
+            representation: true,
+            body: &NOTHING,
+            now,
+            links,
+        }
+    }
+}
+
 /// What a request came to.
 #[derive(Debug, PartialEq)]
 pub(super) struct Answer {
@@ -124,7 +140,7 @@ impl Answer {
 }
 
 impl Ledger {
-    pub(super) const fn new(ids: Ids) -> Self {
+    pub(super) fn new(ids: Ids) -> Self {
         Self {
             ids,
             orders: BTreeMap::new(),
@@ -132,6 +148,7 @@ impl Ledger {
             captures: BTreeMap::new(),
             refunds: BTreeMap::new(),
             request_ids: RequestIds::new(),
+            events: Events::default(),
         }
     }
 

@@ -21,7 +21,12 @@ impl<'a> Links<'a> {
         self.link(rel, path, "POST")
     }
 
+    /// Where a path of the simulator's is.
+    pub(super) fn address(self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     fn link(self, rel: &str, path: &str, method: &str) -> Value {
-        json!({ "href": format!("{}{path}", self.base), "rel": rel, "method": method })
+        json!({ "href": self.address(path), "rel": rel, "method": method })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Offered: an OAuth token; orders (create, show, authorize); authorizations (show, capture, void, reauthorize);
 //! captures (show, refund); refunds (show); and the page on which a payer approves an order: GET shows it, POST to the
-//! same address approves. Not offered: capturing an order with intent CAPTURE, changing an order, webhooks.
+//! same address approves; and webhooks, see `webhooks/mod.rs`. Not offered: capturing an order with intent CAPTURE, changing an
+//! order, managing webhooks.
 //!
 //! Time is the given clock's, so a test can let an authorization lapse. An order waits 3 hours for its payer to come, then
 //! 3 hours for the approval and the authorization. An authorization lives 29 days; its funds are honoured for 3 days, and
@@ -18,6 +19,8 @@
 //! | `SIMULATE_AUTHORIZE_OTHER_AMOUNT` | the authorization carries half the amount |
 //! | `SIMULATE_CAPTURE_DECLINED` | capturing: 422 `TRANSACTION_REFUSED` |
 //! | `SIMULATE_CAPTURE_PENDING` | the capture has the status PENDING and stays so |
+//! | `SIMULATE_CAPTURE_CHECK_CLEARS` | the capture has the status PENDING, and COMPLETED 3 days later |
+//! | `SIMULATE_CAPTURE_CHECK_BOUNCES` | the capture has the status PENDING, and DECLINED 3 days later |
 //! | `SIMULATE_CAPTURE_BUSY_ONCE` | the first attempt to capture: 503, nothing happens; the next ones work |
 //! | `SIMULATE_FUNDS_LAPSE` | capturing after the 3 honoured days: 422 `PAYER_CANNOT_PAY` |
 //! | `SIMULATE_REAUTHORIZE_AGAIN` | reauthorizing is possible every 3 days, also of a reauthorization |
@@ -51,8 +54,12 @@ mod refunds;
 mod scripted;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
-pub use self::exchanges::Exchange;
+pub use self::{
+    exchanges::Exchange,
+    webhooks::{Delivery, Tamper, WEBHOOK_ID, WebhookError, root},
+};
 
 use self::{exchanges::Exchanges, ids::Ids, ledger::Ledger, oauth::Tokens};
 use exodrive_native::Clock;

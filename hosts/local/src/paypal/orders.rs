@@ -15,6 +15,7 @@ use super::{
     order_request::{self, Experience, Intent, Unit},
     parties::{payee, payer, time, wallet},
     scripted::Scripted,
+    webhooks::EventType,
 };
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -63,8 +64,10 @@ pub(super) struct Order {
 /// What approving an order came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Approval {
-    /// Now, or earlier by the same payer.
+    /// Now.
     Approved,
+    /// Earlier, by the same payer.
+    Repeated,
     /// Too late.
     Expired,
 }
@@ -96,8 +99,9 @@ impl Order {
         ) {
             self.status = OrderStatus::Approved;
             self.updated_at = now;
+            return Approval::Approved;
         }
-        Approval::Approved
+        Approval::Repeated
     }
 
     /// The script and the ids of its payments are those of the first unit; an order to authorize has just one.
@@ -171,6 +175,20 @@ impl Ledger {
         Ok(Answer::new(StatusCode::OK, self.order_body(id, &whole)?))
     }
 
+    /// The payer pressed the button; None where there is no such order.
+    pub(super) fn approve_order(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        links: Links<'_>,
+    ) -> Option<Approval> {
+        let approval = self.orders.get_mut(id)?.approve(now);
+        if approval == Approval::Approved {
+            self.report(EventType::OrderApproved, id, &Call::of_nobody(now, links));
+        }
+        Some(approval)
+    }
+
     /// `POST /v2/checkout/orders/{id}/authorize`
     pub(super) fn authorize_order(&mut self, id: &str, call: &Call<'_>) -> Result<Answer, Refusal> {
         if self
@@ -214,12 +232,16 @@ impl Ledger {
             &authorization.id,
             call.now,
         );
+        let (authorization_id, denied) = (authorization.id.clone(), authorization.is_denied());
         self.authorizations
-            .insert(authorization.id.clone(), authorization);
+            .insert(authorization_id.clone(), authorization);
+        if !denied {
+            self.report(EventType::AuthorizationCreated, &authorization_id, call);
+        }
         Ok(Answer::new(StatusCode::CREATED, self.order_body(id, call)?))
     }
 
-    fn order_body(&self, id: &str, call: &Call<'_>) -> Result<Value, Refusal> {
+    pub(super) fn order_body(&self, id: &str, call: &Call<'_>) -> Result<Value, Refusal> {
         let order = self.orders.get(id).ok_or_else(Refusal::not_found)?;
         let mut body = Map::new();
         body.insert("id".to_owned(), order.id.as_str().into());

@@ -8,8 +8,13 @@ pub(super) const PAYER_ID: &str = "QYR5Z8XDVJNXQ";
 const MERCHANT_ID: &str = "EXXDRVE234567";
 
 /// RFC 3339 in whole seconds.
-pub(super) fn time(moment: Timestamp) -> Value {
-    format!("{moment:.0}").into()
+pub(super) fn time(when: Timestamp) -> Value {
+    moment(when).into()
+}
+
+/// [`time`] outside of JSON.
+pub(super) fn moment(when: Timestamp) -> String {
+    format!("{when:.0}")
 }
 
 /// The merchant.

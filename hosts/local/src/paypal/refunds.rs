@@ -2,13 +2,14 @@
 
 use super::{
     authorizations::{later, read_amount},
-    captures::Capture,
+    captures::{Capture, Outcome},
     errors::{Findings, Refusal},
     idempotency::Action,
     ledger::{Answer, Call, Ledger},
     money::Money,
     order_request::read_text,
     parties::{payee, time},
+    webhooks::EventType,
 };
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +23,7 @@ const REFUNDABLE: SignedDuration = SignedDuration::from_hours(180 * 24);
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Refund {
     pub(super) id: String,
-    capture_id: String,
+    pub(super) capture_id: String,
     amount: Money,
     /// What was refunded of the capture, this refund included.
     total: Decimal,
@@ -99,6 +100,7 @@ impl Ledger {
             .remember(call.request_id, Action::Refund, id, &refund.id, call.now);
         let refund_id = refund.id.clone();
         self.refunds.insert(refund_id.clone(), refund);
+        self.report(EventType::CaptureRefunded, &refund_id, call);
         Ok(Answer::payment(
             true,
             self.refund_body(&refund_id, call)?,
@@ -114,8 +116,10 @@ impl Ledger {
         now: Timestamp,
     ) -> Option<&'static str> {
         let left = capture.amount.amount - self.refunded(capture);
-        if capture.pending {
-            return Some("PENDING_CAPTURE");
+        match capture.outcome(now) {
+            Outcome::Pending(_) => return Some("PENDING_CAPTURE"),
+            Outcome::Declined => return Some("REFUND_NOT_ALLOWED"),
+            Outcome::Completed => {}
         }
         if left <= Decimal::ZERO {
             return Some("CAPTURE_FULLY_REFUNDED");
@@ -147,7 +151,7 @@ impl Ledger {
         Ok(Answer::new(StatusCode::OK, self.refund_body(id, call)?))
     }
 
-    fn refund_body(&self, id: &str, call: &Call<'_>) -> Result<Value, Refusal> {
+    pub(super) fn refund_body(&self, id: &str, call: &Call<'_>) -> Result<Value, Refusal> {
         let refund = self.refunds.get(id).ok_or_else(Refusal::not_found)?;
         let mut body = refund_core(refund, call);
         // PayPal calls the one who pays back the payer.

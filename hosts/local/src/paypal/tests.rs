@@ -4,11 +4,15 @@ mod access;
 mod approval;
 mod authorizations;
 mod captures;
+mod deliveries;
 mod idempotency;
 mod orders;
 mod persistence;
 mod refunds;
+mod sending;
 mod validation;
+mod verification;
+mod webhooks;
 
 use super::{Credentials, Simulator};
 use axum::body::Body;
@@ -214,6 +218,26 @@ fn order(description: &str) -> Value {
             "description": description,
         }],
     })
+}
+
+/// What was reported of one order: the types, oldest first.
+fn types(paypal: &PayPal, order: &str) -> Vec<String> {
+    reported(paypal, order)
+        .iter()
+        .map(|event| event["type"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What was reported of one order, as a test of the system sees it.
+fn reported(paypal: &PayPal, order: &str) -> Vec<Value> {
+    let events = serde_json::to_value(paypal.simulator.events(Some(order)).unwrap()).unwrap();
+    events.as_array().unwrap().clone()
+}
+
+/// The body of an event, as it is delivered.
+fn event(paypal: &PayPal, id: &str) -> Value {
+    let delivery = paypal.simulator.deliver(id, None).unwrap();
+    serde_json::from_slice(delivery.request.body()).unwrap()
 }
 
 fn dollars(value: &str) -> Value {

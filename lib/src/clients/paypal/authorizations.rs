@@ -1,9 +1,9 @@
 //! Authorizations: money that is held. <https://developer.paypal.com/docs/api/payments/v2/>
 
 use super::{Call, PayPal, PayPalError};
-use crate::{
-    clients::supabase::Authorization,
-    domain::money::{Amount, Currency, Money},
+use crate::domain::{
+    money::{Amount, Currency, Money},
+    observation::{AuthorizationStatus, CaptureStatus, SeenAuthorization, SeenCapture},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,27 +12,16 @@ use serde_json::json;
 #[derive(Deserialize)]
 pub(super) struct AuthorizationBody {
     id: String,
-    status: String,
+    status: AuthorizationStatus,
     amount: Value,
     expiration_time: Option<Timestamp>,
 }
 
-impl AuthorizationBody {
-    /// Whether the payer's bank refused it.
-    pub(super) fn is_denied(&self) -> bool {
-        self.status == "DENIED"
-    }
-
-    /// Whether it is, or was, good for the money: neither refused nor given back.
-    pub(super) fn holds_money(&self) -> bool {
-        !matches!(self.status.as_str(), "DENIED" | "VOIDED")
-    }
-}
-
-impl From<AuthorizationBody> for Authorization {
+impl From<AuthorizationBody> for SeenAuthorization {
     fn from(body: AuthorizationBody) -> Self {
         Self {
             id: body.id,
+            status: body.status,
             money: body.amount.into(),
             expires_at: body.expiration_time,
         }
@@ -40,9 +29,9 @@ impl From<AuthorizationBody> for Authorization {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct Value {
-    currency_code: Currency,
-    value: Amount,
+pub(super) struct Value {
+    pub(super) currency_code: Currency,
+    pub(super) value: Amount,
 }
 
 impl From<Value> for Money {
@@ -59,40 +48,36 @@ fn written(money: Money) -> serde_json::Value {
     json!({ "currency_code": money.currency, "value": money.paypal_value() })
 }
 
-/// What became of a capture.
-#[derive(Clone, Debug)]
-pub struct Capture {
-    /// PayPal's id.
-    pub id: String,
-    /// Whether the money has moved.
-    pub status: CaptureStatus,
-    /// How much.
-    pub money: Money,
-}
-
-/// PayPal's capture states, as far as they differ for us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum CaptureStatus {
-    /// The money is ours.
-    Completed,
-    /// PayPal is looking at it; it will say.
-    Pending,
-    /// The money did not move.
-    Declined,
-    /// The money did not move.
-    Failed,
-    /// The money was ours and went back in part.
-    PartiallyRefunded,
-    /// The money was ours and went back.
-    Refunded,
-}
-
 #[derive(Deserialize)]
-struct CaptureBody {
+pub(super) struct CaptureBody {
     id: String,
     status: CaptureStatus,
     amount: Value,
+}
+
+impl From<CaptureBody> for SeenCapture {
+    fn from(body: CaptureBody) -> Self {
+        Self {
+            id: body.id,
+            status: body.status,
+            money: body.amount.into(),
+        }
+    }
+}
+
+/// A refund that PayPal took on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// PayPal's id.
+    pub id: String,
+    /// Whether the money goes back. PENDING counts: PayPal has taken it from us.
+    pub is_made: bool,
+}
+
+#[derive(Deserialize)]
+struct RefundBody {
+    id: String,
+    status: String,
 }
 
 impl PayPal<'_> {
@@ -102,16 +87,11 @@ impl PayPal<'_> {
         request_id: &str,
         authorization_id: &str,
         money: Money,
-    ) -> Result<Capture, PayPalError> {
+    ) -> Result<SeenCapture, PayPalError> {
         let path = format!("/v2/payments/authorizations/{authorization_id}/capture");
         let body = json!({ "amount": written(money), "final_capture": true });
         let call = Call::post("capture_authorization", path, request_id, &body)?;
-        let capture: CaptureBody = self.call(call).await?;
-        Ok(Capture {
-            id: capture.id,
-            status: capture.status,
-            money: capture.amount.into(),
-        })
+        self.call::<CaptureBody>(call).await.map(Into::into)
     }
 
     /// Restarts the three days for which an authorization's funds are honoured. The answer's id takes the place of the old one.
@@ -120,7 +100,7 @@ impl PayPal<'_> {
         request_id: &str,
         authorization_id: &str,
         money: Money,
-    ) -> Result<Authorization, PayPalError> {
+    ) -> Result<SeenAuthorization, PayPalError> {
         let path = format!("/v2/payments/authorizations/{authorization_id}/reauthorize");
         let call = Call::post(
             "reauthorize",
@@ -129,6 +109,23 @@ impl PayPal<'_> {
             &json!({ "amount": written(money) }),
         )?;
         self.call::<AuthorizationBody>(call).await.map(Into::into)
+    }
+
+    /// Gives `money` of a capture back to the payer.
+    pub async fn refund_capture(
+        &self,
+        request_id: &str,
+        capture_id: &str,
+        money: Money,
+    ) -> Result<Refund, PayPalError> {
+        let path = format!("/v2/payments/captures/{capture_id}/refund");
+        let body = json!({ "amount": written(money) });
+        let call = Call::post("refund_capture", path, request_id, &body)?;
+        let refund: RefundBody = self.call(call).await?;
+        Ok(Refund {
+            id: refund.id,
+            is_made: matches!(refund.status.as_str(), "COMPLETED" | "PENDING"),
+        })
     }
 
     /// Gives the money of an authorization back to the payer. One that is void already is a success.

@@ -1,8 +1,10 @@
 //! What PayPal refuses, and what it leaves in doubt.
 
+use crate::domain::payment::CallFailure;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Why a call to PayPal has no result. `operation` says which call.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +89,33 @@ impl PayPalError {
         matches!(self, Self::Unknown { .. } | Self::InProgress { .. })
     }
 
+    /// What it means for the next attempt of a call that moves money.
+    #[must_use]
+    pub fn failure(&self) -> CallFailure {
+        match self {
+            Self::Unknown { .. } | Self::InProgress { .. } => CallFailure::Unknown,
+            Self::NotSent { .. }
+            | Self::RateLimited { .. }
+            | Self::Unauthenticated { .. }
+            | Self::Unbuildable { .. } => CallFailure::Retryable,
+            Self::Refused { .. } | Self::Denied { .. } => CallFailure::Final,
+        }
+    }
+
+    /// How long PayPal wants to be left alone, when it said so; half a minute when it did not say how long.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited {
+                retry_after_seconds,
+                ..
+            } => Some(Duration::from_secs(
+                retry_after_seconds.unwrap_or(30).into(),
+            )),
+            _ => None,
+        }
+    }
+
     /// The issue, when PayPal refused.
     #[must_use]
     pub fn issue(&self) -> Option<&Issue> {
@@ -161,6 +190,12 @@ issues! {
     PreviouslyVoided = "PREVIOUSLY_VOIDED",
     /// It was captured, so it cannot be voided.
     PreviouslyCaptured = "PREVIOUSLY_CAPTURED",
+    /// It was refunded before, all of it.
+    CaptureFullyRefunded = "CAPTURE_FULLY_REFUNDED",
+    /// Our PayPal account has not enough.
+    RefundFailedInsufficientFunds = "REFUND_FAILED_INSUFFICIENT_FUNDS",
+    /// The capture is still being looked at.
+    PendingCapture = "PENDING_CAPTURE",
     /// This kind of payment cannot be reauthorized.
     ReauthorizationNotSupported = "REAUTHORIZATION_NOT_SUPPORTED",
     /// An earlier request with the same id is not done.

@@ -6,12 +6,14 @@
 
 mod authorizations;
 mod error;
+mod events;
 mod orders;
 mod token;
 
-pub use authorizations::{Capture, CaptureStatus};
+pub use authorizations::Refund;
 pub use error::{Issue, PayPalError};
-pub use orders::{NewOrder, Order, OrderLinks};
+pub use events::{Event, EventKind};
+pub use orders::{NewOrder, OrderLinks};
 pub use token::TokenCache;
 
 use crate::{

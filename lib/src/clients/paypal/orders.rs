@@ -1,7 +1,14 @@
 //! Orders: what the payer approves. <https://developer.paypal.com/docs/api/orders/v2/>
 
-use super::{Call, PayPal, PayPalError, authorizations::AuthorizationBody};
-use crate::{clients::supabase::Authorization, domain::money::Money};
+use super::{
+    Call, PayPal, PayPalError,
+    authorizations::{AuthorizationBody, CaptureBody, Value},
+};
+use crate::domain::{
+    money::Money,
+    observation::{Observation, SeenAuthorization},
+};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -32,17 +39,6 @@ pub struct OrderLinks {
     pub approve_url: String,
 }
 
-/// What has become of an order.
-#[derive(Debug)]
-pub struct Order {
-    /// Its authorization, if one holds the money.
-    pub authorization: Option<Authorization>,
-    /// Whether the payer's bank refused an authorization.
-    pub denied: bool,
-    /// Its finished capture's id, if there is one.
-    pub capture_id: Option<String>,
-}
-
 #[derive(Deserialize)]
 struct OrderBody {
     id: String,
@@ -69,40 +65,37 @@ struct Payments {
     #[serde(default)]
     authorizations: Vec<AuthorizationBody>,
     #[serde(default)]
-    captures: Vec<CaptureSummary>,
+    captures: Vec<CaptureBody>,
+    #[serde(default)]
+    refunds: Vec<RefundBody>,
 }
 
 #[derive(Deserialize)]
-struct CaptureSummary {
-    id: String,
+struct RefundBody {
     status: String,
+    amount: Value,
 }
 
-impl From<OrderBody> for Order {
+impl From<OrderBody> for Observation {
     fn from(body: OrderBody) -> Self {
-        let (mut authorizations, mut captures) = (Vec::new(), Vec::new());
-        for unit in body.purchase_units {
-            authorizations.extend(unit.payments.authorizations);
-            captures.extend(unit.payments.captures);
-        }
-        Self {
-            denied: authorizations.iter().any(AuthorizationBody::is_denied),
-            // A reauthorization comes after the authorization that it replaces.
-            authorization: authorizations
+        let mut seen = Self::default();
+        for Payments {
+            authorizations,
+            captures,
+            refunds,
+        } in body.purchase_units.into_iter().map(|unit| unit.payments)
+        {
+            // A reauthorization comes after the authorization that it prolongs.
+            seen.authorizations
+                .extend(authorizations.into_iter().map(Into::into));
+            seen.captures.extend(captures.into_iter().map(Into::into));
+            seen.refunded += refunds
                 .into_iter()
-                .rev()
-                .find(AuthorizationBody::holds_money)
-                .map(Into::into),
-            capture_id: captures
-                .into_iter()
-                .find(|capture| {
-                    matches!(
-                        capture.status.as_str(),
-                        "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED"
-                    )
-                })
-                .map(|capture| capture.id),
+                .filter(|refund| matches!(refund.status.as_str(), "COMPLETED" | "PENDING"))
+                .map(|refund| refund.amount.value.decimal())
+                .sum::<Decimal>();
         }
+        seen
     }
 }
 
@@ -154,10 +147,10 @@ impl PayPal<'_> {
         })
     }
 
-    /// Asks what has become of an order.
-    pub async fn get_order(&self, order_id: &str) -> Result<Order, PayPalError> {
+    /// Asks what has become of an order's money.
+    pub async fn get_order(&self, order_id: &str) -> Result<Observation, PayPalError> {
         let call = Call::get("get_order", format!("/v2/checkout/orders/{order_id}"));
-        self.call::<OrderBody>(call).await.map(Order::from)
+        self.call::<OrderBody>(call).await.map(Into::into)
     }
 
     /// Holds the money of an approved order.
@@ -165,14 +158,14 @@ impl PayPal<'_> {
         &self,
         request_id: &str,
         order_id: &str,
-    ) -> Result<Authorization, PayPalError> {
+    ) -> Result<SeenAuthorization, PayPalError> {
         const OPERATION: &str = "authorize_order";
         let path = format!("/v2/checkout/orders/{order_id}/authorize");
         let call = Call::post(OPERATION, path, request_id, &json!({}))?;
-        let order: Order = self.call::<OrderBody>(call).await?.into();
-        match order.authorization {
-            Some(authorization) => Ok(authorization),
-            None if order.denied => Err(PayPalError::Denied {
+        let seen: Observation = self.call::<OrderBody>(call).await?.into();
+        match seen.standing_authorization() {
+            Some(authorization) => Ok(authorization.clone()),
+            None if seen.is_denied() => Err(PayPalError::Denied {
                 operation: OPERATION,
             }),
             None => Err(PayPalError::Unknown {

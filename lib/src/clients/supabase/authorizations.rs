@@ -1,7 +1,10 @@
 //! Money that PayPal holds for a booking, and giving it back.
 
 use super::{Database, DatabaseError, TouchedCar};
-use crate::domain::money::{Amount, Currency, Money};
+use crate::domain::{
+    money::{Amount, Currency},
+    observation::SeenAuthorization,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -50,17 +53,6 @@ pub struct AuthorizationStart {
     /// The car, whose days are now booked.
     #[serde(flatten)]
     pub car: Option<TouchedCar>,
-}
-
-/// An authorization that PayPal made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorization {
-    /// PayPal's id.
-    pub id: String,
-    /// What is authorized.
-    pub money: Money,
-    /// The end of its life, at most 29 days ahead.
-    pub expires_at: Option<Timestamp>,
 }
 
 /// What became of an authorization in the database.
@@ -138,7 +130,7 @@ impl Database<'_> {
         &self,
         payment: Uuid,
         request_id: &str,
-        authorization: &Authorization,
+        authorization: &SeenAuthorization,
     ) -> Result<AuthorizationRecord, DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": payment,

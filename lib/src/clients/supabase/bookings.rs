@@ -3,9 +3,12 @@
 use super::{Database, DatabaseError};
 use crate::domain::{
     booking::Customer,
+    booking_state::BookingState,
     car::CarRef,
     dates::DateRange,
     money::{Amount, Currency},
+    payment_plan::{PaymentPlan, PlanFacts, plan},
+    payment_state::PaymentState,
 };
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -92,7 +95,7 @@ pub struct Booking {
     /// What people say on the telephone.
     pub reference: String,
     /// Where it stands.
-    pub status: String,
+    pub status: BookingState,
     /// The car's id.
     pub car_id: Uuid,
     /// The car's slug.
@@ -113,6 +116,11 @@ pub struct Booking {
     pub customer: Option<Box<RawValue>>,
     /// The latest payment.
     pub payment: Option<PaymentSummary>,
+    /// When its money is held, renewed and taken, while that is ahead.
+    #[serde(skip_deserializing)]
+    pub payment_plan: Option<PaymentPlan>,
+    #[serde(skip_serializing)]
+    plan_facts: PlanFacts,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was cancelled.
@@ -126,7 +134,7 @@ pub struct PaymentSummary {
     /// Our id.
     pub payment_id: Uuid,
     /// Where it stands.
-    pub status: String,
+    pub status: PaymentState,
     /// PayPal's order.
     pub order_id: Option<String>,
     /// How much.
@@ -139,8 +147,27 @@ pub struct PaymentSummary {
     pub authorization_expires_at: Option<Timestamp>,
     /// PayPal's capture.
     pub capture_id: Option<String>,
+    /// What went back of it.
+    pub refunded_amount: Amount,
     /// When the money will be taken.
     pub capture_scheduled_at: Option<Timestamp>,
+}
+
+impl Booking {
+    /// The same, with the plan for its money: for a booking that stands or may yet be paid, until the money is taken. A hold
+    /// is planned as if it were paid when it was made.
+    #[must_use]
+    pub fn planned(mut self) -> Self {
+        let is_open = matches!(
+            self.status,
+            BookingState::PendingPayment | BookingState::Upcoming | BookingState::Active
+        );
+        let is_over = self.payment.as_ref().is_some_and(|payment| {
+            payment.status.is_captured() || payment.status.ended_without_money()
+        });
+        self.payment_plan = (is_open && !is_over).then(|| plan(&self.plan_facts, self.created_at));
+        self
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,7 +200,16 @@ impl Database<'_> {
     /// A booking, if there is one.
     pub async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
         let arguments = serde_json::json!({ "p_booking_id": id, "p_now": self.platform.now() });
-        self.call("get_booking", &arguments).await
+        let booking: Option<Booking> = self.call("get_booking", &arguments).await?;
+        Ok(booking.map(Booking::planned))
+    }
+
+    /// Moves up to `limit` bookings on whose first or last day has come.
+    pub async fn advance_bookings(&self, limit: u32) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
+        self.call_raw("advance_bookings", &arguments)
+            .await
+            .map(drop)
     }
 
     /// Ends up to `limit` holds whose time has passed, and names the cars that became free.

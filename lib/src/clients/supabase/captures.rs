@@ -1,9 +1,10 @@
 //! Taking the money that is held.
 
-use super::{Authorization, Database, DatabaseError};
+use super::{Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    payment::CaptureFailure,
+    observation::SeenAuthorization,
+    payment::CallFailure,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -50,6 +51,79 @@ impl CaptureClaim {
     }
 }
 
+/// What claiming one booking's payment came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimOutcome {
+    /// It is ours to work on.
+    Claimed,
+    /// The money is taken.
+    AlreadyCaptured,
+    /// Somebody else is at it.
+    PaymentInProgress,
+    /// Nothing is authorized for a booking that stands.
+    NotCapturable,
+    /// Nothing is authorized that could be renewed.
+    NotAuthorized,
+    /// No booking of ours has this id.
+    BookingNotFound,
+}
+
+/// The answer of `claim_payment_capture`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimedCapture {
+    /// What was decided.
+    pub outcome: ClaimOutcome,
+    /// The claim.
+    pub claim: Option<CaptureClaim>,
+    /// PayPal's capture, when the money is taken.
+    pub capture_id: Option<String>,
+}
+
+/// An authorization to renew, under our lease.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renewal {
+    /// Our payment.
+    pub payment_id: Uuid,
+    /// Proves that the payment is ours to work on.
+    pub lease: Uuid,
+    /// What to renew.
+    pub authorization_id: String,
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: Currency,
+    /// The `PayPal-Request-Id` of the reauthorization.
+    pub request_id: String,
+}
+
+/// The answer of `claim_reauthorization`.
+#[derive(Debug, Deserialize)]
+pub struct ClaimedReauthorization {
+    /// What was decided.
+    pub outcome: ClaimOutcome,
+    /// The authorization to renew.
+    #[serde(flatten)]
+    pub renewal: Option<Renewal>,
+}
+
+impl CaptureClaim {
+    /// The renewal that comes before the capture, when one is due.
+    #[must_use]
+    pub fn renewal(&self) -> Option<Renewal> {
+        Some(Renewal {
+            payment_id: self.payment_id,
+            lease: self.lease,
+            authorization_id: self.authorization_id.clone(),
+            amount: self.amount,
+            currency: self.currency,
+            request_id: self.reauthorize_request_id.clone()?,
+        })
+    }
+}
+
 #[derive(Deserialize)]
 struct ReauthorizationRecord {
     outcome: LeaseOutcome,
@@ -70,17 +144,57 @@ impl Database<'_> {
             .await
     }
 
+    /// Claims the capture of one booking before its schedule.
+    pub async fn claim_payment_capture(
+        &self,
+        booking: Uuid,
+        actor: &str,
+        request_id: &str,
+    ) -> Result<ClaimedCapture, DatabaseError> {
+        let arguments = self.order_of(booking, actor, request_id);
+        self.call("claim_payment_capture", &arguments).await
+    }
+
+    /// Claims the authorization of one booking, to renew it.
+    pub async fn claim_reauthorization(
+        &self,
+        booking: Uuid,
+        actor: &str,
+        request_id: &str,
+    ) -> Result<ClaimedReauthorization, DatabaseError> {
+        let arguments = self.order_of(booking, actor, request_id);
+        self.call("claim_reauthorization", &arguments).await
+    }
+
+    fn order_of(&self, booking: Uuid, actor: &str, request_id: &str) -> serde_json::Value {
+        serde_json::json!({
+            "p_booking_id": booking,
+            "p_actor": actor,
+            "p_request_id": request_id,
+            "p_now": self.platform.now(),
+        })
+    }
+
+    /// Gives the lease of a renewal back.
+    pub async fn release_payment(&self, renewal: &Renewal) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_payment_id": renewal.payment_id,
+            "p_lease": renewal.lease,
+            "p_now": self.platform.now(),
+        });
+        self.call_raw("release_payment", &arguments).await.map(drop)
+    }
+
     /// Notes the authorization that took the old one's place; `false` when another run has the payment by now.
     pub async fn record_reauthorization(
         &self,
-        claim: &CaptureClaim,
-        request_id: &str,
-        authorization: &Authorization,
+        renewal: &Renewal,
+        authorization: &SeenAuthorization,
     ) -> Result<bool, DatabaseError> {
         let arguments = serde_json::json!({
-            "p_payment_id": claim.payment_id,
-            "p_lease": claim.lease,
-            "p_request_id": request_id,
+            "p_payment_id": renewal.payment_id,
+            "p_lease": renewal.lease,
+            "p_request_id": renewal.request_id,
             "p_authorization_id": authorization.id,
             "p_expires_at": authorization.expires_at,
             "p_now": self.platform.now(),
@@ -112,7 +226,7 @@ impl Database<'_> {
         &self,
         claim: &CaptureClaim,
         code: &str,
-        kind: CaptureFailure,
+        kind: CallFailure,
         retry_at: Timestamp,
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({

@@ -6,23 +6,34 @@
 
 mod authorizations;
 mod bookings;
+mod cancellations;
 mod captures;
 mod cars;
 mod crons;
 mod error;
+mod operators;
 mod orders;
+mod reconciliation;
+mod refunds;
 mod users;
+mod webhooks;
 
 pub use authorizations::{
-    Authorization, AuthorizationRecord, AuthorizationStart, AuthorizeOutcome, RecordOutcome,
+    AuthorizationRecord, AuthorizationStart, AuthorizeOutcome, RecordOutcome,
     UnvoidedAuthorization, VoidStart,
 };
 pub use bookings::{Booking, BookingRequest, CreateOutcome, CreatedBooking, PaymentSummary, Price};
-pub use captures::CaptureClaim;
+pub use cancellations::{CancelOutcome, CancelRequest, Cancellation, RefundStatus, Settlement};
+pub use captures::{CaptureClaim, ClaimOutcome, ClaimedCapture, ClaimedReauthorization, Renewal};
 pub use cars::{CarIdentity, CarListing, TouchedCar};
 pub use crons::CronRun;
 pub use error::DatabaseError;
+pub use operators::{AuditListing, BookingListing, BookingPage};
 pub use orders::{OpenOutcome, OpenedPayment, PaymentRequest};
+pub use reconciliation::{DeadLetter, Drift, OpenFinding, PaymentName};
+pub use refunds::{RefundOutcome, RefundRequest, RefundState};
+pub use users::User;
+pub use webhooks::{InboxWork, Replay, ReplayOutcome, Stored};
 
 use crate::{
     config::{Supabase, SupabaseKey},

@@ -7,24 +7,35 @@ use serde::Deserialize;
 
 const OPERATION: &str = "auth/v1/user";
 
-#[derive(Deserialize)]
-struct User {
+/// Somebody who is signed in.
+#[derive(Debug, Deserialize)]
+pub struct User {
+    /// Supabase's id.
+    pub id: String,
     #[serde(default)]
     app_metadata: AppMetadata,
 }
 
+impl User {
+    /// Whether they are an operator.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.app_metadata.role.as_deref() == Some("admin")
+    }
+}
+
 /// Set by the service only; a user can change `user_metadata`, not this.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct AppMetadata {
     role: Option<String>,
 }
 
 impl Database<'_> {
-    /// The role in the `app_metadata` of whoever `token` belongs to; `None` when it is nobody's, or they have no role.
+    /// Whoever `token` belongs to; `None` when it is nobody's.
     ///
     /// Supabase is asked, so a token that was revoked, or is signed with a key that was rotated, is known for what it is.
     /// <https://supabase.com/docs/reference/javascript/auth-getuser>
-    pub async fn user_role(&self, token: &str) -> Result<Option<String>, DatabaseError> {
+    pub async fn user(&self, token: &str) -> Result<Option<User>, DatabaseError> {
         let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {token}")) else {
             return Ok(None);
         };
@@ -43,13 +54,10 @@ impl Database<'_> {
         let answer = self.exchange(OPERATION, request).await?;
         match answer.status() {
             status if status.is_success() => {
-                let user: User = serde_json::from_slice(answer.body()).map_err(|source| {
-                    DatabaseError::Undecodable {
-                        function: OPERATION,
-                        source,
-                    }
-                })?;
-                Ok(user.app_metadata.role)
+                serde_json::from_slice(answer.body()).map_err(|source| DatabaseError::Undecodable {
+                    function: OPERATION,
+                    source,
+                })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
             status => Err(refusal(OPERATION, status, answer.body())),

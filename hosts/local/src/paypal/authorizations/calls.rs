@@ -7,6 +7,7 @@ use super::{
         ledger::{Answer, Call, Ledger},
         money::{Least, Money},
         scripted::Scripted,
+        webhooks::EventType,
     },
     Authorization, Standing,
 };
@@ -33,6 +34,18 @@ impl Ledger {
         self.captures_of(original)
             .map(|capture| capture.amount.amount)
             .sum()
+    }
+
+    /// The originals whose 29 days are over, with money in them that nobody took or gave back.
+    pub(in super::super) fn lapsed_authorizations(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Authorization> {
+        self.authorizations.values().filter(move |original| {
+            // The captures are counted only where that matters.
+            now >= original.expires_at
+                && original.standing(self.captured(original), now) == Standing::Expired
+        })
     }
 
     /// `GET /v2/payments/authorizations/{id}`
@@ -72,6 +85,7 @@ impl Ledger {
             }
             self.request_ids
                 .remember(call.request_id, Action::Void, id, id, call.now);
+            self.report(EventType::AuthorizationVoided, id, call);
         }
         if call.representation {
             return self.show_authorization(id, call);
@@ -110,6 +124,7 @@ impl Ledger {
         }
         self.request_ids
             .remember(call.request_id, Action::Reauthorize, id, &renewal, call.now);
+        self.report(EventType::AuthorizationCreated, &renewal, call);
         Ok(Answer::payment(
             true,
             self.authorization_body(&renewal, call)?,

@@ -114,6 +114,11 @@ impl Authorization {
         }
     }
 
+    /// The payer's bank refused it.
+    pub(super) fn is_denied(&self) -> bool {
+        self.grant == Grant::Denied
+    }
+
     pub(super) fn scripts(&self, scripted: Scripted) -> bool {
         scripted.in_description(self.description.as_deref())
     }

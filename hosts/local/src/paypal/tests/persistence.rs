@@ -1,4 +1,4 @@
-use super::{BASE, PayPal, credentials};
+use super::{BASE, PayPal, credentials, types};
 use crate::paypal::{LoadError, Simulator};
 use exodrive_native::Clock;
 use http::StatusCode;
@@ -6,23 +6,26 @@ use serde_json::json;
 use std::path::PathBuf;
 
 /// A folder that goes with the test.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("exodrive-paypal-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn load(&self) -> Result<Simulator, LoadError> {
-        Simulator::load(
-            Clock::default(),
-            credentials(),
-            BASE.to_owned(),
-            &self.0.join("paypal.json"),
-        )
+    pub(super) fn file(&self) -> PathBuf {
+        self.0.join("paypal.json")
+    }
+
+    pub(super) fn load(&self) -> Result<Simulator, LoadError> {
+        self.load_at(Clock::default())
+    }
+
+    pub(super) fn load_at(&self, clock: Clock) -> Result<Simulator, LoadError> {
+        Simulator::load(clock, credentials(), BASE.to_owned(), &self.file())
     }
 }
 
@@ -76,14 +79,27 @@ async fn an_order_that_is_only_approved_is_kept_too() {
 }
 
 #[tokio::test]
+async fn orders_that_were_kept_without_events_are_gone_on_with() {
+    let folder = Folder::new("no-events");
+    let first = PayPal::with(folder.load().unwrap(), Clock::default()).await;
+    let (order, authorization) = first.authorized("A car").await;
+    let mut kept: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.file()).unwrap()).unwrap();
+    kept.as_object_mut().unwrap().remove("events");
+    std::fs::write(folder.file(), kept.to_string()).unwrap();
+    let second = PayPal::with(folder.load().unwrap(), Clock::default()).await;
+    assert!(types(&second, &order).is_empty());
+    let capture = format!("/v2/payments/authorizations/{authorization}/capture");
+    second.post(&capture, json!({})).await;
+    assert_eq!(types(&second, &order), ["PAYMENT.CAPTURE.COMPLETED"]);
+}
+
+#[tokio::test]
 async fn a_file_of_another_kind_is_not_overwritten() {
     let folder = Folder::new("malformed");
-    std::fs::write(folder.0.join("paypal.json"), "[]").unwrap();
+    std::fs::write(folder.file(), "[]").unwrap();
     assert!(matches!(folder.load(), Err(LoadError::Malformed { .. })));
-    assert_eq!(
-        std::fs::read_to_string(folder.0.join("paypal.json")).unwrap(),
-        "[]"
-    );
+    assert_eq!(std::fs::read_to_string(folder.file()).unwrap(), "[]");
     let missing = Simulator::load(
         Clock::default(),
         credentials(),

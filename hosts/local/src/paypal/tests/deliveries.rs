@@ -1,0 +1,221 @@
+//! When an event is delivered, and until when.
+
+use super::{PayPal, persistence::Folder, reported};
+use crate::paypal::{Tamper, WebhookError};
+use exodrive_native::Clock;
+use http::{Method, StatusCode};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Takes everything that is due: the events' ids.
+fn take(paypal: &PayPal) -> Vec<String> {
+    let deliveries = paypal.simulator.take_deliveries(usize::MAX).unwrap();
+    deliveries
+        .into_iter()
+        .map(|delivery| delivery.event)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_delivery_is_a_signed_post_to_the_products_path() {
+    let paypal = PayPal::new().await;
+    let (order, _) = paypal.authorized("A car").await;
+    let deliveries = paypal.simulator.take_deliveries(usize::MAX).unwrap();
+    let events = reported(&paypal, &order);
+    assert_eq!(deliveries.len(), 2);
+    let mut transmissions = BTreeSet::new();
+    for (delivery, event) in deliveries.iter().zip(&events) {
+        let request = &delivery.request;
+        assert_eq!(request.method(), Method::POST);
+        assert_eq!(request.uri(), "/api/webhooks/paypal");
+        let header = |name: &str| request.headers()[name].to_str().unwrap();
+        assert_eq!(header("content-type"), "application/json");
+        assert_eq!(header("paypal-auth-algo"), "SHA256withRSA");
+        assert_eq!(
+            header("paypal-cert-url"),
+            "http://paypal.test/v1/notifications/certs/CERT-LOCAL"
+        );
+        assert!(header("paypal-transmission-time").ends_with('Z'));
+        assert_eq!(header("paypal-transmission-sig").len(), 344);
+        transmissions.insert(header("paypal-transmission-id").to_owned());
+        assert_eq!(event["id"], delivery.event);
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        assert_eq!(body["id"], delivery.event);
+    }
+    assert_eq!(transmissions.len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_is_due_until_it_is_answered_with_success() {
+    let paypal = PayPal::new().await;
+    let order = paypal.order("A car").await;
+    paypal.approve(&order).await;
+    let event = reported(&paypal, &order)[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(take(&paypal), [event.as_str()]);
+    assert!(take(&paypal).is_empty());
+    // Lost, then refused, then redirected: due again after ever longer pauses.
+    for (pause, status) in [(45, 503), (180, 401), (405, 302)] {
+        paypal.clock.advance(SignedDuration::from_secs(pause - 2));
+        assert!(take(&paypal).is_empty(), "{pause}");
+        paypal.clock.advance(SignedDuration::from_secs(2));
+        assert_eq!(take(&paypal), [event.as_str()], "{pause}");
+        let status = StatusCode::from_u16(status).unwrap();
+        paypal.simulator.answered(&event, status).unwrap();
+        assert_eq!(reported(&paypal, &order)[0]["delivered"], false);
+    }
+    paypal.clock.advance(SignedDuration::from_secs(720));
+    assert_eq!(take(&paypal), [event.as_str()]);
+    paypal
+        .simulator
+        .answered(&event, StatusCode::NO_CONTENT)
+        .unwrap();
+    let seen = reported(&paypal, &order)[0].clone();
+    assert_eq!(
+        (&seen["delivered"], &seen["attempts"], &seen["due"]),
+        (&json!(true), &json!(5), &Value::Null)
+    );
+    paypal.clock.advance(SignedDuration::from_hours(24));
+    assert!(take(&paypal).is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_asked_more_often_than_25_times_again_or_longer_than_three_days() {
+    let paypal = PayPal::new().await;
+    let order = paypal.order("A car").await;
+    paypal.approve(&order).await;
+    let mut attempts = 0;
+    for _ in 0..(4 * 24 * 60) {
+        attempts += take(&paypal).len();
+        paypal.clock.advance(SignedDuration::from_mins(1));
+    }
+    assert_eq!(attempts, 26);
+    let seen = reported(&paypal, &order)[0].clone();
+    assert_eq!(
+        (&seen["delivered"], &seen["attempts"], &seen["due"]),
+        (&json!(false), &json!(26), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_leaps_is_no_reason_to_forget() {
+    let mut paypal = PayPal::new().await;
+    let order = paypal.order("A car").await;
+    paypal.approve(&order).await;
+    paypal.pass(20 * 24).await;
+    assert_eq!(take(&paypal).len(), 1);
+    paypal.pass(24).await;
+    assert!(take(&paypal).is_empty(), "the three days are over");
+    // After 30 days PayPal shows it no more.
+    paypal.pass(9 * 24).await;
+    paypal.authorized("A car").await;
+    assert!(reported(&paypal, &order).is_empty());
+}
+
+#[tokio::test]
+async fn deliveries_are_taken_in_order_and_no_more_than_asked() {
+    let paypal = PayPal::new().await;
+    let (order, _) = paypal.authorized("A car").await;
+    let ids: Vec<Value> = reported(&paypal, &order)
+        .iter()
+        .map(|event| event["id"].clone())
+        .collect();
+    for id in ids {
+        let taken = paypal.simulator.take_deliveries(1).unwrap();
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[0].event, id);
+    }
+    assert!(paypal.simulator.take_deliveries(1).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
+    let paypal = PayPal::new().await;
+    let order = paypal.order("A car").await;
+    paypal.approve(&order).await;
+    let event = reported(&paypal, &order)[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let genuine = paypal.simulator.deliver(&event, None).unwrap();
+    paypal.simulator.answered(&event, StatusCode::OK).unwrap();
+    let again = paypal.simulator.deliver(&event, None).unwrap();
+    assert_eq!(genuine.request.body(), again.request.body());
+    let header = |delivery: &crate::paypal::Delivery, name: &str| {
+        delivery.request.headers()[name]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_ne!(
+        header(&genuine, "paypal-transmission-id"),
+        header(&again, "paypal-transmission-id")
+    );
+    paypal
+        .simulator
+        .answered(&event, StatusCode::INTERNAL_SERVER_ERROR)
+        .unwrap();
+    for tamper in [
+        Tamper::Body,
+        Tamper::Signature,
+        Tamper::CertUrl,
+        Tamper::WebhookId,
+    ] {
+        let forged = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
+        let body: Value = serde_json::from_slice(forged.request.body()).unwrap();
+        assert_eq!(body["id"], event);
+        assert_eq!(
+            forged.request.body() != again.request.body(),
+            tamper == Tamper::Body
+        );
+        assert_eq!(
+            header(&forged, "paypal-cert-url") != header(&again, "paypal-cert-url"),
+            tamper == Tamper::CertUrl
+        );
+    }
+    let seen = reported(&paypal, &order)[0].clone();
+    assert_eq!(
+        (&seen["delivered"], &seen["attempts"]),
+        (&json!(true), &json!(2))
+    );
+    assert!(matches!(
+        paypal.simulator.deliver("WH-NONE", None),
+        Err(WebhookError::UnknownEvent(id)) if id == "WH-NONE"
+    ));
+}
+
+#[tokio::test]
+async fn a_second_start_goes_on_with_what_was_not_delivered() {
+    let folder = Folder::new("deliveries");
+    let clock = Clock::default();
+    let first = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
+    let (order, _) = first.authorized("A car").await;
+    let taken = take(&first);
+    first.simulator.answered(&taken[0], StatusCode::OK).unwrap();
+    let before = reported(&first, &order);
+
+    let clock = Clock::default();
+    let second = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
+    assert_eq!(reported(&second, &order), before);
+    assert!(take(&second).is_empty());
+    second.clock.advance(SignedDuration::from_secs(45));
+    assert_eq!(take(&second), [taken[1].as_str()]);
+}
+
+#[tokio::test]
+async fn what_time_brought_about_is_kept_too() {
+    let folder = Folder::new("lapsed");
+    let clock = Clock::default();
+    let first = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
+    let (order, _) = first.authorized("A car").await;
+    first.clock.advance(SignedDuration::from_hours(29 * 24));
+    assert_eq!(take(&first).len(), 3);
+    let before = reported(&first, &order);
+    let later = Clock::default();
+    later.advance(SignedDuration::from_hours(29 * 24));
+    let second = PayPal::with(folder.load_at(later.clone()).unwrap(), later).await;
+    assert_eq!(reported(&second, &order), before);
+}

@@ -1,0 +1,204 @@
+//! What a merchant can find out about a delivery.
+
+use super::{BASE, PayPal, ask_token, reported, send};
+use crate::paypal::{Delivery, Tamper};
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+
+const PATH: &str = "/v1/notifications/verify-webhook-signature";
+
+/// The event of an approval.
+async fn approved(paypal: &PayPal) -> String {
+    let order = paypal.order("A car").await;
+    paypal.approve(&order).await;
+    reported(paypal, &order)[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// PayPal's question about a delivery, as a merchant puts it, around the bytes of the event.
+fn question(delivery: &Delivery, event: &str) -> String {
+    let header = |name: &str| delivery.request.headers()[name].to_str().unwrap();
+    format!(
+        r#"{{"auth_algo": "{}", "cert_url": "{}", "transmission_id": "{}", "transmission_sig": "{}", "transmission_time": "{}",
+            "webhook_id": "LOCALWEBHOOK00001", "webhook_event": {event} }}"#,
+        header("paypal-auth-algo"),
+        header("paypal-cert-url"),
+        header("paypal-transmission-id"),
+        header("paypal-transmission-sig"),
+        header("paypal-transmission-time"),
+    )
+}
+
+fn text(delivery: &Delivery) -> String {
+    String::from_utf8(delivery.request.body().to_vec()).unwrap()
+}
+
+async fn ask(paypal: &PayPal, body: String) -> super::Answer {
+    let request = Request::post(PATH)
+        .header(header::AUTHORIZATION, format!("Bearer {}", paypal.token))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body))
+        .unwrap();
+    send(&paypal.simulator, request).await
+}
+
+async fn verdict(paypal: &PayPal, body: String) -> Value {
+    let answer = ask(paypal, body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.body
+}
+
+#[tokio::test]
+async fn what_paypal_sent_is_verified_over_the_bytes_of_the_event() {
+    let paypal = PayPal::new().await;
+    let event = approved(&paypal).await;
+    let success = json!({"verification_status": "SUCCESS"});
+    let failure = json!({"verification_status": "FAILURE"});
+    // A retry is signed anew, and as good.
+    for _ in 0..2 {
+        let genuine = paypal.simulator.deliver(&event, None).unwrap();
+        let question = question(&genuine, &text(&genuine));
+        assert_eq!(verdict(&paypal, question).await, success);
+    }
+    for tamper in [
+        Tamper::Body,
+        Tamper::Signature,
+        Tamper::CertUrl,
+        Tamper::WebhookId,
+    ] {
+        let forged = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
+        let question = question(&forged, &text(&forged));
+        assert_eq!(verdict(&paypal, question).await, failure, "{tamper:?}");
+    }
+    // The same JSON in other bytes is another event.
+    let genuine = paypal.simulator.deliver(&event, None).unwrap();
+    let spaced = text(&genuine).replacen(',', ", ", 1);
+    assert_eq!(
+        serde_json::from_str::<Value>(&spaced).unwrap(),
+        serde_json::from_str::<Value>(&text(&genuine)).unwrap()
+    );
+    assert_eq!(verdict(&paypal, question(&genuine, &spaced)).await, failure);
+    for (from, to) in [
+        ("SHA256withRSA", "SHA1withRSA"),
+        ("LOCALWEBHOOK00001", "LOCALWEBHOOK00002"),
+        ("Z\"", "+00:00\""),
+    ] {
+        let question = question(&genuine, &text(&genuine)).replacen(from, to, 1);
+        assert_eq!(verdict(&paypal, question).await, failure, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_lacks_something_is_refused_by_name() {
+    let paypal = PayPal::new().await;
+    let event = approved(&paypal).await;
+    let genuine = paypal.simulator.deliver(&event, None).unwrap();
+    let whole: Value = serde_json::from_str(&question(&genuine, &text(&genuine))).unwrap();
+    let changes = [
+        ("auth_algo", Value::Null, "INVALID_PARAMETER_SYNTAX"),
+        ("cert_url", json!(""), "INVALID_STRING_LENGTH"),
+        ("transmission_id", json!(7), "INVALID_PARAMETER_SYNTAX"),
+        (
+            "transmission_sig",
+            json!("x".repeat(501)),
+            "INVALID_STRING_LENGTH",
+        ),
+        (
+            "transmission_time",
+            json!("a b"),
+            "INVALID_PARAMETER_SYNTAX",
+        ),
+        ("webhook_id", json!("WH-1"), "INVALID_PARAMETER_SYNTAX"),
+        ("webhook_event", json!("{}"), "INVALID_PARAMETER_SYNTAX"),
+    ];
+    for (name, value, issue) in changes {
+        for (value, issue) in [
+            (Some(value.clone()), issue),
+            (None, "MISSING_REQUIRED_PARAMETER"),
+        ] {
+            let mut question = whole.clone();
+            match value {
+                Some(value) => question[name] = value,
+                None => drop(question.as_object_mut().unwrap().remove(name)),
+            }
+            let answer = ask(&paypal, question.to_string()).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{name}");
+            assert_eq!(answer.body["name"], "VALIDATION_ERROR");
+            assert_eq!(
+                answer.body["details"],
+                json!([{"field": format!("/{name}"), "location": "body", "issue": issue}])
+            );
+        }
+    }
+    for body in ["", "[]", "{"] {
+        let answer = ask(&paypal, body.to_owned()).await;
+        assert_eq!(answer.issue(), (400, "MALFORMED_REQUEST_JSON"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_merchant_may_ask() {
+    let paypal = PayPal::new().await;
+    let bare = Request::post(PATH).body(Body::from("{}")).unwrap();
+    let answer = send(&paypal.simulator, bare).await;
+    assert_eq!(
+        (answer.status, &answer.body["name"]),
+        (StatusCode::UNAUTHORIZED, &json!("AUTHENTICATION_FAILURE"))
+    );
+    let stranger = PayPal {
+        token: "made-up".to_owned(),
+        ..paypal
+    };
+    let answer = ask(&stranger, "{}".to_owned()).await;
+    assert_eq!(
+        (answer.status, &answer.body["error"]),
+        (StatusCode::UNAUTHORIZED, &json!("invalid_token"))
+    );
+}
+
+#[tokio::test]
+async fn the_certificates_are_where_a_delivery_says_for_all_to_read() {
+    let paypal = PayPal::new().await;
+    let event = approved(&paypal).await;
+    let delivery = paypal.simulator.deliver(&event, None).unwrap();
+    let address = delivery.request.headers()["paypal-cert-url"]
+        .to_str()
+        .unwrap();
+    let path = address.strip_prefix(BASE).unwrap();
+    let read = |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        send(&paypal.simulator, request)
+    };
+    let chain = read(path).await;
+    assert_eq!(chain.status, StatusCode::OK);
+    assert_eq!(chain.text.matches("-----BEGIN CERTIFICATE-----").count(), 2);
+    let own = include_str!("../../../certificates/webhook.pem");
+    assert!(chain.text.starts_with(own));
+    let elsewhere = read("/v1/notifications/certs/CERT-NONE").await;
+    assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn both_are_among_the_exchanges() {
+    let paypal = PayPal::new().await;
+    ask_token(&paypal.simulator, "client:secret", "").await;
+    let before = paypal.simulator.requests();
+    let request = Request::get("/v1/notifications/certs/CERT-LOCAL")
+        .body(Body::empty())
+        .unwrap();
+    send(&paypal.simulator, request).await;
+    ask(&paypal, "{}".to_owned()).await;
+    assert_eq!(paypal.simulator.requests(), before + 2);
+    let kept = serde_json::to_value(paypal.simulator.exchanges()).unwrap();
+    let last: Vec<&Value> = kept.as_array().unwrap().iter().rev().take(2).collect();
+    assert_eq!(last[1]["operation"], "certs.get");
+    assert_eq!(last[0]["operation"], "verify-webhook-signature.post");
+    assert_eq!(
+        (&last[0]["requestBody"], &last[0]["status"]),
+        (&json!({}), &json!(400))
+    );
+    assert!(!kept.to_string().contains(&paypal.token));
+}

@@ -1,0 +1,429 @@
+//! Comparing a payment with what PayPal shows of it.
+//!
+//! A webhook, the reconciliation and an operator's question all end here: PayPal is asked for the order, and what differs
+//! from our record becomes events. So an event may come doubled, late or in any order: what is true is what PayPal shows.
+
+use crate::domain::{
+    booking_state::BookingState,
+    money::{Amount, Currency, Money},
+    payment_state::{PaymentEvent, PaymentState},
+};
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Our record of a payment, with what matters of its booking.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentRecord {
+    /// Our payment.
+    pub payment_id: Uuid,
+    /// Where it stands.
+    pub status: PaymentState,
+    /// Our booking.
+    pub booking_id: Uuid,
+    /// What people call the booking.
+    pub reference: String,
+    /// Where the booking stands.
+    pub booking_status: BookingState,
+    /// Whether this is the payment that stands for the booking, not an earlier attempt.
+    pub is_latest: bool,
+    /// The price.
+    pub amount: Amount,
+    /// Its currency.
+    pub currency: Currency,
+    /// PayPal's order.
+    pub order_id: Option<String>,
+    /// When that was made.
+    pub order_created_at: Option<Timestamp>,
+    /// PayPal's authorization, the latest.
+    pub authorization_id: Option<String>,
+    /// The end of its life.
+    pub authorization_expires_at: Option<Timestamp>,
+    /// What is to be captured where that is not all.
+    pub capture_amount: Option<Amount>,
+    /// PayPal's capture.
+    pub capture_id: Option<String>,
+    /// What went back.
+    pub refunded_amount: Amount,
+    /// Why the authorization must not stand, if so.
+    pub void_reason: Option<String>,
+    /// Why the payment failed, if so.
+    pub failure_code: Option<String>,
+    /// Refunds are ordered that PayPal has not made.
+    pub refunds_open: bool,
+    /// A refund was refused.
+    pub refund_refused: bool,
+    /// When it changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What PayPal shows of an order's money.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// Authorizations and the reauthorizations that prolong them, oldest first.
+    pub authorizations: Vec<SeenAuthorization>,
+    /// Captures, oldest first.
+    pub captures: Vec<SeenCapture>,
+    /// What went back in all.
+    pub refunded: Decimal,
+}
+
+/// An authorization as PayPal shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenAuthorization {
+    /// PayPal's id.
+    pub id: String,
+    /// Where it stands.
+    pub status: AuthorizationStatus,
+    /// How much.
+    pub money: Money,
+    /// The end of its life.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// PayPal's authorization states. There is none for a lapsed one: it reads as voided.
+/// <https://developer.paypal.com/docs/api/payments/v2/#authorizations_get>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AuthorizationStatus {
+    /// The money is held.
+    Created,
+    /// It was captured.
+    Captured,
+    /// The payer's bank refused.
+    Denied,
+    /// Some of it was captured.
+    PartiallyCaptured,
+    /// It was given back, or it lapsed.
+    Voided,
+    /// PayPal is looking at it.
+    Pending,
+    /// A word that is not in PayPal's list.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A capture as PayPal shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenCapture {
+    /// PayPal's id.
+    pub id: String,
+    /// Where it stands.
+    pub status: CaptureStatus,
+    /// How much.
+    pub money: Money,
+}
+
+/// PayPal's capture states.
+/// <https://developer.paypal.com/docs/api/payments/v2/#captures_get>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CaptureStatus {
+    /// The money is ours.
+    Completed,
+    /// PayPal is looking at it; it will say.
+    Pending,
+    /// The money did not move.
+    Declined,
+    /// The money did not move.
+    Failed,
+    /// The money was ours and went back in part.
+    PartiallyRefunded,
+    /// The money was ours and went back.
+    Refunded,
+}
+
+impl CaptureStatus {
+    /// Whether the money moved.
+    #[must_use]
+    pub fn took_money(self) -> bool {
+        matches!(
+            self,
+            Self::Completed | Self::PartiallyRefunded | Self::Refunded
+        )
+    }
+}
+
+impl Observation {
+    /// The authorization that is, or was, good for the money: the latest that was neither refused nor given back.
+    #[must_use]
+    pub fn standing_authorization(&self) -> Option<&SeenAuthorization> {
+        self.authorizations.iter().rev().find(|seen| {
+            !matches!(
+                seen.status,
+                AuthorizationStatus::Denied | AuthorizationStatus::Voided
+            )
+        })
+    }
+
+    /// Whether the payer's bank refused an authorization.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.authorizations
+            .iter()
+            .any(|seen| seen.status == AuthorizationStatus::Denied)
+    }
+
+    /// The captures that took money.
+    pub fn taken(&self) -> impl Iterator<Item = &SeenCapture> {
+        self.captures
+            .iter()
+            .filter(|capture| capture.status.took_money())
+    }
+
+    fn holds_or_held_money(&self) -> bool {
+        self.standing_authorization().is_some() || self.taken().next().is_some()
+    }
+
+    fn holds_money(&self) -> bool {
+        self.taken().next().is_none()
+            && self.standing_authorization().is_some_and(|seen| {
+                matches!(
+                    seen.status,
+                    AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured
+                )
+            })
+    }
+}
+
+/// Something that PayPal did and our record does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// It holds money that we do not know of.
+    Authorized,
+    /// It took the money.
+    Captured(SeenCapture),
+    /// The authorization is void.
+    Voided,
+    /// The authorization lapsed, or the order did before it was authorized.
+    Lapsed,
+    /// More went back than we know of: so much in all.
+    Refunded(Amount),
+}
+
+impl Difference {
+    /// What it is to the payment's state machine.
+    #[must_use]
+    pub fn event(&self, record: &PaymentRecord) -> PaymentEvent {
+        match self {
+            Self::Authorized => PaymentEvent::Authorized,
+            Self::Captured(_) => PaymentEvent::Captured,
+            Self::Voided => PaymentEvent::Voided,
+            Self::Lapsed => PaymentEvent::Lapsed,
+            Self::Refunded(total) if *total < record.amount => PaymentEvent::RefundedInPart,
+            Self::Refunded(_) => PaymentEvent::RefundedInFull,
+        }
+    }
+}
+
+/// How long an order can be authorized: the payer has 3 hours to come, then 3 to approve and be authorized. One more, so that
+/// an answer on its way is not overtaken.
+const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(7);
+
+/// What PayPal shows and `record` does not say, in the order in which it is to be applied.
+#[must_use]
+pub fn differences(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let taken = seen.taken().next();
+    if record.status == PaymentState::Created && seen.standing_authorization().is_some() {
+        found.push(Difference::Authorized);
+    }
+    if let Some(capture) = taken.filter(|_| record.capture_id.is_none()) {
+        found.push(Difference::Captured(capture.clone()));
+    }
+    let is_held = matches!(
+        record.status,
+        PaymentState::Authorized | PaymentState::Capturing
+    );
+    if is_held && taken.is_none() && seen.standing_authorization().is_none() {
+        // PayPal has no word for lapsed.
+        let has_lapsed = record
+            .authorization_expires_at
+            .is_some_and(|end| end <= now);
+        found.push(if has_lapsed {
+            Difference::Lapsed
+        } else {
+            Difference::Voided
+        });
+    }
+    let order_is_over = record
+        .order_created_at
+        .is_some_and(|made| now.duration_since(made) > ORDER_LIFE);
+    if record.status == PaymentState::Created && order_is_over && !seen.holds_or_held_money() {
+        found.push(Difference::Lapsed);
+    }
+    if let Some(total) = Amount::of_cents(seen.refunded)
+        && total > record.refunded_amount
+        && !record.refunds_open
+    {
+        found.push(Difference::Refunded(total));
+    }
+    found
+}
+
+/// Where money and booking do not fit together, for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// PayPal took the money more than once.
+    CapturedTwice,
+    /// What was taken is not what should have been.
+    AmountMismatch,
+    /// PayPal holds or took money for a booking that is not confirmed.
+    PaidButUnbooked,
+    /// PayPal still holds money that should have been given back.
+    CancelledNotVoided,
+    /// The authorization ends within a day and the money is not taken.
+    Lapsing,
+    /// The booking stands and nobody pays for it.
+    UnpaidBooking,
+    /// PayPal is still looking at the capture.
+    CapturePending,
+    /// PayPal refused a refund.
+    RefundRefused,
+    /// The payer opened a dispute.
+    Disputed,
+}
+
+impl FindingKind {
+    /// As it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CapturedTwice => "captured_twice",
+            Self::AmountMismatch => "amount_mismatch",
+            Self::PaidButUnbooked => "paid_but_unbooked",
+            Self::CancelledNotVoided => "cancelled_not_voided",
+            Self::Lapsing => "lapsing",
+            Self::UnpaidBooking => "unpaid_booking",
+            Self::CapturePending => "capture_pending",
+            Self::RefundRefused => "refund_refused",
+            Self::Disputed => "disputed",
+        }
+    }
+
+    /// What an operator does about it.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::CapturedTwice => "Refund the second capture in PayPal's dashboard.",
+            Self::AmountMismatch => {
+                "Compare the capture with the booking's price; refund the difference or ask for it."
+            }
+            Self::PaidButUnbooked => {
+                "Void or refund, or make a booking for other days with the customer."
+            }
+            Self::CancelledNotVoided => {
+                "The crons void it; if this stays for an hour, void it in PayPal's dashboard."
+            }
+            Self::Lapsing => "Capture it: POST /api/admin/bookings/{id}/capture.",
+            Self::UnpaidBooking => {
+                "Ask the customer to pay again, or cancel: POST /api/admin/bookings/{id}/void."
+            }
+            Self::CapturePending => "Wait for PayPal, or look into its dashboard.",
+            Self::RefundRefused => {
+                "Fund the PayPal account or refund in another way, then order the refund again."
+            }
+            Self::Disputed => "Answer the dispute in PayPal's resolution centre.",
+        }
+    }
+}
+
+/// One finding about a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What is wrong.
+    pub kind: FindingKind,
+    /// Ids and amounts that help to find it; no personal data.
+    pub detail: String,
+}
+
+/// A void, a refund or a confirmation may take so long before it counts as missing.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
+/// An authorization that ends this soon needs a person.
+const LAPSING: SignedDuration = SignedDuration::from_hours(24);
+
+/// What does not fit together once every difference was applied to `record`.
+#[must_use]
+pub fn findings(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut note = |kind, detail: String| found.push(Finding { kind, detail });
+    let is_settled = now.duration_since(record.updated_at) > PATIENCE;
+    let taken: Vec<&SeenCapture> = seen.taken().collect();
+    let stands = record.booking_status.is_confirmed();
+
+    if taken.len() > 1 {
+        let ids: Vec<&str> = taken.iter().map(|capture| capture.id.as_str()).collect();
+        note(FindingKind::CapturedTwice, ids.join(" "));
+    }
+    if let Some(capture) = taken.first() {
+        let expected = Money {
+            amount: record.capture_amount.unwrap_or(record.amount),
+            currency: record.currency,
+        };
+        if capture.money != expected && record.void_reason.is_none() {
+            let Money { amount, currency } = capture.money;
+            note(
+                FindingKind::AmountMismatch,
+                format!(
+                    "{amount} {currency} instead of {} {}",
+                    expected.amount, expected.currency
+                ),
+            );
+        }
+    }
+    let has_money = seen.holds_money() || (!taken.is_empty() && !record.refunds_open);
+    if is_settled
+        && has_money
+        && record.void_reason.is_none()
+        && matches!(
+            record.booking_status,
+            BookingState::PendingPayment | BookingState::Expired
+        )
+    {
+        note(FindingKind::PaidButUnbooked, String::new());
+    }
+    let must_go_back = record.void_reason.is_some()
+        || (record.booking_status == BookingState::Cancelled && record.capture_amount.is_none());
+    if is_settled && must_go_back && seen.holds_money() {
+        note(
+            FindingKind::CancelledNotVoided,
+            record.authorization_id.clone().unwrap_or_default(),
+        );
+    }
+    let ends_soon = record
+        .authorization_expires_at
+        .is_some_and(|end| end.duration_since(now) < LAPSING);
+    if stands && ends_soon && taken.is_empty() && seen.holds_money() {
+        note(
+            FindingKind::Lapsing,
+            record
+                .authorization_expires_at
+                .map(|end| end.to_string())
+                .unwrap_or_default(),
+        );
+    }
+    if stands && record.is_latest && record.status.ended_without_money() {
+        note(
+            FindingKind::UnpaidBooking,
+            record.failure_code.clone().unwrap_or_default(),
+        );
+    }
+    if let Some(pending) = seen
+        .captures
+        .iter()
+        .find(|capture| capture.status == CaptureStatus::Pending)
+    {
+        note(FindingKind::CapturePending, pending.id.clone());
+    }
+    if record.refund_refused {
+        note(FindingKind::RefundRefused, String::new());
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "observation_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! Bringing a payment up to what PayPal shows of it.
+//!
+//! 1. Our record is read, then PayPal's order.
+//! 2. What differs becomes events; [`step`] says what each does to the state.
+//! 3. Each is recorded. Money that we did not know of goes the way of every authorization, so it is compared with the
+//!    price and confirms the booking, or is voided.
+//!
+//! Nothing here asks PayPal to move money of its own accord, so two observers at once do no harm.
+
+use super::authorize;
+use crate::{
+    app::App,
+    clients::{
+        paypal::PayPalError,
+        supabase::{DatabaseError, PaymentName},
+    },
+    domain::{
+        observation::{
+            CaptureStatus, Difference, Observation, PaymentRecord, SeenCapture, differences,
+        },
+        payment_state::{PaymentState, PaymentStep, step},
+    },
+    platform::Deadline,
+};
+use uuid::Uuid;
+
+/// Why a payment could not be observed. Trying again later is right.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The database gave no answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// PayPal gave no answer.
+    #[error(transparent)]
+    PayPal(#[from] PayPalError),
+}
+
+/// A payment that was compared with PayPal.
+#[derive(Debug)]
+pub struct Observed {
+    /// Our record, with every difference applied.
+    pub record: PaymentRecord,
+    /// What PayPal shows.
+    pub seen: Observation,
+    /// How much was new.
+    pub applied: usize,
+}
+
+/// Observes the payment that `name` names; `None` when it is not ours, or PayPal was never asked about it.
+pub async fn payment(
+    app: &App,
+    deadline: Deadline,
+    name: PaymentName<'_>,
+) -> Result<Option<Observed>, ObserveError> {
+    match app.database(deadline).find_payment(name).await? {
+        Some(record) => observe(app, deadline, record).await,
+        None => Ok(None),
+    }
+}
+
+/// Observes the payment of `record`.
+pub async fn observe(
+    app: &App,
+    deadline: Deadline,
+    record: PaymentRecord,
+) -> Result<Option<Observed>, ObserveError> {
+    let Some(order_id) = record.order_id.clone() else {
+        return Ok(None);
+    };
+    let seen = app.paypal(deadline).get_order(&order_id).await?;
+    let differences = differences(&record, &seen, app.platform().now());
+    let mut applied = 0;
+    for difference in &differences {
+        let PaymentStep::Moves(state, _) = step(record.status, difference.event(&record)) else {
+            continue;
+        };
+        apply(app, deadline, &record, &order_id, difference, state).await?;
+        applied += 1;
+    }
+    let record = if applied == 0 {
+        record
+    } else {
+        let name = PaymentName::Ours(record.payment_id);
+        let fresh = app.database(deadline).find_payment(name).await?;
+        fresh.unwrap_or(record)
+    };
+    Ok(Some(Observed {
+        record,
+        seen,
+        applied,
+    }))
+}
+
+async fn apply(
+    app: &App,
+    deadline: Deadline,
+    record: &PaymentRecord,
+    order_id: &str,
+    difference: &Difference,
+    state: PaymentState,
+) -> Result<(), ObserveError> {
+    let database = app.database(deadline);
+    let payment = record.payment_id;
+    match difference {
+        Difference::Authorized => match authorize::authorize(app, deadline, order_id).await {
+            Ok(_) => {}
+            Err(authorize::AuthorizeError::Database(error)) => return Err(error.into()),
+            Err(authorize::AuthorizeError::PayPal(error)) => return Err(error.into()),
+            // What may not stand is marked, voided, and found again by the crons.
+            Err(error) => log::warn!("payment={payment} observed: {error}"),
+        },
+        Difference::Captured(capture) => {
+            database.record_observed_capture(payment, capture).await?;
+        }
+        Difference::Voided | Difference::Lapsed => {
+            database.record_observed_end(payment, state).await?;
+        }
+        Difference::Refunded(total) => database.record_observed_refunds(payment, *total).await?,
+    }
+    Ok(())
+}
+
+/// Records the capture that PayPal shows of `payment`, if there is one, and nothing else.
+pub async fn capture_of(app: &App, deadline: Deadline, payment: Uuid) -> Result<(), ObserveError> {
+    let database = app.database(deadline);
+    let record = database.find_payment(PaymentName::Ours(payment)).await?;
+    let Some(order_id) = record.and_then(|record| record.order_id) else {
+        return Ok(());
+    };
+    let seen = app.paypal(deadline).get_order(&order_id).await?;
+    if let Some(capture) = seen.taken().next() {
+        database.record_observed_capture(payment, capture).await?;
+    }
+    Ok(())
+}
+
+/// The capture that says what became of the money: the first that took it, else the latest.
+#[must_use]
+pub fn decisive_capture(seen: &Observation) -> Option<&SeenCapture> {
+    seen.taken().next().or_else(|| {
+        seen.captures
+            .iter()
+            .rev()
+            .find(|capture| capture.status == CaptureStatus::Pending)
+            .or_else(|| seen.captures.last())
+    })
+}

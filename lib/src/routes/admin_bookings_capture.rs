@@ -1,0 +1,27 @@
+//! `POST /api/admin/bookings/{id}/capture`: takes the money of a booking now, whatever its schedule says.
+
+use super::{access::require_admin, booking::booking_id};
+use crate::{
+    app::App,
+    domain::rate_limit::Tier,
+    flows::{
+        admission::{Wanted, admit},
+        capture::capture_now,
+    },
+    http::{reply::Reply, request::Request},
+    problem::Problem,
+};
+use http::StatusCode;
+use serde_json::json;
+
+pub(super) async fn capture(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    let operator = require_admin(app, request).await?;
+    let id = booking_id(request)?;
+
+    let captured = capture_now(app, request.deadline, id, &operator.name, &request.id).await?;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "success": true, "bookingId": id, "captureId": captured }),
+    ))
+}

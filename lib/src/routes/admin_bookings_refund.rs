@@ -1,0 +1,111 @@
+//! `POST /api/admin/bookings/{id}/refund`: gives back what was captured, or a part of it. The booking stays as it is.
+
+use super::{
+    access::require_admin,
+    booking::booking_id,
+    bookings::read_idempotency_key,
+    problems::not_refunded,
+    reason::{optional_fields, reason_in},
+};
+use crate::{
+    app::App,
+    clients::supabase::{RefundOutcome, RefundRequest, RefundState},
+    domain::{money::Amount, rate_limit::Tier, refusal::Refusal},
+    flows::{
+        admission::{Wanted, admit},
+        refund,
+    },
+    http::{reply::Reply, request::Request},
+    problem::Problem,
+};
+use http::StatusCode;
+use serde_json::json;
+use uuid::Uuid;
+
+/// What an operator asks for.
+#[derive(Debug)]
+struct Asked {
+    amount: Option<Amount>,
+    idempotency_key: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) async fn refund(app: &App, request: &Request) -> Result<Reply, Problem> {
+    let asked = read(request);
+    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    let operator = require_admin(app, request).await?;
+    let id = booking_id(request)?;
+    let asked = asked?;
+
+    let ordered = app
+        .database(request.deadline)
+        .order_refund(&RefundRequest {
+            booking: id,
+            amount: asked.amount,
+            idempotency_key: asked.idempotency_key.as_deref(),
+            reason: asked.reason.as_deref(),
+            actor: &operator.name,
+            request_id: &request.id,
+        })
+        .await?;
+    let (RefundOutcome::Ordered | RefundOutcome::Replayed, Some(refund)) =
+        (ordered.outcome, ordered.refund_id)
+    else {
+        return Err(not_refunded(&ordered));
+    };
+    // What is ordered is made, now or by the cron.
+    let state = match refund::make(app, request.deadline, refund).await {
+        Ok(state) => state,
+        Err(error) => {
+            log::warn!("refund={refund} waits: {error}");
+            ordered
+        }
+    };
+    Ok(answer(id, refund, &state))
+}
+
+fn answer(booking: Uuid, refund: Uuid, state: &RefundState) -> Reply {
+    let status = match state.status.as_deref() {
+        Some("ordered") | None => "pending",
+        Some(status) => status,
+    };
+    Reply::json(
+        StatusCode::OK,
+        &json!({
+            "success": true,
+            "bookingId": booking,
+            "refundId": refund,
+            "amount": state.amount,
+            "currency": state.currency,
+            "status": status,
+        }),
+    )
+}
+
+/// A part of the money needs a key: nobody could tell a repeat from a second refund.
+fn read(request: &Request) -> Result<Asked, Problem> {
+    const KEY: Refusal = Refusal::new(
+        "required",
+        "the header is required with amount, so that a repeat is not a second refund",
+    );
+    const NOTHING: Refusal = Refusal::new("invalid_amount", "must be more than nothing");
+    let mut fields = optional_fields(request)?;
+    let amount = fields.optional_amount("amount", |text| match Amount::parse(text) {
+        Ok(amount) if amount.decimal().is_zero() => Err(NOTHING),
+        parsed => parsed,
+    });
+    let reason = reason_in(&mut fields);
+    let idempotency_key = read_idempotency_key(request, &mut fields);
+    if amount.is_some() && idempotency_key.is_none() && fields.is_clean() {
+        fields.refuse("Idempotency-Key", KEY);
+    }
+    if fields.is_clean() {
+        Ok(Asked {
+            amount,
+            idempotency_key,
+            reason,
+        })
+    } else {
+        Err(fields.refused().into())
+    }
+}

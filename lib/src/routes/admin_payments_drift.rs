@@ -1,0 +1,56 @@
+//! `GET /api/admin/payments/drift`: where money and bookings do not fit together, and what to do about it.
+
+use super::access::require_admin;
+use crate::{
+    app::App,
+    clients::supabase::{DeadLetter, OpenFinding},
+    domain::rate_limit::Tier,
+    flows::admission::{Wanted, admit},
+    http::{reply::Reply, request::Request},
+    problem::Problem,
+};
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+
+/// A finding, and what an operator does about it.
+#[derive(Debug, Serialize)]
+pub(super) struct Advised {
+    #[serde(flatten)]
+    finding: OpenFinding,
+    repair: &'static str,
+}
+
+/// Everything that is open.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) findings: Vec<Advised>,
+    pub(super) dead_letters: Vec<DeadLetter>,
+}
+
+pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    require_admin(app, request).await?;
+
+    let Open {
+        findings,
+        dead_letters,
+    } = drift(app, request).await?;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "success": true, "drift": findings, "deadLetters": dead_letters }),
+    ))
+}
+
+/// What is open, with advice.
+pub(super) async fn drift(app: &App, request: &Request) -> Result<Open, Problem> {
+    let drift = app.database(request.deadline).payment_drift().await?;
+    let findings = drift.findings.into_iter().map(|finding| Advised {
+        repair: finding.kind.advice(),
+        finding,
+    });
+    Ok(Open {
+        findings: findings.collect(),
+        dead_letters: drift.dead_letters,
+    })
+}
