@@ -16,6 +16,8 @@ const READ: &str = "
             'captured_amount', p.captured_amount::text,
             'refunded_amount', p.refunded_amount::text)), '{}')
             FROM public.payments AS p),
+        'refunds', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(r) || jsonb_build_object('amount', r.amount::text)), '{}')
+            FROM public.refunds AS r),
         'operations', (SELECT coalesce(jsonb_object_agg(request_id, to_jsonb(o)), '{}') FROM public.payment_operations AS o)
     )::text";
 
@@ -24,6 +26,7 @@ const READ: &str = "
 pub(crate) struct Books {
     pub(crate) bookings: BTreeMap<Uuid, Booking>,
     pub(crate) payments: BTreeMap<Uuid, Payment>,
+    pub(crate) refunds: BTreeMap<Uuid, Refund>,
     /// By request id.
     pub(crate) operations: BTreeMap<String, Operation>,
 }
@@ -81,6 +84,18 @@ impl Payment {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Refund {
+    pub(crate) id: Uuid,
+    pub(crate) payment_id: Uuid,
+    pub(crate) amount: Decimal,
+    pub(crate) idempotency_key: String,
+    pub(crate) status: String,
+    pub(crate) paypal_refund_id: Option<String>,
+    pub(crate) failure_code: Option<String>,
+    pub(crate) lease_expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Operation {
     pub(crate) payment_id: Uuid,
     #[serde(rename = "operation")]
@@ -93,6 +108,13 @@ pub(crate) struct Operation {
 impl Books {
     pub(crate) fn read(database: &mut Database) -> Self {
         serde_json::from_str(&database.read(READ)).unwrap()
+    }
+
+    /// The refunds of a payment.
+    pub(crate) fn refunds_of(&self, payment: Uuid) -> impl Iterator<Item = &Refund> {
+        self.refunds
+            .values()
+            .filter(move |refund| refund.payment_id == payment)
     }
 
     /// The payments of a booking.

@@ -65,7 +65,7 @@ impl Authorization {
     }
 
     /// PayPal has not decided.
-    pub(crate) fn is_pending(&self) -> bool {
+    fn is_pending(&self) -> bool {
         self.grant == "PENDING"
     }
 
@@ -80,8 +80,39 @@ pub(crate) struct Capture {
     pub(crate) id: String,
     pub(crate) original_id: String,
     pub(crate) amount: Money,
-    /// PayPal has not decided.
-    pub(crate) pending: bool,
+    funding: Funding,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Funding {
+    Balance,
+    /// PayPal never decides.
+    Review,
+    Check {
+        decided_at: Timestamp,
+        clears: bool,
+    },
+}
+
+/// What a capture came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Taken,
+    Pending,
+    Declined,
+}
+
+impl Capture {
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        match self.funding {
+            Funding::Balance => Standing::Taken,
+            Funding::Review => Standing::Pending,
+            Funding::Check { decided_at, .. } if now < decided_at => Standing::Pending,
+            Funding::Check { clears: true, .. } => Standing::Taken,
+            Funding::Check { clears: false, .. } => Standing::Declined,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -112,11 +143,26 @@ impl Ledger {
             .filter(|capture| capture.original_id == authorization.id)
     }
 
-    /// What went back of a capture.
-    pub(crate) fn refunded(&self, capture: &str) -> Decimal {
+    /// Whether PayPal itself has not decided about a payment.
+    pub(crate) fn is_undecided(&self, payment: Uuid, now: Timestamp) -> bool {
+        self.authorizations_of(payment).any(|authorization| {
+            authorization.is_pending()
+                || self
+                    .captures_of(authorization)
+                    .any(|capture| capture.standing(now) == Standing::Pending)
+        })
+    }
+
+    /// The refunds of a capture.
+    pub(crate) fn refunds_of(&self, capture: &str) -> impl Iterator<Item = &Refund> {
         self.refunds
             .values()
-            .filter(|refund| refund.capture_id == capture)
+            .filter(move |refund| refund.capture_id == capture)
+    }
+
+    /// What went back of a capture.
+    pub(crate) fn refunded(&self, capture: &str) -> Decimal {
+        self.refunds_of(capture)
             .map(|refund| refund.amount.amount)
             .sum()
     }

@@ -171,7 +171,11 @@ impl<'u> Run<'u> {
             choices.push((40, Event::Arrival(state.random.pick(&late))));
         }
         if !state.alarms.is_empty() {
-            let patience = if arriving.is_empty() { 900 } else { 30 };
+            let patience = match (arriving.is_empty(), state.is_ending) {
+                (true, _) => 900,
+                (false, true) => 0,
+                (false, false) => 30,
+            };
             choices.push((patience, Event::Waiting));
         }
         if !state.is_ending {
@@ -261,7 +265,9 @@ impl<'u> Run<'u> {
     /// Looks at PayPal's ledger.
     pub(crate) fn see_ledger(&mut self) {
         let ledger = Ledger::read(self.upstreams.ledger());
-        self.world.state().checks.see_ledger(ledger);
+        let mut state = self.world.state();
+        let now = state.clock.now();
+        state.checks.see_ledger(ledger, now);
     }
 
     /// Looks at everything, once everything has come to rest.

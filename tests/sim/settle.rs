@@ -19,11 +19,18 @@ const NEXT: &str = "
         FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
         WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
           AND p.failure_code IS DISTINCT FROM 'capture_pending'
-          AND b.status IN ('upcoming', 'active', 'completed')
+          AND (b.status IN ('upcoming', 'active', 'completed') OR p.capture_amount IS NOT NULL)
         UNION ALL
         SELECT p.updated_at + interval '2 minutes'
         FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
         WHERE p.status = 'authorized' AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
+        UNION ALL
+        -- The order lapses; until then its payer may come.
+        SELECT order_created_at + interval '421 minutes' FROM public.payments WHERE status = 'created'
+        UNION ALL
+        SELECT greatest(ordered_at, lease_expires_at, next_attempt_at) FROM public.refunds WHERE status = 'ordered'
+        UNION ALL
+        SELECT greatest(next_attempt_at, lease_expires_at) FROM public.webhook_retries
     ) AS due";
 
 impl Run<'_> {
@@ -39,7 +46,6 @@ impl Run<'_> {
         drop(state);
         self.faults = Faults::NONE;
         self.finish();
-        self.ask_again();
         for _ in 0..MOST_ROUNDS {
             let Some(due) = self.next_due().filter(|due| *due < horizon) else {
                 break;
@@ -53,19 +59,6 @@ impl Run<'_> {
         self.run_crons();
         if !self.is_violated() {
             self.see_the_end();
-        }
-    }
-
-    /// Payers come back until each attempt to authorize has an outcome that is known.
-    fn ask_again(&mut self) {
-        const ORDERS: &str = "
-            SELECT coalesce(jsonb_agg(subject_id ORDER BY request_id), '[]')::text
-            FROM public.payment_operations WHERE operation = 'authorize' AND status = 'open'";
-        let orders: Vec<String> =
-            serde_json::from_str(&self.upstreams.database.read(ORDERS)).unwrap();
-        for order in orders {
-            actors::ask_again(&self.world, order);
-            self.finish();
         }
     }
 

@@ -9,10 +9,8 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 /// Longer than the product takes for anything but its crons.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How often a question is repeated while there is trouble.
-const MOST_REPEATS: u32 = 6;
-/// Whoever does not give up is answered long before.
-const FAR_TOO_OFTEN: u32 = 100;
+/// How often a question is repeated while there is trouble, and once there is none.
+const MOST_REPEATS: (u32, u32) = (6, 15);
 
 /// Somebody with an address.
 #[derive(Clone)]
@@ -38,7 +36,6 @@ pub(crate) struct Question {
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Option<Value>,
-    matters: bool,
 }
 
 impl Question {
@@ -48,7 +45,6 @@ impl Question {
             path: path.into(),
             headers: Vec::new(),
             body: None,
-            matters: false,
         }
     }
 
@@ -62,12 +58,6 @@ impl Question {
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
-        self
-    }
-
-    /// Nobody gives up on it.
-    pub(crate) fn that_matters(mut self) -> Self {
-        self.matters = true;
         self
     }
 
@@ -153,22 +143,23 @@ impl Caller {
 
     /// Asks until there is an answer that will not change; `None` when they give up.
     pub(crate) async fn insist(&self, question: &Question) -> Option<Reply> {
-        for repeats in 1..FAR_TOO_OFTEN {
+        let (in_trouble, in_calm) = MOST_REPEATS;
+        let mut repeats = 0;
+        loop {
             let reply = self.ask(question).await;
             if let Some(reply) = &reply
                 && (reply.is_ok() || reply.body["retryable"] != true)
             {
                 return Some(reply.clone());
             }
-            let gives_up = !question.matters && !self.world.is_ending();
-            if gives_up && repeats > MOST_REPEATS {
+            repeats += 1;
+            if repeats > in_trouble && (!self.world.is_ending() || repeats > in_calm) {
                 return None;
             }
             let told = reply.and_then(|reply| reply.retry_after);
             let wait = self.chance(20) + told.unwrap_or(1);
             self.wait(Duration::from_secs(wait)).await;
         }
-        panic!("{} {} is never answered", question.method, question.path)
     }
 
     /// A number from 0 to `below - 1`.

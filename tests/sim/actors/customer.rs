@@ -33,14 +33,6 @@ pub(crate) async fn live(world: Arc<World>, number: u64, plan: Plan) {
     customer.go().await;
 }
 
-/// Asks for the authorization of `order` until there is an answer.
-pub(crate) async fn ask_again(world: Arc<World>, order: String) {
-    let caller = Caller::new(&world, "192.0.2.200".to_owned());
-    let body = json!({ "orderID": order });
-    let question = Question::post("/api/bookings/authorize-paypal-order", body);
-    caller.insist(&question.that_matters()).await;
-}
-
 impl Customer {
     /// `None` along the way: they gave up.
     async fn go(&self) -> Option<()> {
@@ -76,7 +68,12 @@ impl Customer {
             self.authorize(&order).await?;
         }
         let held = held.filter(|held| held.token.is_some())?;
-        self.read(&held).await
+        self.read(&held).await?;
+        if let Some(pause) = self.plan.cancels_after {
+            self.caller.wait(pause).await;
+            self.cancel(&held).await?;
+        }
+        Some(())
     }
 
     fn leaves(&self, stage: Leaving) -> Option<()> {
@@ -160,7 +157,7 @@ impl Customer {
     async fn authorize(&self, order: &Reply) -> Option<Reply> {
         let body = json!({ "orderID": order.text("orderID") });
         let question = Question::post("/api/bookings/authorize-paypal-order", body);
-        let reply = self.insist(question.that_matters()).await?;
+        let reply = self.insist(question).await?;
         match (reply.status, reply.code()) {
             (200, _) => self.told(Told::Upcoming {
                 booking: reply.text("bookingId").parse().unwrap(),
@@ -184,6 +181,33 @@ impl Customer {
             .await?;
         if reply.status != 200 {
             self.wrong(&format!("their booking was answered with {}", reply.body));
+        }
+        Some(())
+    }
+
+    async fn cancel(&self, held: &Held) -> Option<()> {
+        let path = format!("/api/bookings/{}/cancel", held.booking);
+        let question = Question::post(path, json!({ "reason": "Other plans." }))
+            .bearer(held.token.as_deref()?);
+        let first = self.insist(question.clone()).await?;
+        if !first.is_ok() {
+            return None;
+        }
+        let refund = |reply: &Reply| {
+            let told = &reply.body["refund"];
+            (told["percent"].clone(), told["amount"].clone())
+        };
+        let (_, back) = refund(&first);
+        self.told(Told::Cancelled {
+            booking: held.booking.parse().unwrap(),
+            back: back.as_str().unwrap().parse().unwrap(),
+        });
+        let again = self.insist(question).await?;
+        if refund(&first) != refund(&again) {
+            self.wrong(&format!(
+                "a cancellation was answered {} and then {}",
+                first.body, again.body
+            ));
         }
         Some(())
     }

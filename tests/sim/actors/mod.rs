@@ -5,6 +5,7 @@
 mod caller;
 mod cron;
 mod customer;
+mod operator;
 mod plan;
 mod reader;
 
@@ -49,6 +50,11 @@ pub(crate) fn start(world: &Arc<World>) {
         let work = reader::live(Arc::clone(world), number, favourite);
         world.start(name, None, Box::pin(work));
     }
+    for number in 1..=random.weighted(&[(40, 0), (50, 1), (10, 2)]) {
+        let name = format!("operator-{number}");
+        let work = operator::live(Arc::clone(world), number, 8 * mood.pace);
+        world.start(name, None, Box::pin(work));
+    }
     for number in 1..=2 {
         let name = format!("cron-{number}");
         let work = cron::live(Arc::clone(world), number, mood.pace);
@@ -58,14 +64,8 @@ pub(crate) fn start(world: &Arc<World>) {
 
 /// Starts each cron once.
 pub(crate) fn run_crons(world: &Arc<World>) {
-    for path in cron::PATHS {
+    for path in cron::PATHS.iter().cloned() {
         let work = cron::run_once(Arc::clone(world), path);
         world.start("cron".to_owned(), None, Box::pin(work));
     }
-}
-
-/// Lets somebody ask for the authorization of `order` until there is an answer.
-pub(crate) fn ask_again(world: &Arc<World>, order: String) {
-    let work = customer::ask_again(Arc::clone(world), order);
-    world.start("a payer".to_owned(), None, Box::pin(work));
 }

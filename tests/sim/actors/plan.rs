@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     /// What the order's description makes PayPal do.
     pub(crate) script: &'static str,
     pub(crate) leaving: Leaving,
+    /// When they change their mind, if they do.
+    pub(crate) cancels_after: Option<Duration>,
     /// Before they come, before they order, before they approve, before they authorize.
     pub(crate) pauses: [Duration; 4],
 }
@@ -83,6 +85,10 @@ impl Plan {
             Duration::from_secs(random.between(0, seconds))
         };
         let pauses = [pause(600), pause(40), pause(60), pause(20)];
+        let cancels_after = random.chance(350).then(|| {
+            let seconds = random.pick(&[1, 600, 3 * 3600, 40 * 3600]);
+            Duration::from_secs(random.between(0, seconds))
+        });
         Self {
             car,
             by_id: random.chance(300),
@@ -95,6 +101,7 @@ impl Plan {
             ]),
             by_shop: random.chance(250),
             script: random.weighted(&SCRIPTS),
+            cancels_after,
             leaving: random.weighted(&[
                 (6, Leaving::AfterHolding),
                 (6, Leaving::AfterOrdering),

@@ -7,9 +7,15 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Who has the lease of a payment, and until when.
+/// Who has the lease of a payment or of a refund, and until when.
 #[derive(Default)]
-pub(super) struct Leases(BTreeMap<Uuid, (u64, String, Timestamp)>);
+pub(super) struct Leases(BTreeMap<Uuid, Lease>);
+
+struct Lease {
+    holder: u64,
+    name: String,
+    end: Timestamp,
+}
 
 impl Leases {
     /// Whoever changes a lease has it.
@@ -19,18 +25,28 @@ impl Leases {
                 .payments
                 .get(&payment.id)
                 .map(|old| (old.lease_id, old.lease_expires_at));
-            if before == Some((payment.lease_id, payment.lease_expires_at)) {
-                continue;
-            }
-            match payment.lease_expires_at {
-                Some(end) => {
-                    self.0.insert(payment.id, (by.number, by.name.clone(), end));
-                }
-                None => {
-                    self.0.remove(&payment.id);
-                }
+            if before != Some((payment.lease_id, payment.lease_expires_at)) {
+                self.change(payment.id, payment.lease_expires_at, by);
             }
         }
+        for refund in new.refunds.values() {
+            let before = old.refunds.get(&refund.id).map(|old| old.lease_expires_at);
+            if before != Some(refund.lease_expires_at) {
+                self.change(refund.id, refund.lease_expires_at, by);
+            }
+        }
+    }
+
+    fn change(&mut self, leased: Uuid, end: Option<Timestamp>, by: &Origin) {
+        self.0.remove(&leased);
+        self.0.extend(end.map(|end| {
+            let lease = Lease {
+                holder: by.number,
+                name: by.name.clone(),
+                end,
+            };
+            (leased, lease)
+        }));
     }
 
     /// A request that moves money names its payment and operation in its id.
@@ -38,6 +54,7 @@ impl Leases {
         &self,
         from: &Origin,
         request: &Request<Bytes>,
+        books: &Books,
         now: Timestamp,
     ) -> Option<String> {
         if request.method() != Method::POST {
@@ -45,13 +62,18 @@ impl Leases {
         }
         let id = request.headers().get("paypal-request-id")?.to_str().ok()?;
         let (payment, operation) = id.split_once(':')?;
-        let payment: Uuid = payment.parse().ok()?;
-        let (holder, name, end) = self.0.get(&payment)?;
-        let is_foreign = *holder != from.number && *end > now && !operation.starts_with("order");
+        // An order moves no money, and a refund has a lease of its own.
+        let leased = match operation.split(':').next()? {
+            "order" => return None,
+            "refund" => books.operations.get(id)?.subject_id.as_deref()?,
+            _ => payment,
+        };
+        let lease = self.0.get(&leased.parse().ok()?)?;
+        let is_foreign = lease.holder != from.number && lease.end > now;
         is_foreign.then(|| {
             format!(
-                "{} asks PayPal for {id} while {name} has the lease until {end}",
-                from.name
+                "{} asks PayPal for {id} while {} has the lease until {}",
+                from.name, lease.name, lease.end
             )
         })
     }

@@ -8,6 +8,7 @@ mod bookings;
 mod days;
 mod leases;
 mod money;
+mod payments;
 mod settled;
 
 pub(crate) use answers::Told;
@@ -47,7 +48,7 @@ impl Checks {
 
     /// The product asks PayPal for something.
     pub(crate) fn asks_paypal(&mut self, from: &Origin, request: &Request<Bytes>, now: Timestamp) {
-        let found = self.leases.asks_paypal(from, request, now);
+        let found = self.leases.asks_paypal(from, request, &self.books, now);
         self.violations.extend(found);
     }
 
@@ -61,10 +62,10 @@ impl Checks {
     }
 
     /// PayPal's ledger after a request.
-    pub(crate) fn see_ledger(&mut self, ledger: Ledger) {
+    pub(crate) fn see_ledger(&mut self, ledger: Ledger, now: Timestamp) {
         self.ledger = ledger;
         self.violations
-            .extend(money::captures(&self.books, &self.ledger));
+            .extend(money::captures(&self.books, &self.ledger, now));
     }
 
     /// Redis holds a new generation of this car's days.

@@ -1,13 +1,18 @@
 //! Money, as PayPal has it, against what we say.
 
-use crate::{books::Books, ledger::Ledger};
+use crate::{
+    books::Books,
+    ledger::{Ledger, Standing},
+};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// A booking whose customer was charged twice, or too much.
-pub(super) fn captures(books: &Books, ledger: &Ledger) -> Option<String> {
+pub(super) fn captures(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
     let mut taken: BTreeMap<_, (u32, Decimal)> = BTreeMap::new();
-    for capture in ledger.captures.values() {
+    let captures = ledger.captures.values();
+    for capture in captures.filter(|capture| capture.standing(now) != Standing::Declined) {
         let booking = ledger.authorizations[&capture.original_id].booking();
         let (count, sum) = taken.entry(booking).or_default();
         *count += 1;
