@@ -2,7 +2,7 @@
 
 use crate::{
     clients::{
-        paypal::{PayPal, TokenCache},
+        paypal::{CertificateCache, PayPal, TokenCache},
         supabase::Database,
         upstash::{Breaker, Upstash},
     },
@@ -22,6 +22,7 @@ struct Instance {
     platform: Arc<dyn Platform>,
     breaker: Breaker,
     paypal_tokens: TokenCache,
+    paypal_certificates: CertificateCache,
     local_counters: LocalCounters,
 }
 
@@ -34,6 +35,7 @@ impl App {
             platform,
             breaker: Breaker::default(),
             paypal_tokens: TokenCache::default(),
+            paypal_certificates: CertificateCache::default(),
             local_counters: LocalCounters::default(),
         }))
     }
@@ -63,6 +65,7 @@ impl App {
             self.platform(),
             &self.0.config.paypal,
             &self.0.paypal_tokens,
+            &self.0.paypal_certificates,
             deadline,
         )
     }

@@ -12,7 +12,9 @@
 )]
 
 mod client;
+mod dashboard;
 mod database;
+mod desk;
 mod fleet;
 mod local;
 mod paypal;
@@ -27,6 +29,9 @@ mod booking;
 mod bookings;
 mod cache;
 mod cache_warm;
+mod cancellation_losses;
+mod cancellation_races;
+mod cancellations;
 mod captures;
 mod car;
 mod cars;
@@ -44,4 +49,5 @@ mod losses;
 mod operators;
 mod outages;
 mod races;
+mod refunds;
 mod story;
