@@ -264,6 +264,7 @@ DECLARE
     v_refund  public.refunds;
     v_key     text := 'operator:' || p_idempotency_key;
     v_rest    numeric;
+    v_id      uuid;
 BEGIN
     PERFORM internal.lock_booking(p_booking_id);
     SELECT * INTO v_payment FROM public.payments WHERE booking_id = p_booking_id AND capture_id IS NOT NULL
@@ -286,8 +287,8 @@ BEGIN
     IF v_rest <= 0 OR p_amount > v_rest THEN
         RETURN jsonb_build_object('outcome', 'refund_exceeds_rest', 'rest', internal.money(v_rest), 'currency', v_payment.currency);
     END IF;
-    v_refund.id := internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
-    SELECT * INTO v_refund FROM public.refunds WHERE id = v_refund.id;
+    v_id := internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
+    SELECT * INTO v_refund FROM public.refunds WHERE id = v_id;
     PERFORM internal.audit(p_actor, 'refund.ordered', 'payment', v_payment.id::text, jsonb_build_object(
         'bookingId', p_booking_id, 'refundId', v_refund.id, 'amount', internal.money(v_refund.amount), 'reason', p_reason), p_request_id, p_now);
     RETURN internal.refund_json('ordered', v_refund, v_payment);

@@ -30,6 +30,8 @@ mod price_oracle;
 mod pricing;
 mod privileges;
 mod reauthorizations;
+mod refund_attempts;
+mod refunds;
 mod rollback;
 mod states;
 mod voids;
