@@ -46,6 +46,8 @@ mod inputs;
 mod limits;
 mod locks;
 mod losses;
+mod operator_lists;
+mod operator_payments;
 mod operators;
 mod outages;
 mod races;
