@@ -21,17 +21,26 @@ BEGIN
 END;
 $$;
 
+-- Ends a capture that is known not to have happened, when the next is of another authorization or of another amount: an
+-- id must never be used for two different calls.
+CREATE OR REPLACE FUNCTION internal.give_up_capture(p_payment_id uuid, p_reason text, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    UPDATE public.payment_operations
+    SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, p_reason), finished_at = p_now
+    WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
+END;
+$$;
+
 -- The capture operation of a claim. When a reauthorization will give another authorization, one that was meant for the
--- old (it failed, or was never sent) ends here: an id must never be used for two different calls.
+-- old (it failed, or was never sent) ends here.
 CREATE OR REPLACE FUNCTION internal.open_capture(
     p_payment public.payments, p_reauthorize boolean, p_now timestamptz, OUT request_id text, OUT resumed boolean
 )
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     IF p_reauthorize THEN
-        UPDATE public.payment_operations AS o
-        SET status = 'failed', in_doubt = false, error_code = coalesce(o.error_code, 'reauthorizing'), finished_at = p_now
-        WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open';
+        PERFORM internal.give_up_capture(p_payment.id, 'reauthorizing', p_now);
     END IF;
     SELECT o.request_id, o.resumed INTO request_id, resumed
     FROM internal.open_operation(p_payment.id, 'capture', p_payment.authorization_id, p_now) AS o;

@@ -1,0 +1,208 @@
+//! Upstash over a real Redis. Keys live by the simulation's clock, under a prefix of their own.
+
+use crate::surroundings::variable;
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use exodrive_local::upstash;
+use http::{Request, Response, header};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+const TOKEN: &str = "simulated-token";
+
+pub(super) struct Redis {
+    router: Router,
+    prefix: String,
+    /// When keys end. Redis is never told, because its time is not ours.
+    ends: BTreeMap<String, Timestamp>,
+    touched: BTreeSet<String>,
+    hides_generations: bool,
+}
+
+/// One command on its way through.
+struct Passing {
+    /// As Redis gets it.
+    words: Vec<String>,
+    /// The key it is about, and when that ends if the command succeeds.
+    ends: Option<(String, Timestamp, When)>,
+}
+
+/// On which condition a key's end is set.
+#[derive(PartialEq, Eq)]
+enum When {
+    Always,
+    /// `EXPIRE … NX`.
+    NoneIsSet,
+}
+
+impl Redis {
+    pub(super) fn new(hides_generations: bool) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let client = redis::Client::open(variable("REDIS_URL")).unwrap();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            router: upstash::router(client, TOKEN.to_owned(), Arc::default()),
+            prefix: format!("simulation:{}:{number}:", std::process::id()),
+            ends: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            hides_generations,
+        }
+    }
+
+    pub(super) fn reset(&mut self, runtime: &Runtime) {
+        self.ends.clear();
+        let keys = std::mem::take(&mut self.touched);
+        self.delete(runtime, keys);
+    }
+
+    fn delete(&self, runtime: &Runtime, keys: impl IntoIterator<Item = String>) {
+        let mut words = vec!["DEL".to_owned()];
+        words.extend(keys.into_iter().map(|key| format!("{}{key}", self.prefix)));
+        if words.len() > 1 {
+            self.ask(runtime, &[words]);
+        }
+    }
+
+    /// The product's pipelines and nothing else.
+    pub(super) fn perform(
+        &mut self,
+        runtime: &Runtime,
+        now: Timestamp,
+        request: &Request<Bytes>,
+    ) -> Response<Bytes> {
+        assert_eq!(request.uri().path(), "/pipeline");
+        let over: Vec<String> = self
+            .ends
+            .iter()
+            .filter(|(_, end)| **end <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.ends.retain(|_, end| *end > now);
+        self.delete(runtime, over);
+
+        let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
+        let passing: Vec<Passing> = commands
+            .iter()
+            .map(|command| self.pass(command, now))
+            .collect();
+        let words: Vec<Vec<String>> = passing.iter().map(|one| one.words.clone()).collect();
+        let mut results = self.ask(runtime, &words);
+        for (one, result) in passing.into_iter().zip(&results) {
+            let has_done = !matches!(result["result"], Value::Null) && result["result"] != 0;
+            if let Some((key, end, when)) = one.ends.filter(|_| has_done)
+                && (when == When::Always || !self.ends.contains_key(&key))
+            {
+                self.ends.insert(key, end);
+            }
+        }
+        if self.hides_generations {
+            for (command, result) in commands.iter().zip(&mut results) {
+                hide_generation(command, &mut result["result"]);
+            }
+        }
+        super::json(200, Value::Array(results).to_string())
+    }
+
+    /// Knows where each command has its keys. A command that is missing here is one that the product has learnt since.
+    fn pass(&mut self, command: &[String], now: Timestamp) -> Passing {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let (words, ends) = match words.as_slice() {
+            ["PING"] => (vec!["PING".to_owned()], None),
+            [name @ ("INCR" | "DECR" | "GET"), key] => {
+                (vec![(*name).to_owned(), self.key(key)], None)
+            }
+            ["MGET", keys @ ..] => {
+                let keys = keys.iter().map(|key| self.key(key));
+                (
+                    std::iter::once("MGET".to_owned()).chain(keys).collect(),
+                    None,
+                )
+            }
+            ["EXPIRE", key, seconds, "NX"] => {
+                let end = after(now, SignedDuration::from_secs(seconds.parse().unwrap()));
+                let ends = ((*key).to_owned(), end, When::NoneIsSet);
+                (vec!["EXISTS".to_owned(), self.key(key)], Some(ends))
+            }
+            ["SET", key, value, rest @ ..] => {
+                let (only_new, life) = match rest {
+                    ["EX", seconds] => (false, SignedDuration::from_secs(seconds.parse().unwrap())),
+                    ["NX", "PX", millis] => {
+                        (true, SignedDuration::from_millis(millis.parse().unwrap()))
+                    }
+                    _ => panic!("SET with {rest:?} is not known here"),
+                };
+                let mut words = vec!["SET".to_owned(), self.key(key), (*value).to_owned()];
+                words.extend(only_new.then(|| "NX".to_owned()));
+                let ends = ((*key).to_owned(), after(now, life), When::Always);
+                (words, Some(ends))
+            }
+            ["EVAL", script, "1", key, argument] => {
+                let words = ["EVAL", script, "1", &self.key(key), argument];
+                (words.map(str::to_owned).to_vec(), None)
+            }
+            _ => panic!("{command:?} is not known here"),
+        };
+        Passing { words, ends }
+    }
+
+    fn key(&mut self, key: &str) -> String {
+        self.touched.insert(key.to_owned());
+        format!("{}{key}", self.prefix)
+    }
+
+    fn ask(&self, runtime: &Runtime, commands: &[Vec<String>]) -> Vec<Value> {
+        let request = Request::post("/pipeline")
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .body(Body::from(json!(commands).to_string()))
+            .unwrap();
+        let router = self.router.clone();
+        let (status, body) = runtime.block_on(async {
+            let answer = router.oneshot(request).await.unwrap();
+            let status = answer.status();
+            (
+                status,
+                answer.into_body().collect().await.unwrap().to_bytes(),
+            )
+        });
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap()
+    }
+}
+
+fn after(now: Timestamp, life: SignedDuration) -> Timestamp {
+    now.checked_add(life).unwrap()
+}
+
+/// Lets every envelope look as if it were of the present generation.
+fn hide_generation(command: &[String], result: &mut Value) {
+    let place = |start: &str| {
+        command
+            .iter()
+            .skip(1)
+            .position(|key| key.starts_with(start))
+    };
+    if command[0] != "MGET" {
+        return;
+    }
+    if let (Some(envelope), Some(generation)) = (place("cache:"), place("generation:"))
+        && let Some(text) = result[envelope].as_str()
+    {
+        let named = text.split(' ').next().unwrap_or_default();
+        // Before any write there is none.
+        result[generation] = if named == "-" {
+            Value::Null
+        } else {
+            named.into()
+        };
+    }
+}
