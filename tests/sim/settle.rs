@@ -64,6 +64,7 @@ impl Run<'_> {
 
     fn run_crons(&mut self) {
         if !self.is_violated() {
+            actors::tell_all(&self.world, self.upstreams.simulator());
             actors::run_crons(&self.world);
             self.finish();
         }
