@@ -25,6 +25,8 @@ mod hold_lifecycle;
 mod late_captures;
 mod listing;
 mod migrations;
+mod operator_renewals;
+mod operators;
 mod orders;
 mod price_oracle;
 mod pricing;
