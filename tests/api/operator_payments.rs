@@ -186,6 +186,56 @@ async fn a_lost_capture_is_found_by_the_same_request() {
     }
 }
 
+/// What an operator ordered does not wait for the schedule, weeks ahead.
+#[tokio::test]
+async fn a_capture_that_failed_is_tried_again_by_the_cron() {
+    for (kind, status) in [("drop_answer", "capturing"), ("answer", "authorized")] {
+        alone(async move {
+            let client = Client::new();
+            let paid = paid(&client, None).await;
+            fault(
+                "paypal",
+                json!({"kind": kind, "path": "/capture", "status": 429}),
+            )
+            .await;
+            capture(&client, &paid)
+                .await
+                .problem(503, "payment_provider_unavailable");
+            assert_eq!(payment(&client, &paid).await["status"], status);
+            no_faults("paypal").await;
+            pass(SignedDuration::from_mins(16)).await;
+            let run = run_cron(&client).await;
+            assert_eq!(results_of(&run, paid.hold.id)[0]["success"], true, "{run}");
+            assert_eq!(
+                books_of(&paid.order.id).await.captures(),
+                [paid.hold.price.as_str()]
+            );
+        })
+        .await;
+    }
+}
+
+/// A run that is cut off while it renews has nothing to do with taking the money.
+#[tokio::test]
+async fn a_renewal_that_was_cut_off_takes_no_money_before_its_time() {
+    alone(async {
+        let client = Client::new();
+        let paid = paid(&client, None).await;
+        pass(SignedDuration::from_hours(73)).await;
+        let cut_off = json!({"kind": "drop_answer", "path": "rpc/claim_reauthorization"});
+        fault("database", cut_off).await;
+        reauthorize(&client, &paid)
+            .await
+            .problem(503, "database_unavailable");
+        no_faults("database").await;
+        pass(SignedDuration::from_mins(16)).await;
+        let run = run_cron(&client).await;
+        assert_eq!(results_of(&run, paid.hold.id), Vec::<Value>::new());
+        capture(&client, &paid).await.expect(200);
+    })
+    .await;
+}
+
 /// PayPal renews from the fourth day on, once.
 #[tokio::test]
 async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
