@@ -77,15 +77,17 @@ BEGIN
 END;
 $$;
 
--- Whether a payment's money is to be taken by now: the schedule of its booking has come, or the booking was cancelled
--- and a part of the price is kept.
+-- Whether a payment's money is to be taken by now: the schedule of its booking has come, a capture was begun before that and
+-- has no end yet, or the booking was cancelled and a part of the price is kept.
 CREATE OR REPLACE FUNCTION internal.capture_is_due(
     p_booking public.bookings, p_payment public.payments, p_now timestamptz
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN CASE
-        WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN internal.capture_scheduled_at(p_booking) <= p_now
+        WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN coalesce(internal.capture_scheduled_at(p_booking) <= p_now, false)
+            OR EXISTS (SELECT FROM public.payment_operations AS o
+                       WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open')
         WHEN p_booking.status = 'cancelled' THEN p_payment.capture_amount IS NOT NULL
         ELSE false
     END;

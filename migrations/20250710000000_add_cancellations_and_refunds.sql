@@ -166,6 +166,10 @@ BEGIN
             next_attempt_at = NULL, updated_at = p_now
         WHERE id = p_payment.id;
         PERFORM internal.give_up_capture(p_payment.id, 'booking_cancelled', p_now);
+    ELSIF p_payment.status = 'failed' THEN
+        amount := p_payment.amount;
+        settlement := 'void';
+        UPDATE public.payments SET void_reason = 'booking_cancelled', updated_at = p_now WHERE id = p_payment.id;
     ELSIF p_payment.status IN ('captured', 'partially_refunded') THEN
         amount := least(round(p_payment.captured_amount * p_percent / 100, 2), internal.refundable_amount(p_payment));
         IF amount > 0 THEN
@@ -197,13 +201,13 @@ BEGIN
                 WHEN v_refund.status = 'refunded' THEN 'refunded'
                 WHEN v_refund.id IS NOT NULL THEN 'pending'
                 WHEN v_payment.void_reason = 'booking_cancelled' THEN
-                    CASE WHEN v_payment.status = 'authorized' THEN 'pending' ELSE 'voided' END
+                    CASE WHEN internal.is_to_be_voided(v_payment) THEN 'pending' ELSE 'voided' END
                 WHEN v_payment.capture_amount < v_payment.amount THEN
                     CASE WHEN v_payment.status IN ('authorized', 'capturing') THEN 'pending' ELSE 'voided' END
                 ELSE 'none' END,
             'settlement', CASE
                 WHEN v_refund.status = 'ordered' THEN 'refund'
-                WHEN v_payment.status = 'authorized' AND v_payment.void_reason IS NOT NULL THEN 'void'
+                WHEN internal.is_to_be_voided(v_payment) THEN 'void'
                 WHEN v_payment.status = 'authorized' AND v_payment.capture_amount IS NOT NULL THEN 'capture'
                 ELSE 'none' END,
             'paymentId', v_payment.id, 'authorizationId', internal.voidable_authorization(v_payment), 'refundId', v_refund.id)
@@ -230,9 +234,16 @@ BEGIN
         RETURN internal.cancellation_json('already_cancelled', v_booking);
     END IF;
     v_payment := internal.lock_payment(p_booking_id, p_now);
+    IF v_payment.id IS NULL THEN
+        -- PayPal refused to capture, and may hold the money all the same.
+        SELECT * INTO v_payment FROM public.payments
+        WHERE booking_id = p_booking_id AND status = 'failed' AND void_reason IS NULL AND authorization_id IS NOT NULL AND voided_at IS NULL
+        ORDER BY created_at DESC, id LIMIT 1 FOR UPDATE;
+    END IF;
     v_refusal := internal.cancellation_refusal(v_booking, v_payment, p_by_operator, p_void_only, p_now);
     IF v_refusal IS NOT NULL THEN
-        RETURN jsonb_build_object('outcome', v_refusal, 'paymentId', v_payment.id);
+        RETURN jsonb_build_object('outcome', v_refusal)
+            || CASE WHEN v_refusal = 'payment_in_progress' THEN jsonb_build_object('paymentId', v_payment.id) ELSE '{}' END;
     END IF;
     v_percent := CASE WHEN p_by_operator OR v_booking.status IN ('pending_payment', 'expired')
         THEN 100 ELSE internal.refund_percent(v_booking, p_now) END;
@@ -264,6 +275,7 @@ DECLARE
     v_refund  public.refunds;
     v_key     text := 'operator:' || p_idempotency_key;
     v_rest    numeric;
+    v_id      uuid;
 BEGIN
     PERFORM internal.lock_booking(p_booking_id);
     SELECT * INTO v_payment FROM public.payments WHERE booking_id = p_booking_id AND capture_id IS NOT NULL
@@ -286,8 +298,8 @@ BEGIN
     IF v_rest <= 0 OR p_amount > v_rest THEN
         RETURN jsonb_build_object('outcome', 'refund_exceeds_rest', 'rest', internal.money(v_rest), 'currency', v_payment.currency);
     END IF;
-    v_refund.id := internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
-    SELECT * INTO v_refund FROM public.refunds WHERE id = v_refund.id;
+    v_id := internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
+    SELECT * INTO v_refund FROM public.refunds WHERE id = v_id;
     PERFORM internal.audit(p_actor, 'refund.ordered', 'payment', v_payment.id::text, jsonb_build_object(
         'bookingId', p_booking_id, 'refundId', v_refund.id, 'amount', internal.money(v_refund.amount), 'reason', p_reason), p_request_id, p_now);
     RETURN internal.refund_json('ordered', v_refund, v_payment);

@@ -60,7 +60,11 @@ pub(crate) async fn ask_for_hold(client: &Client, rental: &Rental) -> Answer {
 
 /// Holds a car.
 pub(crate) async fn hold(client: &Client, rental: &Rental) -> Hold {
-    let answer = ask_for_hold(client, rental).await.expect(201);
+    held(rental, &ask_for_hold(client, rental).await.expect(201))
+}
+
+/// The hold of `rental` that an answer tells of.
+pub(crate) fn held(rental: &Rental, answer: &Value) -> Hold {
     Hold {
         id: text(&answer["bookingId"]).parse().unwrap(),
         token: text(&answer["bookingToken"]),
@@ -121,7 +125,11 @@ pub(crate) async fn ask_to_authorize(client: &Client, order: &Order) -> Answer {
 
 /// A rental of so many days, from the hold to the authorization.
 pub(crate) async fn pay(client: &Client, rental: &Rental, description: Option<&str>) -> Paid {
-    let hold = hold(client, rental).await;
+    pay_for(client, hold(client, rental).await, description).await
+}
+
+/// A hold's order, approval and authorization.
+pub(crate) async fn pay_for(client: &Client, hold: Hold, description: Option<&str>) -> Paid {
     let order = approved_order(client, &hold, description).await;
     let answer = ask_to_authorize(client, &order).await.expect(200);
     assert_eq!(answer["bookingId"], json!(hold.id), "{answer}");
