@@ -39,3 +39,4 @@ mod refunds;
 mod rollback;
 mod states;
 mod voids;
+mod webhooks;
