@@ -39,4 +39,5 @@ mod refunds;
 mod rollback;
 mod states;
 mod voids;
+mod webhook_retries;
 mod webhooks;
