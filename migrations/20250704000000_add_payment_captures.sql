@@ -5,16 +5,17 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 
 -- PayPal honours the funds for 3 days; after that a reauthorization is worth asking for, as long as the authorization
--- itself (29 days) has more than a day to live. One that was begun is finished first. Not while the outcome of a
--- capture is in doubt, and not when PayPal has just refused one.
+-- itself (29 days) has more than a day to live. Not while the outcome of a capture is in doubt, and not when PayPal has
+-- just refused one. One that was begun, by an operator perhaps and early, is finished first whatever else is true: if it
+-- had its effect, the id to capture is another.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN (
-        SELECT p_payment.authorization_expires_at > p_now + interval '1 day'
-           AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
-           AND (coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
-                OR NOT coalesce(bool_or(
+        SELECT coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
+            OR (p_payment.authorization_expires_at > p_now + interval '1 day'
+                AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
+                AND NOT coalesce(bool_or(
                     (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
                     OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
         FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id);

@@ -242,7 +242,8 @@ BEGIN
     END IF;
     v_refusal := internal.cancellation_refusal(v_booking, v_payment, p_by_operator, p_void_only, p_now);
     IF v_refusal IS NOT NULL THEN
-        RETURN jsonb_build_object('outcome', v_refusal, 'paymentId', v_payment.id);
+        RETURN jsonb_build_object('outcome', v_refusal)
+            || CASE WHEN v_refusal = 'payment_in_progress' THEN jsonb_build_object('paymentId', v_payment.id) ELSE '{}' END;
     END IF;
     v_percent := CASE WHEN p_by_operator OR v_booking.status IN ('pending_payment', 'expired')
         THEN 100 ELSE internal.refund_percent(v_booking, p_now) END;

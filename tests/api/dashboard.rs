@@ -34,7 +34,10 @@ async fn answer(request: RequestBuilder) -> Value {
 }
 
 async fn post(path: &str, body: &Value) -> Value {
-    answer(request(Method::POST, path).await.json(body)).await
+    // Not in the form of the product's own.
+    let id = format!("dashboard-{}", crate::surroundings::new_uuid());
+    let request = request(Method::POST, path).await;
+    answer(request.header("paypal-request-id", id).json(body)).await
 }
 
 /// What PayPal shows of an order.

@@ -5,7 +5,8 @@ use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
 
 /// The members of an answer of ours whose values are ids, and what these are ids of.
-const MEMBERS: [(&str, &str); 9] = [
+const MEMBERS: [(&str, &str); 10] = [
+    ("eventId", "event"),
     ("bookingId", "booking"),
     ("paymentId", "payment"),
     ("orderId", "order"),

@@ -12,6 +12,7 @@ use exodrive::{
     config::{Config, Defaults},
     platform::TransportError,
 };
+use exodrive_local::paypal::{WEBHOOK_ID, root};
 use http::HeaderName;
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ fn instance(world: &Arc<World>, number: usize) -> Service {
         world: Arc::clone(world),
         instance: number,
     };
-    Service::new(Ok(config()), Arc::new(seam))
+    Service::new(Ok(config(number)), Arc::new(seam))
 }
 
 /// What the crons show.
@@ -81,7 +82,10 @@ pub(crate) const CRON_SECRET: &str = "simulated-cron-secret";
 /// What operators show.
 pub(crate) const ADMIN_TOKEN: &str = "simulated-admin-token";
 
-fn config() -> Config {
+fn config(number: usize) -> Config {
+    // Both ways to verify an event must do.
+    let verification = if number == 0 { "api" } else { "certificate" };
+    let root = root();
     let variable = |name: &str| {
         let value = match name {
             "SUPABASE_URL" => Upstream::Database.base_url(),
@@ -93,6 +97,9 @@ fn config() -> Config {
             "PAYPAL_CLIENT_ID" => "simulated-client",
             "PAYPAL_CLIENT_SECRET" => "simulated-secret",
             "PUBLIC_BASE_URL" => Upstream::Product.base_url(),
+            "PAYPAL_WEBHOOK_ID" => WEBHOOK_ID,
+            "PAYPAL_WEBHOOK_VERIFICATION" => verification,
+            "PAYPAL_WEBHOOK_ROOT" => &root,
             "CRON_SECRET" => CRON_SECRET,
             "ADMIN_TOKEN" => ADMIN_TOKEN,
             _ => return None,

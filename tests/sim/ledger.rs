@@ -106,10 +106,9 @@ pub(crate) enum Standing {
 impl Capture {
     pub(crate) fn standing(&self, now: Timestamp) -> Standing {
         match self.funding {
-            Funding::Balance => Standing::Taken,
             Funding::Review => Standing::Pending,
             Funding::Check { decided_at, .. } if now < decided_at => Standing::Pending,
-            Funding::Check { clears: true, .. } => Standing::Taken,
+            Funding::Balance | Funding::Check { clears: true, .. } => Standing::Taken,
             Funding::Check { clears: false, .. } => Standing::Declined,
         }
     }

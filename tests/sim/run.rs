@@ -79,7 +79,8 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
 /// Some moment of a year: the hour of the day and the season are part of what a seed decides.
 fn start_of(seed: u64) -> Timestamp {
     let minutes = Random::new(seed, "start").below(365 * 24 * 60);
-    let new_year: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    // Once the certificates with which the local PayPal signs are valid.
+    let new_year: Timestamp = "2028-01-01T00:00:00Z".parse().unwrap();
     new_year
         .checked_add(SignedDuration::from_mins(minutes.try_into().unwrap()))
         .unwrap()
@@ -106,7 +107,7 @@ impl<'u> Run<'u> {
     }
 
     fn go(&mut self) {
-        actors::start(&self.world);
+        actors::start(&self.world, self.upstreams.simulator());
         let events = {
             let (least, most) = EVENTS;
             self.world.state().random.between(least, most)
@@ -276,12 +277,19 @@ impl<'u> Run<'u> {
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to') ORDER BY id), '[]')::text
             FROM public.audit_log WHERE subject_type = 'payment' AND detail ? 'from'";
+        // By the ids that PayPal gave them, whatever the inbox made of these.
+        const INBOX: &str = "
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'event', convert_from(raw_body, 'UTF8')::jsonb ->> 'id', 'status', status) ORDER BY event_id), '[]')::text
+            FROM public.webhook_events";
         let changes: Vec<checks::Change> =
             serde_json::from_str(&self.upstreams.database.read(CHANGES)).unwrap();
+        let events: Vec<checks::Entry> =
+            serde_json::from_str(&self.upstreams.database.read(INBOX)).unwrap();
         let digest = self.upstreams.database.digest();
         let mut state = self.world.state();
         let now = state.clock.now();
-        checks::settled(&mut state.checks, &changes, now);
+        checks::settled(&mut state.checks, &changes, &events, now);
         state.note(&format!("the end: the tables' content is {digest}"));
     }
 }

@@ -149,8 +149,8 @@ async fn how_much_goes_back_turns_on_the_day_where_the_car_stands() {
                 ("2030-01-13T23:59:59", "100 237.60 pending void"),
                 ("2030-01-14T00:00:00", "50 118.80 pending capture"),
                 ("2030-01-18T23:59:59", "50 118.80 pending capture"),
-                ("2030-01-19T00:00:00", "0 0.00 pending capture"),
-                ("2030-01-19T23:59:59", "0 0.00 pending capture"),
+                ("2030-01-19T00:00:00", "0 0.00 none capture"),
+                ("2030-01-19T23:59:59", "0 0.00 none capture"),
             ] {
                 let booked = upcoming(&service).await;
                 let answer = cancel(
@@ -179,7 +179,7 @@ async fn the_rules_are_rows_and_what_is_kept_is_whole_cents() {
         for (now, expected, kept) in [
             (NOW, "33 78.41 pending capture", "159.19"),
             ("2030-01-11T00:00:00Z", "1 2.38 pending capture", "235.22"),
-            ("2030-01-18T00:00:00Z", "0 0.00 pending capture", "237.60"),
+            ("2030-01-18T00:00:00Z", "0 0.00 none capture", "237.60"),
         ] {
             let booked = upcoming(&service).await;
             assert_eq!(terms(&cancel(&service, by_customer(&booked.booking_id, now)).await), expected);
@@ -237,7 +237,7 @@ async fn only_what_is_not_captured_can_be_void_alone() {
         claim(&service, 1, "2030-01-11T10:00:00Z").await;
         assert_eq!(
             cancel(&service, void_only(&claimed.booking_id)).await,
-            json!({ "outcome": "payment_in_progress" })
+            json!({ "outcome": "payment_in_progress", "paymentId": claimed.payment_id })
         );
     })
     .await;

@@ -201,7 +201,8 @@ async fn a_capture_of_all_and_one_of_a_part_never_share_an_id() {
 async fn money_that_is_being_taken_is_waited_for() {
     with_database(|db| async move {
         let (service, booked) = upcoming(&db).await;
-        let in_progress = json!({ "outcome": "payment_in_progress" });
+        let in_progress =
+            json!({ "outcome": "payment_in_progress", "paymentId": booked.payment_id });
         let first = claim(&service, 1, "2030-01-19T10:00:00Z").await.remove(0);
         // A lease that has lapsed says nothing about the money.
         for now in [
@@ -264,7 +265,10 @@ async fn a_renewal_that_nobody_came_back_from_stands_in_nobodys_way() {
             by_customer(&booked.booking_id, "2030-01-10T12:01:59Z"),
         )
         .await;
-        assert_eq!(early, json!({ "outcome": "payment_in_progress" }));
+        assert_eq!(
+            early,
+            json!({ "outcome": "payment_in_progress", "paymentId": booked.payment_id })
+        );
         let answer = cancel(
             &service,
             by_customer(&booked.booking_id, "2030-01-10T12:02:00Z"),

@@ -242,7 +242,10 @@ async fn a_run_does_not_claim_what_is_being_cancelled() {
         )
         .await;
         assert_eq!(claimed.as_array().unwrap().len(), 1);
-        assert_eq!(refused, json!({ "outcome": "payment_in_progress" }));
+        assert_eq!(
+            refused,
+            json!({ "outcome": "payment_in_progress", "paymentId": booked.payment_id })
+        );
     })
     .await;
 }

@@ -165,3 +165,18 @@ async fn a_renewed_payment_is_void_by_its_first_authorization() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_renewal_whose_answer_was_lost_is_finished_before_the_capture_however_early_it_was() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        let booked = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let ordered = operators(&booked.booking_id, "2030-01-10T11:00:00Z");
+        let begun = call(&service, "claim_reauthorization", ordered).await;
+        let due = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);
+        assert_eq!(due["reauthorizeRequestId"], begun["requestId"]);
+        assert_eq!(due["requestId"], format!("{}:capture:1", booked.payment_id));
+    })
+    .await;
+}

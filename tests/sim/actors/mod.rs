@@ -6,10 +6,12 @@ mod caller;
 mod cron;
 mod customer;
 mod operator;
+mod paypal;
 mod plan;
 mod reader;
 
 use crate::{random::Random, world::World};
+use exodrive_local::paypal::Simulator;
 use plan::Plan;
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ struct Mood {
 }
 
 /// Starts everybody whom the seed wants.
-pub(crate) fn start(world: &Arc<World>) {
+pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
     let mut random = {
         let mut state = world.state();
         Random::new(state.random.below(u64::MAX), "actors")
@@ -55,6 +57,8 @@ pub(crate) fn start(world: &Arc<World>) {
         let work = operator::live(Arc::clone(world), number, 8 * mood.pace);
         world.start(name, None, Box::pin(work));
     }
+    let work = paypal::live(Arc::clone(world), simulator.clone(), mood.pace);
+    world.start("paypal".to_owned(), None, Box::pin(work));
     for number in 1..=2 {
         let name = format!("cron-{number}");
         let work = cron::live(Arc::clone(world), number, mood.pace);
@@ -62,10 +66,18 @@ pub(crate) fn start(world: &Arc<World>) {
     }
 }
 
-/// Starts each cron once.
-pub(crate) fn run_crons(world: &Arc<World>) {
-    for path in cron::PATHS.iter().cloned() {
-        let work = cron::run_once(Arc::clone(world), path);
-        world.start("cron".to_owned(), None, Box::pin(work));
-    }
+/// Lets PayPal tell everything that it still has to tell.
+pub(crate) fn tell_all(world: &Arc<World>, simulator: &Simulator) {
+    paypal::tell(world, simulator, usize::MAX);
+}
+
+/// The routes that crons call.
+pub(crate) fn crons() -> Vec<String> {
+    cron::PATHS.clone()
+}
+
+/// Lets a cron call its route once.
+pub(crate) fn run_cron(world: &Arc<World>, path: String) {
+    let work = cron::run_once(Arc::clone(world), path);
+    world.start("cron".to_owned(), None, Box::pin(work));
 }

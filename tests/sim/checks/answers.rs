@@ -13,6 +13,8 @@ use uuid::Uuid;
 pub(crate) enum Told {
     /// The car is held at this price.
     Held { booking: Uuid, price: Decimal },
+    /// PayPal was told that an event is taken.
+    Heard { event: String },
     /// The booking is paid.
     Upcoming { booking: Uuid },
     /// The booking is cancelled, and so much of its price is given back.
@@ -36,6 +38,7 @@ pub(super) fn untrue(
             it.is_confirmed() || it.status == "cancelled"
         }))
         .then(|| format!("a customer was told that {booking} is paid")),
+        Told::Heard { .. } => None,
         Told::Cancelled { booking, back } => (!is_true(*booking, &|it| it.status == "cancelled"))
             .then(|| format!("a customer was told that {booking} is cancelled"))
             .or_else(|| paid_otherwise(*booking, *back, books, ledger, now)),

@@ -13,7 +13,7 @@ mod settled;
 
 pub(crate) use answers::Told;
 pub(crate) use days::Reading;
-pub(crate) use settled::{Change, settled};
+pub(crate) use settled::{Change, Entry, settled};
 
 use crate::{books::Books, ledger::Ledger, world::Origin};
 use bytes::Bytes;

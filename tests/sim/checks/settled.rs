@@ -1,13 +1,13 @@
 //! Once faults have stopped and everything was driven to its end: ours and PayPal's are the same story.
 
-use super::{Checks, answers, payments};
+use super::{Checks, Told, answers, payments};
 use crate::{
     books::Books,
     ledger::{Authorization, Ledger, Standing},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// A row of the audit log about a payment's state, oldest first.
@@ -18,8 +18,15 @@ pub(crate) struct Change {
     to: String,
 }
 
+/// An event in the inbox.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Entry {
+    event: String,
+    status: String,
+}
+
 /// Looks at everything.
-pub(crate) fn settled(checks: &mut Checks, changes: &[Change], now: Timestamp) {
+pub(crate) fn settled(checks: &mut Checks, changes: &[Change], inbox: &[Entry], now: Timestamp) {
     let (books, ledger) = (&checks.books, &checks.ledger);
     let mut found = Vec::new();
     found.extend(super::bookings::overlap(books));
@@ -42,8 +49,16 @@ pub(crate) fn settled(checks: &mut Checks, changes: &[Change], now: Timestamp) {
     }
     found.extend(in_doubt(books, ledger, now));
     found.extend(backwards(changes));
+    found.extend(applied_twice(inbox));
     for told in &checks.told {
         found.extend(answers::untrue(told, books, ledger, now));
+        if let Told::Heard { event } = told
+            && !inbox.iter().any(|entry| entry.event == *event)
+        {
+            found.push(format!(
+                "PayPal was told that {event} is taken, and it is nowhere"
+            ));
+        }
     }
     for problem in found {
         checks.violated(problem);
@@ -116,6 +131,18 @@ fn in_doubt(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
             )
         })
     })
+}
+
+/// An event that was applied more than once, or is left in the inbox.
+fn applied_twice(inbox: &[Entry]) -> Option<String> {
+    let mut applied = BTreeSet::new();
+    inbox
+        .iter()
+        .find_map(|Entry { event, status }| match status.as_str() {
+            "processed" if !applied.insert(event) => Some(format!("{event} was applied twice")),
+            "received" => Some(format!("{event} was never applied, nor given up")),
+            _ => None,
+        })
 }
 
 /// How far a payment has come; what ended without money has its own way out.

@@ -12,6 +12,7 @@ use redis::Redis;
 
 use crate::{mutations::Mutation, world::Upstream};
 use bytes::Bytes;
+use exodrive_local::paypal::Simulator;
 use exodrive_native::Clock;
 use http::{Request, Response, StatusCode, header};
 use serde_json::Value;
@@ -69,6 +70,11 @@ impl Upstreams {
     /// Whether each request id is to be another one.
     pub(crate) fn spoils_request_ids(&self) -> bool {
         self.mutation == Some(Mutation::RequestId)
+    }
+
+    /// PayPal itself.
+    pub(crate) fn simulator(&self) -> &Simulator {
+        self.paypal.simulator()
     }
 
     /// What PayPal knows.

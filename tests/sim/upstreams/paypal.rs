@@ -40,6 +40,10 @@ impl PayPal {
         })
     }
 
+    pub(super) fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
     pub(super) fn ledger(&self) -> Value {
         self.simulator.ledger()
     }
