@@ -34,6 +34,7 @@ mod price_oracle;
 mod pricing;
 mod privileges;
 mod reauthorizations;
+mod reconciliation;
 mod refund_attempts;
 mod refunds;
 mod rollback;
