@@ -21,6 +21,7 @@ mod cancelled_payments;
 mod capture_schedule;
 mod captures;
 mod database;
+mod findings;
 mod fixtures;
 mod hold_lifecycle;
 mod late_captures;
