@@ -152,7 +152,7 @@ BEGIN
         RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.status NOT IN ('authorized', 'capturing') OR internal.has_live_lease(v_payment, p_now) THEN
+    IF v_payment.id IS NULL OR v_payment.status NOT IN ('authorized', 'capturing') OR internal.has_live_lease(v_payment, p_now) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
     -- No call about an authorization that is over can have an effect.
@@ -179,7 +179,7 @@ DECLARE
     v_payment public.payments;
 BEGIN
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.capture_id IS NULL OR p_total <= v_payment.refunded_amount
+    IF v_payment.capture_id IS NULL OR least(p_total, v_payment.captured_amount) <= v_payment.refunded_amount
        OR EXISTS (SELECT FROM public.refunds WHERE payment_id = p_payment_id AND status = 'ordered') THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;

@@ -27,6 +27,7 @@ mod hold_lifecycle;
 mod late_captures;
 mod listing;
 mod migrations;
+mod observations;
 mod operator_reads;
 mod operator_renewals;
 mod operators;
