@@ -32,6 +32,8 @@ mod operator_reads;
 mod operator_renewals;
 mod operators;
 mod orders;
+mod payment_plan;
+mod plan_oracle;
 mod price_oracle;
 mod pricing;
 mod privileges;
