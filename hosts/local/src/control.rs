@@ -255,9 +255,8 @@ struct About {
     order: Option<String>,
 }
 
-async fn events(State(control): State<Control>, Query(about): Query<About>) -> Answer {
-    let events = control.paypal.events(about.order.as_deref());
-    Ok(Json(json!(events.map_err(SendError::from)?)))
+async fn events(State(control): State<Control>, Query(about): Query<About>) -> Json<Value> {
+    Json(json!(control.paypal.events(about.order.as_deref())))
 }
 
 #[derive(Deserialize)]
