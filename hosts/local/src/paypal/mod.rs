@@ -224,6 +224,12 @@ impl Simulator {
         lock(&self.inner.exchanges).all()
     }
 
+    /// Those of [`Self::exchanges`] whose `PayPal-Request-Id` begins so.
+    #[must_use]
+    pub(crate) fn exchanges_under(&self, request_id: &str) -> Vec<Exchange> {
+        lock(&self.inner.exchanges).under(request_id)
+    }
+
     /// Everything that PayPal knows, as the file of [`Self::load`] holds it.
     #[must_use]
     pub fn ledger(&self) -> serde_json::Value {
