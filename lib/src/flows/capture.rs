@@ -284,3 +284,7 @@ fn judge(capture: SeenCapture) -> Result<(String, Amount), Failed> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "capture_tests.rs"]
+mod tests;
