@@ -67,12 +67,17 @@ async fn every_route_has_its_limit() {
     let _turn = together().await;
     let client = Client::new();
     let booking = format!("/api/bookings/{}", crate::surroundings::new_uuid());
+    let cancel = format!("{booking}/cancel");
+    let operators = booking.replace("/api/", "/api/admin/");
+    let [capture, void, refund, reauthorize] =
+        ["capture", "void", "refund", "reauthorize"].map(|action| format!("{operators}/{action}"));
     for (method, path, limit, tier) in [
         (Method::GET, "/api/cars", "60", "public"),
         (Method::GET, "/api/cars/123", "60", "public"),
         (Method::GET, "/api/cars/availability", "60", "public"),
         (Method::POST, "/api/bookings", "10", "booking"),
-        (Method::GET, booking.as_str(), "60", "public"),
+        (Method::GET, &booking, "60", "public"),
+        (Method::POST, &cancel, "10", "payment"),
         (
             Method::POST,
             "/api/bookings/create-paypal-order",
@@ -85,6 +90,22 @@ async fn every_route_has_its_limit() {
             "10",
             "payment",
         ),
+        (Method::POST, "/api/webhooks/paypal", "100", "webhook"),
+        (Method::GET, "/api/webhooks/retry", "300", "admin"),
+        (Method::GET, "/api/admin/bookings", "300", "admin"),
+        (Method::GET, "/api/admin/audit", "300", "admin"),
+        (Method::POST, &capture, "300", "admin"),
+        (Method::POST, &void, "300", "admin"),
+        (Method::POST, &refund, "300", "admin"),
+        (Method::POST, &reauthorize, "300", "admin"),
+        (
+            Method::POST,
+            "/api/admin/webhooks/WH-1/replay",
+            "300",
+            "admin",
+        ),
+        (Method::GET, "/api/admin/payments/reconcile", "300", "admin"),
+        (Method::GET, "/api/admin/payments/drift", "300", "admin"),
         (
             Method::GET,
             "/api/admin/process-payment-captures",

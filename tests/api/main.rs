@@ -57,6 +57,7 @@ mod outages;
 mod races;
 mod reconciliation;
 mod refunds;
+mod repeated_losses;
 mod story;
 mod webhook_deliveries;
 mod webhook_retries;
