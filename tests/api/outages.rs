@@ -2,9 +2,11 @@
 
 use crate::{
     client::{Answer, Client},
+    dashboard::books_of,
+    desk,
     fleet::Rental,
     local::{eventually, pass, start, stop},
-    steps::{self, ask_for_hold, ask_for_order, ask_to_authorize, hold_under_key},
+    steps::{self, ask_for_hold, ask_for_order, ask_to_authorize, ask_to_cancel, hold_under_key},
     surroundings::{new_uuid, variable},
     turns::alone,
 };
@@ -142,6 +144,43 @@ async fn without_a_database_the_answer_is_a_503_within_ten_seconds() {
             (&json!("down"), &json!("down"))
         );
         assert!(taken < Duration::from_secs(10), "nine answers in {taken:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_database_no_money_is_moved() {
+    alone(async {
+        let (client, secret) = (Client::new(), variable("CRON_SECRET"));
+        let paid = steps::paid(&client, None).await;
+        stop("postgres").await;
+        let none = json!({});
+        let answers: [Answer; 9] = join_all([
+            ask_to_cancel(&client, &paid.hold.token, paid.hold.id).boxed(),
+            desk::ask(&client, paid.hold.id, "capture", &none).boxed(),
+            desk::ask(&client, paid.hold.id, "void", &none).boxed(),
+            desk::ask(&client, paid.hold.id, "refund", &none).boxed(),
+            desk::ask(&client, paid.hold.id, "reauthorize", &none).boxed(),
+            client.get_as(&secret, "/api/webhooks/retry").boxed(),
+            client
+                .get_as(&secret, "/api/admin/payments/reconcile")
+                .boxed(),
+            client
+                .get_as(&variable("ADMIN_TOKEN"), "/api/admin/payments/drift")
+                .boxed(),
+            client
+                .get_as(&variable("ADMIN_TOKEN"), "/api/admin/bookings")
+                .boxed(),
+        ])
+        .await
+        .try_into()
+        .unwrap();
+        for answer in &answers {
+            answer.problem(503, "database_unavailable");
+            answer.retry_after();
+        }
+        let books = books_of(&paid.order.id).await;
+        assert_eq!(books.authorizations(), ["CREATED"]);
     })
     .await;
 }
