@@ -4,10 +4,10 @@ use crate::{
     clients::{
         paypal::{PayPal, TokenCache},
         supabase::Database,
-        upstash::{Breaker, Upstash},
+        upstash::{Memory as RedisMemory, Upstash},
     },
     config::{Config, Redis},
-    flows::admission::LocalCounters,
+    flows::{admission::LocalCounters, cache::RecentLoads},
     platform::{Deadline, Platform},
 };
 use futures_util::future::BoxFuture;
@@ -20,7 +20,8 @@ pub struct App(Arc<Instance>);
 struct Instance {
     config: Config,
     platform: Arc<dyn Platform>,
-    breaker: Breaker,
+    redis_memory: RedisMemory,
+    recent_loads: RecentLoads,
     paypal_tokens: TokenCache,
     local_counters: LocalCounters,
 }
@@ -32,7 +33,8 @@ impl App {
         Self(Arc::new(Instance {
             config,
             platform,
-            breaker: Breaker::default(),
+            redis_memory: RedisMemory::default(),
+            recent_loads: RecentLoads::default(),
             paypal_tokens: TokenCache::default(),
             local_counters: LocalCounters::default(),
         }))
@@ -71,9 +73,12 @@ impl App {
     #[must_use]
     pub fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
-            Redis::Upstash { url, token } => {
-                Some(Upstash::new(self.platform(), &self.0.breaker, url, token))
-            }
+            Redis::Upstash { url, token } => Some(Upstash::new(
+                self.platform(),
+                &self.0.redis_memory,
+                url,
+                token,
+            )),
             Redis::Disabled | Redis::Bypassed => None,
         }
     }
@@ -82,6 +87,12 @@ impl App {
     #[must_use]
     pub fn local_counters(&self) -> &LocalCounters {
         &self.0.local_counters
+    }
+
+    /// What this instance loaded a moment ago.
+    #[must_use]
+    pub fn recent_loads(&self) -> &RecentLoads {
+        &self.0.recent_loads
     }
 
     /// Does `work` with a clone of this after the response has left.

@@ -279,7 +279,10 @@ fn success(reply: Reply) -> Response<Bytes> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
-    if reply.status != StatusCode::NO_CONTENT {
+    if !matches!(
+        reply.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
         set(headers, header::CONTENT_TYPE, "application/json");
     }
     headers.extend(reply.headers);

@@ -20,6 +20,7 @@ mod bookings;
 mod bookings_authorize_paypal_order;
 mod bookings_cancel;
 mod bookings_create_paypal_order;
+mod cached;
 mod car;
 mod cars;
 mod cars_availability;
