@@ -20,12 +20,12 @@ pub static DELETE_IF_EQUAL: Script = Script {
 /// Gives `{count, envelope, generation, 1 or 0}`; what is not there is nil.
 pub static READ_OR_LEAD: Script = Script {
     source: "local read = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
-local generation, fresh_until = string.match(read[2] or '', '^(%S+) %d+ (%d+)') \
+local generation, fresh_until = string.match(read[2] or '', '^(%S+) %d+ (%d+) \"%S+\"\\n') \
 local leads = 0 \
 if generation ~= (read[3] or '-') or tonumber(fresh_until) <= tonumber(ARGV[1]) then \
 if redis.call('SET', KEYS[4], ARGV[2], 'NX', 'PX', ARGV[3]) then leads = 1 end end \
 return {read[1], read[2], read[3], leads}",
-    sha1: "f3ca7719ab838c06836bd50ef91e9dc47998539c",
+    sha1: "8337db436c1cabf4a1608286b9c7030801ae0fb5",
 };
 
 #[cfg(test)]
