@@ -98,9 +98,14 @@ fn lower_layers_do_not_know_higher_ones() {
 #[test]
 fn the_product_does_no_io_of_its_own() {
     let manifest = read("lib/Cargo.toml");
-    for forbidden in ["tokio", "hyper", "reqwest", "getrandom", "rustls"] {
+    // Names are compared, not searched for: `rustls-webpki` reads certificates, and only `rustls` opens connections.
+    let named: BTreeSet<&str> = manifest
+        .split(['.', ' ', '=', '"', '[', ']', '\n'])
+        .collect();
+    assert!(named.contains("rustls-webpki") && named.contains("serde"));
+    for forbidden in ["tokio", "hyper", "reqwest", "getrandom", "rustls", "ring"] {
         assert!(
-            !manifest.contains(forbidden),
+            !named.contains(forbidden),
             "lib/Cargo.toml names {forbidden}"
         );
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     clients::{
-        paypal::{PayPal, TokenCache},
+        paypal::{CertificateCache, PayPal, TokenCache},
         supabase::Database,
         upstash::{Memory as RedisMemory, Upstash},
     },
@@ -23,6 +23,7 @@ struct Instance {
     redis_memory: RedisMemory,
     recent_loads: RecentLoads,
     paypal_tokens: TokenCache,
+    paypal_certificates: CertificateCache,
     local_counters: LocalCounters,
 }
 
@@ -36,6 +37,7 @@ impl App {
             redis_memory: RedisMemory::default(),
             recent_loads: RecentLoads::default(),
             paypal_tokens: TokenCache::default(),
+            paypal_certificates: CertificateCache::default(),
             local_counters: LocalCounters::default(),
         }))
     }
@@ -65,6 +67,7 @@ impl App {
             self.platform(),
             &self.0.config.paypal,
             &self.0.paypal_tokens,
+            &self.0.paypal_certificates,
             deadline,
         )
     }

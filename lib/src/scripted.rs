@@ -17,8 +17,16 @@ impl Scripted {
     pub(crate) fn new(
         answers: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
     ) -> Self {
+        Self::at("1970-01-01T00:00:00Z", answers)
+    }
+
+    /// A platform whose time begins at `start`.
+    pub(crate) fn at(
+        start: &str,
+        answers: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
+    ) -> Self {
         Self {
-            now: Mutex::new(Timestamp::UNIX_EPOCH),
+            now: Mutex::new(start.parse().unwrap()),
             answers: Mutex::new(answers.into_iter().collect()),
             requests: Mutex::default(),
         }
@@ -39,10 +47,14 @@ impl Scripted {
             .collect()
     }
 
+    /// The last request.
+    pub(crate) fn last_request(&self) -> http::Request<Bytes> {
+        self.requests.lock().unwrap().last().unwrap().clone()
+    }
+
     /// The value of the header `name` in the last request.
     pub(crate) fn last_header(&self, name: &str) -> String {
-        let requests = self.requests.lock().unwrap();
-        requests.last().unwrap().headers()[name]
+        self.last_request().headers()[name]
             .to_str()
             .unwrap()
             .to_owned()

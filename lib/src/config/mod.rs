@@ -2,8 +2,10 @@
 
 mod read;
 mod variables;
+mod webhook;
 
 pub use variables::{VARIABLES, Variable};
+pub use webhook::{Verification, Webhook};
 
 use crate::domain::{
     rate_limit::{Rule, Tier},
@@ -95,6 +97,8 @@ pub struct PayPal {
     pub client_id: String,
     /// The app's secret.
     pub client_secret: Secret,
+    /// Where its events come in. Absent: the webhook's route answers 503.
+    pub webhook: Option<Webhook>,
 }
 
 /// Whether money is real.

@@ -2,6 +2,7 @@
 
 use super::{
     Config, ConfigError, Defaults, Limits, PayPal, PayPalMode, Redis, Supabase, SupabaseKey,
+    Webhook,
 };
 use crate::domain::{
     rate_limit::{Rule, Tier},
@@ -10,11 +11,11 @@ use crate::domain::{
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-const fn error(variable: &'static str, problem: &'static str) -> ConfigError {
+pub(super) const fn error(variable: &'static str, problem: &'static str) -> ConfigError {
     ConfigError { variable, problem }
 }
 
-const MISSING: &str = "is not set";
+pub(super) const MISSING: &str = "is not set";
 
 impl Config {
     /// Reads the environment that `variable` looks up. An empty variable counts as unset.
@@ -58,7 +59,7 @@ impl Config {
     }
 }
 
-type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub(super) type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 fn read_list(read: &Read<'_>, name: &str) -> impl Iterator<Item = String> {
     let text = read(name).unwrap_or_default();
@@ -173,6 +174,7 @@ fn read_paypal(read: &Read<'_>) -> Result<PayPal, ConfigError> {
         client_secret: read("PAYPAL_CLIENT_SECRET")
             .map(Secret::new)
             .ok_or(error("PAYPAL_CLIENT_SECRET", MISSING))?,
+        webhook: Webhook::read(read, mode)?,
     })
 }
 

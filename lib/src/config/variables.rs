@@ -33,7 +33,7 @@ const fn secret(name: &'static str, meaning: &'static str, default: &'static str
 }
 
 /// All of them, in the order of the documentation.
-pub const VARIABLES: [Variable; 28] = [
+pub const VARIABLES: [Variable; 31] = [
     plain("SUPABASE_URL", "the project's address", ""),
     secret(
         "SUPABASE_SECRET_KEY",
@@ -74,6 +74,21 @@ pub const VARIABLES: [Variable; 28] = [
         "PAYPAL_BASE_URL",
         "another address; refused when the mode is `live`",
         "PayPal's own, by mode",
+    ),
+    plain(
+        "PAYPAL_WEBHOOK_ID",
+        "the id that PayPal gave the webhook",
+        "none: the webhook's route answers 503",
+    ),
+    plain(
+        "PAYPAL_WEBHOOK_VERIFICATION",
+        "`api`: PayPal verifies its signatures; `certificate`: they are verified here",
+        "`api`",
+    ),
+    plain(
+        "PAYPAL_WEBHOOK_ROOT",
+        "the certificate to trust instead of the public roots, as PEM (newlines may be written `\\n`) or base64 of DER; refused when the mode is `live`",
+        "the public roots",
     ),
     secret(
         "ADMIN_TOKEN",

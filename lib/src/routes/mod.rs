@@ -30,7 +30,7 @@ mod dispatch;
 mod health;
 mod problems;
 mod reason;
-//mod webhooks_paypal;
+mod webhooks_paypal;
 mod webhooks_retry;
 
 pub use dispatch::{MAX_BODY_BYTES, Service};
@@ -58,7 +58,7 @@ pub struct Route {
 }
 
 /// Every route of the product. A path without a parameter comes before one that could swallow it.
-pub static TABLE: [Route; 22] = [
+pub static TABLE: [Route; 23] = [
     Route {
         name: "cars",
         path: "/api/cars",
@@ -114,6 +114,13 @@ pub static TABLE: [Route; 22] = [
         methods: "POST",
         seconds: 50,
         handler: |app, request| Box::pin(bookings_cancel::cancel(app, request)),
+    },
+    Route {
+        name: "webhooks/paypal",
+        path: "/api/webhooks/paypal",
+        methods: "POST",
+        seconds: 30,
+        handler: |app, request| Box::pin(webhooks_paypal::receive(app, request)),
     },
     Route {
         name: "webhooks/retry",

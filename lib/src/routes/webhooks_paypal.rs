@@ -27,7 +27,8 @@ pub(super) async fn receive(app: &App, request: &Request) -> Result<Reply, Probl
     admit(app, request, Tier::Webhook, Wanted::default()).await?;
     verify(app, request).await?;
     let unreadable = || {
-        Problem::new(Code::MalformedJson).detail("The body must be an event with id and event_type.")
+        Problem::new(Code::MalformedJson)
+            .detail("The body must be an event with id and event_type.")
     };
     let event = Event::read(&request.body).ok_or_else(unreadable)?;
     let body = std::str::from_utf8(&request.body).map_err(|_| unreadable())?;
@@ -61,9 +62,8 @@ async fn verify(app: &App, request: &Request) -> Result<(), Problem> {
         return Err(Problem::new(Code::NotConfigured)
             .detail("PAYPAL_WEBHOOK_ID is not set on this deployment."));
     }
-    let forged = || {
-        Problem::new(Code::Unauthenticated).detail("The signature is missing, or not PayPal's.")
-    };
+    let forged =
+        || Problem::new(Code::Unauthenticated).detail("The signature is missing, or not PayPal's.");
     let delivery = Delivery::read(&request.headers, &request.body).ok_or_else(forged)?;
     let is_genuine = app
         .paypal(request.deadline)

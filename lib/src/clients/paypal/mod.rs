@@ -1,4 +1,4 @@
-//! PayPal's Orders v2 and Payments v2.
+//! PayPal's Orders v2, Payments v2 and webhooks.
 //!
 //! Each call that moves money carries a `PayPal-Request-Id` that the caller has stored before: the same id gives the
 //! latest status of the earlier request instead of a second one.
@@ -9,12 +9,14 @@ mod error;
 mod events;
 mod orders;
 mod token;
+mod webhooks;
 
 pub use authorizations::Refund;
 pub use error::{Issue, PayPalError};
 pub use events::{Event, EventKind};
 pub use orders::{NewOrder, OrderLinks};
 pub use token::TokenCache;
+pub use webhooks::{CertificateCache, Delivery};
 
 use crate::{
     config::PayPal as Config,
@@ -34,6 +36,7 @@ pub struct PayPal<'a> {
     platform: &'a dyn Platform,
     config: &'a Config,
     tokens: &'a TokenCache,
+    certificates: &'a CertificateCache,
     deadline: Deadline,
 }
 
@@ -63,12 +66,24 @@ impl<'c> Call<'c> {
         request_id: &'c str,
         body: &impl Serialize,
     ) -> Result<Self, PayPalError> {
+        Ok(Self {
+            request_id: Some(request_id),
+            ..Self::question(operation, path, body)?
+        })
+    }
+
+    /// A POST that changes nothing, so that it may be repeated without an id.
+    fn question(
+        operation: &'static str,
+        path: String,
+        body: &impl Serialize,
+    ) -> Result<Self, PayPalError> {
         let body = serde_json::to_vec(body).map_err(|_| PayPalError::Unbuildable { operation })?;
         Ok(Self {
             operation,
             method: Method::POST,
             path,
-            request_id: Some(request_id),
+            request_id: None,
             body: Bytes::from(body),
         })
     }
@@ -81,12 +96,14 @@ impl<'a> PayPal<'a> {
         platform: &'a dyn Platform,
         config: &'a Config,
         tokens: &'a TokenCache,
+        certificates: &'a CertificateCache,
         deadline: Deadline,
     ) -> Self {
         Self {
             platform,
             config,
             tokens,
+            certificates,
             deadline,
         }
     }

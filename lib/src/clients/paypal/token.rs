@@ -105,6 +105,7 @@ async fn request_token(paypal: &PayPal<'_>) -> Result<TokenAnswer, PayPalError> 
 mod tests {
     use super::*;
     use crate::{
+        clients::paypal::CertificateCache,
         config::{PayPal as Config, PayPalMode},
         domain::secret::Secret,
         platform::{Deadline, Platform},
@@ -121,12 +122,14 @@ mod tests {
             mode: PayPalMode::Sandbox,
             client_id: "id".into(),
             client_secret: Secret::new("secret".into()),
+            webhook: None,
         }
     }
 
     fn ask(platform: &Scripted, config: &Config, tokens: &TokenCache) {
         let deadline = Deadline::after(platform.now(), Duration::from_secs(10));
-        let paypal = PayPal::new(platform, config, tokens, deadline);
+        let certificates = CertificateCache::default();
+        let paypal = PayPal::new(platform, config, tokens, &certificates, deadline);
         paypal.get_order("O1").now_or_never().unwrap().unwrap();
     }
 

@@ -1,0 +1,63 @@
+//! Verification by PayPal: the delivery is posted back.
+//! <https://developer.paypal.com/docs/api/webhooks/v1/#verify-webhook-signature_post>
+//!
+//! PayPal knows the events of real webhooks. Those of its simulator it does not: they verify by certificate only.
+
+use super::Delivery;
+use crate::clients::paypal::{Call, PayPal, PayPalError};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+#[derive(Serialize)]
+struct Question<'a> {
+    auth_algo: &'a str,
+    cert_url: &'a str,
+    transmission_id: &'a str,
+    transmission_sig: String,
+    transmission_time: &'a str,
+    webhook_id: &'a str,
+    /// The bytes that came in.
+    webhook_event: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    verification_status: Status,
+}
+
+#[derive(PartialEq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Status {
+    Success,
+    Failure,
+}
+
+impl PayPal<'_> {
+    pub(super) async fn ask_about(
+        &self,
+        delivery: &Delivery,
+        webhook_id: &str,
+    ) -> Result<bool, PayPalError> {
+        // PayPal's events are JSON; anything else is not worth a question.
+        let Ok(event) = serde_json::from_slice(&delivery.body) else {
+            return Ok(false);
+        };
+        let question = Question {
+            auth_algo: &delivery.algorithm,
+            cert_url: &delivery.certificate_url,
+            transmission_id: &delivery.transmission_id,
+            transmission_sig: BASE64_STANDARD.encode(&delivery.signature),
+            transmission_time: &delivery.transmission_time,
+            webhook_id,
+            webhook_event: event,
+        };
+        let call = Call::question(
+            "verify_webhook",
+            "/v1/notifications/verify-webhook-signature".to_owned(),
+            &question,
+        )?;
+        let answer: Answer = self.call(call).await?;
+        Ok(answer.verification_status == Status::Success)
+    }
+}

@@ -1,0 +1,105 @@
+//! Whose address a certificate comes from.
+
+use super::{BASE, Event, Instance, NOW, ROOT, URL};
+use crate::{clients::paypal::webhooks::address, config::PayPalMode};
+
+fn is_paypals(url: &str, mode: PayPalMode, base_url: &str) -> bool {
+    let mut config = Instance::trusting(ROOT, NOW, []).config;
+    config.mode = mode;
+    config.base_url = base_url.into();
+    address::is_paypals(url, &config)
+}
+
+#[test]
+fn real_money_takes_the_word_of_the_live_side_alone() {
+    for (host, in_live, in_sandbox) in [
+        ("api.paypal.com", true, true),
+        ("api-m.paypal.com", true, true),
+        ("api.sandbox.paypal.com", false, true),
+        ("api-m.sandbox.paypal.com", false, true),
+        ("www.paypal.com", false, false),
+        ("paypal.test:4010", false, false),
+    ] {
+        let url = format!("https://{host}/v1/notifications/certs/CERT-360caa42-fca2a594-5edc0ebc");
+        let (live, sandbox) = (PayPalMode::Live, PayPalMode::Sandbox);
+        assert_eq!(
+            is_paypals(&url, live, "https://api-m.paypal.com"),
+            in_live,
+            "{url}"
+        );
+        assert_eq!(
+            is_paypals(&url, sandbox, "https://api-m.sandbox.paypal.com"),
+            in_sandbox,
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn nobody_else_is_asked_for_a_certificate() {
+    let forged = [
+        "https://evil.test/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com@evil.test/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com:secret@evil.test/v1/notifications/certs/CERT-1",
+        "https://evil.test@api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com.evil.test/v1/notifications/certs/CERT-1",
+        "https://evil.test/api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://evil.test?https://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://evil.test#https://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://evilapi.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com./v1/notifications/certs/CERT-1",
+        "https://api.paypal.com:443/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com:8443/v1/notifications/certs/CERT-1",
+        "https://API.PAYPAL.COM/v1/notifications/certs/CERT-1",
+        "HTTPS://api.paypal.com/v1/notifications/certs/CERT-1",
+        "http://api.paypal.com/v1/notifications/certs/CERT-1",
+        "ftp://api.paypal.com/v1/notifications/certs/CERT-1",
+        "//api.paypal.com/v1/notifications/certs/CERT-1",
+        "https:/api.paypal.com/v1/notifications/certs/CERT-1",
+        r"https://api.paypal.com\@evil.test/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1/",
+        "https://api.paypal.com/v1/notifications/certs/../../oauth2/token",
+        "https://api.paypal.com/v1/notifications/certs/%2e%2e/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1?x=1",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1#x",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1@evil.test",
+        "https://api.paypal.com//v1/notifications/certs/CERT-1",
+        "https://api.paypal.com/V1/notifications/certs/CERT-1",
+        "https://api.paypal.com/v2/checkout/orders/CERT-1",
+        "https://api.paypal.com",
+        // The configured address, but for its scheme, its port or its name.
+        "https://paypal.test:4010/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.test:4011/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.test:40100/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.test/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.test:4010@evil.test/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.test:4010.evil.test/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.test.:4010/v1/notifications/certs/CERT-LOCAL",
+        "http://paypal.TEST:4010/v1/notifications/certs/CERT-LOCAL",
+    ];
+    for url in forged {
+        let instance = Instance::trusting(ROOT, NOW, []);
+        let event = Event {
+            url,
+            ..Event::default()
+        };
+        assert!(!instance.verify(&event.delivered()).unwrap(), "{url}");
+        assert_eq!(instance.requests(), 0, "{url}");
+    }
+}
+
+#[test]
+fn another_paypal_is_asked_where_it_is_configured() {
+    assert!(is_paypals(URL, PayPalMode::Sandbox, BASE));
+    assert!(is_paypals(
+        "http://127.0.0.1:4010/paypal/v1/notifications/certs/CERT-LOCAL",
+        PayPalMode::Sandbox,
+        "http://127.0.0.1:4010/paypal"
+    ));
+    assert!(!is_paypals(
+        URL,
+        PayPalMode::Sandbox,
+        "http://127.0.0.1:4010/paypal"
+    ));
+}

@@ -1,0 +1,240 @@
+//! Verification by certificate: what is signed, what is fetched, and what is kept of it.
+
+use super::{Answer, CHAIN, EVENT, Event, Instance, NOW, ROOT, URL};
+use crate::platform::TransportError;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use jiff::SignedDuration;
+use proptest::{prelude::*, test_runner::TestCaseError};
+use std::sync::LazyLock;
+
+/// Of the default event, by `openssl dgst -sha256 -sign webhook.key.pem` over
+/// `69cd13f0-d67a-11e5-baa3-778b53f4ae55|2027-06-01T11:59:58Z|LOCAL-WEBHOOK|1882289615`.
+const SIGNATURE: &str = "faU3MqW9pVGHcsYAirwrf/Ux4DMroSaMd40tod1O9kQiVrEd+jsQnIAx+PDg+Zu5QZEw4wzBlPq96oDu2kKwR7j49lNUyXtoYEyRu7fQvxtXDPsQes403xIboh/mVFPN93g4/30vMtjFUWyS1i4IjsxojzNQScSt9Mzi/7u+1MuwdQ59yIzEaQbxEpmFWzugsOOxyagGcy14VggPnM72AP+G4r9thpuwGjaowHnpSrZsfeMdEyfuXdcrFEfh42lhatw6f65GMZtanmmgo3N71tDZbWNcHYv8+0ogud/7/0XeJib5DJ13jeWcvNAhgPfp1NgDqaYFVyVKM6nVuauFXw==";
+
+const PUBLISHED: Answer = Ok((200, CHAIN));
+
+fn signature() -> Vec<u8> {
+    BASE64_STANDARD.decode(SIGNATURE).unwrap()
+}
+
+#[test]
+fn what_openssl_signs_is_paypals() {
+    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
+    let delivery = Event::default().delivered_with(&signature());
+    assert!(instance.verify(&delivery).unwrap());
+
+    let request = instance.platform.last_request();
+    assert_eq!(request.method(), http::Method::GET);
+    assert_eq!(request.uri().to_string(), URL);
+    // PayPal's token is for PayPal's API alone.
+    assert!(request.headers().is_empty());
+    assert_eq!(instance.requests(), 1);
+}
+
+#[test]
+fn whatever_was_signed_must_be_as_it_was() {
+    let changed = |change: fn(&mut Event)| {
+        let mut event = Event::default();
+        change(&mut event);
+        event
+    };
+    let forged = [
+        ("another id", changed(|event| event.id = "69cd13f0")),
+        (
+            "another time",
+            changed(|event| event.time = "2027-06-01T11:59:58+00:00"),
+        ),
+        (
+            "a byte of the body",
+            changed(|event| event.body = EVENT.replace("C1", "C2").into()),
+        ),
+        (
+            "the same JSON, written again",
+            changed(|event| event.body = EVENT.replace(": ", ":").replace(", ", ",").into()),
+        ),
+        (
+            "an escape for a character",
+            changed(|event| event.body = EVENT.replace('€', "\\u20ac").into()),
+        ),
+        (
+            "a line end",
+            changed(|event| event.body = format!("{EVENT}\n").into()),
+        ),
+        ("no body", changed(|event| event.body = Bytes::new())),
+        (
+            "another algorithm",
+            changed(|event| event.algorithm = "SHA1withRSA"),
+        ),
+        (
+            "no algorithm",
+            changed(|event| event.algorithm = "sha256withrsa"),
+        ),
+    ];
+    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
+    for (what, event) in &forged {
+        let delivery = event.delivered_with(&signature());
+        assert!(!instance.verify(&delivery).unwrap(), "{what}");
+    }
+    // Signed by PayPal, for the webhook of somebody else.
+    let elsewhere = changed(|event| event.webhook = "1JE4291016473214C");
+    assert!(!instance.verify(&elsewhere.delivered()).unwrap());
+    // Signed by PayPal, and then something put in the place of another.
+    let shifted = Event {
+        id: "69cd13f0|2027-06-01T11:59:58Z",
+        ..Event::default()
+    };
+    assert!(
+        !instance
+            .verify(&shifted.delivered_with(&signature()))
+            .unwrap()
+    );
+    assert!(instance.verify(&Event::default().delivered()).unwrap());
+}
+
+#[test]
+fn an_old_delivery_is_as_good_as_a_new_one() {
+    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
+    for time in ["2027-05-29T12:00:00Z", "2027-06-01T12:05:00Z"] {
+        let event = Event {
+            time,
+            ..Event::default()
+        };
+        assert!(instance.verify(&event.delivered()).unwrap(), "{time}");
+    }
+}
+
+#[test]
+fn a_certificate_is_fetched_once_an_hour() {
+    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED, PUBLISHED]);
+    let good = Event::default().delivered();
+    let forged = Event::default().delivered_with(b"forged");
+    assert!(instance.verify(&good).unwrap());
+    assert!(!instance.verify(&forged).unwrap());
+    instance.platform.advance(SignedDuration::from_secs(3599));
+    assert!(instance.verify(&good).unwrap());
+    assert_eq!(instance.requests(), 1);
+    instance.platform.advance(SignedDuration::from_secs(1));
+    assert!(instance.verify(&good).unwrap());
+    assert_eq!(instance.requests(), 2);
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_fetched_again() {
+    let instance = Instance::trusting(ROOT, "2126-10-31T22:50:00Z", [PUBLISHED, PUBLISHED]);
+    let delivery = Event::default().delivered();
+    assert!(instance.verify(&delivery).unwrap());
+    instance.platform.advance(SignedDuration::from_mins(15));
+    // PayPal still publishes the old one.
+    assert!(!instance.verify(&delivery).unwrap());
+    assert_eq!(instance.requests(), 2);
+}
+
+#[test]
+fn only_so_many_certificates_are_kept() {
+    const URLS: [&str; 5] = [
+        "http://paypal.test:4010/v1/notifications/certs/CERT-1",
+        "http://paypal.test:4010/v1/notifications/certs/CERT-2",
+        "http://paypal.test:4010/v1/notifications/certs/CERT-3",
+        "http://paypal.test:4010/v1/notifications/certs/CERT-4",
+        "http://paypal.test:4010/v1/notifications/certs/CERT-5",
+    ];
+    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED; 6]);
+    let at = |url| Event {
+        url,
+        ..Event::default()
+    };
+    for url in URLS {
+        assert!(instance.verify(&at(url).delivered()).unwrap());
+    }
+    assert!(instance.verify(&at(URLS[1]).delivered()).unwrap());
+    assert_eq!(instance.requests(), 5);
+    assert!(instance.verify(&at(URLS[0]).delivered()).unwrap());
+    assert_eq!(instance.requests(), 6);
+}
+
+#[test]
+fn paypals_silence_is_not_a_forgery() {
+    let junk: &str = "<html>Service unavailable</html>";
+    let cut = CHAIN.get(..900).unwrap();
+    let large: &str = format!("{}{CHAIN}", "#".repeat(64 * 1024)).leak();
+    for (answer, code) in [
+        (Err(TransportError::NotSent), "not_sent"),
+        (Err(TransportError::Unknown), "unknown"),
+        (Err(TransportError::TooLarge), "unknown"),
+        (Ok((500, "")), "unknown"),
+        (Ok((503, CHAIN)), "unknown"),
+        (Ok((429, "")), "rate_limited"),
+        (Ok((403, r#"{"name":"NOT_AUTHORIZED"}"#)), "NOT_AUTHORIZED"),
+        // Not followed: what is elsewhere is not PayPal's.
+        (Ok((302, r#"{"name":"MOVED"}"#)), "MOVED"),
+        (Ok((200, "")), "unknown"),
+        (Ok((200, junk)), "unknown"),
+        (Ok((200, cut)), "unknown"),
+        (Ok((200, large)), "unknown"),
+    ] {
+        let instance = Instance::trusting(ROOT, NOW, [answer, PUBLISHED]);
+        let delivery = Event::default().delivered();
+        let error = instance.verify(&delivery).unwrap_err();
+        assert_eq!(error.code(), code, "{answer:?}");
+        assert_eq!(instance.requests(), 1);
+        // Nothing of it is kept.
+        assert!(instance.verify(&delivery).unwrap(), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_certificate_that_paypal_does_not_know_is_a_forgery() {
+    for status in [404, 410] {
+        let instance = Instance::trusting(ROOT, NOW, [Ok((status, "{}"))]);
+        assert!(!instance.verify(&Event::default().delivered()).unwrap());
+    }
+}
+
+/// One instance for all cases: the certificate is fetched once.
+static INSTANCE: LazyLock<Instance> = LazyLock::new(|| Instance::trusting(ROOT, NOW, [PUBLISHED]));
+
+fn is_refused(body: Vec<u8>, signature: &[u8]) -> Result<(), TestCaseError> {
+    let event = Event {
+        body: body.into(),
+        ..Event::default()
+    };
+    let delivery = event.delivered_with(signature);
+    prop_assert!(!INSTANCE.verify(&delivery).unwrap());
+    Ok(())
+}
+
+fn flipped(bytes: &[u8], flips: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    for (index, bit) in flips {
+        flipped[index.index(bytes.len())] ^= 1 << bit;
+    }
+    flipped
+}
+
+fn flips() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    prop::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_bit_of_the_body_can_change(flips in flips()) {
+        let body = flipped(EVENT.as_bytes(), &flips);
+        prop_assume!(body != EVENT.as_bytes());
+        is_refused(body, &signature())?;
+    }
+
+    #[test]
+    fn no_bit_of_the_signature_can_change(flips in flips()) {
+        let flipped = flipped(&signature(), &flips);
+        prop_assume!(flipped != signature());
+        is_refused(EVENT.into(), &flipped)?;
+    }
+
+    #[test]
+    fn no_other_signature_will_do(other in prop::collection::vec(any::<u8>(), 1..700)) {
+        is_refused(EVENT.into(), &other)?;
+    }
+}

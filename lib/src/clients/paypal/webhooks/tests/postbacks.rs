@@ -1,0 +1,106 @@
+//! Verification by PayPal.
+
+use super::{Answer, EVENT, Event, Instance, NOW};
+use crate::{config::Verification, platform::TransportError};
+use bytes::Bytes;
+
+const TOKEN: Answer = Ok((200, r#"{"access_token":"first","expires_in":3600}"#));
+const SUCCESS: Answer = Ok((200, r#"{"verification_status":"SUCCESS"}"#));
+
+fn asking(answers: impl IntoIterator<Item = Answer>) -> Instance {
+    Instance::new(NOW, Verification::Api, answers)
+}
+
+#[test]
+fn paypal_is_asked_with_the_bytes_that_came_in() {
+    let instance = asking([TOKEN, SUCCESS]);
+    let event = Event::default();
+    assert!(
+        instance
+            .verify(&event.delivered_with(b"signature"))
+            .unwrap()
+    );
+
+    let request = instance.platform.last_request();
+    assert_eq!(request.method(), http::Method::POST);
+    assert_eq!(
+        request.uri().to_string(),
+        "http://paypal.test:4010/v1/notifications/verify-webhook-signature"
+    );
+    assert_eq!(
+        instance.platform.last_header("authorization"),
+        "Bearer first"
+    );
+    assert!(!request.headers().contains_key("paypal-request-id"));
+    let expected = format!(
+        r#"{{"auth_algo":"SHA256withRSA","cert_url":"http://paypal.test:4010/v1/notifications/certs/CERT-LOCAL","transmission_id":"69cd13f0-d67a-11e5-baa3-778b53f4ae55","transmission_sig":"c2lnbmF0dXJl","transmission_time":"2027-06-01T11:59:58Z","webhook_id":"LOCAL-WEBHOOK","webhook_event":{EVENT}}}"#
+    );
+    assert_eq!(request.body(), &Bytes::from(expected));
+}
+
+#[test]
+fn paypals_word_is_what_counts() {
+    let delivery = Event::default().delivered();
+    let failure = Ok((200, r#"{"verification_status":"FAILURE"}"#));
+    assert!(!asking([TOKEN, failure]).verify(&delivery).unwrap());
+    // The signature is good, but PayPal was asked.
+    let event = Event {
+        url: "https://evil.test/",
+        ..Event::default()
+    };
+    assert!(!asking([TOKEN, failure]).verify(&event.delivered()).unwrap());
+}
+
+#[test]
+fn what_is_not_json_is_not_asked_about() {
+    for body in ["", "{", "{}{}", "event=1", "\u{feff}{}"] {
+        let event = Event {
+            body: Bytes::from_static(body.as_bytes()),
+            ..Event::default()
+        };
+        let instance = asking([]);
+        assert!(!instance.verify(&event.delivered()).unwrap(), "{body}");
+        assert_eq!(instance.requests(), 0);
+    }
+    let event = Event {
+        body: Bytes::from_static(b"{\"id\":\"\xff\"}"),
+        ..Event::default()
+    };
+    assert!(!asking([]).verify(&event.delivered()).unwrap());
+}
+
+#[test]
+fn without_paypals_word_nothing_is_known() {
+    for (answers, code) in [
+        (vec![Err(TransportError::NotSent)], "not_sent"),
+        (vec![Ok((401, "{}"))], "unauthenticated"),
+        (vec![TOKEN, Err(TransportError::NotSent)], "not_sent"),
+        (vec![TOKEN, Err(TransportError::Unknown)], "unknown"),
+        (vec![TOKEN, Ok((503, ""))], "unknown"),
+        (vec![TOKEN, Ok((429, ""))], "rate_limited"),
+        (vec![TOKEN, Ok((200, ""))], "unknown"),
+        (vec![TOKEN, Ok((200, "{}"))], "unknown"),
+        (
+            vec![TOKEN, Ok((200, r#"{"verification_status":"MAYBE"}"#))],
+            "unknown",
+        ),
+        (
+            vec![TOKEN, Ok((400, r#"{"name":"VALIDATION_ERROR"}"#))],
+            "VALIDATION_ERROR",
+        ),
+    ] {
+        let shown = format!("{answers:?}");
+        let error = asking(answers)
+            .verify(&Event::default().delivered())
+            .unwrap_err();
+        assert_eq!(error.code(), code, "{shown}");
+    }
+}
+
+#[test]
+fn without_a_webhook_there_is_nothing_to_verify() {
+    let mut instance = asking([]);
+    instance.config.webhook = None;
+    let error = instance.verify(&Event::default().delivered()).unwrap_err();
+    assert_eq!(error.code(), "unbuildable");
+}
