@@ -7,7 +7,7 @@ use crate::{
         upstash::{Memory as RedisMemory, Upstash},
     },
     config::{Config, Redis},
-    flows::{admission::LocalCounters, cache::RecentLoads},
+    flows::{admission::LocalCounters, cache::RecentLoads, metrics::Recorder},
     platform::{Deadline, Platform},
 };
 use futures_util::future::BoxFuture;
@@ -22,6 +22,7 @@ struct Instance {
     platform: Arc<dyn Platform>,
     redis_memory: RedisMemory,
     recent_loads: RecentLoads,
+    recorder: Recorder,
     paypal_tokens: TokenCache,
     paypal_certificates: CertificateCache,
     local_counters: LocalCounters,
@@ -36,6 +37,7 @@ impl App {
             platform,
             redis_memory: RedisMemory::default(),
             recent_loads: RecentLoads::default(),
+            recorder: Recorder::default(),
             paypal_tokens: TokenCache::default(),
             paypal_certificates: CertificateCache::default(),
             local_counters: LocalCounters::default(),
@@ -90,6 +92,12 @@ impl App {
     #[must_use]
     pub fn local_counters(&self) -> &LocalCounters {
         &self.0.local_counters
+    }
+
+    /// What this instance counted and did not tell yet.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
     }
 
     /// What this instance loaded a moment ago.

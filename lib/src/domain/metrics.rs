@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 
 /// Upper bounds of the latency classes, in milliseconds. What takes longer is in one more class.
-pub const LATENCY_BOUNDS: [u64; 13] = [
-    1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000,
-];
+pub const LATENCY_BOUNDS: [u64; 13] = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
 /// What is counted of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,7 +139,9 @@ impl Counts {
 
     /// Each route with its counts.
     pub fn routes(&self) -> impl Iterator<Item = (&str, &RouteCounts)> {
-        self.0.iter().map(|(route, counts)| (route.as_str(), counts))
+        self.0
+            .iter()
+            .map(|(route, counts)| (route.as_str(), counts))
     }
 
     /// All routes as one.
@@ -205,7 +205,12 @@ mod tests {
     #[test]
     fn a_percentile_is_the_bound_of_its_class() {
         let route = |fields: &[(&str, u64)]| counted(fields).total();
-        let counts = route(&[("r|l|1", 50), ("r|l|10", 45), ("r|l|100", 4), ("r|l|inf", 1)]);
+        let counts = route(&[
+            ("r|l|1", 50),
+            ("r|l|10", 45),
+            ("r|l|100", 4),
+            ("r|l|inf", 1),
+        ]);
         assert_eq!(
             [50, 51, 95, 99, 100].map(|percent| counts.percentile(percent)),
             [Some(1), Some(10), Some(10), Some(100), None]

@@ -3,6 +3,7 @@
 use super::{
     cache::{Found, Reading, Slot},
     lock::LockRequest,
+    violations::{self, Violation},
 };
 use crate::{
     app::App,
@@ -77,8 +78,17 @@ pub async fn admit(
         request.notes.limit(tier.name(), decision);
         if !decision.allowed {
             if counted {
+                let mut commands = vec![Command::decr(counters.current)];
                 let lock = lock.filter(|_| answer.locked == Some(true));
-                give_back(app, counters.current, lock);
+                commands.extend(lock.map(LockRequest::into_release));
+                commands.extend(violations::keeping(&Violation {
+                    at: app.platform().now(),
+                    tier: tier.name().to_owned(),
+                    route: request.route.to_owned(),
+                    identifier: client.to_string(),
+                    request_id: request.id.clone(),
+                }));
+                give_back(app, commands);
             } else {
                 app.local_counters().give_back(tier, &client, rule, now);
             }
@@ -97,13 +107,11 @@ fn now_millis(app: &App) -> u64 {
 }
 
 /// A denied request must not count, or a client that retries is never let in again; nor may it keep a lock from others.
-fn give_back(app: &App, counter: String, lock: Option<LockRequest>) {
-    let mut commands = vec![Command::decr(counter)];
-    commands.extend(lock.map(LockRequest::into_release));
+fn give_back(app: &App, commands: Vec<Command>) {
     app.after_response(|app| {
         Box::pin(async move {
             if let Some(redis) = app.redis() {
-                // Both end by themselves soon.
+                // Counter and lock end by themselves soon.
                 let _ = redis.pipeline(&commands).await;
             }
         })

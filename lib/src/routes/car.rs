@@ -6,7 +6,7 @@ use crate::{
     domain::{car::CarRef, rate_limit::Tier},
     flows::{
         admission::{Wanted, admit},
-        cache::{Load, Slot, Subject},
+        cache::{Kind, Load, Slot, Subject},
     },
     http::{reply::Reply, request::Request},
     problem::{Code, Problem},
@@ -42,7 +42,7 @@ pub(super) fn load(car: CarRef) -> Load {
 /// Where the car's page is kept.
 pub(super) fn slot(car: &CarRef) -> Slot {
     Slot::new(
-        "car",
+        Kind::Car,
         car.as_str(),
         Subject::Car(car.clone()),
         FRESH_SECONDS,

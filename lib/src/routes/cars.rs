@@ -12,7 +12,7 @@ use crate::{
     },
     flows::{
         admission::{Wanted, admit},
-        cache::{Load, Slot, Subject},
+        cache::{Kind, Load, Slot, Subject},
     },
     http::{
         fields::{FieldErrors, Fields},
@@ -58,9 +58,14 @@ pub(super) fn first_pages(pages: u32) -> impl Iterator<Item = CarListing> {
 pub(super) fn slot(listing: &CarListing) -> Slot {
     let canonical = serde_json::to_string(listing).unwrap_or_default();
     if listing.available_from.is_some() {
-        Slot::new("cars", &canonical, Subject::Fleet, FRESH_SECONDS_BY_DATES)
+        Slot::new(
+            Kind::Cars,
+            &canonical,
+            Subject::Fleet,
+            FRESH_SECONDS_BY_DATES,
+        )
     } else {
-        Slot::new("cars", &canonical, Subject::Catalogue, FRESH_SECONDS)
+        Slot::new(Kind::Cars, &canonical, Subject::Catalogue, FRESH_SECONDS)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     },
     flows::{
         admission::{Wanted, admit},
-        cache::{Load, Slot, Subject},
+        cache::{Kind, Load, Slot, Subject},
     },
     http::{
         fields::{FieldErrors, Fields},
@@ -49,7 +49,7 @@ pub(super) fn load(car: CarRef, dates: DateRange) -> Load {
 pub(super) fn slot(car: &CarRef, dates: DateRange) -> Slot {
     let canonical = format!("{car} {} {}", dates.start(), dates.end());
     Slot::new(
-        "availability",
+        Kind::Availability,
         &canonical,
         Subject::Car(car.clone()),
         FRESH_SECONDS,

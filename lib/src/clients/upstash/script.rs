@@ -15,17 +15,18 @@ pub static DELETE_IF_EQUAL: Script = Script {
     sha1: "6fbe84d1140fd2047394924af9d845b83c070bec",
 };
 
-/// Reads the count `KEYS[1]`, the envelope `KEYS[2]` and the generation `KEYS[3]`. Where the envelope is not fresh at
-/// `ARGV[1]` (milliseconds), the first who asks becomes `ARGV[2]`, the one who loads it, for `ARGV[3]` milliseconds (`KEYS[4]`).
-/// Gives `{count, envelope, generation, 1 or 0}`; what is not there is nil.
+/// Reads the count `KEYS[1]` and the envelope `KEYS[2]`, with the epoch `KEYS[3]` and the generation `KEYS[4]` that say whether it
+/// still counts. Where it is not fresh at `ARGV[1]` (milliseconds), the first who asks becomes `ARGV[2]`, the one who loads it,
+/// for `ARGV[3]` milliseconds (`KEYS[5]`). Gives `{count, envelope, epoch and generation in one, 1 or 0}`; what is not there is nil.
 pub static READ_OR_LEAD: Script = Script {
-    source: "local read = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3]) \
+    source: "local read = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \
+local current = (read[3] or '-') .. (read[4] or '-') \
 local generation, fresh_until = string.match(read[2] or '', '^(%S+) %d+ (%d+) \"%S+\"\\n') \
 local leads = 0 \
-if generation ~= (read[3] or '-') or tonumber(fresh_until) <= tonumber(ARGV[1]) then \
-if redis.call('SET', KEYS[4], ARGV[2], 'NX', 'PX', ARGV[3]) then leads = 1 end end \
-return {read[1], read[2], read[3], leads}",
-    sha1: "8337db436c1cabf4a1608286b9c7030801ae0fb5",
+if generation ~= current or tonumber(fresh_until) <= tonumber(ARGV[1]) then \
+if redis.call('SET', KEYS[5], ARGV[2], 'NX', 'PX', ARGV[3]) then leads = 1 end end \
+return {read[1], read[2], current, leads}",
+    sha1: "aa46a0089aabf9bcba7c78dd3fb5ec9fad404389",
 };
 
 #[cfg(test)]

@@ -31,8 +31,42 @@ const KEPT_SECONDS: u64 = 3_600;
 const ABSENT_SECONDS: u64 = 10;
 /// A generation outlives every envelope that names it.
 const GENERATION_SECONDS: u64 = 24 * 3_600;
-/// The generation before any write.
+/// What stands for an epoch or a generation before any write.
 const FIRST: &str = "-";
+
+/// Kinds of answers. Each has an epoch, so that all answers of a kind can be given up at once without being searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pages of the list.
+    Cars,
+    /// A car.
+    Car,
+    /// A car's days.
+    Availability,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Cars, Self::Car, Self::Availability];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cars => "cars",
+            Self::Car => "car",
+            Self::Availability => "availability",
+        }
+    }
+
+    fn epoch_key(self) -> String {
+        format!("epoch:{}", self.name())
+    }
+}
+
+/// Epoch and generation in one word, as an envelope names them and `READ_OR_LEAD` compares them.
+fn current(epoch: Option<String>, generation: Option<String>) -> String {
+    let part = |part: Option<String>| part.unwrap_or_else(|| FIRST.to_owned());
+    part(epoch) + &part(generation)
+}
 
 /// What an answer depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +92,7 @@ impl Subject {
 /// The place of one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
+    kind: Kind,
     key: String,
     subject: Subject,
     fresh_seconds: u64,
@@ -67,10 +102,11 @@ impl Slot {
     /// The slot for the answer that `canonical` describes: the same text for the same answer, whatever the query looked
     /// like. It is hashed, so a key is short and holds nothing a client wrote.
     #[must_use]
-    pub fn new(kind: &str, canonical: &str, subject: Subject, fresh_seconds: u64) -> Self {
+    pub fn new(kind: Kind, canonical: &str, subject: Subject, fresh_seconds: u64) -> Self {
         let digest = sha256_hex(canonical);
         Self {
-            key: format!("cache:{SHAPE}:{kind}:{}", &digest[..32]),
+            kind,
+            key: format!("cache:{SHAPE}:{}:{}", kind.name(), &digest[..32]),
             subject,
             fresh_seconds,
         }
@@ -123,6 +159,16 @@ pub fn invalidation(app: &App, subjects: &[Subject]) -> Vec<Command> {
         .collect()
 }
 
+/// The commands after which everything cached of `kinds` is a thing of the past.
+#[must_use]
+pub fn new_epochs(app: &App, kinds: &[Kind]) -> Vec<Command> {
+    let epoch = unique(app);
+    kinds
+        .iter()
+        .map(|kind| Command::set(kind.epoch_key(), epoch.clone(), GENERATION_SECONDS))
+        .collect()
+}
+
 /// What changes when the days of `car` change: the car under both its names, and who is free.
 #[must_use]
 pub fn days_of(car: &CarIdentity) -> Vec<Subject> {
@@ -159,12 +205,12 @@ mod tests {
 
     #[test]
     fn a_key_is_short_and_holds_nothing_a_client_wrote() {
-        let slot = Slot::new("cars", "search=\r\nFLUSHALL", Subject::Catalogue, 60);
+        let slot = Slot::new(Kind::Cars, "search=\r\nFLUSHALL", Subject::Catalogue, 60);
         assert_eq!(slot.key.len(), "cache:2:cars:".len() + 32);
         assert!(!slot.key.contains("FLUSH"));
         assert_ne!(
             slot.key,
-            Slot::new("cars", "search=", Subject::Catalogue, 60).key
+            Slot::new(Kind::Cars, "search=", Subject::Catalogue, 60).key
         );
     }
 }

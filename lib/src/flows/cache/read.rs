@@ -11,7 +11,7 @@
 //! database. When the database is down an old answer is better than none, and `X-Cache: STALE` says so.
 
 use super::{
-    FIRST, Slot,
+    Slot,
     envelope::{Entity, Envelope},
 };
 use crate::{
@@ -43,6 +43,7 @@ pub type Load = Box<
 #[derive(Clone, Debug)]
 pub struct Reading {
     key: String,
+    epoch_key: String,
     generation_key: String,
     lead_key: String,
     /// Names this reader as the one who loads.
@@ -65,6 +66,7 @@ impl Reading {
     pub fn of(app: &App, slot: &Slot) -> Self {
         Self {
             key: slot.key.clone(),
+            epoch_key: slot.kind.epoch_key(),
             generation_key: slot.subject.generation_key(),
             lead_key: format!("load:{}", slot.key),
             leader: super::unique(app),
@@ -79,6 +81,7 @@ impl Reading {
             [
                 count_key,
                 self.key.clone(),
+                self.epoch_key.clone(),
                 self.generation_key.clone(),
                 self.lead_key.clone(),
             ],
@@ -99,7 +102,7 @@ impl Reading {
         let mut next = || parts.next().ok_or(RedisError::Undecodable);
         let count = next()?.as_integer().unwrap_or(0);
         let envelope = next()?.into_text().and_then(Envelope::read);
-        let generation = next()?.into_text().unwrap_or_else(|| FIRST.to_owned());
+        let generation = next()?.into_text().ok_or(RedisError::Undecodable)?;
         let leads = next()?.as_integer() == Some(1);
         let found = Found {
             envelope,

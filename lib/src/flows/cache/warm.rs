@@ -1,6 +1,6 @@
 //! Filling a slot before anybody asks.
 
-use super::{FIRST, Load, Slot};
+use super::{Load, Slot, current};
 use crate::{
     app::App,
     clients::{
@@ -32,11 +32,11 @@ pub async fn warm(
         return Ok(false);
     };
     // The generation is read before the data: a write in between makes what is stored invalid.
-    let read = redis
-        .pipeline(&[Command::get(slot.subject.generation_key())])
-        .await?;
-    let generation = read.into_iter().next().and_then(Value::into_text);
-    let generation = generation.unwrap_or_else(|| FIRST.to_owned());
+    let keys = [slot.kind.epoch_key(), slot.subject.generation_key()];
+    let read = redis.pipeline(&[Command::mget(keys)]).await?;
+    let read = read.into_iter().next().and_then(Value::into_list);
+    let mut read = read.unwrap_or_default().into_iter().map(Value::into_text);
+    let generation = current(read.next().flatten(), read.next().flatten());
     let Some(body) = load(app.clone(), deadline).await? else {
         return Ok(false);
     };
