@@ -67,8 +67,12 @@ CREATE TABLE IF NOT EXISTS public.schema_migrations (
     version    text PRIMARY KEY,
     applied_at timestamptz NOT NULL DEFAULT now()
 );
+ALTER TABLE public.schema_migrations ADD COLUMN IF NOT EXISTS checksum text;
 ALTER TABLE public.schema_migrations ENABLE ROW LEVEL SECURITY;
 COMMENT ON TABLE public.schema_migrations IS 'One row a migration: the stem of its file.';
+COMMENT ON COLUMN public.schema_migrations.applied_at IS 'When it was applied for the first time.';
+COMMENT ON COLUMN public.schema_migrations.checksum IS
+    'SHA-256 of the file that `exo migrate` applied last, in hexadecimal. NULL, as after `psql -f`: not known; the next `exo migrate` applies it again.';
 
 INSERT INTO public.schema_migrations (version) VALUES ('20250101000000_base_schema') ON CONFLICT DO NOTHING;
 COMMIT;

@@ -12,6 +12,16 @@ BEGIN
 END;
 $$;
 
+-- Whether PayPal may hold money for a payment that is marked to be given back. One whose capture was refused for good may
+-- still be held.
+CREATE OR REPLACE FUNCTION internal.is_to_be_voided(p_payment public.payments) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_payment.void_reason IS NOT NULL AND p_payment.authorization_id IS NOT NULL
+       AND (p_payment.status = 'authorized' OR (p_payment.status = 'failed' AND p_payment.voided_at IS NULL));
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION public.begin_void(
     p_payment_id uuid, p_authorization_id text, p_reason text DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
@@ -57,6 +67,7 @@ BEGIN
     v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_operation.status <> 'succeeded' THEN
         PERFORM internal.close_operation(p_request_id, 'succeeded', v_operation.subject_id, NULL, p_now);
+        PERFORM internal.give_up_capture(p_payment_id, 'voided', p_now);
         UPDATE public.payments
         SET status = CASE WHEN status = 'failed' OR void_reason = 'payment_mismatch' THEN 'failed' ELSE 'voided' END,
             failure_code = CASE WHEN void_reason = 'payment_mismatch' THEN void_reason ELSE failure_code END,
@@ -77,8 +88,10 @@ BEGIN
             SELECT jsonb_build_object('paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
                 'authorizationId', internal.voidable_authorization(p), 'reason', coalesce(p.void_reason, 'booking_' || b.status)) AS item
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-            WHERE p.status = 'authorized' AND p.authorization_id IS NOT NULL
-              AND (p.void_reason IS NOT NULL OR (b.status IN ('cancelled', 'expired') AND p.capture_amount IS NULL))
+            WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL
+              AND (internal.is_to_be_voided(p) OR (b.status IN ('cancelled', 'expired')
+                   -- What a cancellation keeps is to be captured, unless PayPal has refused that for good.
+                   AND (p.capture_amount IS NULL OR p.status = 'failed')))
               AND p.updated_at <= p_now - interval '2 minutes'
             ORDER BY p.updated_at, p.id LIMIT p_limit
         ) AS due);

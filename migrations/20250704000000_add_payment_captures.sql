@@ -5,33 +5,43 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 
 -- PayPal honours the funds for 3 days; after that a reauthorization is worth asking for, as long as the authorization
--- itself (29 days) has more than a day to live. One that was begun is finished first. Not while the outcome of a
--- capture is in doubt, and not when PayPal has just refused one.
+-- itself (29 days) has more than a day to live. Not while the outcome of a capture is in doubt, and not when PayPal has
+-- just refused one. One that was begun, by an operator perhaps and early, is finished first whatever else is true: if it
+-- had its effect, the id to capture is another.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN (
-        SELECT p_payment.authorization_expires_at > p_now + interval '1 day'
-           AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
-           AND (coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
-                OR NOT coalesce(bool_or(
+        SELECT coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
+            OR (p_payment.authorization_expires_at > p_now + interval '1 day'
+                AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
+                AND NOT coalesce(bool_or(
                     (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
                     OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
         FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id);
 END;
 $$;
 
+-- Ends a capture that is known not to have happened, when the next is of another authorization or of another amount: an
+-- id must never be used for two different calls.
+CREATE OR REPLACE FUNCTION internal.give_up_capture(p_payment_id uuid, p_reason text, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    UPDATE public.payment_operations
+    SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, p_reason), finished_at = p_now
+    WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
+END;
+$$;
+
 -- The capture operation of a claim. When a reauthorization will give another authorization, one that was meant for the
--- old (it failed, or was never sent) ends here: an id must never be used for two different calls.
+-- old (it failed, or was never sent) ends here.
 CREATE OR REPLACE FUNCTION internal.open_capture(
     p_payment public.payments, p_reauthorize boolean, p_now timestamptz, OUT request_id text, OUT resumed boolean
 )
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     IF p_reauthorize THEN
-        UPDATE public.payment_operations AS o
-        SET status = 'failed', in_doubt = false, error_code = coalesce(o.error_code, 'reauthorizing'), finished_at = p_now
-        WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open';
+        PERFORM internal.give_up_capture(p_payment.id, 'reauthorizing', p_now);
     END IF;
     SELECT o.request_id, o.resumed INTO request_id, resumed
     FROM internal.open_operation(p_payment.id, 'capture', p_payment.authorization_id, p_now) AS o;
@@ -67,15 +77,17 @@ BEGIN
 END;
 $$;
 
--- Whether a payment's money is to be taken by now: the schedule of its booking has come, or the booking was cancelled
--- and a part of the price is kept.
+-- Whether a payment's money is to be taken by now: the schedule of its booking has come, a capture was begun before that and
+-- has no end yet, or the booking was cancelled and a part of the price is kept.
 CREATE OR REPLACE FUNCTION internal.capture_is_due(
     p_booking public.bookings, p_payment public.payments, p_now timestamptz
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN CASE
-        WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN internal.capture_scheduled_at(p_booking) <= p_now
+        WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN coalesce(internal.capture_scheduled_at(p_booking) <= p_now, false)
+            OR EXISTS (SELECT FROM public.payment_operations AS o
+                       WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open')
         WHEN p_booking.status = 'cancelled' THEN p_payment.capture_amount IS NOT NULL
         ELSE false
     END;

@@ -109,33 +109,6 @@ BEGIN
 END;
 $$;
 
--- A claim that was left behind (its lease is over) and that cannot have captured anything is taken back. The caller holds
--- the payment's lock.
-CREATE OR REPLACE FUNCTION internal.take_back_claim(p_payment public.payments, p_now timestamptz) RETURNS public.payments
-LANGUAGE plpgsql SET search_path = '' AS $$
-BEGIN
-    IF p_payment.status = 'capturing' AND NOT internal.has_live_lease(p_payment, p_now) AND NOT EXISTS (
-        SELECT FROM public.payment_operations AS o
-        WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open' AND o.in_doubt) THEN
-        UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
-        WHERE id = p_payment.id RETURNING * INTO p_payment;
-    END IF;
-    RETURN p_payment;
-END;
-$$;
-
--- The payment that stands for a booking, locked, without a claim that was left behind. No row: all fields null.
-CREATE OR REPLACE FUNCTION internal.lock_standing_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_payment public.payments;
-BEGIN
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
-    RETURN internal.take_back_claim(v_payment, p_now);
-END;
-$$;
-
 -- Why a booking cannot be cancelled by this actor at this moment, or NULL.
 CREATE OR REPLACE FUNCTION internal.cancellation_refusal(
     p_booking public.bookings, p_payment public.payments, p_by_operator boolean, p_void_only boolean, p_now timestamptz
@@ -152,6 +125,24 @@ BEGIN
             WHEN p_payment.status = 'capturing' THEN 'payment_in_progress'
         END
         FROM public.cars AS c WHERE c.id = p_booking.car_id);
+END;
+$$;
+
+-- The payment that stands for a booking, locked. A claim whose holder never came back is taken from it where PayPal was not
+-- asked for the money (a renewal): the payment is authorized again. No row: all fields null.
+CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments
+    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    IF v_payment.status = 'capturing' AND NOT internal.has_live_lease(v_payment, p_now) AND NOT EXISTS (
+        SELECT FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open') THEN
+        UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
+        WHERE id = v_payment.id RETURNING * INTO v_payment;
+    END IF;
+    RETURN v_payment;
 END;
 $$;
 
@@ -174,6 +165,11 @@ BEGIN
         SET void_reason = CASE WHEN v_kept = 0 THEN 'booking_cancelled' END, capture_amount = nullif(v_kept, 0),
             next_attempt_at = NULL, updated_at = p_now
         WHERE id = p_payment.id;
+        PERFORM internal.give_up_capture(p_payment.id, 'booking_cancelled', p_now);
+    ELSIF p_payment.status = 'failed' THEN
+        amount := p_payment.amount;
+        settlement := 'void';
+        UPDATE public.payments SET void_reason = 'booking_cancelled', updated_at = p_now WHERE id = p_payment.id;
     ELSIF p_payment.status IN ('captured', 'partially_refunded') THEN
         amount := least(round(p_payment.captured_amount * p_percent / 100, 2), internal.refundable_amount(p_payment));
         IF amount > 0 THEN
@@ -205,13 +201,13 @@ BEGIN
                 WHEN v_refund.status = 'refunded' THEN 'refunded'
                 WHEN v_refund.id IS NOT NULL THEN 'pending'
                 WHEN v_payment.void_reason = 'booking_cancelled' THEN
-                    CASE WHEN v_payment.status = 'authorized' THEN 'pending' ELSE 'voided' END
-                WHEN v_payment.capture_amount IS NOT NULL THEN
+                    CASE WHEN internal.is_to_be_voided(v_payment) THEN 'pending' ELSE 'voided' END
+                WHEN v_payment.capture_amount < v_payment.amount THEN
                     CASE WHEN v_payment.status IN ('authorized', 'capturing') THEN 'pending' ELSE 'voided' END
                 ELSE 'none' END,
             'settlement', CASE
                 WHEN v_refund.status = 'ordered' THEN 'refund'
-                WHEN v_payment.status = 'authorized' AND v_payment.void_reason IS NOT NULL THEN 'void'
+                WHEN internal.is_to_be_voided(v_payment) THEN 'void'
                 WHEN v_payment.status = 'authorized' AND v_payment.capture_amount IS NOT NULL THEN 'capture'
                 ELSE 'none' END,
             'paymentId', v_payment.id, 'authorizationId', internal.voidable_authorization(v_payment), 'refundId', v_refund.id)
@@ -237,10 +233,17 @@ BEGIN
     IF v_booking.status = 'cancelled' THEN
         RETURN internal.cancellation_json('already_cancelled', v_booking);
     END IF;
-    v_payment := internal.lock_standing_payment(p_booking_id, p_now);
+    v_payment := internal.lock_payment(p_booking_id, p_now);
+    IF v_payment.id IS NULL THEN
+        -- PayPal refused to capture, and may hold the money all the same.
+        SELECT * INTO v_payment FROM public.payments
+        WHERE booking_id = p_booking_id AND status = 'failed' AND void_reason IS NULL AND authorization_id IS NOT NULL AND voided_at IS NULL
+        ORDER BY created_at DESC, id LIMIT 1 FOR UPDATE;
+    END IF;
     v_refusal := internal.cancellation_refusal(v_booking, v_payment, p_by_operator, p_void_only, p_now);
     IF v_refusal IS NOT NULL THEN
-        RETURN jsonb_build_object('outcome', v_refusal, 'paymentId', v_payment.id);
+        RETURN jsonb_build_object('outcome', v_refusal)
+            || CASE WHEN v_refusal = 'payment_in_progress' THEN jsonb_build_object('paymentId', v_payment.id) ELSE '{}' END;
     END IF;
     v_percent := CASE WHEN p_by_operator OR v_booking.status IN ('pending_payment', 'expired')
         THEN 100 ELSE internal.refund_percent(v_booking, p_now) END;
@@ -270,8 +273,9 @@ LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_time
 DECLARE
     v_payment public.payments;
     v_refund  public.refunds;
-    v_key     text := coalesce('operator:' || p_idempotency_key, 'operator');
+    v_key     text := 'operator:' || p_idempotency_key;
     v_rest    numeric;
+    v_id      uuid;
 BEGIN
     PERFORM internal.lock_booking(p_booking_id);
     SELECT * INTO v_payment FROM public.payments WHERE booking_id = p_booking_id AND capture_id IS NOT NULL
@@ -279,6 +283,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN jsonb_build_object('outcome', CASE WHEN EXISTS (SELECT FROM public.bookings WHERE id = p_booking_id)
             THEN 'not_captured' ELSE 'booking_not_found' END);
+    END IF;
+    IF v_key IS NULL THEN
+        -- What PayPal refused can be ordered anew.
+        SELECT 'operator' || coalesce(nullif(count(*), 0)::text, '') INTO v_key FROM public.refunds
+        WHERE payment_id = v_payment.id AND status = 'refused' AND idempotency_key ~ '^operator[0-9]*$';
     END IF;
     SELECT * INTO v_refund FROM public.refunds WHERE payment_id = v_payment.id AND idempotency_key = v_key;
     IF FOUND THEN
@@ -289,15 +298,15 @@ BEGIN
     IF v_rest <= 0 OR p_amount > v_rest THEN
         RETURN jsonb_build_object('outcome', 'refund_exceeds_rest', 'rest', internal.money(v_rest), 'currency', v_payment.currency);
     END IF;
-    SELECT * INTO v_refund FROM public.refunds
-    WHERE id = internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
+    v_id := internal.order_refund(v_payment.id, coalesce(p_amount, v_rest), v_key, p_actor, p_reason, p_now);
+    SELECT * INTO v_refund FROM public.refunds WHERE id = v_id;
     PERFORM internal.audit(p_actor, 'refund.ordered', 'payment', v_payment.id::text, jsonb_build_object(
         'bookingId', p_booking_id, 'refundId', v_refund.id, 'amount', internal.money(v_refund.amount), 'reason', p_reason), p_request_id, p_now);
     RETURN internal.refund_json('ordered', v_refund, v_payment);
 END;
 $$;
 COMMENT ON FUNCTION public.order_refund IS
-    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once. Outcomes: ordered, replayed '
+    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once, and again after PayPal refused. Outcomes: ordered, replayed '
     '(the refund of that key: status, paypalRefundId), idempotency_key_reused (another amount), refund_exceeds_rest (rest), not_captured, booking_not_found. '
     'Locks car, booking, payment. Writes the refund and the audit log; begin_refund makes it.';
 
@@ -422,7 +431,7 @@ BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    v_payment := internal.lock_standing_payment(p_booking_id, p_now);
+    v_payment := internal.lock_payment(p_booking_id, p_now);
     IF v_payment.capture_id IS NOT NULL THEN
         RETURN jsonb_build_object('outcome', 'already_captured', 'captureId', v_payment.capture_id);
     END IF;
@@ -455,7 +464,7 @@ BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    v_payment := internal.lock_standing_payment(p_booking_id, p_now);
+    v_payment := internal.lock_payment(p_booking_id, p_now);
     IF v_payment.status = 'capturing' OR internal.has_live_lease(v_payment, p_now) THEN
         RETURN jsonb_build_object('outcome', 'payment_in_progress');
     END IF;
@@ -467,10 +476,7 @@ BEGIN
     WHERE id = v_payment.id RETURNING * INTO v_payment;
     SELECT o.request_id INTO v_request_id
     FROM internal.open_operation(v_payment.id, 'reauthorize', v_payment.authorization_id, p_now) AS o;
-    -- A capture that was meant for the old authorization and is known not to have happened ends here.
-    UPDATE public.payment_operations
-    SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'reauthorizing'), finished_at = p_now
-    WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open';
+    PERFORM internal.give_up_capture(v_payment.id, 'reauthorizing', p_now);
     PERFORM internal.audit(p_actor, 'reauthorization.ordered', 'payment', v_payment.id::text,
         jsonb_build_object('bookingId', p_booking_id), p_request_id, p_now);
     RETURN jsonb_build_object('outcome', 'claimed', 'paymentId', v_payment.id, 'lease', v_payment.lease_id,

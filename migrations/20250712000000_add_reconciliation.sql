@@ -32,7 +32,10 @@ BEGIN
             'refundedAmount', internal.money(p_payment.refunded_amount), 'voidReason', p_payment.void_reason,
             'failureCode', p_payment.failure_code,
             'refundsOpen', EXISTS (SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status = 'ordered'),
-            'refundRefused', EXISTS (SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status = 'refused'),
+            -- What was ordered anew takes the place of what was refused.
+            'refundRefused', coalesce((
+                SELECT r.status = 'refused' FROM public.refunds AS r WHERE r.payment_id = p_payment.id
+                ORDER BY r.ordered_at DESC, r.id LIMIT 1), false),
             'updatedAt', internal.utc(p_payment.updated_at))
         FROM public.bookings AS b WHERE b.id = p_payment.booking_id);
 END;

@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -286,6 +286,53 @@ fn migrations_register_themselves() {
         fs::read_link(root().join("supabase/migrations")).unwrap(),
         Path::new("../migrations")
     );
+}
+
+/// A file whose text changed is applied again: of a function in two files, the one applied last would win.
+#[test]
+fn no_function_is_created_in_two_files() {
+    let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files("migrations", "sql") {
+        for function in created_functions(&fs::read_to_string(&file).unwrap()) {
+            homes.entry(function).or_default().insert(names(&file));
+        }
+    }
+    assert!(homes.contains_key("public.calculate_booking_price"));
+    for (function, files) in homes {
+        assert_eq!(files.len(), 1, "{function} is created in {files:?}");
+    }
+}
+
+/// The names after `CREATE [OR REPLACE] FUNCTION` and `PROCEDURE`, schema and all, outside of line comments.
+fn created_functions(sql: &str) -> Vec<String> {
+    let code: Vec<&str> = sql
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .collect();
+    let code = code.join("\n").to_lowercase();
+    let words: Vec<&str> = code.split_whitespace().collect();
+    (0..words.len())
+        .filter_map(|at| match &words[at..] {
+            [
+                "create",
+                "or",
+                "replace",
+                "function" | "procedure",
+                name,
+                ..,
+            ]
+            | ["create", "function" | "procedure", name, ..] => name.split('(').next(),
+            _ => None,
+        })
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn functions_are_found_however_they_are_written() {
+    let sql = "create function internal.a() RETURNS void\nCREATE  OR REPLACE\n FUNCTION public.B (x int)\n\
+               -- CREATE FUNCTION public.c()\nCREATE PROCEDURE d(); DROP FUNCTION public.e();";
+    assert_eq!(created_functions(sql), ["internal.a", "public.b", "d"]);
 }
 
 #[test]

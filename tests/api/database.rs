@@ -61,6 +61,16 @@ impl Database {
         .await
     }
 
+    /// How many calls to PayPal about a booking have no end yet.
+    pub(crate) async fn open_operations(&self, booking: Uuid) -> i64 {
+        self.number(
+            "SELECT count(*) FROM payment_operations AS o JOIN payments AS p ON p.id = o.payment_id
+             WHERE p.booking_id = $1 AND o.status = 'open'",
+            &[&booking],
+        )
+        .await
+    }
+
     /// How much there is of what a customer can make the product write.
     pub(crate) async fn written(&self) -> Vec<i64> {
         let mut counts = Vec::new();

@@ -4,7 +4,7 @@
 //! data; what this process has chosen is remembered, so that tests that run together never choose the same.
 
 use crate::{client::Client, local::today, surroundings::chance};
-use jiff::{ToSpan, civil::Date};
+use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 
@@ -62,6 +62,12 @@ impl Rental {
             start,
             end: start.checked_add(days.days()).unwrap(),
         }
+    }
+
+    /// Noon in UTC so many days before the pick-up: the same date where any of the cars stands.
+    pub(crate) fn noon_before(&self, days: i64) -> Timestamp {
+        let day = self.start.checked_sub(days.days()).unwrap();
+        format!("{day}T12:00:00Z").parse().unwrap()
     }
 
     /// `carId`, `startDate` and `endDate`, as every route takes them.

@@ -3,6 +3,7 @@
 use crate::{
     client::{Answer, Client},
     fleet::Rental,
+    local::pass_until,
     paypal,
     surroundings::variable,
 };
@@ -59,7 +60,11 @@ pub(crate) async fn ask_for_hold(client: &Client, rental: &Rental) -> Answer {
 
 /// Holds a car.
 pub(crate) async fn hold(client: &Client, rental: &Rental) -> Hold {
-    let answer = ask_for_hold(client, rental).await.expect(201);
+    held(rental, &ask_for_hold(client, rental).await.expect(201))
+}
+
+/// The hold of `rental` that an answer tells of.
+pub(crate) fn held(rental: &Rental, answer: &Value) -> Hold {
     Hold {
         id: text(&answer["bookingId"]).parse().unwrap(),
         token: text(&answer["bookingToken"]),
@@ -120,7 +125,11 @@ pub(crate) async fn ask_to_authorize(client: &Client, order: &Order) -> Answer {
 
 /// A rental of so many days, from the hold to the authorization.
 pub(crate) async fn pay(client: &Client, rental: &Rental, description: Option<&str>) -> Paid {
-    let hold = hold(client, rental).await;
+    pay_for(client, hold(client, rental).await, description).await
+}
+
+/// A hold's order, approval and authorization.
+pub(crate) async fn pay_for(client: &Client, hold: Hold, description: Option<&str>) -> Paid {
     let order = approved_order(client, &hold, description).await;
     let answer = ask_to_authorize(client, &order).await.expect(200);
     assert_eq!(answer["bookingId"], json!(hold.id), "{answer}");
@@ -130,6 +139,38 @@ pub(crate) async fn pay(client: &Client, rental: &Rental, description: Option<&s
         authorization: text(&answer["authorizationId"]),
         capture_at: text(&answer["captureScheduledAt"]).parse().unwrap(),
     }
+}
+
+/// A paid rental, at noon so many days before its pick-up; only for a test that runs alone.
+pub(crate) async fn pay_and_wait(
+    client: &Client,
+    days_before: i64,
+    description: Option<&str>,
+) -> Paid {
+    // Three days leave room for the turnaround before.
+    let ahead = (days_before + 1).max(3);
+    let rental = Rental::between(client, 2, ahead, ahead + 1).await;
+    let paid = pay(client, &rental, description).await;
+    pass_until(rental.noon_before(days_before)).await;
+    paid
+}
+
+/// Asks for a booking to be cancelled, as the bearer of `token`.
+pub(crate) async fn ask_to_cancel(client: &Client, token: &str, booking: Uuid) -> Answer {
+    let path = format!("/api/bookings/{booking}/cancel");
+    let request = client.stranger().request(Method::POST, &path);
+    Answer::of(request.bearer_auth(token)).await
+}
+
+/// The holder cancels; gives what the answer says of the money.
+pub(crate) async fn cancel(client: &Client, hold: &Hold) -> Value {
+    let answer = ask_to_cancel(client, &hold.token, hold.id)
+        .await
+        .expect(200);
+    assert_eq!(answer["success"], true, "{answer}");
+    assert_eq!(answer["bookingId"], json!(hold.id), "{answer}");
+    assert_eq!(answer["status"], "cancelled", "{answer}");
+    answer["refund"].clone()
 }
 
 /// The booking as its holder reads it.

@@ -1,38 +1,13 @@
 //! Many callers at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::database::{Database, call, with_database};
+use crate::at_once::{counts, outcomes};
+use crate::database::with_database;
 use crate::fixtures::{Car, NOW, claim, hold, order, paid, payment_of, rental, with};
-
-/// Calls a function with each of the arguments at once, each over its own connection, and counts the outcomes.
-async fn outcomes(db: &Database, function: &str, calls: Vec<Value>) -> BTreeMap<String, usize> {
-    let clients = join_all(calls.iter().map(|_| db.service())).await;
-    let answers = join_all(
-        clients
-            .iter()
-            .zip(calls)
-            .map(|(client, arguments)| call(client, function, arguments)),
-    )
-    .await;
-    let mut counted = BTreeMap::new();
-    for answer in answers {
-        *counted
-            .entry(answer["outcome"].as_str().unwrap().to_owned())
-            .or_default() += 1;
-    }
-    counted
-}
-
-fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize> {
-    expected
-        .into_iter()
-        .map(|(outcome, count)| (outcome.to_owned(), count))
-        .collect()
-}
 
 #[tokio::test]
 async fn fifty_overlapping_bookings_make_one() {

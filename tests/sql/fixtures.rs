@@ -161,3 +161,27 @@ pub(crate) async fn claim(client: &Client, limit: u32, now: &str) -> Vec<Value> 
     .await;
     claimed.as_array().unwrap().clone()
 }
+
+/// Takes the money of a paid booking before it is due.
+pub(crate) async fn take(client: &Client, ordered: &Ordered, now: &str) -> Value {
+    let claimed = call(
+        client,
+        "claim_payment_capture",
+        json!({ "p_booking_id": ordered.booking_id, "p_actor": "operator:1", "p_now": now }),
+    )
+    .await;
+    assert_eq!(claimed["outcome"], "claimed", "{claimed}");
+    let captured = capture_of(&claimed["claim"], now);
+    assert_eq!(
+        call(client, "record_capture", captured).await,
+        json!({ "outcome": "captured" })
+    );
+    claimed["claim"].clone()
+}
+
+/// The arguments by which the capture of a claim is recorded, as much as was claimed.
+pub(crate) fn capture_of(claim: &Value, now: &str) -> Value {
+    let payment_id = claim["paymentId"].as_str().unwrap();
+    json!({ "p_payment_id": payment_id, "p_lease": claim["lease"], "p_request_id": claim["requestId"],
+            "p_capture_id": format!("CAPTURE-{payment_id}"), "p_amount": claim["amount"], "p_now": now })
+}

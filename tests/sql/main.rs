@@ -10,22 +10,30 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod at_once;
 mod authorizations;
 mod availability;
 mod booking_races;
 mod bookings;
+mod cancellations;
+mod cancelled_payments;
 mod capture_schedule;
 mod captures;
 mod database;
 mod fixtures;
 mod hold_lifecycle;
+mod late_captures;
 mod listing;
 mod migrations;
+mod operator_renewals;
+mod operators;
 mod orders;
 mod price_oracle;
 mod pricing;
 mod privileges;
 mod reauthorizations;
+mod refund_attempts;
+mod refunds;
 mod rollback;
 mod states;
 mod voids;

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::cancellations::{by_operator, cancel, terms};
+use crate::cancelled_payments::{operators, upcoming, void};
 use crate::captures::{due, failed};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{Car, NOW, claim, paid};
@@ -137,6 +139,44 @@ async fn an_authorization_about_to_lapse_is_captured_as_it_is() {
         let (service, _) = due_late(&db).await;
         let last_day = claim(&service, 25, "2030-02-07T12:00:00Z").await.remove(0);
         assert_eq!(last_day["reauthorizeRequestId"], Value::Null);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_renewed_payment_is_void_by_its_first_authorization() {
+    with_database(|db| async move {
+        let (service, booked) = upcoming(&db).await;
+        for (new, now) in [("AUTH-NEW-1", "2030-01-14T00:00:00Z"), ("AUTH-NEW-2", "2030-01-18T00:00:00Z")] {
+            let claimed = call(&service, "claim_reauthorization", operators(&booked.booking_id, now)).await;
+            let renewed = json!({ "p_payment_id": booked.payment_id, "p_lease": claimed["lease"], "p_request_id": claimed["requestId"], "p_authorization_id": new, "p_now": now });
+            assert_eq!(call(&service, "record_reauthorization", renewed).await, json!({ "outcome": "recorded" }));
+            call(&service, "release_payment", json!({ "p_payment_id": booked.payment_id, "p_lease": claimed["lease"], "p_now": now })).await;
+        }
+        let original = json!(format!("AUTH-{}", booked.payment_id));
+        let answer = cancel(&service, by_operator(&booked.booking_id, "2030-01-19T00:00:00Z")).await;
+        assert_eq!(terms(&answer), "100 237.60 pending void");
+        assert_eq!(answer["authorizationId"], original);
+        let due = call(&service, "authorizations_to_void", json!({ "p_now": "2030-01-19T00:02:00Z" })).await;
+        assert_eq!(due[0]["authorizationId"], original);
+        let request_id = void(&service, &booked.payment_id, &original, "2030-01-19T00:02:00Z").await;
+        assert_eq!(request_id, format!("{}:void:1", booked.payment_id));
+        assert_eq!(db.count("payments", "status = 'voided' AND authorization_id = 'AUTH-NEW-2'").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_was_lost_is_finished_before_the_capture_however_early_it_was() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        let booked = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let ordered = operators(&booked.booking_id, "2030-01-10T11:00:00Z");
+        let begun = call(&service, "claim_reauthorization", ordered).await;
+        let due = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);
+        assert_eq!(due["reauthorizeRequestId"], begun["requestId"]);
+        assert_eq!(due["requestId"], format!("{}:capture:1", booked.payment_id));
     })
     .await;
 }

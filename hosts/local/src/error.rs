@@ -41,6 +41,8 @@ pub(crate) enum Error {
         #[source]
         source: tokio_postgres::Error,
     },
+    #[error(transparent)]
+    Migrations(#[from] exodrive_ops::Error),
     #[error("{what}")]
     Redis {
         what: String,
@@ -70,6 +72,7 @@ impl Error {
             Self::Child { .. } => "child_failed",
             Self::Io { .. } => "io",
             Self::Database { .. } => "database",
+            Self::Migrations(error) => error.code(),
             Self::Redis { .. } => "redis",
             Self::Crons(_) => "crons",
             Self::PayPal(_) => "paypal",

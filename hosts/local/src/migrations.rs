@@ -1,14 +1,9 @@
-//! Brings a database up to date: `migrations/*.sql` in order of their names, then `seed/*.sql`.
-//!
-//! The same files run with `psql -f`; each lists itself in `schema_migrations` and does no harm the second time.
+//! Brings a database up to date: `migrations/*.sql` as `exo migrate` does it, then `seed/*.sql`.
 
 use crate::{console, error::Error};
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
-use tokio_postgres::{Client, NoTls};
+use exodrive_ops::{Address, Event, Migrations, SqlFile};
+use std::path::Path;
+use tokio_postgres::Client;
 
 /// Whose database it is.
 pub(crate) enum Ownership {
@@ -20,34 +15,9 @@ pub(crate) enum Ownership {
 
 /// Applies what is missing to the database at `url`.
 pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Result<(), Error> {
-    let database = match ownership {
-        Ownership::Private { .. } => "the private database",
-        Ownership::Foreign => "the database that DATABASE_URL names",
-    };
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
-        .await
-        .map_err(failed(format!("connect to {database}")))?;
-    let connection = tokio::spawn(connection);
-    let applied = apply_with(&client, root, ownership).await;
-    drop(client);
-    // The connection ends with its client; an error on the way out was already the client's.
-    let _ = connection.await;
-    applied
-}
-
-async fn apply_with(client: &Client, root: &Path, ownership: &Ownership) -> Result<(), Error> {
-    let known = known_versions(client).await?;
-    for file in sql_files(&root.join("migrations"))? {
-        let stem = file
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if !known.contains(&stem) {
-            console::log(&format!("migration {stem}"));
-            run(client, &file).await?;
-        }
-    }
+    let client = Address::parse(url, None)?.connect().await?;
+    let migrations = Migrations::read(&root.join("migrations"))?;
+    migrations.apply(&client, &report).await?;
     match ownership {
         Ownership::Private {
             authenticator_password,
@@ -59,32 +29,22 @@ async fn apply_with(client: &Client, root: &Path, ownership: &Ownership) -> Resu
                 .await
                 .map_err(failed("give PostgREST its password"))?;
         }
-        Ownership::Foreign if has_cars(client).await? => return Ok(()),
+        Ownership::Foreign if has_cars(&client).await? => return Ok(()),
         Ownership::Foreign => {}
     }
-    for file in sql_files(&root.join("seed"))? {
-        run(client, &file).await?;
+    for file in SqlFile::read_folder(&root.join("seed"))? {
+        file.run(&client).await?;
     }
     Ok(())
 }
 
-async fn known_versions(client: &Client) -> Result<BTreeSet<String>, Error> {
-    let failed = || failed("read schema_migrations");
-    let row = client
-        .query_one(
-            "SELECT to_regclass('public.schema_migrations') IS NOT NULL",
-            &[],
-        )
-        .await
-        .map_err(failed())?;
-    if !row.get::<_, bool>(0) {
-        return Ok(BTreeSet::new());
+fn report(event: Event<'_>) {
+    match event {
+        Event::Waiting => console::log("somebody else applies migrations: waiting for them"),
+        Event::Applying { version, reason } => {
+            console::log(&format!("migration {version} ({reason})"));
+        }
     }
-    let rows = client
-        .query("SELECT version FROM public.schema_migrations", &[])
-        .await
-        .map_err(failed())?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn has_cars(client: &Client) -> Result<bool, Error> {
@@ -93,27 +53,6 @@ async fn has_cars(client: &Client) -> Result<bool, Error> {
         .await
         .map_err(failed("look for cars"))?;
     Ok(row.get(0))
-}
-
-async fn run(client: &Client, file: &Path) -> Result<(), Error> {
-    let sql = fs::read_to_string(file).map_err(Error::io(format!("read {}", file.display())))?;
-    client
-        .batch_execute(&sql)
-        .await
-        .map_err(failed(format!("apply {}", file.display())))
-}
-
-fn sql_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let failed = || Error::io(format!("read {}", folder.display()));
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
-        if path.extension().is_some_and(|extension| extension == "sql") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 fn failed(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Error {

@@ -72,7 +72,13 @@ export class Instances {
     clearTimeout(timer);
   }
 
-  kill() {
-    this.#child?.kill("SIGKILL");
+  // Ends the instance in the middle of whatever it does. False when there was none; else true, once it is gone.
+  async kill() {
+    const child = this.#child;
+    if (!child) return false;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    return true;
   }
 }

@@ -4,6 +4,7 @@
 import http from "node:http";
 import { join } from "node:path";
 import { Clock } from "./clock.mjs";
+import { control } from "./control.mjs";
 import { Instances } from "./instances.mjs";
 import { filesBelow, readConfig, readFunctions } from "./output.mjs";
 import { makeRouter } from "./routes.mjs";
@@ -27,7 +28,8 @@ const functions = await readFunctions(output);
 for (const { path, executable } of functions) places.set(`/${path}`, { instances: new Instances(executable, environment) });
 const all = [...places.values()].flatMap(({ instances }) => instances ?? []);
 
-const route = makeRouter((await readConfig(output)).routes, (path) => places.get(path.replace(/(.)\/$/, "$1")));
+const look = (path) => places.get(path.replace(/(.)\/$/, "$1"));
+const route = makeRouter((await readConfig(output)).routes, look);
 
 // A refusal of Vercel's own. https://vercel.com/docs/errors
 function refuse(response, status, code, headers = {}) {
@@ -66,7 +68,7 @@ function invoke({ port, agent }, url, request, response, extra) {
     upstream.on("error", (error) => {
       console.error(`host-vercel: ${method} ${url}: ${error.message}`);
       if (response.headersSent) response.destroy();
-      else refuse(response, 502, "FUNCTION_INVOCATION_FAILED", extra);
+      else refuse(response, 500, "FUNCTION_INVOCATION_FAILED", extra);
       resolve();
     });
     request.once("close", () => request.complete || upstream.destroy());
@@ -75,6 +77,7 @@ function invoke({ port, agent }, url, request, response, extra) {
 }
 
 async function serve(request, response) {
+  if (request.url.startsWith("/_local/")) return control(request, response, look);
   const [path, query = ""] = request.url.split(/\?(.*)/s);
   const answer = route(request.method, path, query);
   const { found, headers, status } = answer;
@@ -96,6 +99,9 @@ const server = http.createServer((request, response) => {
     else refuse(response, 500, "FUNCTION_INVOCATION_FAILED");
   });
 });
+
+// Clients give connections up, not this side: a request that is sent just when this side does is lost.
+server.keepAliveTimeout = 0;
 
 let ending = false;
 async function end(code) {

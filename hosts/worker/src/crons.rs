@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 
-/// The schedule in `wrangler.toml`, and the path that it calls.
-const CRONS: [(&str, &str); 3] = [
+/// Each schedule in `wrangler.toml`, and the path that it calls.
+const CRONS: &[(&str, &str)] = &[
     ("*/15 * * * *", "/api/admin/process-payment-captures"),
     ("*/5 * * * *", "/api/webhooks/retry"),
     ("30 * * * *", "/api/admin/payments/reconcile"),
@@ -38,20 +38,38 @@ pub(crate) fn request(schedule: &str, secret: Option<String>) -> Option<Request<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+    use toml::Table;
+
+    /// What a platform's configuration lists, in an order of its own.
+    fn listed<T: Ord>(list: impl IntoIterator<Item = T>) -> Vec<T> {
+        let mut listed: Vec<T> = list.into_iter().collect();
+        listed.sort();
+        listed
+    }
 
     #[test]
-    fn every_cron_is_configured_for_both_platforms() {
-        let wrangler = include_str!("../wrangler.toml");
-        let vercel = include_str!("../../../vercel.json");
-        let schedules = CRONS
-            .map(|(schedule, _)| format!("\"{schedule}\""))
-            .join(", ");
-        assert!(wrangler.contains(&format!("crons = [{schedules}]")));
-        let entries = CRONS.map(|(schedule, path)| {
-            format!("{{ \"path\": \"{path}\", \"schedule\": \"{schedule}\" }}")
+    fn the_crons_are_those_of_vercel() {
+        let vercel: Value = serde_json::from_str(include_str!("../../../vercel.json")).unwrap();
+        let crons = vercel["crons"].as_array().unwrap().iter().map(|cron| {
+            let schedule = cron["schedule"].as_str().unwrap();
+            (schedule, cron["path"].as_str().unwrap())
         });
-        assert!(entries.iter().all(|entry| vercel.contains(entry)));
-        assert_eq!(vercel.matches("\"schedule\"").count(), CRONS.len());
+        assert_eq!(listed(CRONS.iter().copied()), listed(crons));
+    }
+
+    #[test]
+    fn every_schedule_is_triggered_and_means_one_path() {
+        let wrangler: Table = include_str!("../wrangler.toml").parse().unwrap();
+        let triggers = wrangler["triggers"]["crons"].as_array().unwrap();
+        let schedules = triggers.iter().map(|cron| cron.as_str().unwrap());
+        assert_eq!(
+            listed(CRONS.iter().map(|(schedule, _)| *schedule)),
+            listed(schedules)
+        );
+        let distinct: BTreeSet<_> = CRONS.iter().map(|(schedule, _)| schedule).collect();
+        assert_eq!(distinct.len(), CRONS.len());
     }
 
     #[test]
@@ -60,7 +78,7 @@ mod tests {
             assert!(
                 exodrive::routes::TABLE
                     .iter()
-                    .any(|route| route.path == path),
+                    .any(|route| route.path == *path),
                 "{path}"
             );
         }

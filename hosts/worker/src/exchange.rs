@@ -2,6 +2,7 @@
 //!
 //! Bodies cross as one piece, so that each message has a `Content-Length`; a stream would be chunked.
 
+use crate::security;
 use bytes::{Bytes, BytesMut};
 use exodrive::{
     platform::TransportError,
@@ -50,7 +51,8 @@ async fn read_body(mut stream: Body) -> Option<Bytes> {
 }
 
 /// The response for a client.
-pub(crate) fn give(response: &http::Response<Bytes>) -> worker::Result<Response> {
+pub(crate) fn give(mut response: http::Response<Bytes>) -> worker::Result<Response> {
+    security::add_headers(response.headers_mut());
     let builder = ResponseBuilder::new()
         .with_status(response.status().as_u16())
         .with_headers(headers(response.headers())?);
@@ -62,10 +64,10 @@ pub(crate) fn give(response: &http::Response<Bytes>) -> worker::Result<Response>
 }
 
 /// The answer to a request that could not be read.
-pub(crate) fn refuse() -> Response {
-    ResponseBuilder::new()
-        .with_status(StatusCode::BAD_REQUEST.as_u16())
-        .empty()
+pub(crate) fn refuse() -> http::Response<Bytes> {
+    let mut response = http::Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
 }
 
 /// The answer where the product panicked before it had a request to answer.

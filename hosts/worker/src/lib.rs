@@ -7,6 +7,7 @@ mod crons;
 mod exchange;
 mod invocation;
 mod platform;
+mod security;
 
 use bytes::Bytes;
 use exodrive::{
@@ -50,11 +51,11 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<Response> {
-    let Some(request) = exchange::receive(&request).await else {
-        return Ok(exchange::refuse());
+    let response = match exchange::receive(&request).await {
+        Some(request) => answer(&env, request, move |work| context.wait_until(work)).await,
+        None => exchange::refuse(),
     };
-    let response = answer(&env, request, move |work| context.wait_until(work)).await;
-    exchange::give(&response)
+    exchange::give(response)
 }
 
 #[event(scheduled)]

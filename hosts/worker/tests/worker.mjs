@@ -1,7 +1,9 @@
 // What only the Worker has, black box over BASE_URL, against script/host-worker: node --test hosts/worker/tests/worker.mjs
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 const base = process.env.BASE_URL;
 const get = (path, options = {}) => fetch(base + path, { signal: AbortSignal.timeout(10_000), ...options });
@@ -65,4 +67,35 @@ test("a schedule that nobody knows runs nothing", async () => {
 test("public files are served beside the routes", async () => {
   assert.equal((await get("/images/123.svg")).headers.get("content-type"), "image/svg+xml");
   assert.equal((await get("/api/nothing")).headers.get("content-type"), "application/problem+json");
+  assert.equal((await get("/_headers")).status, 404);
+});
+
+const vercel = JSON.parse(await readFile(new URL("../../../vercel.json", import.meta.url), "utf8"));
+const ruled = (pattern) => vercel.headers.find(({ source }) => source === pattern).headers;
+
+test("answers and public files have the headers they have on Vercel", async () => {
+  for (const [path, status, headersOfPath] of [
+    ["/api/health", 200, ruled("/(.*)")],
+    ["/api/nothing", 404, ruled("/(.*)")],
+    ["/", 200, ruled("/(.*)")],
+    ["/images/123.svg", 200, [...ruled("/(.*)"), ...ruled("/images/(.*)")]],
+  ]) {
+    const answer = await get(path, { headers });
+    assert.equal(answer.status, status, path);
+    for (const { key, value } of headersOfPath) assert.equal(answer.headers.get(key), value, `${path} ${key}`);
+  }
+});
+
+// Both ends of an idle connection to workerd give it up after five seconds; what is sent then must not meet one.
+test("what is sent after five idle seconds is answered", async () => {
+  const post = async () => (await get("/images/123.svg", { method: "POST" })).status;
+  assert.deepEqual(new Set(await Promise.all(Array.from({ length: 40 }, post))), new Set([405]));
+  const idleSince = performance.now();
+  const answers = [];
+  await setTimeout(4_960);
+  while (performance.now() < idleSince + 5_040) {
+    answers.push(post());
+    await setTimeout(1);
+  }
+  assert.deepEqual(new Set(await Promise.all(answers)), new Set([405]));
 });

@@ -87,8 +87,8 @@ pub const VARIABLES: [Variable; 31] = [
     ),
     plain(
         "PAYPAL_WEBHOOK_ROOT",
-        "the certificate to trust instead of the public roots, as PEM (newlines may be written `\\n`) or base64 of DER; refused when the mode is `live`",
-        "the public roots",
+        "the certificate to trust instead of DigiCert's roots, as PEM (newlines may be written `\\n`) or base64 of DER; refused when the mode is `live`",
+        "DigiCert's roots, which PayPal's certificates lead to",
     ),
     secret(
         "ADMIN_TOKEN",

@@ -28,7 +28,7 @@ pub enum Verification {
     Api,
     /// It is done here, with PayPal's certificate.
     Certificate {
-        /// Trusted instead of the public roots.
+        /// Trusted instead of DigiCert's roots.
         root: Option<TrustAnchor<'static>>,
     },
 }

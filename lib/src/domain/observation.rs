@@ -320,7 +320,7 @@ impl FindingKind {
             }
             Self::Lapsing => "Capture it: POST /api/admin/bookings/{id}/capture.",
             Self::UnpaidBooking => {
-                "Ask the customer to pay again, or cancel: POST /api/admin/bookings/{id}/void."
+                "Cancel it (POST /api/admin/bookings/{id}/void) and let the customer book again, or be paid in another way."
             }
             Self::CapturePending => "Wait for PayPal, or look into its dashboard.",
             Self::RefundRefused => {
@@ -386,7 +386,8 @@ pub fn findings(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> V
         note(FindingKind::PaidButUnbooked, String::new());
     }
     let must_go_back = record.void_reason.is_some()
-        || (record.booking_status == BookingState::Cancelled && record.capture_amount.is_none());
+        || (record.booking_status == BookingState::Cancelled
+            && (record.capture_amount.is_none() || record.status == PaymentState::Failed));
     if is_settled && must_go_back && seen.holds_money() {
         note(
             FindingKind::CancelledNotVoided,

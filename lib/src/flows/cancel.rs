@@ -52,8 +52,10 @@ pub async fn cancel(
         return Err(CancelError::Refused(cancelled.outcome));
     }
     cache::days_changed(app, cancelled.car.take().map(Into::into)).await;
-    if let Some(status) = settle(app, deadline, request, &cancelled).await {
-        cancelled.refund_status = Some(status);
+    let settled = settle(app, deadline, request, &cancelled).await;
+    // Where all of it is kept, taking it gives nothing back.
+    if settled.is_some() && cancelled.refund_status == Some(RefundStatus::Pending) {
+        cancelled.refund_status = settled;
     }
     Ok(cancelled)
 }

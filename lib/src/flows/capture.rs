@@ -160,7 +160,12 @@ async fn capture_one(
             if failed.wait.is_some() {
                 slow_down.store(true, Ordering::Relaxed);
             }
-            let retry_at = retry_at(app, claim.attempt, failed.wait);
+            // Asking PayPal is cheap, and nobody can cancel while the answer is out.
+            let attempt = match failed.kind {
+                CallFailure::Unknown => 1,
+                CallFailure::Retryable | CallFailure::Final => claim.attempt,
+            };
+            let retry_at = retry_at(app, attempt, failed.wait);
             database
                 .record_capture_failure(&claim, &failed.code, failed.kind, retry_at)
                 .await

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// Refunds made in one run of the cron.
 const MOST: u32 = 50;
 
-/// Why a refund is not made yet. The order stands; a later run makes it.
+/// Why a refund is not made. Where that is not final, the order stands and a later run makes it.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
     /// The database gave no answer.
@@ -33,6 +33,18 @@ pub enum RefundError {
     /// Somebody else is making it.
     #[error("another run is making the refund")]
     InProgress,
+}
+
+impl RefundError {
+    /// Whether the refund will not be made at all, which is an operator's matter.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::PayPal(error) => failure(error) == CallFailure::Final,
+            Self::NotMade => true,
+            Self::Database(_) | Self::InProgress => false,
+        }
+    }
 }
 
 /// Makes `refund`, unless it is made. What comes back says where it stands.

@@ -57,8 +57,9 @@ pub(super) async fn refund(app: &App, request: &Request) -> Result<Reply, Proble
     let state = match refund::make(app, request.deadline, refund).await {
         Ok(state) => state,
         Err(error) => {
-            log::warn!("refund={refund} waits: {error}");
-            ordered
+            log::warn!("refund={refund} not made: {error}");
+            let status = error.is_final().then(|| "refused".to_owned());
+            RefundState { status, ..ordered }
         }
     };
     Ok(answer(id, refund, &state))

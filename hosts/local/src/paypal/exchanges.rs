@@ -12,21 +12,21 @@ const HEADERS: [&str; 3] = ["prefer", "paypal-request-id", "content-type"];
 /// One request and its answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Exchange {
+pub struct Exchange {
     /// As `POST`.
-    pub(crate) method: String,
+    pub method: String,
     /// Without the query.
-    pub(crate) path: String,
+    pub path: String,
     /// The description's `operationId`, as `authorizations.capture`; `oauth2.token` for a token, `certs.get` for certificates.
-    pub(crate) operation: &'static str,
+    pub operation: &'static str,
     /// `prefer`, `paypal-request-id` and `content-type`, where given.
-    pub(crate) request_headers: Map<String, Value>,
+    pub request_headers: Map<String, Value>,
     /// The JSON sent; text that is not JSON as a string; null when empty.
-    pub(crate) request_body: Value,
+    pub request_body: Value,
     /// The HTTP status.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The JSON answered; text that is not JSON as a string; null when empty. A token is left out.
-    pub(crate) response_body: Value,
+    pub response_body: Value,
 }
 
 /// The latest exchanges.

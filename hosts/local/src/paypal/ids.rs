@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 const CAPITALS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const HEXADECIMALS: &[u8; 16] = b"0123456789abcdef";
 
-/// A sequence that no other start repeats; saved with the orders, it never gives an identifier twice.
+/// A sequence that no other start repeats unless it is given the same seed; saved with the orders, it never gives an identifier twice.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Ids {
     seed: [u8; 16],
@@ -22,6 +22,15 @@ impl Ids {
             seed = u128::from(std::process::id()).to_be_bytes();
         }
         Self { seed, given: 0 }
+    }
+
+    /// The sequence number `which` of a seed.
+    pub(super) fn seeded(seed: u64, which: u64) -> Self {
+        let seed = (u128::from(seed) << 64) | u128::from(which);
+        Self {
+            seed: seed.to_be_bytes(),
+            given: 0,
+        }
     }
 
     /// Of an order, an authorization, a capture or a refund: 17 capitals and digits.

@@ -56,7 +56,7 @@ mod scripted;
 mod tests;
 mod webhooks;
 
-pub(crate) use self::{
+pub use self::{
     exchanges::Exchange,
     webhooks::{Delivery, Tamper, WEBHOOK_ID, WebhookError, root},
 };
@@ -74,16 +74,16 @@ use std::{
 
 /// The merchant's keys.
 #[derive(Clone)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// `PAYPAL_CLIENT_ID`.
-    pub(crate) client_id: String,
+    pub client_id: String,
     /// `PAYPAL_CLIENT_SECRET`.
-    pub(crate) client_secret: String,
+    pub client_secret: String,
 }
 
 /// Why the orders of an earlier start cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LoadError {
+pub enum LoadError {
     /// The file cannot be read or written.
     #[error("cannot use {path}: {source}")]
     Unusable {
@@ -104,7 +104,7 @@ pub(crate) enum LoadError {
 
 /// One PayPal with one merchant. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Simulator {
+pub struct Simulator {
     inner: Arc<Inner>,
 }
 
@@ -124,7 +124,33 @@ struct Inner {
 impl Simulator {
     /// An empty PayPal that forgets everything with its last clone. `public_base` is the address of [`Self::router`], as
     /// `http://127.0.0.1:4003`; links begin with it.
-    pub(crate) fn new(clock: Clock, credentials: Credentials, mut public_base: String) -> Self {
+    #[must_use]
+    pub fn new(clock: Clock, credentials: Credentials, public_base: String) -> Self {
+        Self::with_ids(
+            clock,
+            credentials,
+            public_base,
+            [Ids::random(), Ids::random()],
+        )
+    }
+
+    /// The same, whose identifiers and tokens are those of every other one with this `seed`.
+    #[must_use]
+    pub fn seeded(clock: Clock, credentials: Credentials, public_base: String, seed: u64) -> Self {
+        Self::with_ids(
+            clock,
+            credentials,
+            public_base,
+            [Ids::seeded(seed, 0), Ids::seeded(seed, 1)],
+        )
+    }
+
+    fn with_ids(
+        clock: Clock,
+        credentials: Credentials,
+        mut public_base: String,
+        [resources, tokens]: [Ids; 2],
+    ) -> Self {
         public_base.truncate(public_base.trim_end_matches('/').len());
         Self {
             inner: Arc::new(Inner {
@@ -132,8 +158,8 @@ impl Simulator {
                 credentials,
                 public_base,
                 file: OnceLock::new(),
-                ledger: Mutex::new(Ledger::new(Ids::random())),
-                tokens: Mutex::new(Tokens::new(Ids::random())),
+                ledger: Mutex::new(Ledger::new(resources)),
+                tokens: Mutex::new(Tokens::new(tokens)),
                 exchanges: Mutex::default(),
                 requests: AtomicU64::new(0),
             }),
@@ -145,7 +171,7 @@ impl Simulator {
     ///
     /// # Errors
     /// The file cannot be read or written, or holds something else.
-    pub(crate) fn load(
+    pub fn load(
         clock: Clock,
         credentials: Credentials,
         public_base: String,
@@ -178,17 +204,25 @@ impl Simulator {
     }
 
     /// The API and the approval page.
-    pub(crate) fn router(&self) -> axum::Router {
+    pub fn router(&self) -> axum::Router {
         http::router(self.clone())
     }
 
     /// The last 5,000 exchanges of the API, oldest first, without the caller's credentials.
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.inner.exchanges).all()
     }
 
+    /// Everything that PayPal knows, as the file of [`Self::load`] holds it.
+    #[must_use]
+    pub fn ledger(&self) -> serde_json::Value {
+        serde_json::to_value(&*lock(&self.inner.ledger)).unwrap_or_default()
+    }
+
     /// How many requests the API had since the start; visits of the approval page are not counted.
-    pub(crate) fn requests(&self) -> u64 {
+    #[must_use]
+    pub fn requests(&self) -> u64 {
         self.inner.requests.load(Ordering::Relaxed)
     }
 
@@ -196,7 +230,7 @@ impl Simulator {
     ///
     /// # Errors
     /// The folder cannot be written to.
-    pub(crate) fn save(&self) -> io::Result<()> {
+    pub fn save(&self) -> io::Result<()> {
         self.inner.write(&lock(&self.inner.ledger))
     }
 }

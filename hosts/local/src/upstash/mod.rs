@@ -43,11 +43,11 @@ use std::sync::{
 
 /// What was asked of Redis since the start; what Upstash bills is `commands`.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub struct Counters {
     /// HTTP requests, refused ones included.
-    pub(crate) requests: AtomicU64,
+    pub requests: AtomicU64,
     /// Commands sent to Redis, each one of a pipeline or a transaction counted.
-    pub(crate) commands: AtomicU64,
+    pub commands: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -60,7 +60,7 @@ struct Emulator {
 /// The REST API over the Redis that `redis` names, for callers who know `token`.
 ///
 /// Nothing is connected before the first command; a lost connection is made again by the next one.
-pub(crate) fn router(redis: redis::Client, token: String, counters: Arc<Counters>) -> Router {
+pub fn router(redis: redis::Client, token: String, counters: Arc<Counters>) -> Router {
     Router::new().fallback(serve).with_state(Emulator {
         connection: Arc::new(Connection::new(redis)),
         token: token.into(),

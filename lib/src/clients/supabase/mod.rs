@@ -42,7 +42,10 @@ use crate::{
 use bytes::Bytes;
 use error::refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use std::time::Duration;
 
 /// No single statement may take longer: the functions' own statement timeout is 8 seconds.
@@ -86,10 +89,12 @@ impl<'a> Database<'a> {
     ) -> Result<Bytes, DatabaseError> {
         let request = self.request(function, arguments)?;
         let answer = self.exchange(function, request).await?;
-        if answer.status().is_success() {
-            return Ok(answer.into_body());
+        if !answer.status().is_success() {
+            return Err(refusal(function, answer.status(), answer.body()));
         }
-        Err(refusal(function, answer.status(), answer.body()))
+        is_whole(answer.body())
+            .map(|()| answer.into_body())
+            .map_err(|source| DatabaseError::Undecodable { function, source })
     }
 
     async fn exchange(
@@ -153,6 +158,15 @@ impl<'a> Database<'a> {
     }
 }
 
+/// Whether an answer is JSON from beginning to end. A gateway's page is not, and neither is half an answer: believed, the
+/// one would count as something written, and both would be served to clients and kept in the cache.
+fn is_whole(body: &[u8]) -> Result<(), serde_json::Error> {
+    if body.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    serde_json::from_slice::<IgnoredAny>(body).map(drop)
+}
+
 /// The named arguments as JSON. What is null is left out and takes the function's default, which is NULL: so nothing
 /// depends on how a server turns a JSON null into an argument.
 fn written(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
@@ -166,6 +180,16 @@ fn written(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_whole_answer_is_one() {
+        for whole in ["", "null", " {\"outcome\":\"recorded\"}\n", "[1]"] {
+            assert!(is_whole(whole.as_bytes()).is_ok(), "{whole:?}");
+        }
+        for part in ["<html>", "{\"outcome\":", "{} {}"] {
+            assert!(is_whole(part.as_bytes()).is_err(), "{part:?}");
+        }
+    }
 
     #[test]
     fn what_is_null_is_left_out() {

@@ -1,5 +1,7 @@
-use super::{BASE, PayPal, moment, order};
+use super::{super::Simulator, BASE, PayPal, credentials, moment, order};
+use exodrive_native::Clock;
 use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -182,4 +184,20 @@ async fn scripted_outcomes_of_authorizing() {
         assert_eq!(shown.body["amount"]["value"], amount, "{description}");
         assert_eq!(shown.body["status_details"], details, "{description}");
     }
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_identifiers() {
+    let tokens_and_order = async |seed| {
+        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
+        let simulator = Simulator::seeded(clock.clone(), credentials(), BASE.to_owned(), seed);
+        let paypal = PayPal::with(simulator, clock).await;
+        let (order, authorization) = paypal.authorized("A car").await;
+        let ledger = paypal.simulator.ledger();
+        assert_eq!(ledger["orders"][&order]["authorization_id"], authorization);
+        (paypal.token, ledger)
+    };
+    assert_eq!(tokens_and_order(7).await, tokens_and_order(7).await);
+    let (token, _) = tokens_and_order(7).await;
+    assert_ne!(token, tokens_and_order(8).await.0);
 }

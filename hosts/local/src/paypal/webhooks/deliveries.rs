@@ -34,17 +34,17 @@ pub(super) enum Standing {
 
 /// An event on its way to the merchant.
 #[derive(Clone, Debug)]
-pub(crate) struct Delivery {
+pub struct Delivery {
     /// The event's id, for [`super::Simulator::answered`].
-    pub(crate) event: String,
+    pub event: String,
     /// The signed POST; its target is the path alone.
-    pub(crate) request: Request<Bytes>,
+    pub request: Request<Bytes>,
 }
 
 /// What an attacker changes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Tamper {
+pub enum Tamper {
     /// The resource in the body has one more member than what was signed.
     Body,
     /// The first byte of the signature is another one.

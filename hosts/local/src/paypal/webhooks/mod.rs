@@ -29,7 +29,7 @@ mod events;
 mod signature;
 mod verification;
 
-pub(crate) use self::{
+pub use self::{
     deliveries::{Delivery, Tamper},
     signature::{WEBHOOK_ID, root},
 };
@@ -45,7 +45,7 @@ use std::io;
 
 /// Why there is no delivery.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WebhookError {
+pub enum WebhookError {
     /// No event of the last 30 days has this id.
     #[error("there is no event {0:?}")]
     UnknownEvent(String),
@@ -78,7 +78,7 @@ impl Simulator {
     ///
     /// # Errors
     /// They cannot be signed, or the attempts cannot be kept.
-    pub(crate) fn take_deliveries(&self, most: usize) -> Result<Vec<Delivery>, WebhookError> {
+    pub fn take_deliveries(&self, most: usize) -> Result<Vec<Delivery>, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
         let noticed = ledger.notice(now, self.links());
@@ -94,11 +94,7 @@ impl Simulator {
     ///
     /// # Errors
     /// There is no such event, it cannot be signed, or the attempt cannot be kept.
-    pub(crate) fn deliver(
-        &self,
-        event: &str,
-        tamper: Option<Tamper>,
-    ) -> Result<Delivery, WebhookError> {
+    pub fn deliver(&self, event: &str, tamper: Option<Tamper>) -> Result<Delivery, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
         let delivery = ledger.events.deliver(event, tamper, now, self.links())?;
@@ -112,7 +108,7 @@ impl Simulator {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub(crate) fn answered(&self, event: &str, status: StatusCode) -> Result<(), WebhookError> {
+    pub fn answered(&self, event: &str, status: StatusCode) -> Result<(), WebhookError> {
         let mut ledger = lock(&self.inner.ledger);
         if status.is_success() && ledger.events.delivered(event) {
             self.inner.write(&ledger)?;

@@ -11,7 +11,7 @@ use ring::{
 use std::sync::LazyLock;
 
 /// The merchant's one webhook. PayPal's ids have no hyphens.
-pub(crate) const WEBHOOK_ID: &str = "LOCALWEBHOOK00001";
+pub const WEBHOOK_ID: &str = "LOCALWEBHOOK00001";
 /// SHA-256 with RSA, PKCS#1 v1.5, as PayPal names it.
 pub(super) const ALGORITHM: &str = "SHA256withRSA";
 /// Where [`CHAIN`] is served.
@@ -29,7 +29,8 @@ static SIGNER: LazyLock<Option<RsaKeyPair>> =
     LazyLock::new(|| RsaKeyPair::from_pkcs8(&STANDARD.decode(content(KEY)).ok()?).ok());
 
 /// What to trust: the root certificate's DER in base64, one word without line ends.
-pub(crate) fn root() -> String {
+#[must_use]
+pub fn root() -> String {
     content(ROOT)
 }
 

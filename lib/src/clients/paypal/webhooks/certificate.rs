@@ -4,16 +4,13 @@
 //! whose certificate leads nowhere is refused, and the log says so. Revocation is not looked at; PayPal puts another
 //! certificate at another address.
 
-use super::{Delivery, address, chain::Chain};
+use super::{Delivery, address, chain::Chain, roots::digicert};
 use crate::clients::paypal::{PayPal, PayPalError, error};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::TrustAnchor;
-use std::{
-    slice,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const OPERATION: &str = "webhook_certificate";
 
@@ -71,11 +68,11 @@ impl PayPal<'_> {
         if delivery.algorithm != ALGORITHM || !address::is_paypals(url, self.config) {
             return Ok(false);
         }
-        let roots = root.map_or(webpki_roots::TLS_SERVER_ROOTS, slice::from_ref);
+        let roots = root.map_or_else(digicert, |root| vec![root.clone()]);
         let text = delivery.signed_text(webhook_id);
         let now = self.platform.now();
         if let Some(chain) = self.certificates.kept(url, now)
-            && let Ok(signer) = chain.signer(roots, self.config.mode, now)
+            && let Ok(signer) = chain.signer(&roots, self.config.mode, now)
         {
             return Ok(signer.signed(&text, &delivery.signature));
         }
@@ -83,7 +80,7 @@ impl PayPal<'_> {
             return Ok(false);
         };
         let now = self.platform.now();
-        let is_signed = match chain.signer(roots, self.config.mode, now) {
+        let is_signed = match chain.signer(&roots, self.config.mode, now) {
             Ok(signer) => signer.signed(&text, &delivery.signature),
             Err(error) => {
                 log::warn!("paypal: {url} is not a certificate to trust: {error}");

@@ -19,6 +19,7 @@ mod address;
 mod certificate;
 mod chain;
 mod postback;
+mod roots;
 mod signature;
 #[cfg(test)]
 mod tests;

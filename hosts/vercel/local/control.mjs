@@ -1,0 +1,35 @@
+// `/_local/*`: what a test may do to the functions. Never part of a production host.
+//
+// POST /_local/instances {"path":"/api/health","action":"kill"} ends the function's instance at once, in the middle of
+// whatever it does. 200 once it is gone; 409 when there was none.
+
+const LARGEST_BODY = 1024;
+
+async function readJson(request) {
+  let text = "";
+  for await (const piece of request) {
+    text += piece;
+    if (text.length > LARGEST_BODY) return undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function act({ path, action } = {}, look) {
+  if (action !== "kill" || typeof path !== "string") return [422, 'this takes {"path","action":"kill"}'];
+  const { instances } = look(path) ?? {};
+  if (!instances) return [404, `no function is served at ${path}`];
+  return (await instances.kill()) ? [200] : [409, `no instance of ${path} is running`];
+}
+
+// Answers a request to `/_local/*`; `look` gives what is served at a path.
+export async function control(request, response, look) {
+  const known = request.url === "/_local/instances" && request.method === "POST";
+  const [status, detail] = known ? await act(await readJson(request), look) : [404, "there is no such control"];
+  const body = detail ? { type: "about:blank", status, detail } : { ok: true };
+  response.writeHead(status, { "content-type": detail ? "application/problem+json" : "application/json" });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,8 @@
+//! `exo`, the operators' command line.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exodrive_ops::run(std::env::args().skip(1)).await
+}

@@ -1,0 +1,140 @@
+//! Errors in the middle: where they are, and what they leave behind.
+
+use crate::database::with_database;
+use crate::folder::Folder;
+
+#[tokio::test]
+async fn an_error_stops_and_leaves_what_came_before() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.trace("2_a", "a");
+        folder.migration(
+            "3_b",
+            "INSERT INTO public.trace (what) VALUES ('half; done');\n\
+             -- Fails when it runs; nothing points at the place.\n\
+             SELECT 1 / length('')\n  AS nothing;",
+        );
+        folder.trace("4_c", "c");
+        let stopped = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!(stopped.code, 1);
+        assert_eq!(stopped.out, "apply 1_base (new)\napply 2_a (new)\napply 3_b (new)\n");
+        assert_eq!(
+            stopped.err,
+            "exo: error[statement_refused]: 3_b.sql, line 4 (statement 3 of 5): ERROR 22012: division by zero\n"
+        );
+        assert_eq!(db.texts("SELECT what FROM trace").await, ["a"]);
+        let listed = db.listed().await;
+        assert_eq!(listed.len(), 2, "{listed:?}");
+        assert!(!listed.iter().any(|row| row.ends_with(" -")), "{listed:?}");
+
+        folder.trace("3_b", "b");
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 2);
+        assert_eq!(db.texts("SELECT what FROM trace ORDER BY id").await.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_error_that_postgresql_points_at_has_line_and_column() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        for (statements, said) in [
+            (
+                "-- Gemüse\nSELECT 1;\nSELECT 'ß', nothing;",
+                "line 4, column 13 (statement 3 of 5): ERROR 42703: column \"nothing\" does not exist",
+            ),
+            (
+                "SELECT 1;\n  SELEKT 2;",
+                "line 3, column 3 (statement 3 of 5): ERROR 42601: syntax error at or near \"SELEKT\"",
+            ),
+            (
+                "DO $$ BEGIN\n  RAISE EXCEPTION 'no; not now' USING DETAIL = 'why', HINT = 'how';\nEND $$;",
+                "line 2 (statement 2 of 4): ERROR P0001: no; not now\n  detail: why\n  hint: how\n  \
+                 context: PL/pgSQL function inline_code_block line 2 at RAISE",
+            ),
+        ] {
+            folder.migration("2_a", statements);
+            let stopped = db.migrate(&["--from", folder.path()]).await;
+            assert_eq!(stopped.code, 1);
+            let expected = format!("exo: error[statement_refused]: 2_a.sql, {said}\n");
+            assert_eq!(stopped.err, expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_error_kept_from_being_applied_again_is_taken_up_later() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.trace("2_a", "a");
+        folder.migration("3_b", "SELECT 1 / (1 - count(*)) FROM public.trace WHERE what = 'stop';");
+        folder.trace("4_c", "c");
+        db.migrated(&["--from", folder.path()]).await;
+
+        folder.trace("2_a", "stop");
+        let stopped = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!(stopped.code, 1);
+        db.run("TRUNCATE trace").await;
+        // Neither text differs from what is there, and yet both were to be applied.
+        let resumed = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!(
+            resumed.out,
+            "apply 3_b (which text was applied is not known)\napply 4_c (which text was applied is not known)\napplied: 2\n"
+        );
+        assert_eq!(db.texts("SELECT what FROM trace").await, ["c"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_another_form_is_refused() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        let before = db.written().await;
+        folder.write("2_a.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\nSELECT 2;\n");
+        let refused = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!((refused.code, refused.out.as_str()), (1, ""));
+        assert!(
+            refused
+                .err
+                .starts_with("exo: error[not_one_transaction]: 2_a.sql: "),
+            "{refused:?}"
+        );
+        assert_eq!(db.written().await, before);
+
+        folder.write("2_a.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n");
+        let refused = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!(refused.code, 1);
+        assert!(
+            refused
+                .err
+                .starts_with("exo: error[not_registered]: 2_a.sql "),
+            "{refused:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_without_migrations_is_no_reason_to_be_content() {
+    with_database(|db| async move {
+        let folder = Folder::empty();
+        folder.write("readme.txt", "no SQL");
+        let refused = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!((refused.code, refused.out.as_str()), (1, ""));
+        assert!(
+            refused.err.starts_with("exo: error[no_files]: "),
+            "{refused:?}"
+        );
+        let refused = db.migrate(&["--from", "/nowhere"]).await;
+        assert_eq!(refused.code, 1);
+        assert!(
+            refused
+                .err
+                .starts_with("exo: error[io]: read /nowhere\n  because: "),
+            "{refused:?}"
+        );
+    })
+    .await;
+}

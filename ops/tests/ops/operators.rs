@@ -1,0 +1,115 @@
+//! Several operators, and one that goes away.
+
+use crate::database::{applied, with_database};
+use crate::exo;
+use crate::folder::{Folder, stems};
+use exodrive_ops::{Address, Migrations};
+use futures_util::future::join_all;
+use std::path::Path;
+
+/// `exo_migr` in ASCII, as `exo` takes it.
+const LOCK: i64 = 0x6578_6f5f_6d69_6772;
+
+#[tokio::test]
+async fn of_several_at_once_one_applies_everything() {
+    with_database(|db| async move {
+        let runs = join_all((0..4).map(|_| db.migrate(&[]))).await;
+        let mut counts: Vec<_> = runs.iter().map(applied).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [0, 0, 0, stems().len()]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_comes_second_waits_and_looks_again() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.trace("2_a", "a");
+        db.run(&format!("SELECT pg_advisory_lock({LOCK})")).await;
+        let words = ["migrate", "--from", folder.path()];
+        let waiting = exo::command(&words, &[("DATABASE_URL", db.url.as_str())])
+            .spawn()
+            .unwrap();
+        db.until_some_session("wait_event = 'advisory'").await;
+        let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
+        assert_eq!(db.texts(tables).await, [""; 0]);
+        // What the first one did meanwhile is not done again.
+        db.run(&folder.read("1_base.sql")).await;
+        db.run(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
+        let ended = exo::ended(waiting).await;
+        assert_eq!(
+            ended.err,
+            "exo: somebody else applies migrations: waiting for them\n"
+        );
+        assert_eq!(
+            ended.out,
+            "apply 1_base (which text was applied is not known)\napply 2_a (new)\napplied: 2\n"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_is_killed_leaves_neither_its_file_nor_its_lock() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.migration(
+            "2_a",
+            "INSERT INTO public.trace (what) VALUES ('half');\nSELECT pg_sleep(600);",
+        );
+        let words = ["migrate", "--from", folder.path()];
+        let mut killed = exo::command(&words, &[("DATABASE_URL", db.url.as_str())])
+            .spawn()
+            .unwrap();
+        db.until_some_session("wait_event = 'PgSleep'").await;
+        killed.kill().await.unwrap();
+        folder.trace("2_a", "whole");
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 1);
+        assert_eq!(db.texts("SELECT what FROM trace").await, ["whole"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_session_of_a_failed_run_is_fit_for_another() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.migration("2_a", "SELECT 1 / length('');");
+        let address = Address::parse(db.url.as_str(), None).unwrap();
+        let client = address.connect().await.unwrap();
+        let migrations = |folder: &Folder| Migrations::read(Path::new(folder.path())).unwrap();
+        let failed = migrations(&folder).apply(&client, &|_| ()).await;
+        assert_eq!(failed.unwrap_err().code(), "statement_refused");
+        // Its lock is free while the session lives.
+        assert_eq!(
+            db.texts(&format!("SELECT pg_try_advisory_lock({LOCK})::text"))
+                .await,
+            ["true"]
+        );
+        db.run(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
+        folder.trace("2_a", "a");
+        let applied = migrations(&folder).apply(&client, &|_| ()).await;
+        assert_eq!(applied.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_in_use_is_not_waited_for_with_everybody_queuing_behind() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        db.migrated(&["--from", folder.path()]).await;
+        folder.migration("2_a", "ALTER TABLE public.trace ADD COLUMN more text;");
+        db.run("BEGIN; SELECT count(*) FROM public.trace").await;
+        let refused = db.migrate(&["--from", folder.path()]).await;
+        db.run("ROLLBACK").await;
+        assert_eq!(refused.code, 1);
+        assert_eq!(
+            refused.err,
+            "exo: error[statement_refused]: 2_a.sql, line 2 (statement 2 of 4): ERROR 55P03: canceling statement due to lock timeout\n"
+        );
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 1);
+    })
+    .await;
+}

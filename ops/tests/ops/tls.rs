@@ -1,0 +1,215 @@
+//! TLS to the database. The server is the real one, behind a front that speaks TLS as PostgreSQL does: `SSLRequest`, `S`,
+//! handshake. Its certificates are those of the local PayPal, which is where their name comes from.
+
+use crate::database::{Database, with_database};
+use crate::exo::{self, Ended};
+use crate::folder::stems;
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    },
+};
+
+const NAME: &str = "messageverificationcerts.paypal.com";
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SSLREQUEST>
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+fn certificate(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../hosts/local/certificates");
+    format!("{folder}/{name}")
+}
+
+/// A front with TLS before the server of a database.
+struct Front {
+    port: u16,
+    /// Connections that got through the handshake.
+    encrypted: Arc<AtomicUsize>,
+}
+
+impl Front {
+    async fn of(db: &Database) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = (
+            db.url.host_str().unwrap().to_owned(),
+            db.url.port().unwrap(),
+        );
+        let encrypted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&encrypted);
+        let acceptor = acceptor();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (acceptor, server, counted) =
+                    (acceptor.clone(), server.clone(), Arc::clone(&counted));
+                // A client that hangs up is one of the outcomes.
+                tokio::spawn(async move { forward(client, acceptor, server, &counted).await });
+            }
+        });
+        Self { port, encrypted }
+    }
+
+    /// `exo migrate` through the front, which is called `host`.
+    async fn migrate(
+        &self,
+        db: &Database,
+        host: &str,
+        options: &str,
+        variables: &[(&str, &str)],
+    ) -> Ended {
+        let url = format!(
+            "postgresql://{}:{}@{host}:{}{}?hostaddr=127.0.0.1&sslmode=require{options}",
+            db.url.username(),
+            db.url.password().unwrap(),
+            self.port,
+            db.url.path()
+        );
+        let variables = [variables, &[("DATABASE_URL", url.as_str())]].concat();
+        exo::run(&["migrate"], &variables).await
+    }
+}
+
+async fn forward(
+    mut client: TcpStream,
+    acceptor: TlsAcceptor,
+    server: (String, u16),
+    encrypted: &AtomicUsize,
+) -> io::Result<()> {
+    let mut request = [0; 8];
+    client.read_exact(&mut request).await?;
+    assert_eq!(request, SSL_REQUEST, "asked for something without TLS");
+    client.write_all(b"S").await?;
+    let mut client = acceptor.accept(client).await?;
+    encrypted.fetch_add(1, Ordering::SeqCst);
+    let mut server = TcpStream::connect(server).await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+fn acceptor() -> TlsAcceptor {
+    let chain = ["webhook.pem", "intermediate.pem"]
+        .map(|name| CertificateDer::from_pem_file(certificate(name)).unwrap());
+    let key = PrivateKeyDer::from_pem_file(certificate("webhook.key.pem")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.to_vec(), key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn a_server_with_an_authority_of_its_own_is_trusted_when_the_authority_is_named() {
+    with_database(|db| async move {
+        let front = Front::of(&db).await;
+        let root = certificate("root.pem");
+        let by_variable = front
+            .migrate(&db, NAME, "", &[("EXO_DATABASE_CA", &root)])
+            .await;
+        assert_eq!((by_variable.code, by_variable.err.as_str()), (0, ""));
+        assert!(
+            by_variable
+                .out
+                .ends_with(&format!("applied: {}\n", stems().len()))
+        );
+
+        let option = format!("&sslrootcert={}", root.replace('/', "%2F"));
+        let by_option = front
+            .migrate(&db, NAME, &option, &[("EXO_DATABASE_CA", "/nowhere")])
+            .await;
+        assert_eq!(
+            (by_option.code, by_option.out.as_str()),
+            (0, "applied: 0\n")
+        );
+        assert_eq!(front.encrypted.load(Ordering::SeqCst), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_prove_its_name_gets_no_password() {
+    with_database(|db| async move {
+        let front = Front::of(&db).await;
+        let root = certificate("root.pem");
+
+        let unknown = front.migrate(&db, NAME, "", &[]).await;
+        assert_eq!(unknown.code, 3);
+        assert!(
+            unknown.err.contains("name the file in EXO_DATABASE_CA"),
+            "{unknown:?}"
+        );
+
+        // Trusted, but by another authority than that of this server.
+        let leaf = certificate("webhook.pem");
+        let other = front
+            .migrate(&db, NAME, "", &[("EXO_DATABASE_CA", &leaf)])
+            .await;
+        assert_eq!(other.code, 3, "{other:?}");
+
+        let misnamed = front
+            .migrate(&db, "db.example.com", "", &[("EXO_DATABASE_CA", &root)])
+            .await;
+        assert_eq!(misnamed.code, 3);
+        assert!(misnamed.err.contains("not valid for name"), "{misnamed:?}");
+        assert!(!misnamed.err.contains("EXO_DATABASE_CA"), "{misnamed:?}");
+        assert_eq!(front.encrypted.load(Ordering::SeqCst), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tls_that_is_required_is_not_done_without() {
+    with_database(|db| async move {
+        let mut url = db.url.clone();
+        url.set_query(Some("sslmode=require"));
+        let refused = exo::run(&["migrate"], &[("DATABASE_URL", url.as_str())]).await;
+        assert_eq!((refused.code, refused.out.as_str()), (3, ""));
+        assert!(
+            refused.err.contains("server does not support TLS"),
+            "{refused:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_holds_no_certificate_is_named() {
+    for (file, problem) in [
+        ("/nowhere", "No such file"),
+        (
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+            "holds no certificate in PEM",
+        ),
+    ] {
+        assert!(file == "/nowhere" || Path::new(file).exists());
+        let variables = [
+            (
+                "DATABASE_URL",
+                "postgresql://u:p@127.0.0.1:1/d?sslmode=require",
+            ),
+            ("EXO_DATABASE_CA", file),
+        ];
+        let refused = exo::run(&["migrate"], &variables).await;
+        assert_eq!(refused.code, 2);
+        let begins = format!("exo: error[variable]: EXO_DATABASE_CA (or sslrootcert): {file}: ");
+        assert!(
+            refused.err.starts_with(&begins) && refused.err.contains(problem),
+            "{refused:?}"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Those who use the product. Each is a task that reads like what a person or a machine would do.
+//!
+//! A new one is a file here, and a line in [`start`] or [`run_crons`].
+
+mod caller;
+mod cron;
+mod customer;
+mod operator;
+mod paypal;
+mod plan;
+mod reader;
+
+use crate::{random::Random, world::World};
+use exodrive_local::paypal::Simulator;
+use plan::Plan;
+use std::sync::Arc;
+
+/// What a seed is about.
+#[derive(Clone, Copy, Debug)]
+struct Mood {
+    /// Everybody wants the same car on about the same days.
+    is_crowded: bool,
+    /// How many minutes usually lie between two runs of a cron; long, and a run of the simulation takes weeks.
+    pace: u64,
+}
+
+/// Starts everybody whom the seed wants.
+pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
+    let mut random = {
+        let mut state = world.state();
+        Random::new(state.random.below(u64::MAX), "actors")
+    };
+    let mood = Mood {
+        is_crowded: random.chance(500),
+        pace: random.pick(&[15, 15, 240, 1200]),
+    };
+    world.state().note(&format!("{mood:?}"));
+    let (today, favourite) = (world.now(), random.below(3));
+    for number in 1..=random.between(3, 6) {
+        let car = if mood.is_crowded {
+            favourite
+        } else {
+            random.below(3)
+        };
+        let plan = Plan::choose(&mut random, today, car, mood.is_crowded);
+        let name = format!("customer-{number}");
+        let work = customer::live(Arc::clone(world), number, plan);
+        world.start(name, None, Box::pin(work));
+    }
+    for number in 1..=random.weighted(&[(40, 0), (40, 1), (20, 2)]) {
+        let name = format!("reader-{number}");
+        let work = reader::live(Arc::clone(world), number, favourite);
+        world.start(name, None, Box::pin(work));
+    }
+    for number in 1..=random.weighted(&[(40, 0), (50, 1), (10, 2)]) {
+        let name = format!("operator-{number}");
+        let work = operator::live(Arc::clone(world), number, 8 * mood.pace);
+        world.start(name, None, Box::pin(work));
+    }
+    let work = paypal::live(Arc::clone(world), simulator.clone(), mood.pace);
+    world.start("paypal".to_owned(), None, Box::pin(work));
+    for number in 1..=2 {
+        let name = format!("cron-{number}");
+        let work = cron::live(Arc::clone(world), number, mood.pace);
+        world.start(name, None, Box::pin(work));
+    }
+}
+
+/// Lets PayPal tell everything that it still has to tell.
+pub(crate) fn tell_all(world: &Arc<World>, simulator: &Simulator) {
+    paypal::tell(world, simulator, usize::MAX);
+}
+
+/// Starts each cron once.
+pub(crate) fn run_crons(world: &Arc<World>) {
+    for path in cron::PATHS.iter().cloned() {
+        let work = cron::run_once(Arc::clone(world), path);
+        world.start("cron".to_owned(), None, Box::pin(work));
+    }
+}

@@ -1,0 +1,85 @@
+//! An operator: captures, voids, refunds, renews and cancels, by hand, now and then more than once.
+
+use super::caller::{Caller, Question, Reply};
+use crate::{instances::ADMIN_TOKEN, world::World};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// What an operator can do to a booking.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Capture,
+    Void,
+    Cancel,
+    Refund,
+    RefundPart,
+    Reauthorize,
+}
+
+/// Lives an operator's life.
+pub(crate) async fn live(world: Arc<World>, number: u64, pace: u64) {
+    let caller = Caller::new(&world, format!("203.0.113.{}", 100 + number));
+    let mut deeds = 0;
+    while !world.is_ending() {
+        let minutes = caller.chance(pace) + 1;
+        caller.wait(Duration::from_secs(60 * minutes)).await;
+        let Some(booking) = any_booking(&world) else {
+            continue;
+        };
+        deeds += 1;
+        let key = format!("deed-{deeds}-of-operator-{number}");
+        act(&caller, booking, &key).await;
+    }
+}
+
+fn any_booking(world: &World) -> Option<Uuid> {
+    let mut state = world.state();
+    let bookings: Vec<Uuid> = state.checks.books.bookings.keys().copied().collect();
+    (!bookings.is_empty()).then(|| state.random.pick(&bookings))
+}
+
+async fn act(caller: &Caller, booking: Uuid, key: &str) {
+    let deed = caller.world.state().random.weighted(&[
+        (20, Deed::Capture),
+        (10, Deed::Void),
+        (10, Deed::Cancel),
+        (20, Deed::Refund),
+        (25, Deed::RefundPart),
+        (15, Deed::Reauthorize),
+    ]);
+    let path = |verb: &str| format!("/api/admin/bookings/{booking}/{verb}");
+    let question = match deed {
+        Deed::Capture => Question::post(path("capture"), json!({})),
+        Deed::Void => Question::post(path("void"), json!({ "reason": "by hand" })),
+        Deed::Cancel => Question::post(format!("/api/bookings/{booking}/cancel"), json!({})),
+        Deed::Refund => Question::post(path("refund"), json!({})),
+        Deed::RefundPart => {
+            let amount = format!("{}.50", 1 + caller.chance(60));
+            Question::post(path("refund"), json!({ "amount": amount }))
+                .header("idempotency-key", key)
+        }
+        Deed::Reauthorize => Question::post(path("reauthorize"), json!({})),
+    };
+    let question = question.bearer(ADMIN_TOKEN);
+    let first = caller.insist(&question).await;
+    if caller.chance(4) == 0 {
+        let again = caller.insist(&question).await;
+        compare(caller, deed, first, again);
+    }
+}
+
+/// The same refund, asked for twice, is one refund.
+fn compare(caller: &Caller, deed: Deed, first: Option<Reply>, again: Option<Reply>) {
+    let (Deed::Refund | Deed::RefundPart, Some(first), Some(again)) = (deed, first, again) else {
+        return;
+    };
+    if first.is_ok() && (!again.is_ok() || first.body["refundId"] != again.body["refundId"]) {
+        let text = format!("{} was answered {}", first.body, again.body);
+        caller
+            .world
+            .state()
+            .checks
+            .violated(format!("a refund that was repeated: {text}"));
+    }
+}

@@ -1,0 +1,21 @@
+//! A car is in one place.
+
+use crate::books::Books;
+
+/// Two bookings that occupy the same car on the same day, turnaround included.
+pub(super) fn overlap(books: &Books) -> Option<String> {
+    let occupying: Vec<_> = books
+        .bookings
+        .values()
+        .filter(|booking| booking.occupies())
+        .collect();
+    occupying.iter().enumerate().find_map(|(at, one)| {
+        let other = occupying[at + 1..].iter().find(|other| {
+            one.car_id == other.car_id && one.first < other.end && other.first < one.end
+        })?;
+        Some(format!(
+            "{} ({}, {} to {}) and {} ({}, {} to {}) have the same car",
+            one.id, one.status, one.first, one.end, other.id, other.status, other.first, other.end
+        ))
+    })
+}

@@ -1,0 +1,34 @@
+//! The cars of the simulation: three of the seed's, with different turnarounds and time zones.
+
+use uuid::Uuid;
+
+#[derive(Debug)]
+pub(crate) struct Car {
+    pub(crate) slug: &'static str,
+    pub(crate) id: Uuid,
+    /// The shortest and the longest rental, in days.
+    pub(crate) days: (u64, u64),
+}
+
+const fn car(slug: &'static str, number: u128, days: (u64, u64)) -> Car {
+    Car {
+        slug,
+        id: Uuid::from_u128(0x5eed_0000_0000_4000_8000_0000_0000_0000 + number),
+        days,
+    }
+}
+
+/// In UTC with a day of turnaround, in New York with none, in Berlin with two.
+pub(crate) static CARS: [Car; 3] = [
+    car("test-car-id", 0x01, (1, 30)),
+    car("123", 0x02, (1, 21)),
+    car("porsche-911-gt3-rs", 0x09, (1, 10)),
+];
+
+/// A car by either of its names.
+pub(crate) fn id_of(name: &str) -> Uuid {
+    CARS.iter()
+        .find(|car| car.slug == name || car.id.to_string() == name)
+        .unwrap_or_else(|| panic!("{name} is no car of the simulation"))
+        .id
+}

@@ -1,0 +1,141 @@
+//! Requests and answers in a few words.
+
+use crate::{history::History, world::Upstream};
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::Value;
+
+/// `POST /api/bookings`.
+pub(crate) fn line(request: &Request<Bytes>) -> String {
+    format!("{} {}", request.method(), request.uri().path())
+}
+
+/// Whether a request is a step on the way of money from one account to another.
+pub(crate) fn moves_money(to: Upstream, path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match to {
+        Upstream::PayPal => {
+            matches!(
+                last,
+                "authorize" | "capture" | "reauthorize" | "void" | "refund"
+            )
+        }
+        Upstream::Database => {
+            last == "begin_authorization"
+                || last == "begin_void"
+                || last == "process_scheduled_payment_captures"
+                || last.starts_with("record_")
+        }
+        Upstream::Product | Upstream::Redis => false,
+    }
+}
+
+/// Who is asked for what.
+pub(crate) fn request(to: Upstream, request: &Request<Bytes>) -> String {
+    match to {
+        Upstream::Product => format!("product {}", line(request)),
+        Upstream::Database => {
+            let function = request.uri().path().rsplit('/').next().unwrap_or_default();
+            format!("database {function}{}", subject(request.body()))
+        }
+        Upstream::Redis => {
+            let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
+            let words: Vec<String> = commands.iter().map(|command| short(command)).collect();
+            format!("redis {}", words.join(", "))
+        }
+        Upstream::PayPal => format!("paypal {}", request_to_paypal(request)),
+    }
+}
+
+fn request_to_paypal(request: &Request<Bytes>) -> String {
+    let id = request.headers().get("paypal-request-id");
+    match id.and_then(|id| id.to_str().ok()) {
+        Some(id) => format!("{} as {id}", line(request)),
+        None => match request.uri().query() {
+            Some(query) => format!("{}?{query}", line(request)),
+            None => line(request),
+        },
+    }
+}
+
+/// What a function call is about.
+fn subject(body: &[u8]) -> String {
+    let arguments: Value = serde_json::from_slice(body).unwrap_or_default();
+    [
+        "p_request_id",
+        "p_booking_id",
+        "p_payment_id",
+        "p_order_id",
+        "p_car",
+        "p_event_id",
+    ]
+    .iter()
+    .find_map(|name| arguments[*name].as_str())
+    .filter(|_| arguments["p_request_id"].is_null() || arguments["p_payment_id"].is_string())
+    .map(|subject| format!(" {subject}"))
+    .unwrap_or_default()
+}
+
+/// The name, and the kind of its first key.
+fn short(command: &[String]) -> String {
+    let key = command
+        .iter()
+        .skip(1)
+        .find(|word| word.contains(':') && !word.contains(' '));
+    match (command[0].as_str(), key) {
+        ("SET" | "EVAL", Some(key)) => {
+            let kind: Vec<&str> = key.split(':').take(3).collect();
+            format!("{} {}", command[0], kind.join(":"))
+        }
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// The status, and the word that says most.
+pub(crate) fn answer(from: Upstream, answer: &Response<Bytes>) -> String {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let status = answer.status().as_u16();
+    let word = match from {
+        Upstream::Redis => return "ok".to_owned(),
+        Upstream::Database => match &body {
+            Value::Array(items) => format!("{} rows", items.len()),
+            body => text(&body["outcome"])
+                .or_else(|| text(&body["code"]))
+                .unwrap_or_default(),
+        },
+        Upstream::PayPal => text(&body["details"][0]["issue"])
+            .or_else(|| text(&body["name"]))
+            .or_else(|| text(&body["status"]))
+            .unwrap_or_default(),
+        Upstream::Product => text(&body["code"])
+            .or_else(|| text(&body["status"]))
+            .unwrap_or_default(),
+    };
+    match from {
+        Upstream::Database if status == 200 && !word.is_empty() => word,
+        _ => format!("{status} {word}").trim_end().to_owned(),
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// Gives names to the ids in an answer of PayPal's to a request for `path`.
+pub(crate) fn learn_paypal(history: &mut History, path: &str, answer: &Response<Bytes>) {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let Some(id) = body["id"].as_str() else {
+        return;
+    };
+    let kind = if path.ends_with("/capture") {
+        "capture"
+    } else if path.ends_with("/refund") {
+        "refund"
+    } else if path.contains("/authorizations/") {
+        "authorization"
+    } else {
+        "order"
+    };
+    history.name(kind, id);
+    history.learn(&body);
+}

@@ -1,0 +1,17 @@
+//! What the tests are told.
+
+/// A variable of the environment; the test fails when it is missing.
+pub(crate) fn variable(name: &str) -> String {
+    optional(name).unwrap_or_else(|| {
+        panic!("{name} is not set: run script/sim, which starts what the simulation needs")
+    })
+}
+
+/// A variable of the environment that may be missing; empty counts as missing.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is a host: it reads its own environment"
+)]
+pub(crate) fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

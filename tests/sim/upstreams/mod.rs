@@ -1,0 +1,93 @@
+//! The upstreams as the simulation has them: real PostgreSQL, real Redis, PayPal's simulator, each call carried out at once
+//! and whole, so that nothing can come between its beginning and its end.
+
+mod database;
+mod functions;
+mod paypal;
+mod redis;
+
+pub(crate) use database::Database;
+use paypal::PayPal;
+use redis::Redis;
+
+use crate::{mutations::Mutation, world::Upstream};
+use bytes::Bytes;
+use exodrive_local::paypal::Simulator;
+use exodrive_native::Clock;
+use http::{Request, Response, StatusCode, header};
+use serde_json::Value;
+use std::rc::Rc;
+use tokio::runtime::{Builder, Runtime};
+
+/// Everything that the product can ask; made once, and set back for each seed.
+pub(crate) struct Upstreams {
+    runtime: Rc<Runtime>,
+    pub(crate) database: Database,
+    redis: Redis,
+    paypal: PayPal,
+    mutation: Option<Mutation>,
+}
+
+impl Upstreams {
+    /// A database of its own, and keys of its own in the Redis there is.
+    pub(crate) fn new(mutation: Option<Mutation>) -> Self {
+        let runtime = Rc::new(Builder::new_current_thread().enable_all().build().unwrap());
+        let mut database = Database::new(Rc::clone(&runtime));
+        if let Some(mutation) = mutation {
+            mutation.apply(&mut database);
+        }
+        Self {
+            redis: Redis::new(mutation == Some(Mutation::GenerationCheck)),
+            paypal: PayPal::new(Clock::default(), 0),
+            database,
+            runtime,
+            mutation,
+        }
+    }
+
+    /// Forgets what earlier seeds left.
+    pub(crate) fn reset(&mut self, seed: u64, clock: &Clock) {
+        self.database.reset(seed);
+        self.redis.reset(&self.runtime);
+        self.paypal = PayPal::new(clock.clone(), seed);
+    }
+
+    /// Carries out a request to anybody but the product.
+    pub(crate) fn perform(
+        &mut self,
+        upstream: Upstream,
+        clock: &Clock,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        match upstream {
+            Upstream::Database => self.database.perform(&request),
+            Upstream::Redis => self.redis.perform(&self.runtime, clock.now(), &request),
+            Upstream::PayPal => self.paypal.perform(&self.runtime, request),
+            Upstream::Product => unreachable!("the product is served by a task"),
+        }
+    }
+
+    /// Whether each request id is to be another one.
+    pub(crate) fn spoils_request_ids(&self) -> bool {
+        self.mutation == Some(Mutation::RequestId)
+    }
+
+    /// PayPal itself.
+    pub(crate) fn simulator(&self) -> &Simulator {
+        self.paypal.simulator()
+    }
+
+    /// What PayPal knows.
+    pub(crate) fn ledger(&self) -> Value {
+        self.paypal.ledger()
+    }
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response<Bytes> {
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
+}
