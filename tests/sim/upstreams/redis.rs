@@ -147,7 +147,12 @@ impl Redis {
                 let ends = ((*key).to_owned(), end, when);
                 (vec!["EXISTS".to_owned(), self.key(key)], Some(ends))
             }
-            [name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK"), key, first, second] => {
+            [
+                name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK"),
+                key,
+                first,
+                second,
+            ] => {
                 let words = [*name, &self.key(key), first, second];
                 (words.map(str::to_owned).to_vec(), None)
             }
@@ -164,7 +169,9 @@ impl Redis {
                 let ends = ((*key).to_owned(), after(now, life), When::Always);
                 (words, Some(ends))
             }
-            ["EVALSHA", sha1, count, rest @ ..] => self.run(sha1, count.parse().unwrap(), rest, now),
+            ["EVALSHA", sha1, count, rest @ ..] => {
+                self.run(sha1, count.parse().unwrap(), rest, now)
+            }
             _ => panic!("{command:?} is not known here"),
         };
         Passing { words, ends }
@@ -179,9 +186,16 @@ impl Redis {
         now: Timestamp,
     ) -> (Vec<String>, Option<(String, Timestamp, When)>) {
         let known: [&Script; 2] = [&READ_OR_LEAD, &DELETE_IF_EQUAL];
-        let script = known.into_iter().find(|script| script.sha1 == sha1).unwrap();
+        let script = known
+            .into_iter()
+            .find(|script| script.sha1 == sha1)
+            .unwrap();
         let (keys, arguments) = rest.split_at(count);
-        let mut words = vec!["EVAL".to_owned(), script.source.to_owned(), count.to_string()];
+        let mut words = vec![
+            "EVAL".to_owned(),
+            script.source.to_owned(),
+            count.to_string(),
+        ];
         words.extend(keys.iter().map(|key| self.key(key)));
         words.extend(arguments.iter().map(ToString::to_string));
         let ends = (script == &READ_OR_LEAD).then(|| {
@@ -221,7 +235,10 @@ fn after(now: Timestamp, life: SignedDuration) -> Timestamp {
 
 /// Lets every envelope look as if it were of the present generation.
 fn hide_generation(command: &[String], result: &mut Value) {
-    if command[1] != READ_OR_LEAD.sha1 {
+    if command
+        .get(1)
+        .is_none_or(|digest| digest != READ_OR_LEAD.sha1)
+    {
         return;
     }
     if let Some(envelope) = result[1].as_str() {
