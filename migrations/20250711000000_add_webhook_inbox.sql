@@ -16,12 +16,27 @@ BEGIN
 END;
 $$;
 
--- Takes the lease of an event that is to be applied and tells what it is. The caller holds the retry's lock.
+-- Keeps an event that could not be applied for an operator.
+CREATE OR REPLACE FUNCTION internal.keep_dead_letter(p_event_id text, p_error_code text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    UPDATE public.webhook_events SET status = 'dead_letter', result = p_error_code WHERE event_id = p_event_id;
+    DELETE FROM public.webhook_retries WHERE event_id = p_event_id;
+END;
+$$;
+
+-- Takes the lease of an event that is to be applied and tells what it is. NULL when nobody came back from its last attempt:
+-- then it is kept instead. The caller holds the retry's lock.
 CREATE OR REPLACE FUNCTION internal.lease_webhook_event(p_event_id text, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_retry public.webhook_retries;
 BEGIN
+    SELECT * INTO v_retry FROM public.webhook_retries WHERE event_id = p_event_id;
+    IF v_retry.attempts > 0 AND internal.webhook_backoff(v_retry.attempts) IS NULL THEN
+        PERFORM internal.keep_dead_letter(p_event_id, coalesce(v_retry.last_error, 'abandoned'));
+        RETURN NULL;
+    END IF;
     UPDATE public.webhook_retries
     SET attempts = attempts + 1, lease_id = gen_random_uuid(), lease_expires_at = p_now + interval '2 minutes', updated_at = p_now
     WHERE event_id = p_event_id RETURNING * INTO v_retry;
@@ -72,13 +87,14 @@ BEGIN
         ORDER BY r.next_attempt_at, r.event_id LIMIT p_limit FOR UPDATE SKIP LOCKED
     ) AS due;
     FOREACH v_id IN ARRAY v_due LOOP
-        v_claimed := v_claimed || internal.lease_webhook_event(v_id, p_now);
+        v_claimed := v_claimed || coalesce(internal.lease_webhook_event(v_id, p_now), '[]');
     END LOOP;
     RETURN v_claimed;
 END;
 $$;
 COMMENT ON FUNCTION public.claim_webhook_events IS
-    'Claims up to p_limit events that are due under leases of 2 minutes: [{eventId, body, lease, attempt}]. Two runs at once claim disjoint events (SKIP LOCKED).';
+    'Claims up to p_limit events that are due under leases of 2 minutes: [{eventId, body, lease, attempt}]. Two runs at once claim disjoint events (SKIP LOCKED). '
+    'One whose sixth attempt nobody came back from becomes a dead letter instead.';
 
 CREATE OR REPLACE FUNCTION public.record_webhook_result(
     p_event_id text, p_lease uuid, p_result text, p_now timestamptz DEFAULT now()
@@ -112,8 +128,7 @@ BEGIN
     END IF;
     v_wait := internal.webhook_backoff(v_retry.attempts);
     IF v_wait IS NULL THEN
-        UPDATE public.webhook_events SET status = 'dead_letter', result = p_error_code WHERE event_id = p_event_id;
-        DELETE FROM public.webhook_retries WHERE event_id = p_event_id;
+        PERFORM internal.keep_dead_letter(p_event_id, p_error_code);
         RETURN jsonb_build_object('outcome', 'dead_letter');
     END IF;
     UPDATE public.webhook_retries

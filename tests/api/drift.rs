@@ -54,12 +54,16 @@ async fn an_authorization_that_was_voided_elsewhere_leaves_an_unpaid_booking() {
         assert_eq!(booking["payment"]["status"], "voided");
         let found_at: Timestamp = steps::text(&finding["foundAt"]).parse().unwrap();
         assert!(now().await.duration_since(found_at) < SignedDuration::from_mins(1));
+        let advice = steps::text(&finding["repair"]);
+        assert!(
+            advice.contains("POST /api/admin/bookings/{id}/void"),
+            "{advice}"
+        );
         assert_eq!(
             finding,
             json!({"kind": "unpaid_booking", "detail": "authorization_voided", "foundAt": finding["foundAt"],
                 "bookingId": paid.hold.id, "reference": booking["reference"],
-                "paymentId": booking["payment"]["paymentId"],
-                "repair": "Ask the customer to pay again, or cancel: POST /api/admin/bookings/{id}/void."})
+                "paymentId": booking["payment"]["paymentId"], "repair": advice})
         );
         let drift = desk::read(&client, "/api/admin/payments/drift").await;
         assert_eq!(only(&drift, paid.hold.id), finding);

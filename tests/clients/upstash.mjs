@@ -128,8 +128,9 @@ test('hashes, sorted sets, sets, lists and streams', async () => {
 
 test('plain answers and pipelined single commands work as well', async () => {
   const plain = new Redis({ url, token, responseEncoding: false, enableAutoPipelining: true, enableTelemetry: false });
-  const answers = await Promise.all([plain.set(key('a'), 'ä'), plain.get(key('a')), plain.incr(key('b'))]);
-  assert.deepEqual(answers, ['OK', 'ä', 1]);
+  // The client sends reads and writes in pipelines of their own, at the same time.
+  assert.deepEqual(await Promise.all([plain.set(key('a'), 'ä'), plain.incr(key('b'))]), ['OK', 1]);
+  assert.deepEqual(await Promise.all([plain.get(key('a')), plain.get(key('b'))]), ['ä', 1]);
 });
 
 test('a wrong token opens nothing', async () => {

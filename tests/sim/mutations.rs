@@ -13,16 +13,19 @@ pub(crate) enum Mutation {
     AmountCheck,
     /// Two bookings of a car may overlap.
     ExclusionConstraint,
+    /// Each delivery of an event is an entry of its own.
+    InboxDedupe,
     /// A cached answer counts as one of the present generation.
     GenerationCheck,
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Lease,
         Self::RequestId,
         Self::AmountCheck,
         Self::ExclusionConstraint,
+        Self::InboxDedupe,
         Self::GenerationCheck,
     ];
 
@@ -33,6 +36,7 @@ impl Mutation {
             Self::RequestId => "request-id",
             Self::AmountCheck => "amount-check",
             Self::ExclusionConstraint => "exclusion-constraint",
+            Self::InboxDedupe => "inbox-dedupe",
             Self::GenerationCheck => "generation-check",
         }
     }
@@ -55,11 +59,17 @@ impl Mutation {
                 );
                 rewrite(
                     database,
-                    "public.process_scheduled_payment_captures",
-                    "(p.lease_expires_at IS NULL OR p.lease_expires_at <= p_now)",
-                    "true",
+                    "internal.has_live_lease",
+                    "coalesce(p_payment.lease_expires_at > p_now, false)",
+                    "false",
                 );
             }
+            Self::InboxDedupe => rewrite(
+                database,
+                "public.store_webhook_event",
+                "BEGIN\n",
+                "BEGIN p_event_id := p_event_id || ':' || gen_random_uuid();\n",
+            ),
             Self::AmountCheck => rewrite(
                 database,
                 "public.record_authorization",

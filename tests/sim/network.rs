@@ -171,7 +171,7 @@ impl Run<'_> {
                 let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
                 self.world.state().history.learn(&body);
                 let function = path.rsplit('/').next().unwrap_or_default();
-                if !self.upstreams.database.only_reads(function) {
+                if !self.upstreams.database.leaves_books(function) {
                     self.see_books(&sending.from);
                 }
             }

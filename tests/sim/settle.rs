@@ -2,6 +2,7 @@
 
 use crate::{actors, faults::Faults, run::Run};
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 /// Far more than anybody needs to finish.
 const MOST_EVENTS: u32 = 20_000;
@@ -9,29 +10,41 @@ const MOST_EVENTS: u32 = 20_000;
 const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
 /// Nothing is put off so often.
 const MOST_ROUNDS: u32 = 60;
+/// Nothing comes up again so often.
+const MOST_ENDS: u32 = 4;
 
-/// The next moment at which a cron will find something to do, if any.
+/// The next moment at which there is something to do, and which cron does it.
 const NEXT: &str = "
-    SELECT coalesce(min(at)::text, '') FROM (
-        SELECT hold_expires_at AS at FROM public.bookings WHERE status = 'pending_payment'
-        UNION ALL
-        SELECT greatest(b.payment_capture_scheduled_at, p.lease_expires_at, p.next_attempt_at)
-        FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-        WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
-          AND p.failure_code IS DISTINCT FROM 'capture_pending'
-          AND (b.status IN ('upcoming', 'active', 'completed') OR p.capture_amount IS NOT NULL)
-        UNION ALL
-        SELECT p.updated_at + interval '2 minutes'
-        FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-        WHERE p.status = 'authorized' AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
-        UNION ALL
-        -- The order lapses; until then its payer may come.
-        SELECT order_created_at + interval '421 minutes' FROM public.payments WHERE status = 'created'
-        UNION ALL
-        SELECT greatest(ordered_at, lease_expires_at, next_attempt_at) FROM public.refunds WHERE status = 'ordered'
-        UNION ALL
-        SELECT greatest(next_attempt_at, lease_expires_at) FROM public.webhook_retries
-    ) AS due";
+    SELECT coalesce((
+        SELECT jsonb_build_object('at', at, 'path', path) FROM (
+            SELECT hold_expires_at AS at, '/api/admin/process-payment-captures' AS path
+            FROM public.bookings WHERE status = 'pending_payment'
+            UNION ALL
+            SELECT greatest(b.payment_capture_scheduled_at, p.lease_expires_at, p.next_attempt_at), '/api/admin/process-payment-captures'
+            FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
+            WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
+              AND p.failure_code IS DISTINCT FROM 'capture_pending'
+              AND (b.status IN ('upcoming', 'active', 'completed') OR p.capture_amount IS NOT NULL)
+            UNION ALL
+            SELECT p.updated_at + interval '2 minutes', '/api/admin/process-payment-captures'
+            FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
+            WHERE p.status = 'authorized' AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
+            UNION ALL
+            SELECT greatest(ordered_at, lease_expires_at, next_attempt_at), '/api/admin/process-payment-captures'
+            FROM public.refunds WHERE status = 'ordered'
+            UNION ALL
+            -- The order lapses; until then its payer may come.
+            SELECT order_created_at + interval '421 minutes', '/api/admin/payments/reconcile'
+            FROM public.payments WHERE status = 'created' AND order_created_at IS NOT NULL
+            UNION ALL
+            SELECT greatest(next_attempt_at, lease_expires_at), '/api/webhooks/retry' FROM public.webhook_retries
+        ) AS due ORDER BY at, path LIMIT 1), 'null')::text";
+
+#[derive(Debug, Deserialize)]
+struct Due {
+    at: Timestamp,
+    path: String,
+}
 
 impl Run<'_> {
     /// Drives everything to its end and looks at it.
@@ -46,26 +59,37 @@ impl Run<'_> {
         drop(state);
         self.faults = Faults::NONE;
         self.finish();
-        for _ in 0..MOST_ROUNDS {
-            let Some(due) = self.next_due().filter(|due| *due < horizon) else {
-                break;
-            };
-            if self.is_violated() {
-                return;
+        // The last runs may find something that is due again.
+        for _ in 0..MOST_ENDS {
+            self.work_off(horizon);
+            for path in actors::crons() {
+                actors::tell_all(&self.world, self.upstreams.simulator());
+                self.finish();
+                actors::run_cron(&self.world, path);
+                self.finish();
             }
-            self.pass(due.duration_since(self.world.now()));
-            self.run_crons();
+            if self.next_due().is_none_or(|due| due.at >= horizon) {
+                break;
+            }
         }
-        self.run_crons();
         if !self.is_violated() {
             self.see_the_end();
         }
     }
 
-    fn run_crons(&mut self) {
-        if !self.is_violated() {
-            actors::tell_all(&self.world, self.upstreams.simulator());
-            actors::run_crons(&self.world);
+    /// Lets time pass from one due moment to the next, and each cron do its work.
+    fn work_off(&mut self, horizon: Timestamp) {
+        for _ in 0..MOST_ROUNDS {
+            let Some(due) = self.next_due().filter(|due| due.at < horizon) else {
+                return;
+            };
+            if self.is_violated() {
+                return;
+            }
+            // What should be over and is not waits for the cron's next run.
+            let soonest = SignedDuration::from_mins(1);
+            self.pass(soonest.max(due.at.duration_since(self.world.now())));
+            actors::run_cron(&self.world, due.path);
             self.finish();
         }
     }
@@ -86,10 +110,7 @@ impl Run<'_> {
         }
     }
 
-    fn next_due(&mut self) -> Option<Timestamp> {
-        let text = self.upstreams.database.read(NEXT);
-        let first = self.world.now().checked_add(SignedDuration::from_mins(1));
-        let due: Timestamp = (!text.is_empty()).then(|| text.parse().unwrap())?;
-        Some(due.max(first.unwrap()))
+    fn next_due(&mut self) -> Option<Due> {
+        serde_json::from_str(&self.upstreams.database.read(NEXT)).unwrap()
     }
 }

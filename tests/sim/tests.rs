@@ -93,6 +93,11 @@ fn it_is_found_when_bookings_may_overlap() {
 }
 
 #[test]
+fn it_is_found_when_the_inbox_takes_an_event_twice() {
+    is_found(Mutation::InboxDedupe);
+}
+
+#[test]
 fn it_is_found_when_an_old_answer_counts_as_a_fresh_one() {
     is_found(Mutation::GenerationCheck);
 }
@@ -129,5 +134,6 @@ fn the_seeds_that_are_asked_for() {
         println!("\n{}\n", told(outcome));
     }
     println!("{} seeds, {} failed", report.done, report.failed.len());
-    assert!(report.failed.is_empty());
+    // What the harness would say besides is of no use to whoever runs script/sim.
+    std::process::exit(i32::from(!report.failed.is_empty()));
 }

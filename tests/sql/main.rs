@@ -11,6 +11,7 @@
 )]
 
 mod at_once;
+mod audit;
 mod authorizations;
 mod availability;
 mod booking_races;
@@ -25,6 +26,7 @@ mod hold_lifecycle;
 mod late_captures;
 mod listing;
 mod migrations;
+mod operator_reads;
 mod operator_renewals;
 mod operators;
 mod orders;
@@ -37,3 +39,5 @@ mod refunds;
 mod rollback;
 mod states;
 mod voids;
+mod webhook_retries;
+mod webhooks;

@@ -33,11 +33,14 @@ async fn after_the_rollback_everything_but_the_schedule_works() {
 
         let read = call(&service, "get_booking", json!({ "p_booking_id": before.booking_id, "p_now": NOW })).await;
         assert_eq!((&read["status"], &read["payment"]["captureScheduledAt"]), (&json!("upcoming"), &Value::Null));
-        assert_eq!(claim(&service, 25, "2030-01-30T00:00:00Z").await, Vec::<Value>::new());
+        // What was begun is brought to its end, whoever scheduled it.
+        let claimed = claim(&service, 25, "2030-01-30T00:00:00Z").await.remove(0);
+        assert_eq!((&claimed["paymentId"], &claimed["resumed"]), (&json!(before.payment_id), &json!(true)));
         let capture = json!({ "p_payment_id": claimed["paymentId"], "p_lease": claimed["lease"], "p_request_id": claimed["requestId"], "p_capture_id": "CAP-1", "p_amount": "237.60", "p_now": NOW });
         assert_eq!(call(&service, "record_capture", capture).await["outcome"], "captured");
 
         let after = paid(&service, "other", "2030-01-12", "2030-01-16", NOW).await;
+        assert_eq!(claim(&service, 25, "2030-01-30T00:00:00Z").await, Vec::<Value>::new());
         let held = hold(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
         assert_eq!(call(&service, "open_payment", payment_of(&held, NOW)).await["outcome"], "create_order");
         assert_eq!(call(&service, "create_booking", rental("other", "2030-01-23", "2030-01-25")).await["outcome"], "dates_unavailable");

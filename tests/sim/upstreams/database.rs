@@ -146,11 +146,15 @@ impl Database {
         self.value(&sql)
     }
 
-    /// Whether a call of this function leaves everything as it is.
-    pub(crate) fn only_reads(&self, function: &str) -> bool {
-        self.functions
-            .find(function)
-            .is_some_and(Function::only_reads)
+    /// Whether a call of this function leaves bookings, payments and their operations as they are: it only reads, or
+    /// writes a diary of its own.
+    pub(crate) fn leaves_books(&self, function: &str) -> bool {
+        let is_diary = function.ends_with("_cron_run") || function.contains("webhook");
+        is_diary
+            || self
+                .functions
+                .find(function)
+                .is_some_and(Function::only_reads)
     }
 
     /// A function call, as PostgREST carries it out: one transaction, by the product's role.

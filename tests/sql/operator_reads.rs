@@ -1,0 +1,296 @@
+//! What operators look through: `list_bookings`.
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::cancellations::{by_customer, cancel};
+use crate::database::{Database, call, with_database};
+use crate::fixtures::{
+    Car, NOW, Ordered, authorization, begin, hold, order, paid, rental, take, with,
+};
+
+/// Bookings of two cars, each made a minute after the one before.
+struct Desk {
+    service: Client,
+    hold: String,
+    upcoming: Ordered,
+    captured: Ordered,
+    cancelled: Ordered,
+}
+
+/// Makes a hold for somebody, and gives its id.
+async fn hold_for(
+    client: &Client,
+    days: (&str, &str),
+    name: &str,
+    email: &str,
+    now: &str,
+) -> String {
+    let customer = json!({ "fullName": name, "email": email });
+    let more = json!({ "p_customer": customer, "p_shop_reference": format!("SHOP_{}", days.0), "p_now": now });
+    let answer = call(
+        client,
+        "create_booking",
+        with(rental("plain", days.0, days.1), more),
+    )
+    .await;
+    answer["booking"]["bookingId"].as_str().unwrap().to_owned()
+}
+
+async fn desk(db: &Database) -> Desk {
+    Car::default().insert(db).await;
+    Car {
+        slug: "other",
+        ..Car::default()
+    }
+    .insert(db)
+    .await;
+    let service = db.service().await;
+    let held = hold_for(
+        &service,
+        ("2030-01-12", "2030-01-16"),
+        "Ada 100%",
+        "ada_l@example.org",
+        NOW,
+    )
+    .await;
+    let upcoming = paid(
+        &service,
+        "plain",
+        "2030-01-20",
+        "2030-01-24",
+        "2030-01-10T12:01:00Z",
+    )
+    .await;
+    let captured = paid(
+        &service,
+        "other",
+        "2030-01-20",
+        "2030-01-24",
+        "2030-01-10T12:02:00Z",
+    )
+    .await;
+    take(&service, &captured, "2030-01-10T12:02:00Z").await;
+    let cancelled = paid(
+        &service,
+        "other",
+        "2030-02-01",
+        "2030-02-05",
+        "2030-01-10T12:03:00Z",
+    )
+    .await;
+    cancel(
+        &service,
+        by_customer(&cancelled.booking_id, "2030-01-10T12:03:00Z"),
+    )
+    .await;
+    Desk {
+        service,
+        hold: held,
+        upcoming,
+        captured,
+        cancelled,
+    }
+}
+
+impl Desk {
+    async fn list(&self, filter: Value) -> Value {
+        let now = json!({ "p_now": "2030-01-10T12:05:00Z" });
+        call(&self.service, "list_bookings", with(now, filter)).await
+    }
+
+    /// What a filter finds, in its order, each by a letter.
+    async fn found(&self, filter: Value) -> String {
+        let listed = self.list(filter).await;
+        let letter = |booking: &Value| match booking["bookingId"].as_str().unwrap() {
+            id if id == self.hold => 'h',
+            id if id == self.upcoming.booking_id => 'u',
+            id if id == self.captured.booking_id => 'c',
+            id if id == self.cancelled.booking_id => 'x',
+            id => panic!("{id}"),
+        };
+        listed["bookings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(letter)
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn bookings_come_newest_first_as_they_are_told_one_by_one() {
+    with_database(|db| async move {
+        let desk = desk(&db).await;
+        let before = db.content().await;
+        let listed = desk.list(json!({})).await;
+        let mut expected = Vec::new();
+        for id in [&desk.cancelled.booking_id, &desk.captured.booking_id, &desk.upcoming.booking_id, &desk.hold] {
+            expected.push(call(&desk.service, "get_booking", json!({ "p_booking_id": id, "p_now": "2030-01-10T12:05:00Z" })).await);
+        }
+        let pagination = json!({ "page": 1, "limit": 25, "total": 4, "totalPages": 1, "hasNext": false, "hasPrev": false });
+        assert_eq!(listed, json!({ "bookings": expected, "pagination": pagination }));
+        assert_eq!(db.content().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bookings_are_filtered() {
+    with_database(|db| async move {
+        let desk = desk(&db).await;
+        let other = db.value("SELECT id FROM cars WHERE slug = 'other'").await;
+        for (filter, expected) in [
+            (json!({ "p_status": "pending_payment" }), "h"),
+            (json!({ "p_status": "upcoming" }), "cu"),
+            (json!({ "p_status": "cancelled" }), "x"),
+            (json!({ "p_status": "completed" }), ""),
+            (json!({ "p_payment_status": "authorized" }), "xu"),
+            (json!({ "p_payment_status": "captured" }), "c"),
+            (json!({ "p_payment_status": "created" }), ""),
+            (json!({ "p_car": "other" }), "xc"),
+            (json!({ "p_car": other }), "xc"),
+            (json!({ "p_car": "unknown" }), ""),
+            (
+                json!({ "p_car": "00000000-0000-4000-8000-000000000000" }),
+                "",
+            ),
+            (
+                json!({ "p_status": "upcoming", "p_payment_status": "captured", "p_car": "other" }),
+                "c",
+            ),
+            (
+                json!({ "p_status": "upcoming", "p_payment_status": "captured", "p_car": "plain" }),
+                "",
+            ),
+        ] {
+            assert_eq!(desk.found(filter.clone()).await, expected, "{filter}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_of_days_finds_the_rentals_that_have_one_of_them() {
+    with_database(|db| async move {
+        let desk = desk(&db).await;
+        for (filter, expected) in [
+            (json!({ "p_from": "2030-01-15" }), "xcuh"),
+            // Its last day is the 15th: the 16th is the car's again.
+            (json!({ "p_from": "2030-01-16" }), "xcu"),
+            (json!({ "p_from": "2030-01-23" }), "xcu"),
+            (json!({ "p_from": "2030-01-24" }), "x"),
+            (json!({ "p_from": "2030-02-05" }), ""),
+            (json!({ "p_to": "2030-01-12" }), ""),
+            (json!({ "p_to": "2030-01-13" }), "h"),
+            (json!({ "p_to": "2030-01-20" }), "h"),
+            (json!({ "p_to": "2030-01-21" }), "cuh"),
+            (json!({ "p_from": "2030-01-16", "p_to": "2030-01-20" }), ""),
+            (
+                json!({ "p_from": "2030-01-23", "p_to": "2030-02-02" }),
+                "xcu",
+            ),
+        ] {
+            assert_eq!(desk.found(filter.clone()).await, expected, "{filter}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_is_taken_literally() {
+    with_database(|db| async move {
+        let desk = desk(&db).await;
+        let reference = db
+            .value(&format!(
+                "SELECT reference FROM bookings WHERE id = '{}'",
+                desk.captured.booking_id
+            ))
+            .await
+            .unwrap();
+        for (search, expected) in [
+            (reference.as_str(), "c"),
+            (&reference.to_lowercase(), "c"),
+            ("EXO-", "xcuh"),
+            ("ADA 100%", "h"),
+            ("ada_l@EXAMPLE", "h"),
+            ("shop_2030", "h"),
+            ("100%", "h"),
+            ("%", "h"),
+            ("_", "h"),
+            ("ada%l", ""),
+            ("ada.l", ""),
+            ("shop-2030", ""),
+            ("EXO_", ""),
+            ("\\", ""),
+            ("'", ""),
+        ] {
+            assert_eq!(
+                desk.found(json!({ "p_search": search })).await,
+                expected,
+                "{search}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_are_cut_from_one_order() {
+    with_database(|db| async move {
+        let desk = desk(&db).await;
+        for (page, found, has_next, has_prev) in [(1, "xcu", true, false), (2, "h", false, true), (3, "", false, true)] {
+            let filter = json!({ "p_page": page, "p_limit": 3 });
+            assert_eq!(desk.found(filter.clone()).await, found);
+            let pagination = desk.list(filter).await["pagination"].clone();
+            assert_eq!(pagination, json!({ "page": page, "limit": 3, "total": 4, "totalPages": 2, "hasNext": has_next, "hasPrev": has_prev }));
+        }
+        let nothing = desk.list(json!({ "p_status": "active", "p_page": 2 })).await;
+        assert_eq!(nothing, json!({ "bookings": [], "pagination": { "page": 2, "limit": 25, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false } }));
+        // Made at the same moment: the id decides, so that no page repeats another.
+        db.run("UPDATE bookings SET created_at = '2030-01-10T12:00:00Z'").await;
+        let by_id = db.value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM bookings").await.unwrap();
+        let mut ids = Vec::new();
+        for page in 1..=4 {
+            let listed = desk.list(json!({ "p_page": page, "p_limit": 1 })).await;
+            ids.push(listed["bookings"][0]["bookingId"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(ids.join(" "), by_id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_payment_status_is_that_of_the_payment_that_stands() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let first = order(&service, &booking, NOW).await;
+        begin(&service, &first.order_id, NOW).await;
+        let wrong = with(
+            authorization(&first.payment_id, NOW),
+            json!({ "p_amount": "1.00" }),
+        );
+        call(&service, "record_authorization", wrong).await;
+        let count = async |status: &str| {
+            let listed = call(
+                &service,
+                "list_bookings",
+                json!({ "p_payment_status": status, "p_now": NOW }),
+            )
+            .await;
+            listed["pagination"]["total"].clone()
+        };
+        assert_eq!(
+            (count("authorized").await, count("created").await),
+            (json!(1), json!(0))
+        );
+        order(&service, &booking, NOW).await;
+        assert_eq!(
+            (count("authorized").await, count("created").await),
+            (json!(0), json!(1))
+        );
+    })
+    .await;
+}
