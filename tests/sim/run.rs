@@ -277,15 +277,15 @@ impl<'u> Run<'u> {
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to') ORDER BY id), '[]')::text
             FROM public.audit_log WHERE subject_type = 'payment' AND detail ? 'from'";
-        let changes: Vec<checks::Change> =
-            serde_json::from_str(&self.upstreams.database.read(CHANGES)).unwrap();
         // By the ids that PayPal gave them, whatever the inbox made of these.
-        const EVENTS: &str = "
+        const INBOX: &str = "
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'event', convert_from(raw_body, 'UTF8')::jsonb ->> 'id', 'status', status) ORDER BY event_id), '[]')::text
             FROM public.webhook_events";
+        let changes: Vec<checks::Change> =
+            serde_json::from_str(&self.upstreams.database.read(CHANGES)).unwrap();
         let events: Vec<checks::Entry> =
-            serde_json::from_str(&self.upstreams.database.read(EVENTS)).unwrap();
+            serde_json::from_str(&self.upstreams.database.read(INBOX)).unwrap();
         let digest = self.upstreams.database.digest();
         let mut state = self.world.state();
         let now = state.clock.now();

@@ -26,7 +26,7 @@ async fn after_the_rollback_everything_but_the_schedule_works() {
         // A connection that has used the functions before must not stumble over what it remembers.
         let service = db.service().await;
         let before = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
-        let claimed = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);
+        assert_eq!(claim(&service, 25, "2030-01-11T10:00:00Z").await.len(), 1);
         for _ in 0..2 {
             db.run(ROLLBACK).await;
         }
