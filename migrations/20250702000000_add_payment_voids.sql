@@ -67,12 +67,17 @@ BEGIN
     v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_operation.status <> 'succeeded' THEN
         PERFORM internal.close_operation(p_request_id, 'succeeded', v_operation.subject_id, NULL, p_now);
-        PERFORM internal.give_up_capture(p_payment_id, 'voided', p_now);
         UPDATE public.payments
         SET status = CASE WHEN status = 'failed' OR void_reason = 'payment_mismatch' THEN 'failed' ELSE 'voided' END,
             failure_code = CASE WHEN void_reason = 'payment_mismatch' THEN void_reason ELSE failure_code END,
             voided_at = p_now, updated_at = p_now
         WHERE id = p_payment_id AND internal.voidable_authorization(v_payment) = v_operation.subject_id AND status IN ('authorized', 'failed');
+        IF FOUND THEN
+            -- No capture and no renewal of it can have an effect any more, whatever became of the last attempt.
+            UPDATE public.payment_operations
+            SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'voided'), finished_at = p_now
+            WHERE payment_id = p_payment_id AND operation IN ('capture', 'reauthorize') AND status = 'open';
+        END IF;
     END IF;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;

@@ -107,7 +107,7 @@ pub(crate) struct Operation {
 
 impl Books {
     pub(crate) fn read(database: &mut Database) -> Self {
-        serde_json::from_str(&database.read(READ)).unwrap()
+        serde_json::from_str(&database.read(READ, &[])).unwrap()
     }
 
     /// The refunds of a payment.

@@ -283,9 +283,9 @@ impl<'u> Run<'u> {
                 'event', convert_from(raw_body, 'UTF8')::jsonb ->> 'id', 'status', status) ORDER BY event_id), '[]')::text
             FROM public.webhook_events";
         let changes: Vec<checks::Change> =
-            serde_json::from_str(&self.upstreams.database.read(CHANGES)).unwrap();
+            serde_json::from_str(&self.upstreams.database.read(CHANGES, &[])).unwrap();
         let events: Vec<checks::Entry> =
-            serde_json::from_str(&self.upstreams.database.read(INBOX)).unwrap();
+            serde_json::from_str(&self.upstreams.database.read(INBOX, &[])).unwrap();
         let digest = self.upstreams.database.digest();
         let mut state = self.world.state();
         let now = state.clock.now();

@@ -8,6 +8,8 @@ use serde::Deserialize;
 const MOST_EVENTS: u32 = 20_000;
 /// The farthest that anything is put off: the life of an authorization, and then some.
 const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
+/// A cron's usual interval; what should be over and is not waits for the next run.
+const CRON: SignedDuration = SignedDuration::from_mins(15);
 /// Nothing is put off so often.
 const MOST_ROUNDS: u32 = 60;
 /// Nothing comes up again so often.
@@ -28,7 +30,8 @@ const NEXT: &str = "
             UNION ALL
             SELECT p.updated_at + interval '2 minutes', '/api/admin/process-payment-captures'
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-            WHERE p.status = 'authorized' AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
+            WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL
+              AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
             UNION ALL
             SELECT greatest(ordered_at, lease_expires_at, next_attempt_at), '/api/admin/process-payment-captures'
             FROM public.refunds WHERE status = 'ordered'
@@ -38,7 +41,10 @@ const NEXT: &str = "
             FROM public.payments WHERE status = 'created' AND order_created_at IS NOT NULL
             UNION ALL
             SELECT greatest(next_attempt_at, lease_expires_at), '/api/webhooks/retry' FROM public.webhook_retries
-        ) AS due ORDER BY at, path LIMIT 1), 'null')::text";
+        ) AS due
+        -- What was not done for hours is not going to be.
+        WHERE at > $1::text::timestamptz - interval '3 hours'
+        ORDER BY at, path LIMIT 1), 'null')::text";
 
 #[derive(Debug, Deserialize)]
 struct Due {
@@ -86,9 +92,8 @@ impl Run<'_> {
             if self.is_violated() {
                 return;
             }
-            // What should be over and is not waits for the cron's next run.
-            let soonest = SignedDuration::from_mins(1);
-            self.pass(soonest.max(due.at.duration_since(self.world.now())));
+            let wait = due.at.duration_since(self.world.now());
+            self.pass(wait.max(CRON));
             actors::run_cron(&self.world, due.path);
             self.finish();
         }
@@ -111,6 +116,7 @@ impl Run<'_> {
     }
 
     fn next_due(&mut self) -> Option<Due> {
-        serde_json::from_str(&self.upstreams.database.read(NEXT)).unwrap()
+        let now = self.world.now().to_string();
+        serde_json::from_str(&self.upstreams.database.read(NEXT, &[&now])).unwrap()
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::cancellations::{by_customer, by_operator, cancel};
-use crate::cancelled_payments::{HALF, upcoming};
+use crate::cancelled_payments::{HALF, upcoming, void};
 use crate::captures::failed;
 use crate::database::{call, with_database};
 use crate::fixtures::{NOW, claim, hold, paid, take, with};
@@ -189,6 +189,22 @@ async fn only_what_is_held_for_a_booking_that_stands_is_renewed() {
             );
         }
         assert_eq!(db.content().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_void_ends_a_renewal_whose_outcome_is_unknown() {
+    with_database(|db| async move {
+        let (service, booked) = upcoming(&db).await;
+        let claimed = renew(&service, &booked.booking_id, NOW).await;
+        assert_eq!(release(&service, &claimed, NOW).await, json!({ "outcome": "released" }));
+        cancel(&service, by_operator(&booked.booking_id, "2030-01-10T13:00:00Z")).await;
+        let authorization = json!(format!("AUTH-{}", booked.payment_id));
+        void(&service, &booked.payment_id, &authorization, "2030-01-10T13:00:00Z").await;
+        assert_eq!(db.count("payment_operations", "status = 'open'").await, 0);
+        let ended = "operation = 'reauthorize' AND status = 'failed' AND NOT in_doubt AND error_code = 'voided'";
+        assert_eq!(db.count("payment_operations", ended).await, 1);
     })
     .await;
 }

@@ -39,15 +39,30 @@ fn any_booking(world: &World) -> Option<Uuid> {
     (!bookings.is_empty()).then(|| state.random.pick(&bookings))
 }
 
+/// Mostly what makes sense for where the booking's money is.
+fn choose(world: &World, booking: Uuid) -> Deed {
+    let mut state = world.state();
+    let books = &state.checks.books;
+    let has = |statuses: &[&str]| {
+        books
+            .payments_of(booking)
+            .any(|payment| statuses.contains(&payment.status.as_str()))
+    };
+    let is_taken = has(&["captured", "partially_refunded"]);
+    let is_held = has(&["authorized", "capturing"]);
+    let [held, taken] = [is_held, is_taken].map(|is_so| if is_so { 10 } else { 1 });
+    state.random.weighted(&[
+        (2 * held, Deed::Capture),
+        (held, Deed::Void),
+        (2 * held, Deed::Reauthorize),
+        (2, Deed::Cancel),
+        (taken, Deed::Refund),
+        (3 * taken, Deed::RefundPart),
+    ])
+}
+
 async fn act(caller: &Caller, booking: Uuid, key: &str) {
-    let deed = caller.world.state().random.weighted(&[
-        (20, Deed::Capture),
-        (10, Deed::Void),
-        (10, Deed::Cancel),
-        (20, Deed::Refund),
-        (25, Deed::RefundPart),
-        (15, Deed::Reauthorize),
-    ]);
+    let deed = choose(&caller.world, booking);
     let path = |verb: &str| format!("/api/admin/bookings/{booking}/{verb}");
     let question = match deed {
         Deed::Capture => Question::post(path("capture"), json!({})),

@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, NoTls, Statement, types::ToSql};
 
 /// What belongs to the catalogue and stays as it is from seed to seed.
 const LASTING: [&str; 9] = [
@@ -121,14 +121,14 @@ impl Database {
     }
 
     /// Like [`Self::value`], parsed and planned once.
-    pub(crate) fn read(&mut self, sql: &'static str) -> String {
+    pub(crate) fn read(&mut self, sql: &'static str, arguments: &[&(dyn ToSql + Sync)]) -> String {
         if !self.statements.contains_key(sql) {
             let statement = self.runtime.block_on(self.admin.prepare(sql)).unwrap();
             self.statements.insert(sql.to_owned(), statement);
         }
         let row = self
             .runtime
-            .block_on(self.admin.query_one(&self.statements[sql], &[]));
+            .block_on(self.admin.query_one(&self.statements[sql], arguments));
         row.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
             .get(0)
     }
