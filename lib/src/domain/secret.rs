@@ -51,17 +51,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// SHA-256 of `bytes`.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
 /// SHA-256 of `text` in lower-case hex.
 #[must_use]
 pub fn sha256_hex(text: &str) -> String {
     use fmt::Write;
-    sha256(text.as_bytes())
+    Sha256::digest(text)
         .iter()
         .fold(String::with_capacity(64), |mut hex, byte| {
             // Writing to a String cannot fail.
