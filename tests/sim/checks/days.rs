@@ -4,10 +4,13 @@
 //! answer may be served for some seconds; that is the price of a cache and no fault.
 
 use crate::books::Books;
-use jiff::{Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// To an instance whose clock is ahead a hold has lapsed so much earlier.
+const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
 /// The bookings of each car that everybody knows.
 #[derive(Default)]
@@ -55,7 +58,7 @@ impl Reading {
         let days = answer["availability"].as_array()?;
         self.0
             .iter()
-            .filter(|announced| announced.until > now)
+            .filter(|announced| announced.until > now.checked_add(SKEW).unwrap_or(now))
             .filter(|announced| books.bookings[&announced.booking].occupies())
             .find_map(|announced| {
                 let free = days.iter().find(|day| {
