@@ -76,6 +76,18 @@ $$;
 COMMENT ON FUNCTION public.payments_to_reconcile IS
     'Up to p_limit payments that have not been compared with PayPal for 50 minutes, longest first, as find_payment tells them. Reads only; record_reconciliation takes each off the list.';
 
+-- One that is open keeps the moment at which it was found; one that was resolved is found anew.
+CREATE OR REPLACE FUNCTION internal.open_finding(p_payment_id uuid, p_kind text, p_detail text, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    INSERT INTO public.payment_findings (payment_id, kind, detail, found_at)
+    VALUES (p_payment_id, p_kind, coalesce(p_detail, ''), p_now)
+    ON CONFLICT (payment_id, kind) DO UPDATE
+        SET detail = excluded.detail, resolved_at = NULL,
+            found_at = CASE WHEN payment_findings.resolved_at IS NULL THEN payment_findings.found_at ELSE excluded.found_at END;
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION public.record_reconciliation(
     p_payment_id uuid, p_findings jsonb, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
@@ -87,11 +99,7 @@ BEGIN
       -- What PayPal's events reported stays until an operator has looked.
       AND kind <> 'disputed'
       AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_findings) AS f WHERE f ->> 'kind' = payment_findings.kind);
-    INSERT INTO public.payment_findings (payment_id, kind, detail, found_at)
-    SELECT p_payment_id, f ->> 'kind', coalesce(f ->> 'detail', ''), p_now FROM jsonb_array_elements(p_findings) AS f
-    ON CONFLICT (payment_id, kind) DO UPDATE
-        SET detail = excluded.detail, resolved_at = NULL,
-            found_at = CASE WHEN payment_findings.resolved_at IS NULL THEN payment_findings.found_at ELSE excluded.found_at END;
+    PERFORM internal.open_finding(p_payment_id, f ->> 'kind', f ->> 'detail', p_now) FROM jsonb_array_elements(p_findings) AS f;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
@@ -103,9 +111,7 @@ CREATE OR REPLACE FUNCTION public.record_finding(
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout = '5s' AS $$
 BEGIN
-    INSERT INTO public.payment_findings (payment_id, kind, detail, found_at)
-    VALUES (p_payment_id, p_kind, coalesce(p_detail, ''), p_now)
-    ON CONFLICT (payment_id, kind) DO UPDATE SET detail = excluded.detail, resolved_at = NULL;
+    PERFORM internal.open_finding(p_payment_id, p_kind, p_detail, p_now);
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
@@ -147,7 +153,7 @@ BEGIN
         RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF internal.has_live_lease(v_payment, p_now)
+    IF v_payment.id IS NULL OR internal.has_live_lease(v_payment, p_now)
        OR NOT (v_payment.status IN ('authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired')) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
@@ -176,7 +182,7 @@ DECLARE
     v_payment public.payments;
 BEGIN
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.capture_id IS NULL OR p_total <= v_payment.refunded_amount
+    IF v_payment.capture_id IS NULL OR least(p_total, v_payment.captured_amount) <= v_payment.refunded_amount
        OR EXISTS (SELECT FROM public.refunds WHERE payment_id = p_payment_id AND status = 'ordered') THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;

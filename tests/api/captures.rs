@@ -6,7 +6,7 @@ use crate::{
     fleet::Rental,
     local::{pass, pass_until},
     paypal::exchanges_about,
-    steps::{self, CAPTURES, read_back, results_of, run_cron},
+    steps::{self, CAPTURES, payment, results_of, run_cron},
     surroundings::variable,
     turns::{alone, together},
 };
@@ -21,10 +21,6 @@ async fn due(client: &Client, description: Option<&str>) -> steps::Paid {
     let paid = steps::pay(client, &rental, description).await;
     pass_until(paid.capture_at).await;
     paid
-}
-
-async fn payment(client: &Client, paid: &steps::Paid) -> Value {
-    read_back(client, &paid.hold).await["payment"].clone()
 }
 
 #[tokio::test]

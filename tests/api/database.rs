@@ -71,6 +71,16 @@ impl Database {
         .await
     }
 
+    /// An event in the inbox: its `status` and `result`, how often it was tried (`attempts`, null once that is over) and how
+    /// often it was `applied`. `None` when it was not stored.
+    pub(crate) async fn event(&self, id: &str) -> Option<Value> {
+        let sql = "SELECT jsonb_build_object('status', e.status, 'result', e.result, 'attempts', r.attempts, 'applied', (
+                       SELECT count(*) FROM audit_log AS a WHERE a.action = 'webhook.applied' AND a.subject_id = e.event_id))
+                   FROM webhook_events AS e LEFT JOIN webhook_retries AS r ON r.event_id = e.event_id
+                   WHERE e.event_id = $1";
+        self.rows(sql, &[&id]).await.pop()
+    }
+
     /// How much there is of what a customer can make the product write.
     pub(crate) async fn written(&self) -> Vec<i64> {
         let mut counts = Vec::new();

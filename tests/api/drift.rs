@@ -9,21 +9,12 @@ use crate::{
     fleet::Rental,
     local::{fault, no_faults, now, pass, pass_until},
     reconciliation::{found, reconcile, reconcile_later},
-    steps::{self, Paid, ask_for_hold, read_back, run_cron},
+    steps::{self, Paid, ask_for_hold, paid, payment, read_back, run_cron},
     turns::alone,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-async fn paid(client: &Client, description: Option<&str>) -> Paid {
-    let rental = Rental::far_ahead(client, 2).await;
-    steps::pay(client, &rental, description).await
-}
-
-async fn payment(client: &Client, paid: &Paid) -> Value {
-    read_back(client, &paid.hold).await["payment"].clone()
-}
 
 async fn capture(client: &Client, paid: &Paid) -> Answer {
     ask(client, paid.hold.id, "capture", &json!({})).await

@@ -104,6 +104,32 @@ pub(crate) async fn sign_in(role: &str) -> String {
         .to_owned()
 }
 
+/// What PayPal reports of an order, oldest first.
+pub(crate) async fn events_of(order: &str) -> Vec<Value> {
+    ask(&format!("/_local/paypal/events?order={order}"))
+        .await
+        .as_array()
+        .unwrap()
+        .clone()
+}
+
+/// PayPal delivers an event now, so often at the same moment; gives the answers' statuses.
+pub(crate) async fn deliver(event: &str, times: usize) -> Vec<Value> {
+    statuses(&json!({"event": event, "times": times})).await
+}
+
+/// Somebody else delivers an event, forged in one place: `body`, `signature`, `certUrl` or `webhookId`.
+pub(crate) async fn deliver_forged(event: &str, tamper: &str) -> Vec<Value> {
+    statuses(&json!({"event": event, "tamper": tamper})).await
+}
+
+async fn statuses(delivery: &Value) -> Vec<Value> {
+    tell("/_local/paypal/deliveries", delivery).await["statuses"]
+        .as_array()
+        .unwrap()
+        .clone()
+}
+
 /// Everything that PayPal was asked, with its answers.
 pub(crate) async fn paypal_exchanges() -> Vec<Value> {
     ask("/_local/paypal/exchanges")

@@ -10,7 +10,7 @@ use crate::{
     fleet::Rental,
     local::{fault, no_faults, pass, pass_until},
     paypal::exchanges_about,
-    steps::{self, Paid, read_back, results_of, run_cron},
+    steps::{self, Paid, paid, payment, read_back, results_of, run_cron},
     surroundings::new_uuid,
     turns::{alone, together},
 };
@@ -18,21 +18,12 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-async fn paid(client: &Client, description: Option<&str>) -> Paid {
-    let rental = Rental::far_ahead(client, 2).await;
-    steps::pay(client, &rental, description).await
-}
-
 async fn capture(client: &Client, paid: &Paid) -> Answer {
     ask(client, paid.hold.id, "capture", &json!({})).await
 }
 
 async fn reauthorize(client: &Client, paid: &Paid) -> Answer {
     ask(client, paid.hold.id, "reauthorize", &json!({})).await
-}
-
-async fn payment(client: &Client, paid: &Paid) -> Value {
-    read_back(client, &paid.hold).await["payment"].clone()
 }
 
 /// How often PayPal was asked to do it, for whatever answer.

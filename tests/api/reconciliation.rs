@@ -9,7 +9,9 @@ use crate::{
     fleet::Rental,
     local::{fault, no_faults, pass, pass_until, sign_in},
     paypal::exchanges_about,
-    steps::{self, Order, Paid, ask_for_hold, ask_to_authorize, cancel, read_back, run_cron},
+    steps::{
+        self, Order, ask_for_hold, ask_to_authorize, cancel, paid, payment, read_back, run_cron,
+    },
     surroundings::variable,
     turns::{alone, together},
 };
@@ -49,14 +51,6 @@ pub(crate) fn found(drift: &Value, booking: Uuid) -> Vec<Value> {
         .collect()
 }
 
-async fn paid(client: &Client) -> Paid {
-    steps::pay(client, &Rental::far_ahead(client, 2).await, None).await
-}
-
-async fn payment(client: &Client, paid: &Paid) -> Value {
-    read_back(client, &paid.hold).await["payment"].clone()
-}
-
 /// An order whose authorization PayPal made, while we do not know and the customer does not come back.
 async fn lost_authorization(client: &Client, hold: &steps::Hold) -> Order {
     let order = steps::approved_order(client, hold, None).await;
@@ -78,7 +72,7 @@ async fn lost_authorization(client: &Client, hold: &steps::Hold) -> Order {
 async fn the_cron_and_operators_reconcile_and_nobody_else() {
     alone(async {
         let client = Client::new();
-        let paid = paid(&client).await;
+        let paid = paid(&client, None).await;
         dashboard::void(&paid.authorization).await;
         let admin = variable("ADMIN_TOKEN");
         let wrong = [
@@ -140,7 +134,7 @@ async fn a_capture_that_was_not_noted_is_learnt() {
         let (client, database) = (Client::new(), Database::open().await);
         reconcile_later(&client).await;
         for trouble in ["drop_answer", "refuse"] {
-            let paid = paid(&client).await;
+            let paid = paid(&client, None).await;
             fault(
                 "database",
                 json!({"kind": trouble, "path": "rpc/record_capture"}),
@@ -262,7 +256,7 @@ async fn a_refund_in_the_dashboard_is_learnt() {
     alone(async {
         let client = Client::new();
         reconcile_later(&client).await;
-        let paid = paid(&client).await;
+        let paid = paid(&client, None).await;
         captured_now(&client, &paid).await;
         let capture = steps::text(&payment(&client, &paid).await["captureId"]);
         dashboard::refund(&capture, "12.34", &paid.hold.currency).await;
@@ -318,7 +312,7 @@ async fn what_cannot_be_compared_is_compared_the_next_time() {
     alone(async {
         let client = Client::new();
         reconcile_later(&client).await;
-        let paid = paid(&client).await;
+        let paid = paid(&client, None).await;
         dashboard::void(&paid.authorization).await;
         for (upstream, code) in [("paypal", 200), ("database", 503)] {
             let about = match upstream {

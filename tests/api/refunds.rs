@@ -9,14 +9,14 @@ use crate::{
     fleet::Rental,
     local::{fault, no_faults, pass},
     paypal::exchanges_about,
-    steps::{self, Paid, read_back, run_cron},
+    steps::{self, Paid, payment, read_back, run_cron},
     surroundings::new_uuid,
     turns::{alone, together},
 };
 use futures_util::future::{join, join_all};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A booking whose money is taken, weeks before the pick-up.
 async fn captured(client: &Client, description: Option<&str>) -> Paid {
@@ -34,10 +34,6 @@ fn new_key() -> String {
 fn less(price: &str, gone: &str) -> String {
     let (price, gone): (Decimal, Decimal) = (price.parse().unwrap(), gone.parse().unwrap());
     format!("{:.2}", price - gone)
-}
-
-async fn payment(client: &Client, paid: &Paid) -> Value {
-    read_back(client, &paid.hold).await["payment"].clone()
 }
 
 #[tokio::test]

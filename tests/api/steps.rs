@@ -128,6 +128,11 @@ pub(crate) async fn pay(client: &Client, rental: &Rental, description: Option<&s
     pay_for(client, hold(client, rental).await, description).await
 }
 
+/// A rental far ahead that is paid for.
+pub(crate) async fn paid(client: &Client, description: Option<&str>) -> Paid {
+    pay(client, &Rental::far_ahead(client, 2).await, description).await
+}
+
 /// A hold's order, approval and authorization.
 pub(crate) async fn pay_for(client: &Client, hold: Hold, description: Option<&str>) -> Paid {
     let order = approved_order(client, &hold, description).await;
@@ -182,6 +187,11 @@ pub(crate) async fn read_back(client: &Client, hold: &Hold) -> Value {
         .await
         .expect(200)["booking"]
         .clone()
+}
+
+/// The payment of a booking as its holder reads it.
+pub(crate) async fn payment(client: &Client, paid: &Paid) -> Value {
+    read_back(client, &paid.hold).await["payment"].clone()
 }
 
 /// Runs the capture cron as Vercel does.

@@ -103,11 +103,11 @@ async fn a_client_price_is_compared_and_what_differs_is_recorded() {
     .await;
 }
 
-/// xorshift64*, so that a failing car can be named by its number.
-struct Random(u64);
+/// xorshift64*, so that a failing case can be named by its number.
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -115,7 +115,7 @@ impl Random {
         u32::try_from(mixed % u64::from(bound)).unwrap()
     }
 
-    fn chance(&mut self, one_in: u32) -> bool {
+    pub(crate) fn chance(&mut self, one_in: u32) -> bool {
         self.below(one_in) == 0
     }
 
