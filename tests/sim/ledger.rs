@@ -116,7 +116,6 @@ impl Capture {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Refund {
-    pub(crate) id: String,
     pub(crate) capture_id: String,
     pub(crate) amount: Money,
 }
