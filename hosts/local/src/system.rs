@@ -32,7 +32,6 @@ pub(crate) struct System {
     stack: Option<Arc<Stack>>,
     /// In the order of their start.
     servers: Vec<Server>,
-    paypal: Option<Simulator>,
     tasks: Vec<JoinHandle<()>>,
     background: Background,
 }
@@ -58,7 +57,6 @@ impl System {
             state,
             stack: None,
             servers: Vec::new(),
-            paypal: None,
             tasks: Vec::new(),
             background: Background::default(),
         })
@@ -114,7 +112,7 @@ impl System {
             upstreams: Upstreams::default(),
             redis_counters: Arc::default(),
             webhooks: Arc::new(Sender::new(paypal.clone(), &product)),
-            paypal: paypal.clone(),
+            paypal,
             keys: secrets.supabase.clone(),
             crons: caller.clone(),
         };
@@ -128,8 +126,6 @@ impl System {
             self.tasks.push(tokio::spawn(sender.keep_sending()));
         }
         self.tasks.push(tokio::spawn(look_after(stack)));
-        self.tasks.push(tokio::spawn(paypal.clone().keep_saving()));
-        self.paypal = Some(paypal);
         self.announce(variables)
     }
 
@@ -144,15 +140,11 @@ impl System {
             server.stop().await;
             self.background.finish().await;
         }
-        let saved = match self.paypal.take() {
-            Some(paypal) => paypal.save().map_err(Error::io("write PayPal's orders")),
-            None => Ok(()),
-        };
         let stopped = match self.stack.take() {
             Some(stack) => stack.stop().await,
             None => Ok(()),
         };
-        removed.and(saved).and(stopped)
+        removed.and(stopped)
     }
 
     async fn listen(&self) -> Result<Listeners, Error> {
