@@ -130,9 +130,9 @@ async fn statuses(delivery: &Value) -> Vec<Value> {
         .clone()
 }
 
-/// Everything that PayPal was asked, with its answers.
-pub(crate) async fn paypal_exchanges() -> Vec<Value> {
-    ask("/_local/paypal/exchanges")
+/// What PayPal was asked about one of our payments, with its answers.
+pub(crate) async fn paypal_exchanges(payment: &str) -> Vec<Value> {
+    ask(&format!("/_local/paypal/exchanges?requestId={payment}:"))
         .await
         .as_array()
         .unwrap()

@@ -28,6 +28,7 @@ mod authorize_paypal_order;
 mod availability;
 mod booking;
 mod bookings;
+mod bulk_captures;
 mod cache;
 mod cache_warm;
 mod cancellation_losses;

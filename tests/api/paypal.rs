@@ -16,25 +16,11 @@ pub(crate) struct Exchanges(Vec<Value>);
 
 /// The exchanges about the payments of `booking`.
 pub(crate) async fn exchanges_about(database: &Database, booking: Uuid) -> Exchanges {
-    let payments = database.payments(booking).await;
-    let ids: Vec<String> = payments
-        .iter()
-        .map(|payment| payment["id"].as_str().unwrap().to_owned())
-        .collect();
-    let is_about = |exchange: &Value| {
-        let request_id = exchange["requestHeaders"]["paypal-request-id"]
-            .as_str()
-            .unwrap_or_default();
-        ids.iter()
-            .any(|id| request_id.starts_with(&format!("{id}:")))
-    };
-    Exchanges(
-        paypal_exchanges()
-            .await
-            .into_iter()
-            .filter(is_about)
-            .collect(),
-    )
+    let mut exchanges = Vec::new();
+    for payment in database.payments(booking).await {
+        exchanges.extend(paypal_exchanges(payment["id"].as_str().unwrap()).await);
+    }
+    Exchanges(exchanges)
 }
 
 impl Exchanges {

@@ -3,9 +3,10 @@
 use crate::{
     network::note_answer,
     random::Random,
+    seam::Seam,
     slot::Slot,
     summary,
-    world::{Answered, Seam, Sending, Upstream, World},
+    world::{Answered, Sending, Upstream, World},
 };
 use exodrive::{
     Service,
@@ -14,22 +15,40 @@ use exodrive::{
 };
 use exodrive_local::paypal::{WEBHOOK_ID, root};
 use http::HeaderName;
+use jiff::SignedDuration;
 use std::sync::Arc;
 
 /// How many there are.
 const COUNT: u64 = 3;
+/// How many milliseconds a clock may be off by: far more than any that is kept in time.
+const MOST_SKEW: u64 = 1000;
 
-pub(crate) struct Instances(Vec<Service>);
+pub(crate) struct Instances {
+    services: Vec<Service>,
+    /// What a machine's clock is off by; the next instance in a place is on the same machine.
+    skews: Vec<SignedDuration>,
+}
 
 impl Instances {
     pub(crate) fn new(world: &Arc<World>) -> Self {
-        let count = usize::try_from(COUNT).unwrap();
-        Self((0..count).map(|number| instance(world, number)).collect())
+        let mut random = Random::new(world.state().random.below(u64::MAX), "skews");
+        let is_off = random.chance(300);
+        let skews: Vec<SignedDuration> = (0..COUNT)
+            .map(|_| i64::try_from(random.below(2 * MOST_SKEW + 1)).unwrap())
+            .map(|millis| SignedDuration::from_millis(millis - i64::try_from(MOST_SKEW).unwrap()))
+            .map(|skew| if is_off { skew } else { SignedDuration::ZERO })
+            .collect();
+        let services = skews
+            .iter()
+            .enumerate()
+            .map(|(number, skew)| instance(world, number, *skew))
+            .collect();
+        Self { services, skews }
     }
 
     /// Another in the place of one that has crashed.
     pub(crate) fn replace(&mut self, world: &Arc<World>, number: usize) {
-        self.0[number] = instance(world, number);
+        self.services[number] = instance(world, number, self.skews[number]);
     }
 
     /// Starts to work on a request, in a task that an answer comes of, or the end of the instance.
@@ -40,7 +59,7 @@ impl Instances {
         sending: &Sending,
         answer: Arc<Slot<Answered>>,
     ) {
-        let service = self.0[number].clone();
+        let service = self.services[number].clone();
         let request = sending.request.clone();
         let name = format!("{} {}@{number}", sending.from.name, summary::line(&request));
         let world_of_task = Arc::clone(world);
@@ -69,10 +88,11 @@ impl Drop for Connection {
     }
 }
 
-fn instance(world: &Arc<World>, number: usize) -> Service {
+fn instance(world: &Arc<World>, number: usize, skew: SignedDuration) -> Service {
     let seam = Seam {
         world: Arc::clone(world),
         instance: number,
+        skew,
     };
     Service::new(Ok(config(number)), Arc::new(seam))
 }

@@ -116,6 +116,7 @@ impl Capture {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Refund {
+    pub(crate) id: String,
     pub(crate) capture_id: String,
     pub(crate) amount: Money,
 }

@@ -1,6 +1,7 @@
 //! What becomes of a request that arrives, or does not.
 
 use crate::{
+    checks::Scope,
     faults::{Fate, Refusal},
     instances,
     run::Run,
@@ -177,6 +178,7 @@ impl Run<'_> {
             }
             Upstream::PayPal => {
                 summary::learn_paypal(&mut self.world.state().history, path, answer);
+                self.see_outsider(&sending.request, answer);
                 if sending.request.method() == http::Method::POST {
                     self.see_ledger();
                 }
@@ -186,12 +188,35 @@ impl Run<'_> {
         }
     }
 
+    /// Money that moves without a request id is moved by somebody else than the product.
+    fn see_outsider(&mut self, request: &http::Request<Bytes>, answer: &Response<Bytes>) {
+        let path = request.uri().path();
+        let is_ours = request.headers().contains_key("paypal-request-id");
+        if is_ours || !answer.status().is_success() {
+            return;
+        }
+        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let moved = if path.ends_with("/refund") {
+            body["id"].as_str()
+        } else if path.ends_with("/void") {
+            path.rsplit('/').nth(1)
+        } else {
+            None
+        };
+        if let Some(id) = moved {
+            self.world.state().checks.see_outsider(id);
+        }
+    }
+
     fn see_generations(&mut self, request: &http::Request<Bytes>) {
         let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
         let mut state = self.world.state();
         for command in commands.iter().filter(|command| command[0] == "SET") {
             if let Some(car) = command[1].strip_prefix("generation:car:") {
-                state.checks.see_generation(crate::fleet::id_of(car));
+                let scope = Scope::Car(crate::fleet::id_of(car));
+                state.checks.see_generation(scope);
+            } else if command[1] == "generation:fleet" {
+                state.checks.see_generation(Scope::Fleet);
             }
         }
     }

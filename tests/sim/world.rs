@@ -7,19 +7,17 @@ use crate::{
     history::History,
     random::Random,
     slot::{Slot, Taken},
-    summary,
+    waiting::{Exchange, Sleep},
 };
 use bytes::Bytes;
-use exodrive::platform::{Platform, TransportError};
+use exodrive::platform::TransportError;
 use exodrive_native::Clock;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -97,7 +95,7 @@ pub(crate) struct State {
     /// What the run decides by.
     pub(crate) random: Random,
     /// What the product takes for randomness.
-    entropy: Random,
+    pub(crate) entropy: Random,
     pub(crate) history: History,
     pub(crate) checks: Checks,
     pub(crate) under_way: BTreeMap<u64, Sending>,
@@ -148,9 +146,7 @@ impl World {
 
     /// Nobody keeps this across an await or a call back into the world.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -233,95 +229,5 @@ impl World {
             key,
             alarm: Taken(alarm),
         }
-    }
-}
-
-/// Waiting for an answer. Who stops waiting does not call the request back.
-pub(crate) struct Exchange {
-    world: Arc<World>,
-    number: u64,
-    answer: Taken<Answered>,
-}
-
-impl Future for Exchange {
-    type Output = Answered;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answered> {
-        Pin::new(&mut self.answer).poll(context)
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        if self.answer.0.is_filled() {
-            return;
-        }
-        let mut state = self.world.state();
-        let arrives = state.random.chance(500);
-        if let Some(sending) = state.under_way.get_mut(&self.number) {
-            sending.is_abandoned = true;
-            let line = format!(
-                "{} no longer waits for {}",
-                sending.from.name,
-                summary::request(sending.to, &sending.request)
-            );
-            if !arrives && !sending.is_stuck {
-                state.under_way.remove(&self.number);
-            }
-            state.note(&line);
-        }
-    }
-}
-
-/// Waiting for a moment.
-pub(crate) struct Sleep {
-    world: Arc<World>,
-    key: (Timestamp, u64),
-    alarm: Taken<()>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.alarm).poll(context)
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        self.world.state().alarms.remove(&self.key);
-    }
-}
-
-/// The seam of one instance of the product.
-pub(crate) struct Seam {
-    pub(crate) world: Arc<World>,
-    pub(crate) instance: usize,
-}
-
-impl Platform for Seam {
-    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Answered> {
-        Box::pin(self.world.send(request))
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(self.world.sleep(duration))
-    }
-
-    fn now(&self) -> Timestamp {
-        self.world.now()
-    }
-
-    fn random(&self) -> [u8; 32] {
-        self.world.state().entropy.bytes()
-    }
-
-    fn after_response(&self, work: BoxFuture<'static, ()>) {
-        let name = match &self.world.state().current {
-            Some(origin) => format!("{}, afterwards", origin.name),
-            None => "afterwards".to_owned(),
-        };
-        self.world.start(name, Some(self.instance), work);
     }
 }

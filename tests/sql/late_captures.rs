@@ -1,13 +1,14 @@
 //! Money that PayPal took although it should not have: it is recorded, and ordered back.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::at_once::in_turn;
 use crate::cancellations::{by_customer, by_operator, cancel, terms};
-use crate::cancelled_payments::{HALF, refunds, upcoming, void};
+use crate::cancelled_payments::{HALF, operators, refunds, upcoming, void};
 use crate::captures::failed;
 use crate::database::{call, with_database};
-use crate::fixtures::{NOW, authorization, begin, capture_of, claim, hold, order, with};
+use crate::fixtures::{Car, NOW, authorization, begin, capture_of, claim, hold, order, paid, with};
 
 const OWED: &str = "237.60 cancellation system booking_cancelled ordered";
 
@@ -246,6 +247,72 @@ async fn a_run_does_not_claim_what_is_being_cancelled() {
             refused,
             json!({ "outcome": "payment_in_progress", "paymentId": booked.payment_id })
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_at_once_comes_to_one_end() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let service = db.service().await;
+        let clients = join_all((0..12).map(|_| db.service())).await;
+        for round in 0..8 {
+            let booked = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+            let id = &booked.booking_id;
+            let kinds = [
+                ("cancel_booking", by_customer(id, NOW)),
+                ("claim_payment_capture", operators(id, NOW)),
+                (
+                    "record_observed_capture",
+                    observed(&booked.payment_id, "237.60", NOW),
+                ),
+                (
+                    "order_refund",
+                    with(operators(id, NOW), json!({ "p_amount": "100.00" })),
+                ),
+                ("claim_reauthorization", operators(id, NOW)),
+                (
+                    "process_scheduled_payment_captures",
+                    json!({ "p_now": "2030-01-19T10:00:00Z" }),
+                ),
+            ];
+            let calls = clients.iter().enumerate().map(|(n, client)| {
+                let (function, arguments) = kinds[(n + round) % kinds.len()].clone();
+                call(client, function, arguments)
+            });
+            join_all(calls).await;
+            // Whatever came first, the last of each finds it and nothing goes back twice.
+            call(
+                &service,
+                "record_observed_capture",
+                observed(&booked.payment_id, "237.60", NOW),
+            )
+            .await;
+            let answer = cancel(&service, by_customer(id, NOW)).await;
+            assert!(
+                ["cancelled", "already_cancelled"].contains(&answer["outcome"].as_str().unwrap()),
+                "{answer}"
+            );
+            assert_eq!(
+                db.count(
+                    "payments",
+                    &format!(
+                        "booking_id = '{id}' AND status = 'captured' AND captured_amount = 237.60"
+                    )
+                )
+                .await,
+                1
+            );
+            let owed = db
+                .value(&format!(
+                    "SELECT sum(amount) FROM refunds WHERE payment_id = '{}'",
+                    booked.payment_id
+                ))
+                .await;
+            assert_eq!(owed.as_deref(), Some("237.60"));
+        }
+        assert_eq!(db.count("security_events", "true").await, 0);
     })
     .await;
 }

@@ -81,6 +81,18 @@ async fn nothing_is_captured_but_what_is_held_for_a_booking_that_stands() {
             capture(&service, id, "2030-01-10T12:01:00Z").await,
             not_capturable
         );
+        // Cancelled at a console, where nothing was written down about its money.
+        service
+            .batch_execute(
+                "BEGIN; UPDATE public.bookings SET status = 'cancelled', cancelled_at = now()",
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            capture(&service, &booked.booking_id, NOW).await,
+            not_capturable
+        );
+        service.batch_execute("ROLLBACK").await.unwrap();
         // A void leaves nothing to capture, whether it is done or only due.
         let answer = cancel(&service, by_customer(&booked.booking_id, NOW)).await;
         assert_eq!(

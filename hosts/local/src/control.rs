@@ -7,7 +7,7 @@
 //! | `POST /_local/faults` `{"upstream":"redis","fault":{"kind":"refuse"}}` | makes trouble, see `faults.rs` |
 //! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a private server |
 //! | `GET /_local/requests` | what each upstream was asked since the start |
-//! | `GET /_local/paypal/exchanges` | the last exchanges with PayPal, without credentials |
+//! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials; `requestId` (how their `PayPal-Request-Id` begins) may be left out |
 //! | `GET /_local/paypal/events?order=…` | what PayPal reported, oldest first; `order` (a PayPal order's id) may be left out |
 //! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now, that often at once: `{"statuses"}` |
 //! | `POST /_local/users` `{"role":"admin"}` | signs somebody in at Supabase: `{"token"}` |
@@ -246,8 +246,18 @@ async fn requests(State(control): State<Control>) -> Json<Value> {
     }))
 }
 
-async fn exchanges(State(control): State<Control>) -> Response {
-    Json(control.paypal.exchanges()).into_response()
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Under {
+    request_id: Option<String>,
+}
+
+async fn exchanges(State(control): State<Control>, Query(under): Query<Under>) -> Json<Value> {
+    let exchanges = match under.request_id {
+        Some(request_id) => control.paypal.exchanges_under(&request_id),
+        None => control.paypal.exchanges(),
+    };
+    Json(json!(exchanges))
 }
 
 #[derive(Deserialize)]
@@ -255,9 +265,8 @@ struct About {
     order: Option<String>,
 }
 
-async fn events(State(control): State<Control>, Query(about): Query<About>) -> Answer {
-    let events = control.paypal.events(about.order.as_deref());
-    Ok(Json(json!(events.map_err(SendError::from)?)))
+async fn events(State(control): State<Control>, Query(about): Query<About>) -> Json<Value> {
+    Json(json!(control.paypal.events(about.order.as_deref())))
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,9 @@
 //! Trouble on demand: what happens to requests to an upstream instead of their answers.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,6 +22,9 @@ pub(crate) struct Fault {
     status: u16,
     #[serde(default)]
     body: String,
+    /// Of the other answer, beside its media type.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     /// Only requests whose path and query contain this.
     path: Option<String>,
     /// Only each n-th of these.
@@ -53,7 +58,20 @@ impl Fault {
         if self.kind == Kind::Answer && !(200..=599).contains(&self.status) {
             return Some("status must be from 200 to 599");
         }
+        if self.header_map().is_none() {
+            return Some("headers must be names and values of HTTP");
+        }
         (self.every == Some(0)).then_some("every must be at least 1")
+    }
+
+    fn header_map(&self) -> Option<HeaderMap> {
+        self.headers
+            .iter()
+            .map(|(name, value)| {
+                let name = HeaderName::try_from(name).ok()?;
+                Some((name, HeaderValue::try_from(value).ok()?))
+            })
+            .collect()
     }
 }
 
@@ -73,7 +91,11 @@ pub(crate) enum Outcome {
     /// The connection closes, nothing has happened.
     Refused,
     /// Somebody else's answer.
-    Answered { status: u16, body: String },
+    Answered {
+        status: u16,
+        headers: HeaderMap,
+        body: String,
+    },
     /// The connection closes, all has happened.
     AnswerDropped,
 }
@@ -135,6 +157,7 @@ impl Upstream {
                 Kind::Answer => {
                     verdict.outcome = Outcome::Answered {
                         status: armed.fault.status,
+                        headers: armed.fault.header_map().unwrap_or_default(),
                         body: armed.fault.body.clone(),
                     };
                 }
@@ -204,7 +227,7 @@ mod tests {
     fn delays_add_up_and_the_first_other_fault_decides() {
         let upstream = upstream(json!([
             {"kind": "delay", "delayMs": 20},
-            {"kind": "answer", "status": 429, "body": "slow down", "times": 1},
+            {"kind": "answer", "status": 429, "body": "slow down", "headers": {"retry-after": "7"}, "times": 1},
             {"kind": "refuse", "times": 1},
             {"kind": "delay", "delayMs": 5}
         ]));
@@ -214,6 +237,10 @@ mod tests {
             first.outcome,
             Outcome::Answered {
                 status: 429,
+                headers: HeaderMap::from_iter([(
+                    http::header::RETRY_AFTER,
+                    HeaderValue::from_static("7")
+                )]),
                 body: "slow down".to_owned()
             }
         );
@@ -244,6 +271,8 @@ mod tests {
                 .problem()
                 .is_some()
         );
+        let odd = json!({"kind": "answer", "headers": {"retry after": "7"}});
+        assert!(fault(odd).unwrap().problem().is_some());
         assert_eq!(fault(json!({"kind": "answer"})).unwrap().problem(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::faults::{Outcome, Upstream, Verdict};
 use axum::{Router, body::Body};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -119,7 +119,11 @@ async fn answer(
             let _ = response.into_body().collect().await;
             Err(Cut)
         }
-        Outcome::Answered { status, body } => Ok(made_up(status, body)),
+        Outcome::Answered {
+            status,
+            headers,
+            body,
+        } => Ok(made_up(status, headers, body)),
     }
 }
 
@@ -130,7 +134,7 @@ async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>,
     }
 }
 
-fn made_up(status: u16, body: String) -> Response<Body> {
+fn made_up(status: u16, headers: HeaderMap, body: String) -> Response<Body> {
     let looks_like_json = body.starts_with(['{', '[']);
     let media_type = if looks_like_json {
         "application/json"
@@ -143,6 +147,7 @@ fn made_up(status: u16, body: String) -> Response<Body> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().extend(headers);
     response
 }
 

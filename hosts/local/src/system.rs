@@ -32,6 +32,7 @@ pub(crate) struct System {
     stack: Option<Arc<Stack>>,
     /// In the order of their start.
     servers: Vec<Server>,
+    paypal: Option<Simulator>,
     tasks: Vec<JoinHandle<()>>,
     background: Background,
 }
@@ -57,6 +58,7 @@ impl System {
             state,
             stack: None,
             servers: Vec::new(),
+            paypal: None,
             tasks: Vec::new(),
             background: Background::default(),
         })
@@ -112,7 +114,7 @@ impl System {
             upstreams: Upstreams::default(),
             redis_counters: Arc::default(),
             webhooks: Arc::new(Sender::new(paypal.clone(), &product)),
-            paypal,
+            paypal: paypal.clone(),
             keys: secrets.supabase.clone(),
             crons: caller.clone(),
         };
@@ -126,6 +128,8 @@ impl System {
             self.tasks.push(tokio::spawn(sender.keep_sending()));
         }
         self.tasks.push(tokio::spawn(look_after(stack)));
+        self.tasks.push(tokio::spawn(paypal.clone().keep_saving()));
+        self.paypal = Some(paypal);
         self.announce(variables)
     }
 
@@ -140,11 +144,15 @@ impl System {
             server.stop().await;
             self.background.finish().await;
         }
+        let saved = match self.paypal.take() {
+            Some(paypal) => paypal.save().map_err(Error::io("write PayPal's orders")),
+            None => Ok(()),
+        };
         let stopped = match self.stack.take() {
             Some(stack) => stack.stop().await,
             None => Ok(()),
         };
-        removed.and(stopped)
+        removed.and(saved).and(stopped)
     }
 
     async fn listen(&self) -> Result<Listeners, Error> {

@@ -82,7 +82,7 @@ impl Sender {
             .collect::<Result<Vec<_>, _>>()?;
         if tamper.is_none() {
             for status in &statuses {
-                self.paypal.answered(event, *status)?;
+                self.paypal.answered(event, *status);
             }
         }
         Ok(statuses)
@@ -113,14 +113,10 @@ impl Sender {
 
     async fn attempt(&self, delivery: Delivery) {
         let event = delivery.event.clone();
-        let outcome = match self.send(delivery).await {
-            Ok(status) => self
-                .paypal
-                .answered(&event, status)
-                .map(|()| status)
-                .map_err(SendError::from),
-            Err(error) => Err(error),
-        };
+        let outcome = self.send(delivery).await;
+        if let Ok(status) = outcome {
+            self.paypal.answered(&event, status);
+        }
         match outcome {
             Ok(status) if status.is_success() => {}
             Ok(status) => console::log(&format!("webhook {event} was answered {status}")),

@@ -20,10 +20,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 use uuid::Uuid;
 
 /// Payments claimed at once: at two calls of 20 seconds each they are worked off inside the lease of two minutes.
@@ -57,7 +54,7 @@ pub async fn capture_due(
     deadline: Deadline,
 ) -> Result<Vec<CaptureResult>, DatabaseError> {
     let mut results = Vec::new();
-    let slow_down = AtomicBool::new(false);
+    let slow_down = OnceLock::new();
     loop {
         let claims = app.database(deadline).claim_due_captures(BATCH).await?;
         let is_last = claims.len() < BATCH as usize;
@@ -68,7 +65,7 @@ pub async fn capture_due(
             .await;
         results.append(&mut batch);
         let is_short = deadline.left(app.platform().now()) < RESERVE;
-        if is_last || is_short || slow_down.load(Ordering::Relaxed) {
+        if is_last || is_short || slow_down.get().is_some() {
             return Ok(results);
         }
     }
@@ -102,7 +99,7 @@ pub async fn capture_now(
         .await?;
     match (claimed.outcome, claimed.claim, claimed.capture_id) {
         (ClaimOutcome::Claimed, Some(claim), _) => {
-            let captured = capture_one(app, deadline, claim, &AtomicBool::new(false)).await;
+            let captured = capture_one(app, deadline, claim, &OnceLock::new()).await;
             captured.result.map_err(CaptureError::NotCaptured)
         }
         (ClaimOutcome::AlreadyCaptured, _, Some(capture_id)) => Ok(capture_id),
@@ -131,6 +128,19 @@ impl Failed {
     fn retryable(code: &str) -> Self {
         Self::new(code, CallFailure::Retryable)
     }
+
+    /// PayPal was not asked, because it wants to be left alone for `wait`: what was in doubt stays so.
+    fn not_asked(claim: &CaptureClaim, wait: Duration) -> Self {
+        let kind = if claim.resumed {
+            CallFailure::Unknown
+        } else {
+            CallFailure::Retryable
+        };
+        Self {
+            wait: Some(wait),
+            ..Self::new("rate_limited", kind)
+        }
+    }
 }
 
 impl From<&PayPalError> for Failed {
@@ -146,19 +156,18 @@ async fn capture_one(
     app: &App,
     deadline: Deadline,
     claim: CaptureClaim,
-    slow_down: &AtomicBool,
+    slow_down: &OnceLock<Duration>,
 ) -> CaptureResult {
     let database = app.database(deadline);
-    let outcome = if slow_down.load(Ordering::Relaxed) {
-        Err(Failed::retryable("rate_limited"))
-    } else {
-        take_money(app, deadline, &claim).await
+    let outcome = match slow_down.get() {
+        Some(wait) => Err(Failed::not_asked(&claim, *wait)),
+        None => take_money(app, deadline, &claim).await,
     };
     let recorded = match &outcome {
         Ok((capture_id, amount)) => database.record_capture(&claim, capture_id, *amount).await,
         Err(failed) => {
-            if failed.wait.is_some() {
-                slow_down.store(true, Ordering::Relaxed);
+            if let Some(wait) = failed.wait {
+                slow_down.get_or_init(|| wait);
             }
             // Asking PayPal is cheap, and nobody can cancel while the answer is out.
             let attempt = match failed.kind {
@@ -275,3 +284,7 @@ fn judge(capture: SeenCapture) -> Result<(String, Amount), Failed> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "capture_tests.rs"]
+mod tests;

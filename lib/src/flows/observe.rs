@@ -71,8 +71,11 @@ pub async fn observe(
     let differences = differences(&record, &seen, app.platform().now());
     let mut applied = 0;
     for difference in &differences {
-        let PaymentStep::Moves(state, _) = step(record.status, difference.event(&record)) else {
-            continue;
+        let state = match step(record.status, difference.event(&record)) {
+            PaymentStep::Moves(state, _) => state,
+            // Another part: the state stays what it is, the sum does not.
+            PaymentStep::Known if matches!(difference, Difference::Refunded(_)) => record.status,
+            PaymentStep::Known | PaymentStep::Refused => continue,
         };
         apply(app, deadline, &record, &order_id, difference, state).await?;
         applied += 1;

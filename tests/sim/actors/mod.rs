@@ -5,6 +5,7 @@
 mod caller;
 mod cron;
 mod customer;
+mod dashboard;
 mod operator;
 mod paypal;
 mod plan;
@@ -56,6 +57,10 @@ pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
         let name = format!("operator-{number}");
         let work = operator::live(Arc::clone(world), number, 8 * mood.pace);
         world.start(name, None, Box::pin(work));
+    }
+    if random.chance(250) {
+        let work = dashboard::live(Arc::clone(world), mood.pace);
+        world.start("dashboard".to_owned(), None, Box::pin(work));
     }
     let work = paypal::live(Arc::clone(world), simulator.clone(), mood.pace);
     world.start("paypal".to_owned(), None, Box::pin(work));

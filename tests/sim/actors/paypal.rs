@@ -46,5 +46,5 @@ async fn send(world: Arc<World>, simulator: Simulator, delivery: Delivery) {
         };
         world.state().checks.told.push(told);
     }
-    simulator.answered(&event, answer.status()).unwrap();
+    simulator.answered(&event, answer.status());
 }

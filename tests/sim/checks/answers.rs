@@ -6,6 +6,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Something that a customer was told.
@@ -26,6 +27,7 @@ pub(super) fn untrue(
     told: &Told,
     books: &Books,
     ledger: &Ledger,
+    outside: &BTreeSet<String>,
     now: Timestamp,
 ) -> Option<String> {
     let is_true = |booking: Uuid, holds: &dyn Fn(&Booking) -> bool| {
@@ -41,7 +43,7 @@ pub(super) fn untrue(
         Told::Heard { .. } => None,
         Told::Cancelled { booking, back } => (!is_true(*booking, &|it| it.status == "cancelled"))
             .then(|| format!("a customer was told that {booking} is cancelled"))
-            .or_else(|| paid_otherwise(*booking, *back, books, ledger, now)),
+            .or_else(|| paid_otherwise(*booking, *back, books, ledger, outside, now)),
     }
 }
 
@@ -51,6 +53,7 @@ fn paid_otherwise(
     back: Decimal,
     books: &Books,
     ledger: &Ledger,
+    outside: &BTreeSet<String>,
     now: Timestamp,
 ) -> Option<String> {
     let captures: Vec<_> = ledger
@@ -80,6 +83,13 @@ fn paid_otherwise(
         .filter(|refund| refund.idempotency_key.starts_with("operator"))
         .map(|refund| refund.amount)
         .sum();
+    let given = given
+        + captures
+            .iter()
+            .flat_map(|capture| ledger.refunds_of(&capture.id))
+            .filter(|refund| outside.contains(&refund.id))
+            .map(|refund| refund.amount.amount)
+            .sum::<Decimal>();
     let is_right = paid <= kept + owed && (captures.is_empty() || paid >= kept - given);
     (!is_right).then(|| {
         format!(

@@ -12,15 +12,15 @@ mod payments;
 mod settled;
 
 pub(crate) use answers::Told;
-pub(crate) use days::Reading;
+pub(crate) use days::{Reading, Scope};
 pub(crate) use settled::{Change, Entry, settled};
 
 use crate::{books::Books, ledger::Ledger, world::Origin};
 use bytes::Bytes;
 use http::Request;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
+use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Display};
-use uuid::Uuid;
 
 /// What is known at this moment, and what was found wrong.
 #[derive(Default)]
@@ -32,6 +32,8 @@ pub(crate) struct Checks {
     days: days::Days,
     /// Tasks that were given an answer that no upstream gives.
     puzzled: BTreeSet<u64>,
+    /// Refunds that were made, and authorizations that were voided, at PayPal's dashboard.
+    outside: BTreeSet<String>,
     violations: Vec<String>,
 }
 
@@ -58,7 +60,7 @@ impl Checks {
         self.books = books;
         self.violations.extend(bookings::overlap(&self.books));
         self.violations
-            .extend(money::confirmed(&self.books, &self.ledger));
+            .extend(money::confirmed(&self.books, &self.ledger, &self.outside));
     }
 
     /// PayPal's ledger after a request.
@@ -68,25 +70,37 @@ impl Checks {
             .extend(money::captures(&self.books, &self.ledger, now));
     }
 
-    /// Redis holds a new generation of this car's days.
-    pub(crate) fn see_generation(&mut self, car: Uuid) {
-        self.days.announce(car, &self.books);
+    /// Redis holds a new generation.
+    pub(crate) fn see_generation(&mut self, scope: Scope) {
+        self.days.announce(scope, &self.books);
     }
 
-    /// Somebody is about to ask for the days of `car`.
-    pub(crate) fn begin_reading(&self, car: Uuid) -> Reading {
-        self.days.begin_reading(car)
+    /// Somebody is about to ask for a car's days, or for the cars that are free.
+    pub(crate) fn begin_reading(&self, scope: Scope) -> Reading {
+        self.days.begin_reading(scope)
     }
 
-    /// What they were answered.
-    pub(crate) fn end_reading(
+    /// What they were told of a car's days.
+    pub(crate) fn end_reading_days(&mut self, reading: &Reading, answer: &Value, now: Timestamp) {
+        let found = reading.judge_days(answer, &self.books, now);
+        self.violations.extend(found);
+    }
+
+    /// What they were told of the cars that are free on these days.
+    pub(crate) fn end_reading_list(
         &mut self,
         reading: &Reading,
-        answer: &serde_json::Value,
+        answer: &Value,
+        days: (Date, Date),
         now: Timestamp,
     ) {
-        let found = reading.judge(answer, &self.books, now);
+        let found = reading.judge_list(answer, days, &self.books, now);
         self.violations.extend(found);
+    }
+
+    /// A refund was made, or an authorization voided, that we did not ask for.
+    pub(crate) fn see_outsider(&mut self, id: &str) {
+        self.outside.insert(id.to_owned());
     }
 
     /// A task was given an answer that makes no sense.

@@ -6,7 +6,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A booking whose customer was charged twice, or too much.
 pub(super) fn captures(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
@@ -27,7 +27,11 @@ pub(super) fn captures(books: &Books, ledger: &Ledger, now: Timestamp) -> Option
 }
 
 /// A confirmed booking for which PayPal does not hold, or did not take, exactly its price.
-pub(super) fn confirmed(books: &Books, ledger: &Ledger) -> Option<String> {
+pub(super) fn confirmed(
+    books: &Books,
+    ledger: &Ledger,
+    outside: &BTreeSet<String>,
+) -> Option<String> {
     books
         .bookings
         .values()
@@ -38,16 +42,17 @@ pub(super) fn confirmed(books: &Books, ledger: &Ledger) -> Option<String> {
                 .filter(|payment| payment.stands())
                 .flat_map(|payment| ledger.authorizations_of(payment.id))
                 .any(|authorization| {
-                    !authorization.voided
+                    // What was voided at the dashboard we have yet to hear of.
+                    (!authorization.voided || outside.contains(&authorization.id))
                         && !authorization.is_denied()
                         && authorization.amount.amount == booking.final_price
                         && authorization.amount.currency == booking.currency
                 });
-            // What PayPal refused for good is an operator's matter, and on record.
+            // What PayPal refused for good, or gave back by itself, is an operator's matter, and on record.
             let is_refused = || {
                 books
                     .payments_of(booking.id)
-                    .any(|payment| payment.status == "failed" && payment.failure_code.is_some())
+                    .any(|payment| !payment.stands() && payment.failure_code.is_some())
             };
             (!is_paid && !is_refused()).then(|| {
                 format!(

@@ -6,12 +6,14 @@ use crate::{
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 
 /// What PayPal says differently of a payment.
 pub(super) fn differs(
     payment: &Payment,
     books: &Books,
     ledger: &Ledger,
+    outside: &BTreeSet<String>,
     now: Timestamp,
 ) -> Option<&'static str> {
     let holds = || {
@@ -33,7 +35,7 @@ pub(super) fn differs(
         ("authorized" | "capturing", Some(_)) => (!ledger.is_undecided(payment.id, now))
             .then_some("it is not captured, although it is long due"),
         ("captured" | "partially_refunded" | "refunded", _) => {
-            money_differs(payment, books, ledger)
+            money_differs(payment, books, ledger, outside)
         }
         ("voided", Some(authorization)) => (!authorization.voided
             && authorization.expires_at > now)
@@ -48,7 +50,12 @@ pub(super) fn differs(
 }
 
 /// What PayPal took and gave back differently.
-fn money_differs(payment: &Payment, books: &Books, ledger: &Ledger) -> Option<&'static str> {
+fn money_differs(
+    payment: &Payment,
+    books: &Books,
+    ledger: &Ledger,
+    outside: &BTreeSet<String>,
+) -> Option<&'static str> {
     let id = payment.capture_id.as_deref().unwrap_or_default();
     let Some(capture) = ledger.captures.get(id) else {
         return Some("PayPal has no such capture");
@@ -76,7 +83,11 @@ fn money_differs(payment: &Payment, books: &Books, ledger: &Ledger) -> Option<&'
         .refunds_of(payment.id)
         .filter(|refund| refund.status == "refunded")
         .collect();
-    let is_made_once = made.len() == ledger.refunds_of(id).count()
+    let is_made_once = made.len()
+        == ledger
+            .refunds_of(id)
+            .filter(|it| !outside.contains(&it.id))
+            .count()
         && made.iter().all(|refund| {
             let id = refund.paypal_refund_id.as_deref().unwrap_or_default();
             ledger

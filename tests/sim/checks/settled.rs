@@ -31,13 +31,13 @@ pub(crate) fn settled(checks: &mut Checks, changes: &[Change], inbox: &[Entry], 
     let mut found = Vec::new();
     found.extend(super::bookings::overlap(books));
     found.extend(super::money::captures(books, ledger, now));
-    found.extend(super::money::confirmed(books, ledger));
+    found.extend(super::money::confirmed(books, ledger, &checks.outside));
     for authorization in ledger.authorizations.values() {
         found.extend(held_for_nothing(authorization, books, now));
         found.extend(captured_unknown(authorization, books, ledger, now));
     }
     for payment in books.payments.values() {
-        if let Some(problem) = payments::differs(payment, books, ledger, now) {
+        if let Some(problem) = payments::differs(payment, books, ledger, &checks.outside, now) {
             found.push(format!(
                 "{} is {} (void: {:?}, failure: {:?}): {problem}",
                 payment.id, payment.status, payment.void_reason, payment.failure_code
@@ -51,7 +51,7 @@ pub(crate) fn settled(checks: &mut Checks, changes: &[Change], inbox: &[Entry], 
     found.extend(backwards(changes));
     found.extend(applied_twice(inbox));
     for told in &checks.told {
-        found.extend(answers::untrue(told, books, ledger, now));
+        found.extend(answers::untrue(told, books, ledger, &checks.outside, now));
         if let Told::Heard { event } = told
             && !inbox.iter().any(|entry| entry.event == *event)
         {

@@ -42,7 +42,6 @@ pub(super) enum Kind {
     NotFound,
     UnsupportedMediaType,
     Unprocessable,
-    Internal,
     Unavailable,
 }
 
@@ -54,7 +53,6 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -66,7 +64,6 @@ impl Kind {
             Self::NotFound => "RESOURCE_NOT_FOUND",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::Unprocessable => "UNPROCESSABLE_ENTITY",
-            Self::Internal => "INTERNAL_SERVER_ERROR",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
         }
     }
@@ -86,7 +83,6 @@ impl Kind {
             Self::Unprocessable => {
                 "The requested action could not be performed, semantically incorrect, or failed business validation."
             }
-            Self::Internal => "An internal server error occurred.",
             Self::Unavailable => "Service Unavailable.",
         }
     }

@@ -41,6 +41,18 @@ impl Exchanges {
         self.0.push_back(exchange);
     }
 
+    /// Those whose PayPal-Request-Id begins so.
+    pub(super) fn under(&self, request_id: &str) -> Vec<Exchange> {
+        let is_under = |exchange: &&Exchange| {
+            exchange
+                .request_headers
+                .get("paypal-request-id")
+                .and_then(Value::as_str)
+                .is_some_and(|id| id.starts_with(request_id))
+        };
+        self.0.iter().filter(is_under).cloned().collect()
+    }
+
     pub(super) fn all(&self) -> Vec<Exchange> {
         self.0.iter().cloned().collect()
     }

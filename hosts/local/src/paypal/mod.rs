@@ -62,15 +62,21 @@ pub use self::{
 };
 
 use self::{exchanges::Exchanges, ids::Ids, ledger::Ledger, oauth::Tokens};
+use crate::console;
 use exodrive_native::Clock;
 use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
+use tokio::time::sleep;
+
+/// How often what changed is written: all of it each time, which takes longer the more there is.
+const SAVE_EVERY: Duration = Duration::from_millis(500);
 
 /// The merchant's keys.
 #[derive(Clone)]
@@ -115,6 +121,8 @@ struct Inner {
     public_base: String,
     /// Where the orders are kept, if anywhere.
     file: OnceLock<PathBuf>,
+    /// Whether the ledger is no longer what the file holds.
+    is_changed: AtomicBool,
     ledger: Mutex<Ledger>,
     tokens: Mutex<Tokens>,
     exchanges: Mutex<Exchanges>,
@@ -158,6 +166,7 @@ impl Simulator {
                 credentials,
                 public_base,
                 file: OnceLock::new(),
+                is_changed: AtomicBool::new(false),
                 ledger: Mutex::new(Ledger::new(resources)),
                 tokens: Mutex::new(Tokens::new(tokens)),
                 exchanges: Mutex::default(),
@@ -167,7 +176,7 @@ impl Simulator {
     }
 
     /// A PayPal that goes on with the orders in `file`, or begins without any where there is no such file, and writes the
-    /// file now and after every change. Access tokens are not kept.
+    /// file now. [`Self::keep_saving`] and [`Self::save`] write what changes. Access tokens are not kept.
     ///
     /// # Errors
     /// The file cannot be read or written, or holds something else.
@@ -196,6 +205,7 @@ impl Simulator {
             }
         }
         simulator.inner.file.get_or_init(path);
+        simulator.inner.changed();
         simulator.save().map_err(|source| LoadError::Unusable {
             path: path(),
             source,
@@ -214,6 +224,12 @@ impl Simulator {
         lock(&self.inner.exchanges).all()
     }
 
+    /// Those of [`Self::exchanges`] whose `PayPal-Request-Id` begins so.
+    #[must_use]
+    pub(crate) fn exchanges_under(&self, request_id: &str) -> Vec<Exchange> {
+        lock(&self.inner.exchanges).under(request_id)
+    }
+
     /// Everything that PayPal knows, as the file of [`Self::load`] holds it.
     #[must_use]
     pub fn ledger(&self) -> serde_json::Value {
@@ -226,24 +242,41 @@ impl Simulator {
         self.inner.requests.load(Ordering::Relaxed)
     }
 
-    /// Writes the orders to the file given to [`Self::load`], all or nothing; does nothing without one.
+    /// Writes what changed to the file given to [`Self::load`], all or nothing; does nothing without one.
     ///
     /// # Errors
     /// The folder cannot be written to.
     pub fn save(&self) -> io::Result<()> {
-        self.inner.write(&lock(&self.inner.ledger))
+        let Some(file) = self.inner.file.get() else {
+            return Ok(());
+        };
+        // Held to the end, so that an older state never replaces a newer one.
+        let ledger = lock(&self.inner.ledger);
+        if !self.inner.is_changed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let unfinished = file.with_extension("tmp");
+        fs::write(&unfinished, serde_json::to_vec(&*ledger)?)?;
+        fs::rename(&unfinished, file)?;
+        self.inner.is_changed.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Saves what changed, for ever.
+    pub(crate) async fn keep_saving(self) {
+        loop {
+            sleep(SAVE_EVERY).await;
+            if let Err(error) = self.save() {
+                console::log(&format!("PayPal's orders are not written down: {error}"));
+            }
+        }
     }
 }
 
 impl Inner {
-    /// The caller holds the ledger's lock, so that an older state never replaces a newer one.
-    fn write(&self, ledger: &Ledger) -> io::Result<()> {
-        let Some(file) = self.file.get() else {
-            return Ok(());
-        };
-        let unfinished = file.with_extension("tmp");
-        fs::write(&unfinished, serde_json::to_vec(ledger)?)?;
-        fs::rename(&unfinished, file)
+    /// The caller holds the ledger's lock.
+    fn changed(&self) {
+        self.is_changed.store(true, Ordering::Relaxed);
     }
 }
 

@@ -230,7 +230,7 @@ fn types(paypal: &PayPal, order: &str) -> Vec<String> {
 
 /// What was reported of one order, as a test of the system sees it.
 fn reported(paypal: &PayPal, order: &str) -> Vec<Value> {
-    let events = serde_json::to_value(paypal.simulator.events(Some(order)).unwrap()).unwrap();
+    let events = serde_json::to_value(paypal.simulator.events(Some(order))).unwrap();
     events.as_array().unwrap().clone()
 }
 

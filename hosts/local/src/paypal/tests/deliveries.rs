@@ -64,15 +64,12 @@ async fn an_event_is_due_until_it_is_answered_with_success() {
         paypal.clock.advance(SignedDuration::from_secs(2));
         assert_eq!(take(&paypal), [event.as_str()], "{pause}");
         let status = StatusCode::from_u16(status).unwrap();
-        paypal.simulator.answered(&event, status).unwrap();
+        paypal.simulator.answered(&event, status);
         assert_eq!(reported(&paypal, &order)[0]["delivered"], false);
     }
     paypal.clock.advance(SignedDuration::from_secs(720));
     assert_eq!(take(&paypal), [event.as_str()]);
-    paypal
-        .simulator
-        .answered(&event, StatusCode::NO_CONTENT)
-        .unwrap();
+    paypal.simulator.answered(&event, StatusCode::NO_CONTENT);
     let seen = reported(&paypal, &order)[0].clone();
     assert_eq!(
         (&seen["delivered"], &seen["attempts"], &seen["due"]),
@@ -141,7 +138,7 @@ async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
         .unwrap()
         .to_owned();
     let genuine = paypal.simulator.deliver(&event, None).unwrap();
-    paypal.simulator.answered(&event, StatusCode::OK).unwrap();
+    paypal.simulator.answered(&event, StatusCode::OK);
     let again = paypal.simulator.deliver(&event, None).unwrap();
     assert_eq!(genuine.request.body(), again.request.body());
     let header = |delivery: &crate::paypal::Delivery, name: &str| {
@@ -156,8 +153,7 @@ async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
     );
     paypal
         .simulator
-        .answered(&event, StatusCode::INTERNAL_SERVER_ERROR)
-        .unwrap();
+        .answered(&event, StatusCode::INTERNAL_SERVER_ERROR);
     for tamper in [
         Tamper::Body,
         Tamper::Signature,
@@ -194,10 +190,11 @@ async fn a_second_start_goes_on_with_what_was_not_delivered() {
     let first = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
     let (order, _) = first.authorized("A car").await;
     let taken = take(&first);
-    first.simulator.answered(&taken[0], StatusCode::OK).unwrap();
+    first.simulator.answered(&taken[0], StatusCode::OK);
     let before = reported(&first, &order);
 
     let clock = Clock::default();
+    first.simulator.save().unwrap();
     let second = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
     assert_eq!(reported(&second, &order), before);
     assert!(take(&second).is_empty());
@@ -216,6 +213,7 @@ async fn what_time_brought_about_is_kept_too() {
     let before = reported(&first, &order);
     let later = Clock::default();
     later.advance(SignedDuration::from_hours(29 * 24));
+    first.simulator.save().unwrap();
     let second = PayPal::with(folder.load_at(later.clone()).unwrap(), later).await;
     assert_eq!(reported(&second, &order), before);
 }

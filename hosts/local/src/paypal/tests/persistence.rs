@@ -44,6 +44,7 @@ async fn a_second_start_goes_on_where_the_first_was() {
     let captured = first.post_as("capture-1", &capture, json!({})).await;
     let shown = first.get(&format!("/v2/checkout/orders/{order}")).await;
 
+    first.simulator.save().unwrap();
     let second = PayPal::with(folder.load().unwrap(), Clock::default()).await;
     assert_eq!(
         second
@@ -71,6 +72,7 @@ async fn an_order_that_is_only_approved_is_kept_too() {
     let first = PayPal::with(folder.load().unwrap(), Clock::default()).await;
     let order = first.order("A car").await;
     first.approve(&order).await;
+    first.simulator.save().unwrap();
     let second = PayPal::with(folder.load().unwrap(), Clock::default()).await;
     assert_eq!(
         second.status(&format!("/v2/checkout/orders/{order}")).await,
@@ -83,6 +85,7 @@ async fn orders_that_were_kept_without_events_are_gone_on_with() {
     let folder = Folder::new("no-events");
     let first = PayPal::with(folder.load().unwrap(), Clock::default()).await;
     let (order, authorization) = first.authorized("A car").await;
+    first.simulator.save().unwrap();
     let mut kept: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.file()).unwrap()).unwrap();
     kept.as_object_mut().unwrap().remove("events");

@@ -41,7 +41,6 @@ pub(super) use self::{
 use self::events::Reported;
 use super::{Simulator, links::Links, lock};
 use http::StatusCode;
-use std::io;
 
 /// Why there is no delivery.
 #[derive(Debug, thiserror::Error)]
@@ -55,36 +54,30 @@ pub enum WebhookError {
     /// A header cannot be written as HTTP wants it.
     #[error("a delivery cannot be written: {0}")]
     Unwritable(#[from] http::Error),
-    /// The file given to [`Simulator::load`] cannot be written.
-    #[error("what was delivered cannot be kept: {0}")]
-    Unsaved(#[from] io::Error),
 }
 
 impl Simulator {
     /// What PayPal reported in the last 30 days, oldest first: all of it, or what concerns one order.
-    ///
-    /// # Errors
-    /// What was noticed just now cannot be kept.
-    pub(crate) fn events(&self, order: Option<&str>) -> Result<Vec<Reported>, WebhookError> {
+    pub(crate) fn events(&self, order: Option<&str>) -> Vec<Reported> {
         let mut ledger = lock(&self.inner.ledger);
         if ledger.notice(self.inner.clock.now(), self.links()) {
-            self.inner.write(&ledger)?;
+            self.inner.changed();
         }
-        Ok(ledger.events.reported(order))
+        ledger.events.reported(order)
     }
 
     /// Takes deliveries that are due, the oldest events first, `most` at most. Each counts as an attempt, and is due again
     /// later unless [`Self::answered`] says before that it arrived.
     ///
     /// # Errors
-    /// They cannot be signed, or the attempts cannot be kept.
+    /// They cannot be signed.
     pub fn take_deliveries(&self, most: usize) -> Result<Vec<Delivery>, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
         let noticed = ledger.notice(now, self.links());
         let deliveries = ledger.events.take_due(now, most, self.links())?;
         if noticed || !deliveries.is_empty() {
-            self.inner.write(&ledger)?;
+            self.inner.changed();
         }
         Ok(deliveries)
     }
@@ -93,27 +86,23 @@ impl Simulator {
     /// tampered with: then PayPal knows nothing of it.
     ///
     /// # Errors
-    /// There is no such event, it cannot be signed, or the attempt cannot be kept.
+    /// There is no such event, or it cannot be signed.
     pub fn deliver(&self, event: &str, tamper: Option<Tamper>) -> Result<Delivery, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
         let delivery = ledger.events.deliver(event, tamper, now, self.links())?;
         if tamper.is_none() {
-            self.inner.write(&ledger)?;
+            self.inner.changed();
         }
         Ok(delivery)
     }
 
     /// What the merchant answered to a delivery: 2xx ends the deliveries of its event.
-    ///
-    /// # Errors
-    /// It cannot be kept.
-    pub fn answered(&self, event: &str, status: StatusCode) -> Result<(), WebhookError> {
+    pub fn answered(&self, event: &str, status: StatusCode) {
         let mut ledger = lock(&self.inner.ledger);
         if status.is_success() && ledger.events.delivered(event) {
-            self.inner.write(&ledger)?;
+            self.inner.changed();
         }
-        Ok(())
     }
 
     fn links(&self) -> Links<'_> {
