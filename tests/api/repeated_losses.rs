@@ -63,6 +63,7 @@ async fn crons_until_quiet(client: &Client, database: &Database, all: [&Paid; 3]
         if run.status != 200 {
             // Cut off; the next one goes on.
             run.problem(503, "database_unavailable");
+            continue;
         }
         let mut open = 0;
         for paid in all {
