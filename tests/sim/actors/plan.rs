@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) leaving: Leaving,
     /// When they change their mind, if they do.
     pub(crate) cancels_after: Option<Duration>,
+    /// They give up in one window while they pay in another.
+    pub(crate) cancels_meanwhile: bool,
     /// Before they come, before they order, before they approve, before they authorize.
     pub(crate) pauses: [Duration; 4],
 }
@@ -102,6 +104,7 @@ impl Plan {
             by_shop: random.chance(250),
             script: random.weighted(&SCRIPTS),
             cancels_after,
+            cancels_meanwhile: random.chance(80),
             leaving: random.weighted(&[
                 (6, Leaving::AfterHolding),
                 (6, Leaving::AfterOrdering),
