@@ -39,7 +39,7 @@ impl Customer {
     async fn go(self: &Arc<Self>) -> Option<()> {
         let [before, ordering, approving, authorizing] = self.plan.pauses;
         self.caller.wait(before).await;
-        if self.caller.world.is_ending() {
+        if self.caller.world.is_calm() {
             return None;
         }
         let seen = self.look().await;

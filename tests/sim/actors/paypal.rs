@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 /// Lives PayPal's life.
 pub(crate) async fn live(world: Arc<World>, simulator: Simulator, pace: u64) {
-    while !world.is_ending() {
+    while world.is_lively() {
         let seconds = {
             let random = &mut world.state().random;
             let seconds = random.weighted(&[(60, 20), (30, 300), (10, 60 * pace)]);
@@ -29,7 +29,7 @@ pub(crate) fn tell(world: &Arc<World>, simulator: &Simulator, most: usize) -> Ve
     let mut told = Vec::new();
     for delivery in simulator.take_deliveries(most).unwrap() {
         told.push(delivery.event.clone());
-        let is_doubled = !world.is_ending() && world.state().random.chance(150);
+        let is_doubled = !world.is_calm() && world.state().random.chance(150);
         let double = is_doubled.then(|| simulator.deliver(&delivery.event, None).unwrap());
         for delivery in std::iter::once(delivery).chain(double) {
             let work = send(Arc::clone(world), simulator.clone(), delivery);
