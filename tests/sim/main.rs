@@ -14,6 +14,7 @@
 mod actors;
 mod books;
 mod checks;
+mod due;
 mod faults;
 mod fleet;
 mod history;
@@ -33,4 +34,5 @@ mod tasks;
 mod tests;
 mod upstreams;
 mod waiting;
+mod work;
 mod world;

@@ -11,7 +11,7 @@ use crate::{
     random::Random,
     tasks::Tasks,
     upstreams::Upstreams,
-    world::{Origin, Upstream, World},
+    world::{Origin, Phase, Upstream, World},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Outcome {
 }
 
 /// How many things happen before faults stop.
-const EVENTS: (u64, u64) = (120, 400);
+const EVENTS: (u64, u64) = (100, 300);
 /// What happens in one step takes at most so many milliseconds.
 const LONGEST_STEP: u64 = 3;
 
@@ -118,6 +118,9 @@ impl<'u> Run<'u> {
             }
         }
         if !self.is_violated() {
+            self.work();
+        }
+        if !self.is_violated() {
             self.settle();
         }
     }
@@ -139,8 +142,12 @@ impl<'u> Run<'u> {
         };
         match event {
             Event::Arrival(number) => {
-                let millis = self.world.state().random.below(LONGEST_STEP + 1);
-                self.pass(SignedDuration::from_millis(millis.try_into().unwrap()));
+                let mut state = self.world.state();
+                let millis = state.random.below(LONGEST_STEP + 1);
+                let millis = SignedDuration::from_millis(millis.try_into().unwrap());
+                state.clock.advance(millis);
+                drop(state);
+                self.ring();
                 self.arrive(number);
             }
             Event::Waiting => self.wait(),
@@ -172,14 +179,14 @@ impl<'u> Run<'u> {
             choices.push((40, Event::Arrival(state.random.pick(&late))));
         }
         if !state.alarms.is_empty() {
-            let patience = match (arriving.is_empty(), state.is_ending) {
+            let patience = match (arriving.is_empty(), state.phase == Phase::Calm) {
                 (true, _) => 900,
                 (false, true) => 0,
                 (false, false) => 30,
             };
             choices.push((patience, Event::Waiting));
         }
-        if !state.is_ending {
+        if state.phase != Phase::Calm && !choices.is_empty() {
             let instance = instances::any(&mut state.random);
             choices.push((self.faults.crash_weight(), Event::Crash(instance)));
         }
@@ -213,9 +220,20 @@ impl<'u> Run<'u> {
             }
             self.wait();
             self.tasks.go_on(&self.world);
+            self.let_arrive();
         }
         let state = self.world.state();
         state.clock.advance(end.duration_since(state.clock.now()));
+    }
+
+    /// Lets everything happen that needs no time.
+    fn let_arrive(&mut self) {
+        let is_on_its_way = |run: &Self| {
+            let state = run.world.state();
+            let mut sendings = state.under_way.values();
+            sendings.any(|sending| !sending.is_stuck && !sending.is_abandoned)
+        };
+        while is_on_its_way(self) && self.step() {}
     }
 
     /// Wakes whoever waited for this moment.

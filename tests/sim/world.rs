@@ -59,6 +59,17 @@ impl Upstream {
     }
 }
 
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Everybody comes and goes.
+    Lively,
+    /// Nobody begins anything of their own accord; time goes from one thing that is due to the next.
+    Working,
+    /// Nothing goes wrong any more.
+    Calm,
+}
+
 /// The task that did something.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -103,8 +114,7 @@ pub(crate) struct State {
     pub(crate) started: Vec<Started>,
     /// The task at work.
     pub(crate) current: Option<Arc<Origin>>,
-    /// Nothing new is begun any more.
-    pub(crate) is_ending: bool,
+    pub(crate) phase: Phase,
     /// Each request's id is another one, see [`crate::mutations`].
     pub(crate) spoils_request_ids: bool,
     numbers: u64,
@@ -138,7 +148,7 @@ impl World {
             alarms: BTreeMap::new(),
             started: Vec::new(),
             current: None,
-            is_ending: false,
+            phase: Phase::Lively,
             spoils_request_ids: false,
             numbers: 0,
         })))
@@ -153,8 +163,14 @@ impl World {
         self.state().clock.now()
     }
 
-    pub(crate) fn is_ending(&self) -> bool {
-        self.state().is_ending
+    /// Whether things are still begun.
+    pub(crate) fn is_lively(&self) -> bool {
+        self.state().phase == Phase::Lively
+    }
+
+    /// Whether nothing goes wrong any more.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.state().phase == Phase::Calm
     }
 
     /// Starts a task.

@@ -153,7 +153,7 @@ impl Caller {
                 return Some(reply.clone());
             }
             repeats += 1;
-            if repeats > in_trouble && (!self.world.is_ending() || repeats > in_calm) {
+            if repeats > in_trouble && (!self.world.is_calm() || repeats > in_calm) {
                 return None;
             }
             let told = reply.and_then(|reply| reply.retry_after);

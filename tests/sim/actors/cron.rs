@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Lives a cron's life.
 pub(crate) async fn live(world: Arc<World>, number: u64, pace: u64) {
     let caller = Caller::new(&world, format!("203.0.113.{number}")).patient(PATIENCE);
-    while !world.is_ending() {
+    while world.is_lively() {
         let (minutes, path) = {
             let count = u64::try_from(PATHS.len()).unwrap();
             let random = &mut world.state().random;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{checks::Told, world::World};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A customer's way through the shop.
 struct Customer {
@@ -17,6 +17,7 @@ struct Customer {
 }
 
 /// A booking as its customer knows it.
+#[derive(Clone)]
 struct Held {
     booking: String,
     token: Option<String>,
@@ -25,20 +26,20 @@ struct Held {
 /// Lives a customer's life.
 pub(crate) async fn live(world: Arc<World>, number: u64, plan: Plan) {
     let caller = Caller::new(&world, format!("192.0.2.{number}"));
-    let customer = Customer {
+    let customer = Arc::new(Customer {
         caller,
         plan,
         number,
-    };
+    });
     customer.go().await;
 }
 
 impl Customer {
     /// `None` along the way: they gave up.
-    async fn go(&self) -> Option<()> {
+    async fn go(self: &Arc<Self>) -> Option<()> {
         let [before, ordering, approving, authorizing] = self.plan.pauses;
         self.caller.wait(before).await;
-        if self.caller.world.is_ending() {
+        if self.caller.world.is_calm() {
             return None;
         }
         let seen = self.look().await;
@@ -48,6 +49,9 @@ impl Customer {
             Some(self.hold(seen.as_ref()).await?)
         };
         self.leaves(Leaving::AfterHolding)?;
+        if let Some(held) = held.clone().filter(|_| self.plan.cancels_meanwhile) {
+            self.cancel_in_another_tab(held);
+        }
 
         self.caller.wait(ordering).await;
         let order = self.order(held.as_ref(), self.plan.script).await?;
@@ -74,6 +78,18 @@ impl Customer {
             self.cancel(&held).await?;
         }
         Some(())
+    }
+
+    /// Somebody who pays in one window and gives up in another.
+    fn cancel_in_another_tab(self: &Arc<Self>, held: Held) {
+        let customer = Arc::clone(self);
+        let name = format!("customer-{} in another tab", self.number);
+        let work = async move {
+            let seconds = customer.caller.chance(120);
+            customer.caller.wait(Duration::from_secs(seconds)).await;
+            customer.cancel(&held).await;
+        };
+        self.caller.world.start(name, None, Box::pin(work));
     }
 
     fn leaves(&self, stage: Leaving) -> Option<()> {

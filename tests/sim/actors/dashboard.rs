@@ -12,12 +12,17 @@ use std::{sync::Arc, time::Duration};
 
 /// Lives such a life.
 pub(crate) async fn live(world: Arc<World>, pace: u64) {
-    while !world.is_ending() {
+    while world.is_lively() {
         let minutes = world.state().random.between(pace, 12 * pace);
         world.sleep(Duration::from_secs(60 * minutes)).await;
-        if let Some((path, body)) = deed(&world) {
-            act(&world, path, &body).await;
-        }
+        act_once(Arc::clone(&world)).await;
+    }
+}
+
+/// Does one thing, if there is one to do.
+pub(crate) async fn act_once(world: Arc<World>) {
+    if let Some((path, body)) = deed(&world) {
+        act(&world, path, &body).await;
     }
 }
 

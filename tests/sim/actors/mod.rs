@@ -32,7 +32,7 @@ pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
         Random::new(state.random.below(u64::MAX), "actors")
     };
     let mood = Mood {
-        is_crowded: random.chance(500),
+        is_crowded: random.chance(400),
         pace: random.pick(&[15, 15, 240, 1200]),
     };
     world.state().note(&format!("{mood:?}"));
@@ -43,19 +43,19 @@ pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
         } else {
             random.below(3)
         };
-        let plan = Plan::choose(&mut random, today, car, mood.is_crowded);
+        let plan = Plan::choose(&mut random, today, car, mood);
         let name = format!("customer-{number}");
         let work = customer::live(Arc::clone(world), number, plan);
         world.start(name, None, Box::pin(work));
     }
-    for number in 1..=random.weighted(&[(40, 0), (40, 1), (20, 2)]) {
+    for number in 1..=random.weighted(&[(60, 0), (30, 1), (10, 2)]) {
         let name = format!("reader-{number}");
         let work = reader::live(Arc::clone(world), number, favourite);
         world.start(name, None, Box::pin(work));
     }
     for number in 1..=random.weighted(&[(40, 0), (50, 1), (10, 2)]) {
         let name = format!("operator-{number}");
-        let work = operator::live(Arc::clone(world), number, 8 * mood.pace);
+        let work = operator::live(Arc::clone(world), number, 3 * mood.pace);
         world.start(name, None, Box::pin(work));
     }
     if random.chance(250) {
@@ -69,6 +69,24 @@ pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
         let work = cron::live(Arc::clone(world), number, mood.pace);
         world.start(name, None, Box::pin(work));
     }
+}
+
+/// Lets an operator or somebody at PayPal's dashboard do something, perhaps, and PayPal tell of some of it.
+pub(crate) fn interfere(world: &Arc<World>, simulator: &Simulator, leap: u64) {
+    let [operator, dashboard, most] = {
+        let random = &mut world.state().random;
+        [random.below(100), random.below(100), random.below(4)]
+    };
+    if operator < 50 {
+        let key = format!("leap-{leap}");
+        let work = operator::act_once(Arc::clone(world), 9, key);
+        world.start("operator".to_owned(), None, Box::pin(work));
+    }
+    if dashboard < 5 {
+        let work = dashboard::act_once(Arc::clone(world));
+        world.start("dashboard".to_owned(), None, Box::pin(work));
+    }
+    paypal::tell(world, simulator, usize::try_from(most).unwrap());
 }
 
 /// Lets PayPal tell everything that it still has to tell.

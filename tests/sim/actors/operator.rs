@@ -19,16 +19,20 @@ enum Deed {
 
 /// Lives an operator's life.
 pub(crate) async fn live(world: Arc<World>, number: u64, pace: u64) {
-    let caller = Caller::new(&world, format!("203.0.113.{}", 100 + number));
     let mut deeds = 0;
-    while !world.is_ending() {
-        let minutes = caller.chance(pace) + 1;
-        caller.wait(Duration::from_secs(60 * minutes)).await;
-        let Some(booking) = any_booking(&world) else {
-            continue;
-        };
+    while world.is_lively() {
+        let minutes = world.state().random.between(1, pace);
+        world.sleep(Duration::from_secs(60 * minutes)).await;
         deeds += 1;
         let key = format!("deed-{deeds}-of-operator-{number}");
+        act_once(Arc::clone(&world), number, key).await;
+    }
+}
+
+/// Does one thing to some booking.
+pub(crate) async fn act_once(world: Arc<World>, number: u64, key: String) {
+    let caller = Caller::new(&world, format!("203.0.113.{}", 100 + number));
+    if let Some(booking) = any_booking(&world) {
         act(&caller, booking, &key).await;
     }
 }
@@ -84,12 +88,16 @@ async fn act(caller: &Caller, booking: Uuid, key: &str) {
     }
 }
 
-/// The same refund, asked for twice, is one refund.
+/// The same refund, asked for twice, is one refund, unless PayPal refused it: then it is ordered anew.
 fn compare(caller: &Caller, deed: Deed, first: Option<Reply>, again: Option<Reply>) {
     let (Deed::Refund | Deed::RefundPart, Some(first), Some(again)) = (deed, first, again) else {
         return;
     };
-    if first.is_ok() && (!again.is_ok() || first.body["refundId"] != again.body["refundId"]) {
+    let is_refused = first.body["status"] == "refused";
+    if first.is_ok()
+        && !is_refused
+        && (!again.is_ok() || first.body["refundId"] != again.body["refundId"])
+    {
         let text = format!("{} was answered {}", first.body, again.body);
         caller
             .world

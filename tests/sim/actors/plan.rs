@@ -1,5 +1,6 @@
 //! What a customer is going to do.
 
+use super::Mood;
 use crate::{
     fleet::{CARS, Car},
     random::Random,
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) leaving: Leaving,
     /// When they change their mind, if they do.
     pub(crate) cancels_after: Option<Duration>,
+    /// They give up in one window while they pay in another.
+    pub(crate) cancels_meanwhile: bool,
     /// Before they come, before they order, before they approve, before they authorize.
     pub(crate) pauses: [Duration; 4],
 }
@@ -58,14 +61,16 @@ const SCRIPTS: [(u64, &str); 11] = [
 ];
 
 impl Plan {
-    pub(crate) fn choose(random: &mut Random, now: Timestamp, car: u64, is_crowded: bool) -> Self {
+    pub(crate) fn choose(random: &mut Random, now: Timestamp, car: u64, mood: Mood) -> Self {
         let car = &CARS[usize::try_from(car).unwrap()];
         let today = now.to_zoned(TimeZone::UTC).date();
         // Sometimes so far ahead that the authorization must be renewed before it is captured.
-        let ahead = if is_crowded {
+        let ahead = if mood.pace > 1000 {
+            4 + random.below(4)
+        } else if mood.is_crowded {
             1 + random.below(3)
         } else {
-            random.weighted(&[(50, 1), (25, 5), (25, 25)]) + random.between(0, 6)
+            random.weighted(&[(60, 1), (15, 5), (25, 25)]) + random.between(0, 3)
         };
         let (least, most) = car.days;
         let days = random.between(least, most.min(5));
@@ -102,6 +107,7 @@ impl Plan {
             by_shop: random.chance(250),
             script: random.weighted(&SCRIPTS),
             cancels_after,
+            cancels_meanwhile: random.chance(80),
             leaving: random.weighted(&[
                 (6, Leaving::AfterHolding),
                 (6, Leaving::AfterOrdering),

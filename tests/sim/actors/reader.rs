@@ -15,7 +15,7 @@ pub(crate) async fn live(world: Arc<World>, number: u64, car: u64) {
     let car = &CARS[usize::try_from(car).unwrap()];
     let today = world.now().to_zoned(TimeZone::UTC).date();
     let day = |ahead: i64| today.checked_add(ahead.days()).unwrap();
-    while !world.is_ending() {
+    while world.is_lively() {
         match caller.chance(3) {
             0 => read_days(&caller, car, &car.id.to_string(), (day(1), day(15))).await,
             1 => read_days(&caller, car, car.slug, (day(1), day(15))).await,

@@ -21,12 +21,19 @@ pub(super) fn differs(
             .authorizations_of(payment.id)
             .any(Authorization::holds)
     };
+    let lives = || {
+        ledger
+            .authorizations_of(payment.id)
+            .any(|authorization| authorization.holds() && authorization.expires_at > now)
+    };
     let authorization = payment.authorization_id.as_ref().and_then(|id| {
         ledger
             .authorizations_of(payment.id)
             .find(|authorization| authorization.latest_id() == id)
     });
-    if payment.authorization_id.is_some() && authorization.is_none() {
+    // A renewal of what is over changes nothing, and need not be known.
+    let is_over = matches!(payment.status.as_str(), "voided" | "expired");
+    if payment.authorization_id.is_some() && authorization.is_none() && !is_over {
         return Some("PayPal's latest authorization is another");
     }
     match (payment.status.as_str(), authorization) {
@@ -37,14 +44,8 @@ pub(super) fn differs(
         ("captured" | "partially_refunded" | "refunded", _) => {
             money_differs(payment, books, ledger, outside)
         }
-        ("voided", Some(authorization)) => (!authorization.voided
-            && authorization.expires_at > now)
-            .then_some("PayPal has not voided it"),
         ("failed", _) => payment.failure_code.is_none().then_some("nothing says why"),
-        ("expired", Some(authorization)) => {
-            (authorization.expires_at > now).then_some("PayPal's authorization lives")
-        }
-        ("voided" | "expired", None) => holds().then_some("PayPal holds its money"),
+        ("voided" | "expired", _) => lives().then_some("PayPal holds its money"),
         _ => Some("PayPal has no authorization for it"),
     }
 }

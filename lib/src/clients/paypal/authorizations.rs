@@ -134,12 +134,42 @@ impl PayPal<'_> {
         request_id: &str,
         authorization_id: &str,
     ) -> Result<(), PayPalError> {
+        const OPERATION: &str = "void_authorization";
         let path = format!("/v2/payments/authorizations/{authorization_id}/void");
-        let call = Call::post("void_authorization", path, request_id, &json!({}))?;
+        let call = Call::post(OPERATION, path, request_id, &json!({}))?;
         match self.exchange(call).await {
-            Ok(_) => Ok(()),
+            Ok(answer) if is_void(answer.body()) => Ok(()),
+            Ok(_) => Err(PayPalError::Unknown {
+                operation: OPERATION,
+            }),
             Err(error) if error.issue() == Some(&super::Issue::PreviouslyVoided) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Whether a success says that an authorization is void: 204 with nothing, or 200 with the authorization. The page of a
+/// gateway in between voids nothing.
+fn is_void(body: &[u8]) -> bool {
+    body.is_empty()
+        || serde_json::from_slice::<AuthorizationBody>(body)
+            .is_ok_and(|seen| seen.status == AuthorizationStatus::Voided)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paypal_says_that_an_authorization_is_void() {
+        let shown = |status: &str| {
+            let amount = json!({ "currency_code": "USD", "value": "237.60" });
+            json!({ "id": "A1", "status": status, "amount": amount }).to_string()
+        };
+        assert!(is_void(b""));
+        assert!(is_void(shown("VOIDED").as_bytes()));
+        assert!(!is_void(shown("CREATED").as_bytes()));
+        assert!(!is_void(&shown("VOIDED").as_bytes()[..20]));
+        assert!(!is_void(b"<html><body>Please sign in.</body></html>"));
     }
 }
