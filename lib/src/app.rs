@@ -4,10 +4,10 @@ use crate::{
     clients::{
         paypal::{CertificateCache, PayPal, TokenCache},
         supabase::Database,
-        upstash::{Breaker, Upstash},
+        upstash::{Memory as RedisMemory, Upstash},
     },
     config::{Config, Redis},
-    flows::admission::LocalCounters,
+    flows::{admission::LocalCounters, cache::RecentLoads, metrics::Recorder},
     platform::{Deadline, Platform},
 };
 use futures_util::future::BoxFuture;
@@ -20,7 +20,9 @@ pub struct App(Arc<Instance>);
 struct Instance {
     config: Config,
     platform: Arc<dyn Platform>,
-    breaker: Breaker,
+    redis_memory: RedisMemory,
+    recent_loads: RecentLoads,
+    recorder: Recorder,
     paypal_tokens: TokenCache,
     paypal_certificates: CertificateCache,
     local_counters: LocalCounters,
@@ -33,7 +35,9 @@ impl App {
         Self(Arc::new(Instance {
             config,
             platform,
-            breaker: Breaker::default(),
+            redis_memory: RedisMemory::default(),
+            recent_loads: RecentLoads::default(),
+            recorder: Recorder::default(),
             paypal_tokens: TokenCache::default(),
             paypal_certificates: CertificateCache::default(),
             local_counters: LocalCounters::default(),
@@ -74,9 +78,12 @@ impl App {
     #[must_use]
     pub fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
-            Redis::Upstash { url, token } => {
-                Some(Upstash::new(self.platform(), &self.0.breaker, url, token))
-            }
+            Redis::Upstash { url, token } => Some(Upstash::new(
+                self.platform(),
+                &self.0.redis_memory,
+                url,
+                token,
+            )),
             Redis::Disabled | Redis::Bypassed => None,
         }
     }
@@ -85,6 +92,18 @@ impl App {
     #[must_use]
     pub fn local_counters(&self) -> &LocalCounters {
         &self.0.local_counters
+    }
+
+    /// What this instance counted and did not tell yet.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
+    /// What this instance loaded a moment ago.
+    #[must_use]
+    pub fn recent_loads(&self) -> &RecentLoads {
+        &self.0.recent_loads
     }
 
     /// Does `work` with a clone of this after the response has left.

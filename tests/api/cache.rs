@@ -127,7 +127,7 @@ async fn a_key_holds_nothing_that_a_client_wrote_and_ends() {
 }
 
 #[tokio::test]
-async fn what_is_refused_or_not_found_is_not_kept() {
+async fn what_is_refused_is_not_kept_and_what_is_absent_for_seconds() {
     alone(async {
         let client = Client::new();
         // Whatever earlier requests still write is written.
@@ -138,10 +138,8 @@ async fn what_is_refused_or_not_found_is_not_kept() {
             .get("/api/cars?page=0")
             .await
             .problem(422, "invalid_fields");
-        client
-            .get(&format!("/api/cars/{}", crate::surroundings::new_uuid()))
-            .await
-            .problem(404, "car_not_found");
+        let unknown = format!("/api/cars/{}", crate::surroundings::new_uuid());
+        client.get(&unknown).await.problem(404, "car_not_found");
         let rental = Rental::far_ahead(&client, 2).await;
         steps::hold(&client, &rental).await;
         let after = keys(KEPT).await;
@@ -149,7 +147,15 @@ async fn what_is_refused_or_not_found_is_not_kept() {
             .difference(&before)
             .filter(|key| !key.contains(":availability:") && !key.contains(":cars:"))
             .collect();
-        assert_eq!(new, Vec::<&String>::new());
+        for key in &new {
+            let left = command(&["TTL", key]).await;
+            assert!(
+                left.as_i64().is_some_and(|seconds| seconds <= 10),
+                "{key} {left}"
+            );
+        }
+        assert!(new.len() <= 1, "{new:?}");
+        client.get(&unknown).await.problem(404, "car_not_found");
     })
     .await;
 }

@@ -4,6 +4,7 @@ pub mod booking;
 pub mod booking_state;
 pub mod car;
 pub mod dates;
+pub mod metrics;
 pub mod money;
 pub mod observation;
 pub mod payment;

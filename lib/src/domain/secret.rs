@@ -51,11 +51,17 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// SHA-256 of `bytes`.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// SHA-256 of `text` in lower-case hex.
 #[must_use]
 pub fn sha256_hex(text: &str) -> String {
     use fmt::Write;
-    Sha256::digest(text)
+    sha256(text.as_bytes())
         .iter()
         .fold(String::with_capacity(64), |mut hex, byte| {
             // Writing to a String cannot fail.

@@ -1,6 +1,10 @@
 //! Letting a request in: one Redis pipeline counts it, reads what the route wants from the cache, and takes its lock.
 
-use super::lock::LockRequest;
+use super::{
+    cache::{Found, Reading, Slot},
+    lock::LockRequest,
+    violations::{self, Violation},
+};
 use crate::{
     app::App,
     clients::upstash::{Command, RedisError, Value},
@@ -14,9 +18,9 @@ use std::{
 
 /// What a route asks for on its way in.
 #[derive(Debug, Default)]
-pub struct Wanted {
-    /// Keys to read.
-    pub keys: Vec<String>,
+pub struct Wanted<'a> {
+    /// A cached answer to read.
+    pub slot: Option<&'a Slot>,
     /// A lock to take.
     pub lock: Option<LockRequest>,
 }
@@ -24,8 +28,8 @@ pub struct Wanted {
 /// The request is let in.
 #[derive(Debug)]
 pub struct Admitted {
-    /// What the keys held, in order; `None` when Redis was not asked or did not answer.
-    pub values: Option<Vec<Value>>,
+    /// What the cache held, and how it was asked; no answer when Redis was not asked or did not answer.
+    pub cached: Option<(Reading, Option<Found>)>,
     /// Whether the lock was taken; `None` when Redis was not asked or did not answer.
     pub locked: Option<bool>,
 }
@@ -41,7 +45,7 @@ pub async fn admit(
     app: &App,
     request: &Request,
     tier: Tier,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
 ) -> Result<Admitted, Denied> {
     let now = now_millis(app);
     let limits = &app.config().limits;
@@ -55,7 +59,8 @@ pub async fn admit(
     let counters = (!exempt).then(|| Counters::of(tier, &client, rule, now));
 
     let lock = wanted.lock.clone();
-    let answer = match ask(app, counters.as_ref(), wanted).await {
+    let reading = wanted.slot.map(|slot| Reading::of(app, slot));
+    let answer = match ask(app, counters.as_ref(), reading.as_ref(), wanted.lock).await {
         Ok(answer) => answer,
         Err(error) => {
             if !matches!(error, RedisError::BreakerOpen) {
@@ -73,8 +78,17 @@ pub async fn admit(
         request.notes.limit(tier.name(), decision);
         if !decision.allowed {
             if counted {
+                let mut commands = vec![Command::decr(counters.current)];
                 let lock = lock.filter(|_| answer.locked == Some(true));
-                give_back(app, counters.current, lock);
+                commands.extend(lock.map(LockRequest::into_release));
+                commands.extend(violations::keeping(&Violation {
+                    at: app.platform().now(),
+                    tier: tier.name().to_owned(),
+                    route: request.route.to_owned(),
+                    identifier: client.to_string(),
+                    request_id: request.id.clone(),
+                }));
+                give_back(app, commands);
             } else {
                 app.local_counters().give_back(tier, &client, rule, now);
             }
@@ -82,7 +96,7 @@ pub async fn admit(
         }
     }
     Ok(Admitted {
-        values: answer.values,
+        cached: reading.map(|reading| (reading, answer.found)),
         locked: answer.locked,
     })
 }
@@ -93,13 +107,11 @@ fn now_millis(app: &App) -> u64 {
 }
 
 /// A denied request must not count, or a client that retries is never let in again; nor may it keep a lock from others.
-fn give_back(app: &App, counter: String, lock: Option<LockRequest>) {
-    let mut commands = vec![Command::decr(counter)];
-    commands.extend(lock.map(LockRequest::into_release));
+fn give_back(app: &App, commands: Vec<Command>) {
     app.after_response(|app| {
         Box::pin(async move {
             if let Some(redis) = app.redis() {
-                // Both end by themselves soon.
+                // Counter and lock end by themselves soon.
                 let _ = redis.pipeline(&commands).await;
             }
         })
@@ -127,67 +139,72 @@ impl Counters {
 #[derive(Default)]
 struct Answer {
     counts: Option<(u64, u64)>,
-    values: Option<Vec<Value>>,
+    found: Option<Found>,
     locked: Option<bool>,
 }
 
-async fn ask(app: &App, counters: Option<&Counters>, wanted: Wanted) -> Result<Answer, RedisError> {
+/// What a request that is not counted reads in place of its count.
+const NO_COUNT: &str = "limit:none";
+
+async fn ask(
+    app: &App,
+    counters: Option<&Counters>,
+    reading: Option<&Reading>,
+    lock: Option<LockRequest>,
+) -> Result<Answer, RedisError> {
     let Some(redis) = app.redis() else {
         return Ok(Answer::default());
     };
+    let previous = counters.map(|counters| counters.previous.clone());
     let mut commands = Vec::with_capacity(4);
-    let mut keys = Vec::with_capacity(wanted.keys.len() + 1);
     if let Some(counters) = counters {
         commands.push(Command::incr(counters.current.clone()));
         commands.push(Command::expire_once(
             counters.current.clone(),
             counters.seconds,
         ));
-        keys.push(counters.previous.clone());
     }
-    keys.extend(wanted.keys);
-    let reads = !keys.is_empty();
-    if reads {
-        commands.push(Command::mget(keys));
+    match (reading, previous) {
+        (Some(reading), previous) => {
+            let count_key = previous.unwrap_or_else(|| NO_COUNT.to_owned());
+            commands.push(reading.command(count_key));
+        }
+        (None, Some(previous)) => commands.push(Command::get(previous)),
+        (None, None) => {}
     }
-    let locks = wanted.lock.is_some();
-    commands.extend(wanted.lock.map(LockRequest::into_command));
+    let locks = lock.is_some();
+    commands.extend(lock.map(LockRequest::into_command));
     if commands.is_empty() {
-        return Ok(Answer {
-            values: Some(Vec::new()),
-            ..Answer::default()
-        });
+        return Ok(Answer::default());
     }
 
     let mut values = redis.pipeline(&commands).await?.into_iter();
     let mut next = || values.next().ok_or(RedisError::Undecodable);
     let mut answer = Answer::default();
-    let current = match counters {
-        Some(_) => {
-            let count = next()?.as_integer();
-            next()?;
-            count
-        }
-        None => None,
-    };
-    let read = if reads {
-        next()?
-    } else {
-        Value::List(Vec::new())
-    };
-    let Value::List(mut read) = read else {
-        return Err(RedisError::Undecodable);
-    };
-    if counters.is_some() && !read.is_empty() {
-        let previous = read.remove(0).as_integer().unwrap_or(0);
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        answer.counts = current.map(|current| (count(current), count(previous)));
+    let mut current = None;
+    if counters.is_some() {
+        current = next()?.as_integer();
+        next()?;
     }
-    answer.values = Some(read);
+    let mut before = 0;
+    if reading.is_some() {
+        let (count, found) = Reading::understand(next()?)?;
+        before = count;
+        answer.found = Some(found);
+    } else if counters.is_some() {
+        before = count_of(next()?.as_integer());
+    }
+    answer.counts = current.map(|current| (count_of(Some(current)), before));
     if locks {
         answer.locked = Some(next()? != Value::Nil);
     }
     Ok(answer)
+}
+
+fn count_of(number: Option<i64>) -> u64 {
+    number
+        .and_then(|number| u64::try_from(number).ok())
+        .unwrap_or(0)
 }
 
 /// Counts of this instance alone, for when Redis has none. Bounded: the oldest go first.

@@ -4,7 +4,11 @@
 //! Redis there is no lock and bookings are made all the same.
 
 use super::admission::Admitted;
-use crate::{app::App, clients::upstash::Command, domain::car::CarRef};
+use crate::{
+    app::App,
+    clients::upstash::{Command, DELETE_IF_EQUAL, Value},
+    domain::car::CarRef,
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use std::time::Duration;
 
@@ -37,7 +41,7 @@ impl LockRequest {
 
     /// The command that gives it back, if it is still ours.
     pub(super) fn into_release(self) -> Command {
-        Command::delete_if_equal(self.key, self.owner)
+        Command::run(&DELETE_IF_EQUAL, [self.key], [self.owner])
     }
 }
 
@@ -74,10 +78,7 @@ impl Lock {
                 return Ok(Self(None));
             };
             match redis.pipeline(&[request.clone().into_command()]).await {
-                Ok(values)
-                    if values
-                        .iter()
-                        .all(|value| *value == crate::clients::upstash::Value::Nil) => {}
+                Ok(values) if values.iter().all(|value| *value == Value::Nil) => {}
                 Ok(_) => return Ok(Self(Some(request))),
                 Err(_) => return Ok(Self(None)),
             }

@@ -21,6 +21,8 @@ pub struct Request {
     pub body: Bytes,
     /// What stands for `{car}` or `{id}` in the route's path.
     pub parameter: Option<String>,
+    /// The route's path in the table; `-` when there is none.
+    pub route: &'static str,
     /// Names this request in answers and logs.
     pub id: String,
     /// Who is calling, as far as it can be known.

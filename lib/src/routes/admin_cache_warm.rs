@@ -87,11 +87,10 @@ pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem>
 }
 
 async fn warm_pages(app: &App, request: &Request, progress: &mut Progress) {
-    let database = app.database(request.deadline);
     for listing in cars::first_pages(PAGES) {
-        let load = async { database.list_cars(&listing).await.map(Some) };
-        let result = warm_slot(app, &cars::slot(&listing), load).await;
-        progress.note(&format!("page {} of the list", listing.page), result);
+        let (page, slot) = (listing.page, cars::slot(&listing));
+        let result = warm_slot(app, request.deadline, &slot, cars::load(listing)).await;
+        progress.note(&format!("page {page} of the list"), result);
     }
 }
 
@@ -109,12 +108,14 @@ async fn warm_cars(
             continue;
         };
         if asked.popular_cars {
-            let result = warm_slot(app, &car::slot(&name), database.get_car(&name)).await;
+            let load = car::load(name.clone());
+            let result = warm_slot(app, request.deadline, &car::slot(&name), load).await;
             progress.note(&format!("car {name}"), result);
         }
         if let Some(dates) = window.filter(|_| asked.upcoming_availability) {
             let slot = cars_availability::slot(&name, dates);
-            let result = warm_slot(app, &slot, database.get_availability(&name, dates)).await;
+            let load = cars_availability::load(name.clone(), dates);
+            let result = warm_slot(app, request.deadline, &slot, load).await;
             progress.note(&format!("availability of {name}"), result);
         }
         if progress.gives_up() {

@@ -43,7 +43,7 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Reply, Proble
         .ok()
         .map(|asked| LockRequest::new(app, &asked.car));
     let wanted = Wanted {
-        keys: Vec::new(),
+        slot: None,
         lock: lock.clone(),
     };
     let admitted = admit(app, request, Tier::Booking, wanted).await?;

@@ -60,7 +60,7 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Reply, Proble
         .filter(|asked| matches!(asked.booking, BookingName::ShopReference(_)))
         .map(|asked| LockRequest::new(app, &asked.car));
     let wanted = Wanted {
-        keys: Vec::new(),
+        slot: None,
         lock: lock.clone(),
     };
     let admitted = admit(app, request, Tier::Payment, wanted).await?;

@@ -1,16 +1,16 @@
 //! `GET /api/cars/{car}`: everything about one car.
 
+use super::cached::cached;
 use crate::{
     app::App,
     domain::{car::CarRef, rate_limit::Tier},
     flows::{
         admission::{Wanted, admit},
-        cache::{Slot, Subject, read_through},
+        cache::{Kind, Load, Slot, Subject},
     },
     http::{reply::Reply, request::Request},
     problem::{Code, Problem},
 };
-use http::StatusCode;
 
 const FRESH_SECONDS: u64 = 300;
 
@@ -18,7 +18,7 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
     let car = CarRef::parse(request.parameter.as_deref().unwrap_or_default());
     let slot = car.as_ref().ok().map(slot);
     let wanted = Wanted {
-        keys: slot.iter().flat_map(Slot::keys).collect(),
+        slot: slot.as_ref(),
         lock: None,
     };
     let admitted = admit(app, request, Tier::Public, wanted).await?;
@@ -27,17 +27,22 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
         return Err(Problem::new(Code::CarNotFound));
     };
 
-    let database = app.database(request.deadline);
-    read_through(app, request, admitted, slot, database.get_car(&car))
+    cached(app, request, slot, admitted, load(car))
         .await?
-        .map(|body| Reply::bytes(StatusCode::OK, body))
         .ok_or_else(|| Problem::new(Code::CarNotFound))
+}
+
+/// What gives the car's page.
+pub(super) fn load(car: CarRef) -> Load {
+    Box::new(move |app, deadline| {
+        Box::pin(async move { app.database(deadline).get_car(&car).await })
+    })
 }
 
 /// Where the car's page is kept.
 pub(super) fn slot(car: &CarRef) -> Slot {
     Slot::new(
-        "car",
+        Kind::Car,
         car.as_str(),
         Subject::Car(car.clone()),
         FRESH_SECONDS,

@@ -1,5 +1,6 @@
 //! `GET /api/cars`: a page of the fleet.
 
+use super::cached::cached;
 use crate::{
     app::App,
     clients::supabase::CarListing,
@@ -11,7 +12,7 @@ use crate::{
     },
     flows::{
         admission::{Wanted, admit},
-        cache::{Slot, Subject, read_through},
+        cache::{Kind, Load, Slot, Subject},
     },
     http::{
         fields::{FieldErrors, Fields},
@@ -20,7 +21,6 @@ use crate::{
     },
     problem::{Code, Problem},
 };
-use http::StatusCode;
 
 const FRESH_SECONDS: u64 = 60;
 /// With an availability filter the page changes with every booking.
@@ -30,20 +30,23 @@ pub(super) async fn list(app: &App, request: &Request) -> Result<Reply, Problem>
     let listing = read(&request.query);
     let slot = listing.as_ref().ok().map(slot);
     let wanted = Wanted {
-        keys: slot.iter().flat_map(Slot::keys).collect(),
+        slot: slot.as_ref(),
         lock: None,
     };
     let admitted = admit(app, request, Tier::Public, wanted).await?;
     let listing = listing?;
 
-    let database = app.database(request.deadline);
-    let load = async { database.list_cars(&listing).await.map(Some) };
-    let body = match slot {
-        Some(slot) => read_through(app, request, admitted, slot, load).await?,
-        None => load.await?,
-    };
-    body.map(|body| Reply::bytes(StatusCode::OK, body))
+    let slot = slot.unwrap_or_else(|| self::slot(&listing));
+    cached(app, request, slot, admitted, load(listing))
+        .await?
         .ok_or_else(|| Problem::new(Code::Internal))
+}
+
+/// What gives the page.
+pub(super) fn load(listing: CarListing) -> Load {
+    Box::new(move |app, deadline| {
+        Box::pin(async move { app.database(deadline).list_cars(&listing).await.map(Some) })
+    })
 }
 
 /// The pages that a visitor sees first, as they are asked for without any filter.
@@ -55,9 +58,14 @@ pub(super) fn first_pages(pages: u32) -> impl Iterator<Item = CarListing> {
 pub(super) fn slot(listing: &CarListing) -> Slot {
     let canonical = serde_json::to_string(listing).unwrap_or_default();
     if listing.available_from.is_some() {
-        Slot::new("cars", &canonical, Subject::Fleet, FRESH_SECONDS_BY_DATES)
+        Slot::new(
+            Kind::Cars,
+            &canonical,
+            Subject::Fleet,
+            FRESH_SECONDS_BY_DATES,
+        )
     } else {
-        Slot::new("cars", &canonical, Subject::Catalogue, FRESH_SECONDS)
+        Slot::new(Kind::Cars, &canonical, Subject::Catalogue, FRESH_SECONDS)
     }
 }
 

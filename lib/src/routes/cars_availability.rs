@@ -1,5 +1,6 @@
 //! `GET /api/cars/availability`: a car's days, and what renting it over them costs.
 
+use super::cached::cached;
 use crate::{
     app::App,
     domain::{
@@ -9,7 +10,7 @@ use crate::{
     },
     flows::{
         admission::{Wanted, admit},
-        cache::{Slot, Subject, read_through},
+        cache::{Kind, Load, Slot, Subject},
     },
     http::{
         fields::{FieldErrors, Fields},
@@ -18,7 +19,6 @@ use crate::{
     },
     problem::{Code, Problem},
 };
-use http::StatusCode;
 
 const FRESH_SECONDS: u64 = 30;
 
@@ -26,27 +26,30 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
     let asked = read(&request.query);
     let slot = asked.as_ref().ok().map(|(car, dates)| slot(car, *dates));
     let wanted = Wanted {
-        keys: slot.iter().flat_map(Slot::keys).collect(),
+        slot: slot.as_ref(),
         lock: None,
     };
     let admitted = admit(app, request, Tier::Public, wanted).await?;
     let (car, dates) = asked?;
 
-    let database = app.database(request.deadline);
-    let load = database.get_availability(&car, dates);
-    let body = match slot {
-        Some(slot) => read_through(app, request, admitted, slot, load).await?,
-        None => load.await?,
-    };
-    body.map(|body| Reply::bytes(StatusCode::OK, body))
+    let slot = slot.unwrap_or_else(|| self::slot(&car, dates));
+    cached(app, request, slot, admitted, load(car, dates))
+        .await?
         .ok_or_else(|| Problem::new(Code::CarNotFound))
+}
+
+/// What gives the days.
+pub(super) fn load(car: CarRef, dates: DateRange) -> Load {
+    Box::new(move |app, deadline| {
+        Box::pin(async move { app.database(deadline).get_availability(&car, dates).await })
+    })
 }
 
 /// Where the days of `car` over `dates` are kept.
 pub(super) fn slot(car: &CarRef, dates: DateRange) -> Slot {
     let canonical = format!("{car} {} {}", dates.start(), dates.end());
     Slot::new(
-        "availability",
+        Kind::Availability,
         &canonical,
         Subject::Car(car.clone()),
         FRESH_SECONDS,

@@ -4,10 +4,11 @@ use super::{Route, TABLE, cors};
 use crate::{
     app::App,
     config::{Config, ConfigError},
+    flows::metrics::{self, Served},
     http::{
         address::client_address,
         reply::Reply,
-        request::{Noted, Notes, Request},
+        request::{CacheOutcome, Noted, Notes, Request},
     },
     platform::{Deadline, Platform},
     problem::{Code, Problem},
@@ -76,6 +77,13 @@ impl Service {
         self.answer(matched, request, peer).await
     }
 
+    /// Tells what was counted and not told yet; for a host that is about to end.
+    pub async fn finish_counting(&self) {
+        if let Ok(app) = &self.app {
+            metrics::flush(app).await;
+        }
+    }
+
     /// A panic is our mistake, wherever it happens; the instance goes on.
     async fn answer(
         &self,
@@ -121,6 +129,7 @@ impl Service {
             headers: head.headers,
             body,
             parameter,
+            route: route.map_or("-", |route| route.path),
             id: request_id(self.platform.random()),
             deadline: Deadline::after(started, Duration::from_secs(seconds)),
             notes: Notes::default(),
@@ -131,7 +140,7 @@ impl Service {
             .await;
         let outcome = outcome
             .unwrap_or_else(|_| Err(Problem::new(Code::Internal).detail("Please report this.")));
-        self.finish(route, &request, started, outcome)
+        self.finish(&request, started, outcome)
     }
 
     async fn run(
@@ -165,11 +174,11 @@ impl Service {
 
     fn finish(
         &self,
-        route: Option<&Route>,
         request: &Request,
         started: Timestamp,
         outcome: Result<Reply, Problem>,
     ) -> Response<Bytes> {
+        let problem = outcome.as_ref().err().map(|problem| problem.code.name());
         let mut response = match outcome {
             Ok(reply) => success(reply),
             Err(problem) => failure(&request.id, &problem),
@@ -180,13 +189,23 @@ impl Service {
             .duration_since(started)
             .as_micros()
             .max(0);
-        let path = route.map_or("-", |route| route.path);
-        let status = response.status().as_u16();
+        let (route, status) = (request.route, response.status().as_u16());
         log::info!(
-            "request={} method={} route={path} status={status} micros={taken}",
+            "request={} method={} route={route} status={status} micros={taken}",
             request.id,
             request.method
         );
+        let noted = request.notes.read();
+        if let Ok(app) = &self.app {
+            let served = Served {
+                route,
+                status,
+                problem,
+                cache: noted.cache.map(CacheOutcome::header_value),
+                millis: u64::try_from(taken / 1_000).unwrap_or(0),
+            };
+            metrics::count(app, served);
+        }
 
         let headers = response.headers_mut();
         let tenths = (taken + 50) / 100;
@@ -210,7 +229,7 @@ impl Service {
         if !headers.contains_key(header::CACHE_CONTROL) {
             set(headers, header::CACHE_CONTROL, "no-store");
         }
-        describe(headers, request.notes.read());
+        describe(headers, noted);
         if let Ok(app) = &self.app {
             headers.extend(cors::response_headers(app.config(), &request.headers));
         }
@@ -279,7 +298,10 @@ fn success(reply: Reply) -> Response<Bytes> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
-    if reply.status != StatusCode::NO_CONTENT {
+    if !matches!(
+        reply.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
         set(headers, header::CONTENT_TYPE, "application/json");
     }
     headers.extend(reply.headers);

@@ -10,16 +10,20 @@ mod admin_bookings_capture;
 mod admin_bookings_reauthorize;
 mod admin_bookings_refund;
 mod admin_bookings_void;
+mod admin_cache_clear;
 mod admin_cache_warm;
+mod admin_metrics;
 mod admin_payments_drift;
 mod admin_payments_reconcile;
 mod admin_process_payment_captures;
+mod admin_rate_limit_monitoring;
 mod admin_webhooks_replay;
 mod booking;
 mod bookings;
 mod bookings_authorize_paypal_order;
 mod bookings_cancel;
 mod bookings_create_paypal_order;
+mod cached;
 mod car;
 mod cars;
 mod cars_availability;
@@ -27,6 +31,7 @@ mod cors;
 mod demo_redis;
 mod dispatch;
 mod health;
+mod minutes;
 mod problems;
 mod reason;
 mod webhooks_paypal;
@@ -57,7 +62,7 @@ pub struct Route {
 }
 
 /// Every route of the product. A path without a parameter comes before one that could swallow it.
-pub static TABLE: [Route; 23] = [
+pub static TABLE: [Route; 29] = [
     Route {
         name: "cars",
         path: "/api/cars",
@@ -204,6 +209,48 @@ pub static TABLE: [Route; 23] = [
         methods: "GET, POST",
         seconds: 120,
         handler: |app, request| Box::pin(admin_cache_warm::warm(app, request)),
+    },
+    Route {
+        name: "admin/cache/clear",
+        path: "/api/admin/cache/clear",
+        methods: "POST",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_cache_clear::clear(app, request)),
+    },
+    Route {
+        name: "admin/metrics",
+        path: "/api/admin/metrics",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_metrics::overview(app, request)),
+    },
+    Route {
+        name: "admin/metrics/errors",
+        path: "/api/admin/metrics/errors",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_metrics::errors(app, request)),
+    },
+    Route {
+        name: "admin/metrics/cache",
+        path: "/api/admin/metrics/cache",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_metrics::cache(app, request)),
+    },
+    Route {
+        name: "admin/metrics/cache/analysis",
+        path: "/api/admin/metrics/cache/analysis",
+        methods: "GET",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_metrics::cache_analysis(app, request)),
+    },
+    Route {
+        name: "admin/rate-limit-monitoring",
+        path: "/api/admin/rate-limit-monitoring",
+        methods: "GET, DELETE",
+        seconds: 10,
+        handler: |app, request| Box::pin(admin_rate_limit_monitoring::monitor(app, request)),
     },
     Route {
         name: "demo/redis",

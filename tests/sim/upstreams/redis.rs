@@ -3,6 +3,7 @@
 use crate::surroundings::variable;
 use axum::{Router, body::Body};
 use bytes::Bytes;
+use exodrive::clients::upstash::{DELETE_IF_EQUAL, READ_OR_LEAD, Script};
 use exodrive_local::upstash;
 use http::{Request, Response, header};
 use http_body_util::BodyExt;
@@ -43,6 +44,8 @@ enum When {
     Always,
     /// `EXPIRE … NX`.
     NoneIsSet,
+    /// The script says that whoever ran it is the one who loads.
+    Leads,
 }
 
 impl Redis {
@@ -73,14 +76,14 @@ impl Redis {
         }
     }
 
-    /// The product's pipelines and nothing else.
+    /// The product's pipelines and transactions. Every request is alone with Redis here, so they are the same.
     pub(super) fn perform(
         &mut self,
         runtime: &Runtime,
         now: Timestamp,
         request: &Request<Bytes>,
     ) -> Response<Bytes> {
-        assert_eq!(request.uri().path(), "/pipeline");
+        assert!(["/pipeline", "/multi-exec"].contains(&request.uri().path()));
         let over: Vec<String> = self
             .ends
             .iter()
@@ -99,9 +102,15 @@ impl Redis {
         let mut results = self.ask(runtime, &words);
         for (one, result) in passing.into_iter().zip(&results) {
             let has_done = !matches!(result["result"], Value::Null) && result["result"] != 0;
-            if let Some((key, end, when)) = one.ends.filter(|_| has_done)
-                && (when == When::Always || !self.ends.contains_key(&key))
-            {
+            let Some((key, end, when)) = one.ends.filter(|_| has_done) else {
+                continue;
+            };
+            let is_set = match when {
+                When::Always => true,
+                When::NoneIsSet => !self.ends.contains_key(&key),
+                When::Leads => result["result"][3] == 1,
+            };
+            if is_set {
                 self.ends.insert(key, end);
             }
         }
@@ -118,7 +127,7 @@ impl Redis {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let (words, ends) = match words.as_slice() {
             ["PING"] => (vec!["PING".to_owned()], None),
-            [name @ ("INCR" | "DECR" | "GET"), key] => {
+            [name @ ("INCR" | "DECR" | "GET" | "DEL" | "HGETALL"), key] => {
                 (vec![(*name).to_owned(), self.key(key)], None)
             }
             ["MGET", keys @ ..] => {
@@ -128,10 +137,24 @@ impl Redis {
                     None,
                 )
             }
-            ["EXPIRE", key, seconds, "NX"] => {
+            ["EXPIRE", key, seconds, condition @ ..] => {
                 let end = after(now, SignedDuration::from_secs(seconds.parse().unwrap()));
-                let ends = ((*key).to_owned(), end, When::NoneIsSet);
+                let when = match condition {
+                    [] => When::Always,
+                    ["NX"] => When::NoneIsSet,
+                    _ => panic!("EXPIRE with {condition:?} is not known here"),
+                };
+                let ends = ((*key).to_owned(), end, when);
                 (vec!["EXISTS".to_owned(), self.key(key)], Some(ends))
+            }
+            [
+                name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK"),
+                key,
+                first,
+                second,
+            ] => {
+                let words = [*name, &self.key(key), first, second];
+                (words.map(str::to_owned).to_vec(), None)
             }
             ["SET", key, value, rest @ ..] => {
                 let (only_new, life) = match rest {
@@ -146,13 +169,40 @@ impl Redis {
                 let ends = ((*key).to_owned(), after(now, life), When::Always);
                 (words, Some(ends))
             }
-            ["EVAL", script, "1", key, argument] => {
-                let words = ["EVAL", script, "1", &self.key(key), argument];
-                (words.map(str::to_owned).to_vec(), None)
+            ["EVALSHA", sha1, count, rest @ ..] => {
+                self.run(sha1, count.parse().unwrap(), rest, now)
             }
             _ => panic!("{command:?} is not known here"),
         };
         Passing { words, ends }
+    }
+
+    /// A script by its source: whether Redis knows its digest already is none of the simulation's.
+    fn run(
+        &mut self,
+        sha1: &str,
+        count: usize,
+        rest: &[&str],
+        now: Timestamp,
+    ) -> (Vec<String>, Option<(String, Timestamp, When)>) {
+        let known: [&Script; 2] = [&READ_OR_LEAD, &DELETE_IF_EQUAL];
+        let script = known
+            .into_iter()
+            .find(|script| script.sha1 == sha1)
+            .unwrap();
+        let (keys, arguments) = rest.split_at(count);
+        let mut words = vec![
+            "EVAL".to_owned(),
+            script.source.to_owned(),
+            count.to_string(),
+        ];
+        words.extend(keys.iter().map(|key| self.key(key)));
+        words.extend(arguments.iter().map(ToString::to_string));
+        let ends = (script == &READ_OR_LEAD).then(|| {
+            let life = SignedDuration::from_millis(arguments[2].parse().unwrap());
+            (keys[4].to_owned(), after(now, life), When::Leads)
+        });
+        (words, ends)
     }
 
     fn key(&mut self, key: &str) -> String {
@@ -185,24 +235,15 @@ fn after(now: Timestamp, life: SignedDuration) -> Timestamp {
 
 /// Lets every envelope look as if it were of the present generation.
 fn hide_generation(command: &[String], result: &mut Value) {
-    let place = |start: &str| {
-        command
-            .iter()
-            .skip(1)
-            .position(|key| key.starts_with(start))
-    };
-    if command[0] != "MGET" {
+    if command
+        .get(1)
+        .is_none_or(|digest| digest != READ_OR_LEAD.sha1)
+    {
         return;
     }
-    if let (Some(envelope), Some(generation)) = (place("cache:"), place("generation:"))
-        && let Some(text) = result[envelope].as_str()
-    {
-        let named = text.split(' ').next().unwrap_or_default();
-        // Before any write there is none.
-        result[generation] = if named == "-" {
-            Value::Null
-        } else {
-            named.into()
-        };
+    if let Some(envelope) = result[1].as_str() {
+        let named = envelope.split(' ').next().unwrap_or_default().to_owned();
+        result[2] = named.into();
+        result[3] = 0.into();
     }
 }

@@ -1,0 +1,5 @@
+//! The function behind `/api/admin/cache/clear`.
+
+fn main() -> std::process::ExitCode {
+    exodrive_vercel::serve("admin/cache/clear")
+}

@@ -1,0 +1,5 @@
+//! The function behind `/api/admin/metrics/cache/analysis`.
+
+fn main() -> std::process::ExitCode {
+    exodrive_vercel::serve("admin/metrics/cache/analysis")
+}

@@ -1,0 +1,213 @@
+//! Redis commands as Upstash takes them: arrays of strings.
+
+use super::script::Script;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+
+/// One Redis command: its name and arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    words: Vec<Cow<'static, str>>,
+    script: Option<&'static Script>,
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.words.serialize(serializer)
+    }
+}
+
+impl Command {
+    fn new(name: &'static str) -> Self {
+        Self {
+            words: vec![Cow::Borrowed(name)],
+            script: None,
+        }
+    }
+
+    fn arg(mut self, argument: impl Into<Cow<'static, str>>) -> Self {
+        self.words.push(argument.into());
+        self
+    }
+
+    /// `PING`.
+    #[must_use]
+    pub fn ping() -> Self {
+        Self::new("PING")
+    }
+
+    /// `GET key`.
+    #[must_use]
+    pub fn get(key: String) -> Self {
+        Self::new("GET").arg(key)
+    }
+
+    /// `MGET key…`.
+    #[must_use]
+    pub fn mget(keys: impl IntoIterator<Item = String>) -> Self {
+        keys.into_iter().fold(Self::new("MGET"), Self::arg)
+    }
+
+    /// `INCR key`.
+    #[must_use]
+    pub fn incr(key: String) -> Self {
+        Self::new("INCR").arg(key)
+    }
+
+    /// `DECR key`.
+    #[must_use]
+    pub fn decr(key: String) -> Self {
+        Self::new("DECR").arg(key)
+    }
+
+    /// `EXPIRE key seconds NX`: the first one counts, so that a busy counter still ends.
+    #[must_use]
+    pub fn expire_once(key: String, seconds: u64) -> Self {
+        Self::new("EXPIRE")
+            .arg(key)
+            .arg(seconds.to_string())
+            .arg("NX")
+    }
+
+    /// `EXPIRE key seconds`.
+    #[must_use]
+    pub fn expire(key: String, seconds: u64) -> Self {
+        Self::new("EXPIRE").arg(key).arg(seconds.to_string())
+    }
+
+    /// `SET key value EX seconds`.
+    #[must_use]
+    pub fn set(key: String, value: String, seconds: u64) -> Self {
+        Self::new("SET")
+            .arg(key)
+            .arg(value)
+            .arg("EX")
+            .arg(seconds.to_string())
+    }
+
+    /// `SET key value NX PX millis`: `OK` for the one who was first.
+    #[must_use]
+    pub fn set_if_absent(key: String, value: String, millis: u64) -> Self {
+        Self::new("SET")
+            .arg(key)
+            .arg(value)
+            .arg("NX")
+            .arg("PX")
+            .arg(millis.to_string())
+    }
+
+    /// `DEL key`.
+    #[must_use]
+    pub fn del(key: String) -> Self {
+        Self::new("DEL").arg(key)
+    }
+
+    /// `HINCRBY key field by`.
+    #[must_use]
+    pub fn hincrby(key: String, field: String, by: u64) -> Self {
+        Self::new("HINCRBY").arg(key).arg(field).arg(by.to_string())
+    }
+
+    /// `HGETALL key`.
+    #[must_use]
+    pub fn hgetall(key: String) -> Self {
+        Self::new("HGETALL").arg(key)
+    }
+
+    /// `ZADD key score member`.
+    #[must_use]
+    pub fn zadd(key: String, score: i64, member: String) -> Self {
+        Self::new("ZADD")
+            .arg(key)
+            .arg(score.to_string())
+            .arg(member)
+    }
+
+    /// `ZREMRANGEBYRANK key first last`.
+    #[must_use]
+    pub fn zremrangebyrank(key: String, first: i64, last: i64) -> Self {
+        Self::new("ZREMRANGEBYRANK")
+            .arg(key)
+            .arg(first.to_string())
+            .arg(last.to_string())
+    }
+
+    /// `ZRANGE key +inf least BYSCORE REV LIMIT 0 most`: the newest first.
+    #[must_use]
+    pub fn zrange_newest(key: String, least: i64, most: u32) -> Self {
+        Self::new("ZRANGE")
+            .arg(key)
+            .arg("+inf")
+            .arg(least.to_string())
+            .arg("BYSCORE")
+            .arg("REV")
+            .arg("LIMIT")
+            .arg("0")
+            .arg(most.to_string())
+    }
+
+    /// Runs `script` by its digest; a server that does not know it is sent the source.
+    #[must_use]
+    pub fn run<const K: usize, const A: usize>(
+        script: &'static Script,
+        keys: [String; K],
+        arguments: [String; A],
+    ) -> Self {
+        let mut command = Self::new("EVALSHA").arg(script.sha1).arg(K.to_string());
+        command
+            .words
+            .extend(keys.into_iter().chain(arguments).map(Cow::Owned));
+        command.script = Some(script);
+        command
+    }
+
+    /// The same with the script's source, if it runs one.
+    pub(super) fn with_source(&self) -> Option<Self> {
+        let script = self.script?;
+        let mut words = self.words.clone();
+        *words.get_mut(0)? = Cow::Borrowed("EVAL");
+        *words.get_mut(1)? = Cow::Borrowed(script.source);
+        Some(Self {
+            words,
+            script: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_is_an_array_of_arrays() {
+        let commands = [
+            Command::incr("a".into()),
+            Command::expire_once("a".into(), 120),
+            Command::mget(["b".into(), "c".into()]),
+            Command::set_if_absent("l".into(), "me".into(), 5000),
+            Command::zrange_newest("z".into(), 7, 10),
+        ];
+        assert_eq!(
+            serde_json::to_string(&commands).unwrap(),
+            r#"[["INCR","a"],["EXPIRE","a","120","NX"],["MGET","b","c"],["SET","l","me","NX","PX","5000"],["ZRANGE","z","+inf","7","BYSCORE","REV","LIMIT","0","10"]]"#
+        );
+    }
+
+    #[test]
+    fn a_script_goes_by_its_digest_or_its_source() {
+        static SCRIPT: Script = Script {
+            source: "return 1",
+            sha1: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+        };
+        let command = Command::run(&SCRIPT, ["k".into()], ["v".into()]);
+        assert_eq!(
+            serde_json::to_string(&command).unwrap(),
+            r#"["EVALSHA","e0e1f9fabfc9d4800c877a703b823ac0578ff8db","1","k","v"]"#
+        );
+        assert_eq!(
+            serde_json::to_string(&command.with_source()).unwrap(),
+            r#"["EVAL","return 1","1","k","v"]"#
+        );
+        assert_eq!(Command::ping().with_source(), None);
+    }
+}

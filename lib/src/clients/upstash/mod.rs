@@ -1,0 +1,201 @@
+//! Redis over Upstash's REST API: commands in a pipeline, one HTTP request for all of them.
+//!
+//! A pipeline is not atomic and each command is billed. Redis is an optimisation here: every error of this client is
+//! answered by going on without it, after at most 150 ms, and with a breaker so that an outage costs that once.
+//! <https://upstash.com/docs/redis/features/restapi>
+
+mod breaker;
+mod command;
+mod script;
+mod value;
+
+pub use breaker::Breaker;
+pub use command::Command;
+pub use script::{DELETE_IF_EQUAL, READ_OR_LEAD, Script};
+pub use value::Value;
+
+use crate::{
+    domain::secret::Secret,
+    platform::{Platform, TransportError, send_within},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use value::Item;
+
+/// How long one pipeline may take.
+const TIMEOUT: Duration = Duration::from_millis(150);
+
+/// Upstash's mark of how far its replicas are. Echoing it lets an instance read what it wrote.
+/// <https://upstash.com/docs/redis/howto/readyourwrites>
+const SYNC_TOKEN: HeaderName = HeaderName::from_static("upstash-sync-token");
+
+/// Why Redis gave no answer. Nothing here reaches a client.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisError {
+    /// It failed a moment ago and is left alone.
+    #[error("Redis is left alone after a failure")]
+    BreakerOpen,
+    /// No answer came in time.
+    #[error("Redis was not reached")]
+    NotReached(#[from] TransportError),
+    /// Upstash refused the request: a bad token, a used-up quota.
+    #[error("Redis refused with {0}")]
+    Refused(StatusCode),
+    /// One command failed.
+    #[error("a command failed: {0}")]
+    Command(String),
+    /// The answer makes no sense.
+    #[error("the answer could not be read")]
+    Undecodable,
+}
+
+/// What an instance remembers of its Redis between requests.
+#[derive(Debug, Default)]
+pub struct Memory {
+    breaker: Breaker,
+    sync_token: Mutex<Option<HeaderValue>>,
+}
+
+/// Redis as one request sees it.
+#[derive(Clone, Copy)]
+pub struct Upstash<'a> {
+    platform: &'a dyn Platform,
+    memory: &'a Memory,
+    url: &'a str,
+    token: &'a Secret,
+}
+
+impl<'a> Upstash<'a> {
+    /// The Redis at `url`, an address without a slash at the end.
+    #[must_use]
+    pub fn new(
+        platform: &'a dyn Platform,
+        memory: &'a Memory,
+        url: &'a str,
+        token: &'a Secret,
+    ) -> Self {
+        Self {
+            platform,
+            memory,
+            url,
+            token,
+        }
+    }
+
+    /// Sends `commands` in one request and gives one value for each, in order.
+    ///
+    /// A failure of any command is a failure of the whole: our pipelines have no command that may fail alone.
+    pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
+        self.guarded(self.run("pipeline", commands)).await
+    }
+
+    /// Sends `commands` in one request, of which all are done or none.
+    pub async fn transaction(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
+        self.guarded(self.run("multi-exec", commands)).await
+    }
+
+    async fn guarded<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, RedisError> {
+        let breaker = &self.memory.breaker;
+        if !breaker.lets_through(self.platform.now().as_millisecond()) {
+            return Err(RedisError::BreakerOpen);
+        }
+        let result = attempt.await;
+        if result.is_ok() {
+            breaker.succeeded();
+        } else {
+            breaker.failed(self.platform.now().as_millisecond());
+        }
+        result
+    }
+
+    /// Scripts that the server does not know, as after its restart, are sent again with their source.
+    async fn run(&self, endpoint: &str, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
+        let mut items = self.exchange(endpoint, commands).await?;
+        let unknown: Vec<usize> = (0..items.len())
+            .filter(|at| items.get(*at).is_some_and(Item::is_unknown_script))
+            .collect();
+        if !unknown.is_empty() {
+            let again: Vec<Command> = unknown
+                .iter()
+                .filter_map(|at| commands.get(*at)?.with_source())
+                .collect();
+            let answers = self.exchange(endpoint, &again).await?;
+            for (at, answer) in unknown.into_iter().zip(answers) {
+                if let Some(item) = items.get_mut(at) {
+                    *item = answer;
+                }
+            }
+        }
+        items
+            .into_iter()
+            .map(|item| item.into_result().map_err(RedisError::Command))
+            .collect()
+    }
+
+    async fn exchange(
+        &self,
+        endpoint: &str,
+        commands: &[Command],
+    ) -> Result<Vec<Item>, RedisError> {
+        let answer = send_within(self.platform, self.request(endpoint, commands)?, TIMEOUT).await?;
+        self.remember(answer.headers());
+        if !answer.status().is_success() {
+            return Err(RedisError::Refused(answer.status()));
+        }
+        // A transaction that was discarded answers with one error instead of one item each.
+        if answer.body().starts_with(b"{") {
+            let item: Item =
+                serde_json::from_slice(answer.body()).map_err(|_| RedisError::Undecodable)?;
+            return Err(RedisError::Command(
+                item.into_result().err().unwrap_or_default(),
+            ));
+        }
+        let items: Vec<Item> =
+            serde_json::from_slice(answer.body()).map_err(|_| RedisError::Undecodable)?;
+        if items.len() == commands.len() {
+            Ok(items)
+        } else {
+            Err(RedisError::Undecodable)
+        }
+    }
+
+    fn request(&self, endpoint: &str, commands: &[Command]) -> Result<Request<Bytes>, RedisError> {
+        let body = serde_json::to_vec(commands).map_err(|_| RedisError::Undecodable)?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()))
+            .map_err(|_| RedisError::Undecodable)?;
+        authorization.set_sensitive(true);
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}/{endpoint}", self.url))
+            .header(header::AUTHORIZATION, authorization)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(body))
+            .map_err(|_| RedisError::Undecodable)?;
+        let known = self.memory.sync_token.lock();
+        if let Some(token) = known.unwrap_or_else(PoisonError::into_inner).clone() {
+            request.headers_mut().insert(SYNC_TOKEN, token);
+        }
+        Ok(request)
+    }
+
+    fn remember(&self, headers: &HeaderMap) {
+        if let Some(token) = headers.get(SYNC_TOKEN) {
+            let mut known = self
+                .memory
+                .sync_token
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *known = Some(token.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

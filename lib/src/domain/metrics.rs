@@ -1,0 +1,232 @@
+//! Counting requests: what is counted, and what the counts say.
+//!
+//! Counts are kept by minute as fields with numbers, so that instances can add to the same minute. A field is written
+//! `route|kind|name`; a route is its path as in the table, which holds no `|`.
+
+use std::collections::BTreeMap;
+
+/// Upper bounds of the latency classes, in milliseconds. What takes longer is in one more class.
+pub const LATENCY_BOUNDS: [u64; 13] = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
+
+/// What is counted of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// By HTTP status.
+    Status,
+    /// By problem code.
+    Problem,
+    /// By cache outcome.
+    Cache,
+    /// By latency class.
+    Latency,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Status, Self::Problem, Self::Cache, Self::Latency];
+
+    fn letter(self) -> &'static str {
+        match self {
+            Self::Status => "s",
+            Self::Problem => "p",
+            Self::Cache => "c",
+            Self::Latency => "l",
+        }
+    }
+}
+
+/// The name under which something is counted.
+#[must_use]
+pub fn field(route: &str, kind: Kind, name: &str) -> String {
+    format!("{route}|{}|{name}", kind.letter())
+}
+
+/// The latency class of `millis`: its upper bound, or `inf`.
+#[must_use]
+pub fn latency_class(millis: u64) -> String {
+    LATENCY_BOUNDS
+        .iter()
+        .find(|bound| millis <= **bound)
+        .map_or_else(|| "inf".to_owned(), ToString::to_string)
+}
+
+/// Counts of one route over a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteCounts {
+    counts: BTreeMap<(Kind, String), u64>,
+}
+
+impl RouteCounts {
+    fn add(&mut self, kind: Kind, name: &str, number: u64) {
+        *self.counts.entry((kind, name.to_owned())).or_default() += number;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for ((kind, name), number) in &other.counts {
+            self.add(*kind, name, *number);
+        }
+    }
+
+    /// What was counted of a kind, by name.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&str, u64)> {
+        self.counts
+            .iter()
+            .filter(move |((of, _), _)| *of == kind)
+            .map(|((_, name), number)| (name.as_str(), *number))
+    }
+
+    /// Requests.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.of(Kind::Status).map(|(_, number)| number).sum()
+    }
+
+    /// Requests that ended in a status of 500 or more.
+    #[must_use]
+    pub fn server_errors(&self) -> u64 {
+        self.of(Kind::Status)
+            .filter(|(status, _)| status.starts_with('5'))
+            .map(|(_, number)| number)
+            .sum()
+    }
+
+    /// Answers from the cache, and answers that could have been, in that order.
+    #[must_use]
+    pub fn cache_hits(&self) -> (u64, u64) {
+        self.of(Kind::Cache)
+            .fold((0, 0), |(hits, all), (outcome, number)| {
+                let is_hit = matches!(outcome, "HIT" | "STALE");
+                (hits + if is_hit { number } else { 0 }, all + number)
+            })
+    }
+
+    /// The latency that `percent` of the requests did not exceed, in milliseconds: the upper bound of its class. `None`
+    /// without requests, and for what took longer than the last bound.
+    #[must_use]
+    pub fn percentile(&self, percent: u64) -> Option<u64> {
+        let all: u64 = self.of(Kind::Latency).map(|(_, number)| number).sum();
+        let rank = (all * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        LATENCY_BOUNDS.into_iter().find(|bound| {
+            let class = bound.to_string();
+            seen += self
+                .of(Kind::Latency)
+                .find(|(name, _)| *name == class)
+                .map_or(0, |(_, number)| number);
+            seen >= rank
+        })
+    }
+}
+
+/// Counts by route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(BTreeMap<String, RouteCounts>);
+
+impl Counts {
+    /// Adds what was counted under `field`; a field of another shape is none of ours.
+    pub fn add(&mut self, field: &str, number: u64) {
+        let mut parts = field.splitn(3, '|');
+        let (Some(route), Some(letter), Some(name)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return;
+        };
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.letter() == letter) {
+            self.0
+                .entry(route.to_owned())
+                .or_default()
+                .add(kind, name, number);
+        }
+    }
+
+    /// Each route with its counts.
+    pub fn routes(&self) -> impl Iterator<Item = (&str, &RouteCounts)> {
+        self.0
+            .iter()
+            .map(|(route, counts)| (route.as_str(), counts))
+    }
+
+    /// All routes as one.
+    #[must_use]
+    pub fn total(&self) -> RouteCounts {
+        self.0
+            .values()
+            .fold(RouteCounts::default(), |mut total, counts| {
+                total.merge(counts);
+                total
+            })
+    }
+}
+
+/// `part` of `whole` in per cent, with one decimal: in tenths of a per cent.
+#[must_use]
+pub fn per_mille(part: u64, whole: u64) -> Option<u64> {
+    (part * 1_000 + whole / 2).checked_div(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(fields: &[(&str, u64)]) -> Counts {
+        let mut counts = Counts::default();
+        for (field, number) in fields {
+            counts.add(field, *number);
+        }
+        counts
+    }
+
+    #[test]
+    fn classes_include_their_bound() {
+        assert_eq!(
+            [0, 1, 2, 4, 5, 5_000, 5_001].map(latency_class),
+            ["1", "1", "2", "5", "5", "5000", "inf"]
+        );
+    }
+
+    #[test]
+    fn counts_add_up_by_route_and_in_total() {
+        let counts = counted(&[
+            ("/api/cars|s|200", 90),
+            ("/api/cars|s|503", 10),
+            ("/api/cars|c|HIT", 80),
+            ("/api/cars|c|STALE", 5),
+            ("/api/cars|c|MISS", 15),
+            ("/api/health|s|200", 100),
+            ("nonsense", 7),
+            ("a|z|b", 7),
+        ]);
+        let total = counts.total();
+        assert_eq!((total.requests(), total.server_errors()), (200, 10));
+        assert_eq!(total.cache_hits(), (85, 100));
+        assert_eq!(per_mille(10, 200), Some(50));
+        assert_eq!(per_mille(0, 0), None);
+        assert_eq!(counts.routes().count(), 2);
+    }
+
+    #[test]
+    fn a_percentile_is_the_bound_of_its_class() {
+        let route = |fields: &[(&str, u64)]| counted(fields).total();
+        let counts = route(&[
+            ("r|l|1", 50),
+            ("r|l|10", 45),
+            ("r|l|100", 4),
+            ("r|l|inf", 1),
+        ]);
+        assert_eq!(
+            [50, 51, 95, 99, 100].map(|percent| counts.percentile(percent)),
+            [Some(1), Some(10), Some(10), Some(100), None]
+        );
+        assert_eq!(RouteCounts::default().percentile(95), None);
+    }
+
+    #[test]
+    fn a_field_is_read_as_it_is_written() {
+        let written = field("/api/cars/{car}", Kind::Problem, "car_not_found");
+        let counts = counted(&[(written.as_str(), 3)]);
+        let (route, found) = counts.routes().next().unwrap();
+        assert_eq!(route, "/api/cars/{car}");
+        assert_eq!(
+            found.of(Kind::Problem).collect::<Vec<_>>(),
+            [("car_not_found", 3)]
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! How an answer is kept: `generation stored fresh-until etag`, a line feed, the body.
+
+use crate::domain::secret::sha256;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+
+/// An answer and what is known about it. Times are milliseconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Envelope {
+    pub(super) generation: String,
+    pub(super) stored: i64,
+    pub(super) fresh_until: i64,
+    pub(super) entity: Entity,
+}
+
+/// A body and its strong validator (RFC 9110, section 8.8.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// As in `ETag`, quotes included.
+    pub etag: String,
+    /// JSON; empty when there is no such thing.
+    pub body: Bytes,
+}
+
+impl Entity {
+    /// The entity of `body`; `None` stands for what is not there.
+    pub(super) fn new(body: Option<Bytes>) -> Self {
+        let body = body.unwrap_or_default();
+        let digest = BASE64_URL_SAFE_NO_PAD.encode(&sha256(&body)[..12]);
+        Self {
+            etag: format!("\"{digest}\""),
+            body,
+        }
+    }
+
+    /// Whether it stands for something.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        !self.body.is_empty()
+    }
+}
+
+impl Envelope {
+    pub(super) fn read(text: String) -> Option<Self> {
+        let (head, body) = text.split_once('\n')?;
+        let mut parts = head.split(' ');
+        let generation = parts.next()?.to_owned();
+        let stored = parts.next()?.parse().ok()?;
+        let fresh_until = parts.next()?.parse().ok()?;
+        let etag = parts
+            .next()
+            .filter(|etag| etag.starts_with('"'))?
+            .to_owned();
+        let start = head.len() + 1;
+        debug_assert_eq!(text.len() - start, body.len());
+        Some(Self {
+            generation,
+            stored,
+            fresh_until,
+            // The text's own bytes: a body is never copied.
+            entity: Entity {
+                etag,
+                body: Bytes::from(text).slice(start..),
+            },
+        })
+    }
+
+    pub(super) fn write(&self) -> Option<String> {
+        let Self {
+            generation,
+            stored,
+            fresh_until,
+            entity: Entity { etag, body },
+        } = self;
+        let body = std::str::from_utf8(body).ok()?;
+        Some(format!(
+            "{generation} {stored} {fresh_until} {etag}\n{body}"
+        ))
+    }
+
+    pub(super) fn is_fresh(&self, generation: &str, now: i64) -> bool {
+        self.generation == generation && now < self.fresh_until
+    }
+
+    /// Whether it may still be served while somebody renews it: once more as long as it was fresh.
+    pub(super) fn may_be_served_stale(&self, generation: &str, now: i64) -> bool {
+        let freshness = self.fresh_until - self.stored;
+        self.generation == generation && now < self.fresh_until + freshness
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(body: &'static str) -> Envelope {
+        Envelope {
+            generation: "g7".into(),
+            stored: 1000,
+            fresh_until: 2000,
+            entity: Entity::new(Some(Bytes::from_static(body.as_bytes()))),
+        }
+    }
+
+    #[test]
+    fn an_envelope_survives() {
+        for body in ["{\"a\":\"b\\n\"}\nx", "ü", ""] {
+            let envelope = envelope(body);
+            assert_eq!(Envelope::read(envelope.write().unwrap()), Some(envelope));
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_read_past() {
+        for damaged in [
+            "",
+            "g",
+            "g 1\nbody",
+            "g 1 x \"e\"\nbody",
+            "g 1 2\nbody",
+            "g 1 2 e\nbody",
+            "g 1 2 \"e\"",
+        ] {
+            assert_eq!(Envelope::read(damaged.to_owned()), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_fresh_then_stale_then_over() {
+        let envelope = envelope("{}");
+        assert!(envelope.is_fresh("g7", 1999) && !envelope.is_fresh("g7", 2000));
+        assert!(
+            !envelope.is_fresh("g8", 1999),
+            "another generation is never fresh"
+        );
+        assert!(envelope.may_be_served_stale("g7", 2999));
+        assert!(!envelope.may_be_served_stale("g7", 3000));
+        assert!(!envelope.may_be_served_stale("g8", 2500));
+    }
+
+    #[test]
+    fn the_same_body_has_the_same_etag() {
+        assert_eq!(envelope("{}").entity.etag, envelope("{}").entity.etag);
+        assert_ne!(envelope("{}").entity.etag, envelope("{ }").entity.etag);
+        assert!(!Entity::new(None).is_there());
+    }
+}

@@ -1,0 +1,216 @@
+//! Answers kept in Redis, and how a write makes them invalid.
+//!
+//! An answer is stored in an envelope that names the generation it was loaded under. A write gives the car (or the
+//! fleet) a new generation: nothing is searched and deleted, and a slow reader that stores what it read before the
+//! write stores it under a generation that is over.
+
+mod envelope;
+mod read;
+mod recent;
+mod warm;
+
+pub use envelope::Entity;
+pub use read::{Found, Load, Reading, read_through};
+pub use recent::RecentLoads;
+pub use warm::{WarmError, warm};
+
+use crate::{
+    app::App,
+    clients::{supabase::CarIdentity, upstash::Command},
+    domain::{car::CarRef, secret::sha256_hex},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use envelope::Envelope;
+
+/// Part of every key: another shape of an answer gets another number, so that two deployments can run side by side.
+const SHAPE: u32 = 2;
+/// How long an envelope is kept to be served when the database is down.
+const KEPT_SECONDS: u64 = 3_600;
+/// That there is no such thing is known for so long.
+const ABSENT_SECONDS: u64 = 10;
+/// A generation outlives every envelope that names it.
+const GENERATION_SECONDS: u64 = 24 * 3_600;
+/// What stands for an epoch or a generation before any write.
+const FIRST: &str = "-";
+
+/// Kinds of answers. Each has an epoch, so that all answers of a kind can be given up at once without being searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pages of the list.
+    Cars,
+    /// A car.
+    Car,
+    /// A car's days.
+    Availability,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Cars, Self::Car, Self::Availability];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cars => "cars",
+            Self::Car => "car",
+            Self::Availability => "availability",
+        }
+    }
+
+    fn epoch_key(self) -> String {
+        format!("epoch:{}", self.name())
+    }
+}
+
+/// Epoch and generation in one word, as an envelope names them and `READ_OR_LEAD` compares them.
+fn current(epoch: Option<String>, generation: Option<String>) -> String {
+    let part = |part: Option<String>| part.unwrap_or_else(|| FIRST.to_owned());
+    part(epoch) + &part(generation)
+}
+
+/// What an answer depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The cars as such.
+    Catalogue,
+    /// Which cars are free: every booking changes it.
+    Fleet,
+    /// One car and its days.
+    Car(CarRef),
+}
+
+impl Subject {
+    fn generation_key(&self) -> String {
+        match self {
+            Self::Catalogue => "generation:catalogue".to_owned(),
+            Self::Fleet => "generation:fleet".to_owned(),
+            Self::Car(car) => format!("generation:car:{car}"),
+        }
+    }
+}
+
+/// The place of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    kind: Kind,
+    key: String,
+    subject: Subject,
+    fresh_seconds: u64,
+}
+
+impl Slot {
+    /// The slot for the answer that `canonical` describes: the same text for the same answer, whatever the query looked
+    /// like. It is hashed, so a key is short and holds nothing a client wrote.
+    #[must_use]
+    pub fn new(kind: Kind, canonical: &str, subject: Subject, fresh_seconds: u64) -> Self {
+        let digest = sha256_hex(canonical);
+        Self {
+            kind,
+            key: format!("cache:{SHAPE}:{}:{}", kind.name(), &digest[..32]),
+            subject,
+            fresh_seconds,
+        }
+    }
+
+    /// The envelope of what was loaded at this moment, while `generation` was the current one.
+    fn envelope(&self, app: &App, generation: String, body: Option<Bytes>) -> Envelope {
+        let seconds = match body {
+            Some(_) => self.fresh_seconds,
+            None => ABSENT_SECONDS,
+        };
+        let stored = app.platform().now().as_millisecond();
+        Envelope {
+            generation,
+            stored,
+            fresh_until: stored.saturating_add(i64::try_from(seconds * 1000).unwrap_or(0)),
+            entity: Entity::new(body),
+        }
+    }
+
+    /// The command that stores it.
+    fn storing(&self, envelope: &Envelope) -> Option<Command> {
+        let kept = if envelope.entity.is_there() {
+            KEPT_SECONDS
+        } else {
+            ABSENT_SECONDS
+        };
+        Some(Command::set(self.key.clone(), envelope.write()?, kept))
+    }
+}
+
+/// A name that nobody else has.
+fn unique(app: &App) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&app.platform().random()[..12])
+}
+
+/// The commands after which everything cached about `subjects` is a thing of the past.
+#[must_use]
+pub fn invalidation(app: &App, subjects: &[Subject]) -> Vec<Command> {
+    let generation = unique(app);
+    subjects
+        .iter()
+        .map(|subject| {
+            Command::set(
+                subject.generation_key(),
+                generation.clone(),
+                GENERATION_SECONDS,
+            )
+        })
+        .collect()
+}
+
+/// The commands after which everything cached of `kinds` is a thing of the past.
+#[must_use]
+pub fn new_epochs(app: &App, kinds: &[Kind]) -> Vec<Command> {
+    let epoch = unique(app);
+    kinds
+        .iter()
+        .map(|kind| Command::set(kind.epoch_key(), epoch.clone(), GENERATION_SECONDS))
+        .collect()
+}
+
+/// What changes when the days of `car` change: the car under both its names, and who is free.
+#[must_use]
+pub fn days_of(car: &CarIdentity) -> Vec<Subject> {
+    names_of(car).chain([Subject::Fleet]).collect()
+}
+
+/// A car under both its names.
+pub fn names_of(car: &CarIdentity) -> impl Iterator<Item = Subject> {
+    [car.id.hyphenated().to_string(), car.slug.clone()]
+        .into_iter()
+        .filter_map(|name| CarRef::parse(&name).ok())
+        .map(Subject::Car)
+}
+
+/// Makes everything cached about the days of `cars` invalid.
+pub async fn days_changed(app: &App, cars: impl IntoIterator<Item = CarIdentity>) {
+    let subjects: Vec<Subject> = cars.into_iter().flat_map(|car| days_of(&car)).collect();
+    tell_redis(app, invalidation(app, &subjects)).await;
+}
+
+/// Sends `commands`, whose failure costs freshness for seconds and nothing else.
+pub async fn tell_redis(app: &App, commands: Vec<Command>) {
+    let Some(redis) = app.redis().filter(|_| !commands.is_empty()) else {
+        return;
+    };
+    if let Err(error) = redis.pipeline(&commands).await {
+        log::warn!("cache: an invalidation was not sent: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_short_and_holds_nothing_a_client_wrote() {
+        let slot = Slot::new(Kind::Cars, "search=\r\nFLUSHALL", Subject::Catalogue, 60);
+        assert_eq!(slot.key.len(), "cache:2:cars:".len() + 32);
+        assert!(!slot.key.contains("FLUSH"));
+        assert_ne!(
+            slot.key,
+            Slot::new(Kind::Cars, "search=", Subject::Catalogue, 60).key
+        );
+    }
+}

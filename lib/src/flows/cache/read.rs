@@ -1,0 +1,287 @@
+//! Reading through the cache.
+//!
+//! | what Redis has | what happens | `X-Cache` |
+//! |---|---|---|
+//! | a fresh answer | it is the answer | `HIT` |
+//! | one past its freshness, of the current generation | it is the answer; one request renews it afterwards | `STALE` |
+//! | none, or one of an earlier generation | one request loads it, the others wait for it | `MISS`, `HIT` |
+//! | nothing, because it is off or down | the database is asked | `BYPASS` |
+//!
+//! Who loads is settled in the same step in which the answer is read, so a miss costs no further round trip before the
+//! database. When the database is down an old answer is better than none, and `X-Cache: STALE` says so.
+
+use super::{
+    Slot,
+    envelope::{Entity, Envelope},
+};
+use crate::{
+    app::App,
+    clients::{
+        supabase::DatabaseError,
+        upstash::{Command, DELETE_IF_EQUAL, READ_OR_LEAD, RedisError, Value},
+    },
+    http::request::{CacheOutcome, Request},
+    platform::Deadline,
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+/// How long the one who loads may take before somebody else does.
+const LEAD_MILLIS: u64 = 5_000;
+/// How long the others wait between looks: 1.2 seconds in all, then they load for themselves.
+const PAUSES_MILLIS: [i64; 6] = [20, 40, 80, 160, 300, 600];
+/// How long renewing may take after a response.
+const RENEW_WITHIN: Duration = Duration::from_secs(10);
+
+/// What gives the answer: the body, or `None` when there is no such thing.
+pub type Load = Box<
+    dyn FnOnce(App, Deadline) -> BoxFuture<'static, Result<Option<Bytes>, DatabaseError>> + Send,
+>;
+
+/// What a reader wants of the cache, named so that it can be asked for and understood.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    key: String,
+    epoch_key: String,
+    generation_key: String,
+    lead_key: String,
+    /// Names this reader as the one who loads.
+    leader: String,
+    now: i64,
+}
+
+/// What Redis said.
+#[derive(Debug)]
+pub struct Found {
+    envelope: Option<Envelope>,
+    generation: String,
+    /// This reader is the one who loads.
+    leads: bool,
+}
+
+impl Reading {
+    /// Asks for what `slot` holds at this moment.
+    #[must_use]
+    pub fn of(app: &App, slot: &Slot) -> Self {
+        Self {
+            key: slot.key.clone(),
+            epoch_key: slot.kind.epoch_key(),
+            generation_key: slot.subject.generation_key(),
+            lead_key: format!("load:{}", slot.key),
+            leader: super::unique(app),
+            now: app.platform().now().as_millisecond(),
+        }
+    }
+
+    /// The command that reads, and settles who loads. `count_key` is read with it.
+    pub(in crate::flows) fn command(&self, count_key: String) -> Command {
+        Command::run(
+            &READ_OR_LEAD,
+            [
+                count_key,
+                self.key.clone(),
+                self.epoch_key.clone(),
+                self.generation_key.clone(),
+                self.lead_key.clone(),
+            ],
+            [
+                self.now.to_string(),
+                self.leader.clone(),
+                LEAD_MILLIS.to_string(),
+            ],
+        )
+    }
+
+    /// The count and what was found, from the answer to [`Reading::command`].
+    pub(in crate::flows) fn understand(answer: Value) -> Result<(u64, Found), RedisError> {
+        let mut parts = answer
+            .into_list()
+            .ok_or(RedisError::Undecodable)?
+            .into_iter();
+        let mut next = || parts.next().ok_or(RedisError::Undecodable);
+        let count = next()?.as_integer().unwrap_or(0);
+        let envelope = next()?.into_text().and_then(Envelope::read);
+        let generation = next()?.into_text().ok_or(RedisError::Undecodable)?;
+        let leads = next()?.as_integer() == Some(1);
+        let found = Found {
+            envelope,
+            generation,
+            leads,
+        };
+        Ok((u64::try_from(count).unwrap_or(0), found))
+    }
+
+    /// The command that ends the lead.
+    fn release(&self) -> Command {
+        Command::run(
+            &DELETE_IF_EQUAL,
+            [self.lead_key.clone()],
+            [self.leader.clone()],
+        )
+    }
+}
+
+/// The answer of `slot`: the cached one, or what `load` gives.
+pub async fn read_through(
+    app: &App,
+    request: &Request,
+    slot: Slot,
+    reading: Reading,
+    found: Option<Found>,
+    load: Load,
+) -> Result<Entity, DatabaseError> {
+    let Some(found) = found else {
+        request.notes.cache(CacheOutcome::Bypass);
+        return load(app.clone(), request.deadline).await.map(Entity::new);
+    };
+    match found.envelope {
+        Some(envelope) if envelope.is_fresh(&found.generation, reading.now) => {
+            request.notes.cache(CacheOutcome::Hit);
+            Ok(envelope.entity)
+        }
+        Some(envelope) if envelope.may_be_served_stale(&found.generation, reading.now) => {
+            request.notes.cache(CacheOutcome::Stale);
+            if found.leads {
+                renew(app, slot, reading, found.generation, load);
+            }
+            Ok(envelope.entity)
+        }
+        old if found.leads => lead(app, request, slot, reading, found.generation, old, load).await,
+        old => follow(app, request, slot, found.generation, old, load).await,
+    }
+}
+
+/// Loads, answers, and stores after the response.
+async fn lead(
+    app: &App,
+    request: &Request,
+    slot: Slot,
+    reading: Reading,
+    generation: String,
+    old: Option<Envelope>,
+    load: Load,
+) -> Result<Entity, DatabaseError> {
+    match load(app.clone(), request.deadline).await {
+        Ok(body) => {
+            request.notes.cache(CacheOutcome::Miss);
+            let envelope = slot.envelope(app, generation, body);
+            let now = app.platform().now().as_millisecond();
+            app.recent_loads()
+                .remember(&slot.key, envelope.clone(), now);
+            let entity = envelope.entity.clone();
+            app.after_response(|app| {
+                Box::pin(async move { keep(&app, &slot, &reading, Some(&envelope)).await })
+            });
+            Ok(entity)
+        }
+        Err(error) => {
+            app.after_response(|app| {
+                Box::pin(async move { keep(&app, &slot, &reading, None).await })
+            });
+            stale_or(request, old, error)
+        }
+    }
+}
+
+/// Waits for the one who loads; loads after all when nothing comes.
+async fn follow(
+    app: &App,
+    request: &Request,
+    slot: Slot,
+    generation: String,
+    old: Option<Envelope>,
+    load: Load,
+) -> Result<Entity, DatabaseError> {
+    for pause in PAUSES_MILLIS {
+        app.platform()
+            .sleep(Duration::from_millis(pause.unsigned_abs()))
+            .await;
+        let now = app.platform().now().as_millisecond();
+        if let Some(envelope) = app.recent_loads().find(&slot.key, &generation, now) {
+            request.notes.cache(CacheOutcome::Hit);
+            return Ok(envelope.entity);
+        }
+        if !app.recent_loads().is_my_turn(&slot.key, now, pause) {
+            continue;
+        }
+        match look(app, &slot).await {
+            Some((reading, found)) if found.leads => {
+                return lead(app, request, slot, reading, found.generation, old, load).await;
+            }
+            Some((reading, found)) => {
+                let fresh = found
+                    .envelope
+                    .filter(|envelope| envelope.is_fresh(&found.generation, reading.now));
+                if let Some(envelope) = fresh {
+                    request.notes.cache(CacheOutcome::Hit);
+                    app.recent_loads()
+                        .remember(&slot.key, envelope.clone(), reading.now);
+                    return Ok(envelope.entity);
+                }
+            }
+            None => break,
+        }
+    }
+    request.notes.cache(CacheOutcome::Miss);
+    match load(app.clone(), request.deadline).await {
+        Ok(body) => Ok(Entity::new(body)),
+        Err(error) => stale_or(request, old, error),
+    }
+}
+
+/// Another look into Redis; `None` when it does not answer.
+async fn look(app: &App, slot: &Slot) -> Option<(Reading, Found)> {
+    let reading = Reading::of(app, slot);
+    let command = reading.command(reading.key.clone());
+    let answer = app.redis()?.pipeline(&[command]).await.ok()?;
+    let (_, found) = Reading::understand(answer.into_iter().next()?).ok()?;
+    Some((reading, found))
+}
+
+/// Loads and stores after the response, which had an older answer.
+fn renew(app: &App, slot: Slot, reading: Reading, generation: String, load: Load) {
+    app.after_response(|app| {
+        Box::pin(async move {
+            let deadline = Deadline::after(app.platform().now(), RENEW_WITHIN);
+            let envelope = match load(app.clone(), deadline).await {
+                Ok(body) => Some(slot.envelope(&app, generation, body)),
+                Err(error) => {
+                    log::warn!("cache: an answer was not renewed: {error}");
+                    None
+                }
+            };
+            keep(&app, &slot, &reading, envelope.as_ref()).await;
+        })
+    });
+}
+
+/// Stores what was loaded, if anything, and ends the lead.
+async fn keep(app: &App, slot: &Slot, reading: &Reading, envelope: Option<&Envelope>) {
+    let Some(redis) = app.redis() else { return };
+    let mut commands: Vec<Command> = envelope
+        .and_then(|envelope| slot.storing(envelope))
+        .into_iter()
+        .collect();
+    commands.push(reading.release());
+    if let Err(error) = redis.pipeline(&commands).await {
+        log::warn!("cache: an answer was not stored: {error}");
+    }
+}
+
+fn stale_or(
+    request: &Request,
+    old: Option<Envelope>,
+    error: DatabaseError,
+) -> Result<Entity, DatabaseError> {
+    match (error, old) {
+        (DatabaseError::NotReached { .. } | DatabaseError::Unavailable { .. }, Some(old)) => {
+            request.notes.cache(CacheOutcome::Stale);
+            Ok(old.entity)
+        }
+        (error, _) => {
+            request.notes.cache(CacheOutcome::Miss);
+            Err(error)
+        }
+    }
+}

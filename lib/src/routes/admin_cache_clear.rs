@@ -1,0 +1,102 @@
+//! `POST /api/admin/cache/clear`: gives up what is cached, at once and without searching it.
+
+use super::{access::require_admin, reason::optional_fields};
+use crate::{
+    app::App,
+    domain::{car::CarRef, rate_limit::Tier, refusal::Refusal},
+    flows::{
+        admission::{Wanted, admit},
+        cache::{Kind, Subject, invalidation, new_epochs},
+    },
+    http::{reply::Reply, request::Request},
+    problem::Problem,
+};
+use http::StatusCode;
+use serde_json::json;
+
+/// What is to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    All,
+    Cars,
+    Availability,
+}
+
+impl Scope {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "all" => Ok(Self::All),
+            "cars" => Ok(Self::Cars),
+            "availability" => Ok(Self::Availability),
+            _ => Err(Refusal::new(
+                "unknown_value",
+                "must be all, cars or availability",
+            )),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Cars => "cars",
+            Self::Availability => "availability",
+        }
+    }
+
+    fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::All => &Kind::ALL,
+            Self::Cars => &[Kind::Cars, Kind::Car],
+            // Pages that were asked for with dates show who is free.
+            Self::Availability => &[Kind::Availability, Kind::Cars],
+        }
+    }
+}
+
+pub(super) async fn clear(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    require_admin(app, request).await?;
+    let (scope, car) = read(request)?;
+
+    // One car's page and days share its generation, and the lists show it.
+    let commands = match &car {
+        Some(car) => {
+            let subjects = [
+                Subject::Car(car.clone()),
+                Subject::Catalogue,
+                Subject::Fleet,
+            ];
+            invalidation(app, &subjects)
+        }
+        None => new_epochs(app, scope.kinds()),
+    };
+    let cleared = match app.redis() {
+        Some(redis) => redis.transaction(&commands).await.map(|_| true),
+        None => Ok(false),
+    };
+    let cleared = cleared.unwrap_or_else(|error| {
+        log::error!("request={} cache-clear: {error}", request.id);
+        false
+    });
+    let is_off = app.redis().is_none();
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({
+            "success": cleared || is_off,
+            "scope": scope.name(),
+            "carId": car,
+            "cleared": cleared,
+        }),
+    ))
+}
+
+fn read(request: &Request) -> Result<(Scope, Option<CarRef>), Problem> {
+    let mut fields = optional_fields(request)?;
+    let scope = fields.optional("scope", Scope::parse);
+    let car = fields.optional("carId", CarRef::parse);
+    if fields.is_clean() {
+        Ok((scope.unwrap_or(Scope::All), car))
+    } else {
+        Err(fields.refused().into())
+    }
+}
