@@ -4,10 +4,11 @@ use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo tells a build script where to write in the environment"
+    reason = "cargo tells a build script in the environment where to read and where to write"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+    // Of the run, not of the build: a target folder that is kept serves checkouts in several places.
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../migrations");
     println!("cargo::rerun-if-changed={}", folder.display());
 
     let mut list = String::from("&[\n");
