@@ -71,7 +71,7 @@ BEGIN
             'authorizationId', v_payment.authorization_id, 'authorizedAt', internal.utc(v_payment.authorized_at),
             'authorizationExpiresAt', internal.utc(v_payment.authorization_expires_at), 'orderId', v_payment.order_id,
             'amount', internal.money(coalesce(v_payment.capture_amount, v_payment.amount)),
-            'currency', v_payment.currency, 'attempt', v_payment.attempts,
+            'authorizedAmount', internal.money(v_payment.amount), 'currency', v_payment.currency, 'attempt', v_payment.attempts,
             'requestId', v_capture.request_id, 'resumed', v_capture.resumed, 'reauthorizeRequestId', v_reauthorize)
         FROM public.bookings AS b WHERE b.id = v_payment.booking_id);
 END;
@@ -128,8 +128,8 @@ END;
 $$;
 COMMENT ON FUNCTION public.process_scheduled_payment_captures IS
     'Claims up to p_limit payments whose capture is due: status capturing, a lease of 2 minutes, the operation written down. '
-    '[{paymentId, bookingId, reference, lease, authorizationId, authorizedAt, authorizationExpiresAt, orderId, amount, currency, attempt, requestId, '
-    'resumed, reauthorizeRequestId}]. resumed: an earlier capture has no known outcome, ask PayPal first. reauthorizeRequestId: '
+    '[{paymentId, bookingId, reference, lease, authorizationId, authorizedAt, authorizationExpiresAt, orderId, amount, authorizedAmount, currency, attempt, '
+    'requestId, resumed, reauthorizeRequestId}]. amount: what to capture, authorizedAmount: what to renew. resumed: an earlier capture has no known outcome, ask PayPal first. reauthorizeRequestId: '
     'reauthorize first, and end that (record_reauthorization, record_payment_failure) before capturing. Two runs at once claim disjoint payments (SKIP LOCKED). Each claim ends with record_capture or record_capture_failure.';
 
 CREATE OR REPLACE FUNCTION public.record_reauthorization(

@@ -36,7 +36,7 @@ async fn a_payment_is_claimed_when_due_and_captured() {
         assert_eq!(claims[0], json!({
             "paymentId": settled.payment_id, "bookingId": settled.booking_id, "reference": claims[0]["reference"], "lease": lease,
             "authorizationId": format!("AUTH-{}", settled.payment_id), "authorizedAt": NOW, "authorizationExpiresAt": "2030-02-08T12:00:00Z",
-            "orderId": settled.order_id, "amount": "237.60", "currency": "USD", "attempt": 1,
+            "orderId": settled.order_id, "amount": "237.60", "authorizedAmount": "237.60", "currency": "USD", "attempt": 1,
             "requestId": format!("{}:capture:1", settled.payment_id), "resumed": false, "reauthorizeRequestId": null,
         }));
         assert_eq!(call(&service, "record_capture", captured(&claims[0], "2030-01-11T10:00:01Z")).await, json!({ "outcome": "captured" }));

@@ -88,6 +88,29 @@ async fn a_renewal_that_nobody_came_back_from_is_repeated_under_its_id() {
 }
 
 #[tokio::test]
+async fn a_renewal_in_doubt_is_repeated_for_the_same_amount_though_only_a_part_is_kept() {
+    with_database(|db| async move {
+        let (service, booked) = upcoming(&db).await;
+        let begun = renew(&service, &booked.booking_id, "2030-01-14T23:00:00Z").await;
+        cancel(
+            &service,
+            by_customer(&booked.booking_id, "2030-01-15T00:00:00Z"),
+        )
+        .await;
+        let due = claim(&service, 1, "2030-01-15T00:00:00Z").await.remove(0);
+        assert_eq!(
+            (
+                &due["reauthorizeRequestId"],
+                &due["authorizedAmount"],
+                &due["amount"]
+            ),
+            (&begun["requestId"], &begun["amount"], &json!("118.80"))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_renewal_without_an_answer_is_repeated_and_a_refused_one_is_not() {
     with_database(|db| async move {
         let (service, booked) = upcoming(&db).await;

@@ -32,7 +32,7 @@ async fn a_capture_is_claimed_before_its_schedule_and_once() {
         assert_eq!(answer, json!({ "outcome": "claimed", "claim": {
             "paymentId": booked.payment_id, "bookingId": booked.booking_id, "reference": claimed["reference"], "lease": claimed["lease"],
             "authorizationId": format!("AUTH-{}", booked.payment_id), "authorizedAt": NOW, "authorizationExpiresAt": "2030-02-08T12:00:00Z",
-            "orderId": booked.order_id, "amount": "237.60", "currency": "USD", "attempt": 1,
+            "orderId": booked.order_id, "amount": "237.60", "authorizedAmount": "237.60", "currency": "USD", "attempt": 1,
             "requestId": format!("{}:capture:1", booked.payment_id), "resumed": false, "reauthorizeRequestId": null,
         } }));
         let ordered = format!("action = 'capture.ordered' AND actor = 'operator:1' AND request_id = 'req-2' AND subject_id = '{}' AND detail = '{{\"bookingId\": \"{}\"}}' \

@@ -49,7 +49,7 @@ impl Upstreams {
         *due -= claimed;
         let claim = json!({
             "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222", "lease": Uuid::nil(), "orderId": "O",
-            "authorizationId": "A", "amount": "10.00", "currency": "USD", "attempt": 3, "requestId": "R", "resumed": self.is_resumed,
+            "authorizationId": "A", "amount": "10.00", "authorizedAmount": "10.00", "currency": "USD", "attempt": 3, "requestId": "R", "resumed": self.is_resumed,
             "reauthorizeRequestId": null,
         });
         json!(vec![claim; usize::try_from(claimed).unwrap()])

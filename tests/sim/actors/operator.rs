@@ -88,20 +88,24 @@ async fn act(caller: &Caller, booking: Uuid, key: &str) {
     }
 }
 
-/// The same refund, asked for twice, is one refund, unless PayPal refused it: then it is ordered anew.
+/// The same refund, asked for twice, is one refund. Without a key it is ordered anew once PayPal has refused it.
 fn compare(caller: &Caller, deed: Deed, first: Option<Reply>, again: Option<Reply>) {
     let (Deed::Refund | Deed::RefundPart, Some(first), Some(again)) = (deed, first, again) else {
         return;
     };
-    let is_refused = first.body["status"] == "refused";
-    if first.is_ok()
-        && !is_refused
-        && (!again.is_ok() || first.body["refundId"] != again.body["refundId"])
-    {
+    if !first.is_ok() || (again.is_ok() && first.body["refundId"] == again.body["refundId"]) {
+        return;
+    }
+    let mut state = caller.world.state();
+    let id: Option<Uuid> = first.body["refundId"]
+        .as_str()
+        .and_then(|id| id.parse().ok());
+    let is_refused = id
+        .and_then(|id| state.checks.books.refunds.get(&id))
+        .is_some_and(|refund| refund.status == "refused");
+    if matches!(deed, Deed::RefundPart) || !is_refused {
         let text = format!("{} was answered {}", first.body, again.body);
-        caller
-            .world
-            .state()
+        state
             .checks
             .violated(format!("a refund that was repeated: {text}"));
     }

@@ -26,8 +26,11 @@ pub struct CaptureClaim {
     pub order_id: String,
     /// What to capture.
     pub authorization_id: String,
-    /// How much.
+    /// How much: all, or the part that a cancellation leaves.
     pub amount: Amount,
+    /// What was authorized, and what a renewal is of: whatever is cancelled between two attempts, one request id has one
+    /// amount.
+    pub authorized_amount: Amount,
     /// Of what.
     pub currency: Currency,
     /// From 1.
@@ -117,7 +120,7 @@ impl CaptureClaim {
             payment_id: self.payment_id,
             lease: self.lease,
             authorization_id: self.authorization_id.clone(),
-            amount: self.amount,
+            amount: self.authorized_amount,
             currency: self.currency,
             request_id: self.reauthorize_request_id.clone()?,
         })
@@ -241,5 +244,24 @@ impl Database<'_> {
         self.call_raw("record_capture_failure", &arguments)
             .await
             .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_is_of_all_that_was_authorized() {
+        let claim: CaptureClaim = serde_json::from_value(serde_json::json!({
+            "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222", "lease": Uuid::nil(),
+            "orderId": "O", "authorizationId": "A", "amount": "118.80", "authorizedAmount": "237.60", "currency": "USD",
+            "attempt": 1, "requestId": "P:capture:2", "resumed": false, "reauthorizeRequestId": "P:reauthorize:1",
+        }))
+        .unwrap();
+        let renewal = claim.renewal().unwrap();
+        assert_eq!(renewal.amount.to_string(), "237.60");
+        assert_eq!(renewal.request_id, "P:reauthorize:1");
+        assert_eq!(claim.money().amount.to_string(), "118.80");
     }
 }
