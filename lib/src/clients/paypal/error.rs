@@ -36,7 +36,7 @@ pub enum PayPalError {
         operation: &'static str,
     },
     /// PayPal decided against it. `debug_id` is what PayPal's support asks for.
-    #[error("{operation}: PayPal refused with {status}: {issue:?} (debug id {debug_id})")]
+    #[error("{operation}: PayPal refused with {status}: {} (debug id {debug_id})", .issue.code())]
     Refused {
         /// The call.
         operation: &'static str,
