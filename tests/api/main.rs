@@ -58,6 +58,7 @@ mod races;
 mod reconciliation;
 mod refunds;
 mod repeated_losses;
+mod runbook;
 mod story;
 mod webhook_deliveries;
 mod webhook_retries;
