@@ -55,6 +55,7 @@ mod operator_payments;
 mod operators;
 mod outages;
 mod races;
+mod rate_limit_monitoring;
 mod reconciliation;
 mod refunds;
 mod repeated_losses;
