@@ -80,7 +80,7 @@ pub(crate) fn connections() -> reqwest::Client {
 }
 
 /// One of sixteen million addresses.
-fn new_address() -> String {
+pub(crate) fn new_address() -> String {
     let number = chance(1 << 24);
     format!(
         "10.{}.{}.{}",

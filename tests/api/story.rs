@@ -4,7 +4,7 @@ use crate::{
     client::Client,
     database::Database,
     fleet::Rental,
-    local::{eventually, now, pass_until},
+    local::{now, pass_until},
     paypal::{self, exchanges_about},
     steps::{self, results_of, run_cron},
     turns::alone,
@@ -77,39 +77,6 @@ async fn from_the_list_to_the_captured_payment() {
         let audit = "SELECT count(*) FROM audit_log WHERE subject_id = $1";
         let subject = steps::text(&database.payments(booking).await[0]["id"]);
         assert!(database.number(audit, &[&subject]).await >= 3, "created, authorized, captured");
-    })
-    .await;
-}
-
-/// The requests of the runbook, word for word but for the dates, which have passed.
-#[tokio::test]
-async fn the_runbooks_requests_are_answered() {
-    alone(async {
-        let client = Client::new();
-        let (start, end) = eventually("the cars of the runbook are free", 20, || async {
-            let ahead = 30 + i64::try_from(crate::surroundings::chance(300)).unwrap();
-            let (start, end) = (crate::local::in_days(ahead).await, crate::local::in_days(ahead + 4).await);
-            for car in ["test-car-id", "123"] {
-                let path = format!("/api/cars/availability?carId={car}&startDate={start}&endDate={end}");
-                if client.stranger().get(&path).await.expect(200)["bookable"] == false {
-                    return None;
-                }
-            }
-            Some((start, end))
-        })
-        .await;
-
-        let reference = format!("test-{}", crate::surroundings::new_uuid());
-        let body = json!({"carId": "test-car-id", "startDate": start, "endDate": end, "bookingId": reference});
-        let order = client.post("/api/bookings/create-paypal-order", &body).await.expect(201);
-        assert_eq!((&order["amount"], &order["currency"]), (&json!("237.60"), &json!("USD")));
-
-        let cron = client.get("/api/admin/process-payment-captures").await.expect(200);
-        assert_eq!(cron["message"], "Payment capture processor is running");
-        assert_eq!(client.get("/api/demo/redis").await.expect(200)["redis"]["connected"], true);
-        assert_eq!(client.get("/api/cars?page=1&limit=10").await.expect(200)["cars"].as_array().unwrap().len(), 10);
-        let booking = client.post("/api/bookings", &json!({"carId": "123", "startDate": start, "endDate": end})).await;
-        assert_eq!(booking.expect(201)["status"], "pending_payment");
     })
     .await;
 }

@@ -67,6 +67,8 @@ async fn accept(
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new());
+    // As people write them, and grep for them in what `curl -I` prints: X-Cache.
+    http.title_case_headers(true);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -160,6 +162,17 @@ mod tests {
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpStream,
     };
+
+    #[tokio::test]
+    async fn names_of_headers_are_written_as_people_write_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/effect", post(async || [("x-cache", "HIT")]));
+        let server = Server::start(listener, router, None);
+        let answer = exchange(address).await;
+        assert!(answer.contains("\r\nX-Cache: HIT\r\n"), "{answer}");
+        server.stop().await;
+    }
 
     async fn exchange(address: SocketAddr) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
