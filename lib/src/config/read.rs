@@ -193,7 +193,10 @@ fn read_cdn_cache_seconds(read: &Read<'_>) -> Result<u32, ConfigError> {
     match read(NAME).map(|text| text.parse()) {
         None => Ok(0),
         Some(Ok(seconds)) if seconds <= 3_600 => Ok(seconds),
-        Some(_) => Err(error(NAME, "is not a whole number of seconds from 0 to 3600")),
+        Some(_) => Err(error(
+            NAME,
+            "is not a whole number of seconds from 0 to 3600",
+        )),
     }
 }
 

@@ -192,7 +192,10 @@ mod tests {
         let callers = KnownCallers::default();
         let forged = token(1, 9_000);
         assert!(callers.is_to_be_asked(&forged, 0));
-        assert!(!callers.is_to_be_asked(&forged, 1), "it is being asked about");
+        assert!(
+            !callers.is_to_be_asked(&forged, 1),
+            "it is being asked about"
+        );
         callers.learn(&forged, None, 2);
         assert!(!callers.is_to_be_asked(&forged, 30_001));
         assert!(callers.is_to_be_asked(&forged, 30_002));
