@@ -15,7 +15,7 @@ async fn run(body: Value, words: &[&str]) -> (Ended, Vec<String>) {
     (ended, deployment.asked())
 }
 
-fn warmed(status: &str, left: u32, errors: Value) -> Value {
+fn warmed(status: &str, left: u32, errors: &Value) -> Value {
     json!({"success": status == "completed", "metrics": {
         "startTime": "…", "endTime": "…", "duration": 41, "keysWarmed": 43, "status": status, "left": left, "errors": errors,
         "warmed": {"pages": 3, "cars": 20, "availability": 20},
@@ -25,7 +25,7 @@ fn warmed(status: &str, left: u32, errors: Value) -> Value {
 #[tokio::test]
 async fn what_was_warmed_is_a_table() {
     let (ended, asked) = run(
-        warmed("completed", 0, json!([])),
+        warmed("completed", 0, &json!([])),
         &["cache", "warm", "--emergency", "--days", "30"],
     )
     .await;
@@ -51,7 +51,7 @@ async fn what_was_warmed_is_a_table() {
 #[tokio::test]
 async fn what_was_not_warmed_is_exit_code_1() {
     let errors = json!(["car 123\u{1b}[2J could not be warmed"]);
-    let (ended, _) = run(warmed("partial", 7, errors), &["cache", "warm"]).await;
+    let (ended, _) = run(warmed("partial", 7, &errors), &["cache", "warm"]).await;
     assert_eq!((ended.code, ended.err.as_str()), (1, ""));
     assert!(
         ended.out.ends_with(
@@ -62,7 +62,7 @@ async fn what_was_not_warmed_is_exit_code_1() {
         ),
         "{ended:?}"
     );
-    let (ended, _) = run(warmed("skipped", 0, json!([])), &["cache", "warm"]).await;
+    let (ended, _) = run(warmed("skipped", 0, &json!([])), &["cache", "warm"]).await;
     assert_eq!(ended.code, 1, "there is no Redis to warm: {ended:?}");
 }
 
