@@ -7,13 +7,12 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{dates::DateRange, rate_limit::Tier, refusal::Refusal},
+    domain::{rate_limit::Tier, refusal::Refusal},
     flows::admission::{Wanted, admit},
     http::{fields::Fields, reply::Reply, request::Request},
     problem::Problem,
 };
 use http::{Method, StatusCode};
-use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde_json::json;
 
 /// Pages of the unfiltered list that are warmed.
@@ -88,19 +87,10 @@ async fn work(app: &App, request: &Request, asked: &Asked) -> Result<Progress, P
     if asked.popular_cars {
         tasks.extend(warming::details(&cars));
     }
-    if asked.upcoming_availability
-        && let Some(dates) = window(app, asked.availability_days)
-    {
-        tasks.extend(warming::days(&cars, dates));
+    if asked.upcoming_availability {
+        tasks.extend(warming::days(&cars, app, asked.availability_days));
     }
     Ok(warming::run(app, request.deadline, tasks).await)
-}
-
-/// The days from today (UTC, as a page that shows a calendar asks before it knows the car's time zone).
-fn window(app: &App, days: u32) -> Option<DateRange> {
-    let today: Date = app.platform().now().to_zoned(TimeZone::UTC).date();
-    let end = today.checked_add(i64::from(days).days()).ok()?;
-    DateRange::new(today, end).ok()
 }
 
 fn read(request: &Request) -> Result<Asked, Problem> {

@@ -9,6 +9,7 @@ use crate::{
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};
+use jiff::{ToSpan, tz::TimeZone};
 use serde::Serialize;
 use std::{ops::ControlFlow, time::Duration};
 
@@ -61,14 +62,25 @@ pub(super) fn details(cars: &[CarIdentity]) -> impl Iterator<Item = Task> {
     })
 }
 
-/// The days of `cars` over `dates`.
-pub(super) fn days(cars: &[CarIdentity], dates: DateRange) -> impl Iterator<Item = Task> {
-    names(cars).map(move |name| Task {
-        part: Part::Availability,
-        what: format!("availability of {name}"),
-        slot: cars_availability::slot(&name, dates),
-        load: cars_availability::load(name, dates),
+/// The next `days` days of `cars`.
+pub(super) fn days(cars: &[CarIdentity], app: &App, days: u32) -> impl Iterator<Item = Task> {
+    let dates = window(app, days);
+    names(cars).filter_map(move |name| {
+        let dates = dates?;
+        Some(Task {
+            part: Part::Availability,
+            what: format!("availability of {name}"),
+            slot: cars_availability::slot(&name, dates),
+            load: cars_availability::load(name, dates),
+        })
     })
+}
+
+/// The days from today (UTC, as a page that shows a calendar asks before it knows the car's time zone).
+fn window(app: &App, days: u32) -> Option<DateRange> {
+    let today = app.platform().now().to_zoned(TimeZone::UTC).date();
+    let end = today.checked_add(i64::from(days).days()).ok()?;
+    DateRange::new(today, end).ok()
 }
 
 /// How far it came.
