@@ -7,7 +7,9 @@ use crate::{
         upstash::{Memory as RedisMemory, Upstash},
     },
     config::{Config, Redis},
-    flows::{admission::LocalCounters, cache::RecentLoads, metrics::Recorder},
+    flows::{
+        admission::LocalCounters, cache::RecentLoads, callers::KnownCallers, metrics::Recorder,
+    },
     platform::{Deadline, Platform},
 };
 use futures_util::future::BoxFuture;
@@ -22,6 +24,7 @@ struct Instance {
     platform: Arc<dyn Platform>,
     redis_memory: RedisMemory,
     recent_loads: RecentLoads,
+    known_callers: KnownCallers,
     recorder: Recorder,
     paypal_tokens: TokenCache,
     paypal_certificates: CertificateCache,
@@ -37,6 +40,7 @@ impl App {
             platform,
             redis_memory: RedisMemory::default(),
             recent_loads: RecentLoads::default(),
+            known_callers: KnownCallers::default(),
             recorder: Recorder::default(),
             paypal_tokens: TokenCache::default(),
             paypal_certificates: CertificateCache::default(),
@@ -92,6 +96,12 @@ impl App {
     #[must_use]
     pub fn local_counters(&self) -> &LocalCounters {
         &self.0.local_counters
+    }
+
+    /// Whose tokens this instance knows.
+    #[must_use]
+    pub fn known_callers(&self) -> &KnownCallers {
+        &self.0.known_callers
     }
 
     /// What this instance counted and did not tell yet.

@@ -11,6 +11,7 @@ pub(crate) struct Scripted {
     now: Mutex<Timestamp>,
     answers: Mutex<VecDeque<Result<(u16, &'static str), TransportError>>>,
     requests: Mutex<Vec<http::Request<Bytes>>>,
+    later: Mutex<Vec<BoxFuture<'static, ()>>>,
 }
 
 impl Scripted {
@@ -29,12 +30,26 @@ impl Scripted {
             now: Mutex::new(start.parse().unwrap()),
             answers: Mutex::new(answers.into_iter().collect()),
             requests: Mutex::default(),
+            later: Mutex::default(),
         }
     }
 
     pub(crate) fn advance(&self, step: SignedDuration) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(step).unwrap();
+    }
+
+    /// Adds to the end of the script.
+    pub(crate) fn will_answer(&self, status: u16, body: &'static str) {
+        self.answers.lock().unwrap().push_back(Ok((status, body)));
+    }
+
+    /// Does what was left for after the response. A script decides how far each piece of work comes.
+    pub(crate) fn after_the_response(&self) {
+        let later = std::mem::take(&mut *self.later.lock().unwrap());
+        for work in later {
+            let _ = work.now_or_never();
+        }
     }
 
     /// The paths asked for so far.
@@ -92,5 +107,7 @@ impl Platform for Scripted {
         [7; 32]
     }
 
-    fn after_response(&self, _: BoxFuture<'static, ()>) {}
+    fn after_response(&self, work: BoxFuture<'static, ()>) {
+        self.later.lock().unwrap().push(work);
+    }
 }

@@ -56,7 +56,7 @@ fn is_help(word: &str) -> bool {
 fn usage() -> String {
     let mut text = String::from("Usage: exo COMMAND [ARGUMENT...]\n\nCommands:\n");
     for command in commands::ALL {
-        let _ = writeln!(text, "  {:<10} {}", command.name, command.summary);
+        let _ = writeln!(text, "  {:<12} {}", command.name, command.summary);
     }
     text.push_str("\n`exo COMMAND --help` says more.");
     text

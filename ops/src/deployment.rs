@@ -6,11 +6,15 @@ use exodrive::platform::{TransportError, send_within};
 use exodrive_native::{Clock, NativePlatform};
 use http::{HeaderValue, Method, Request, Response, header};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::time::Duration;
 use url::{Host, Url};
 
 /// The most that is shown of an answer that is no problem document.
 const MOST_SHOWN: usize = 200;
+
+/// How long a deployment may take to show something.
+pub(crate) const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 
 /// What lets a request in. Never shown.
 #[derive(Clone)]
@@ -30,6 +34,14 @@ impl Token {
             .map(str::trim)
             .find(|token| !token.is_empty())?;
         Self::bearer(first)
+    }
+
+    /// The first of `ADMIN_TOKEN`, without which there is nothing to do.
+    pub(crate) fn required_admin() -> Result<Self, Error> {
+        Self::admin().ok_or_else(|| Error::Variable {
+            variable: "ADMIN_TOKEN",
+            problem: "is not set: an operator's token is needed".to_owned(),
+        })
     }
 
     fn bearer(secret: &str) -> Option<Self> {
@@ -55,7 +67,16 @@ impl Deployment {
         })
     }
 
-    /// One request without a body, and its answer read as `T`. A redirect is not followed: it could take the token along.
+    /// What is at `path`.
+    pub(crate) async fn look<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &Token,
+    ) -> Result<T, Error> {
+        self.ask(Method::GET, path, token, LOOKED_WITHIN).await
+    }
+
+    /// One request without a body, and its answer read as `T`.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -63,18 +84,41 @@ impl Deployment {
         token: &Token,
         within: Duration,
     ) -> Result<T, Error> {
+        let request = Request::builder().method(method).body(Bytes::new());
+        self.exchange(request, path, token, within).await
+    }
+
+    /// A POST of `body` as JSON, and its answer read as `T`.
+    pub(crate) async fn tell<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        token: &Token,
+        within: Duration,
+    ) -> Result<T, Error> {
+        let request = Request::post("/")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string().into());
+        self.exchange(request, path, token, within).await
+    }
+
+    /// A redirect is not followed: it could take the token along.
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        request: http::Result<Request<Bytes>>,
+        path: &str,
+        token: &Token,
+        within: Duration,
+    ) -> Result<T, Error> {
         let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
-        let request = Request::builder()
-            .method(method)
-            .uri(&url)
-            .header(header::AUTHORIZATION, token.0.clone())
-            .header(header::ACCEPT, "application/json")
-            .header(
-                header::USER_AGENT,
-                concat!("exo/", env!("CARGO_PKG_VERSION")),
-            )
-            .body(Bytes::new())
-            .map_err(|_| invalid())?;
+        let mut request = request.map_err(|_| invalid())?;
+        *request.uri_mut() = url.parse().map_err(|_| invalid())?;
+        let agent = concat!("exo/", env!("CARGO_PKG_VERSION"));
+        request.headers_mut().extend([
+            (header::AUTHORIZATION, token.0.clone()),
+            (header::ACCEPT, HeaderValue::from_static("application/json")),
+            (header::USER_AGENT, HeaderValue::from_static(agent)),
+        ]);
         let answer = send_within(&self.platform, request, within)
             .await
             .map_err(|error| Error::DeploymentUnreachable {

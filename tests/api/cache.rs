@@ -52,6 +52,30 @@ async fn what_a_slow_reader_stores_is_not_served_after_a_write() {
 }
 
 #[tokio::test]
+async fn a_booking_leaves_the_days_of_other_cars_cached() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let other = loop {
+            let other = Rental::far_ahead(&client.stranger(), 2).await;
+            if other.car != rental.car {
+                break other;
+            }
+        };
+        key_of(&client, &rental.availability()).await;
+        key_of(&client, &other.availability()).await;
+        steps::hold(&client, &rental).await;
+        let outcome = async |rental: &Rental| {
+            let answer = client.get(&rental.availability()).await;
+            answer.header("x-cache").to_owned()
+        };
+        assert_eq!(outcome(&other).await, "HIT");
+        assert_eq!(outcome(&rental).await, "MISS");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_is_fresh_for_its_time_only() {
     alone(async {
         let client = Client::new();

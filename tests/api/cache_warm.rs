@@ -35,6 +35,8 @@ async fn what_is_warmed_is_what_visitors_read() {
         assert_eq!(metrics["status"], "completed");
         assert_eq!(metrics["errors"], json!([]));
         assert_eq!(metrics["keysWarmed"], 3 + 2 * 20);
+        assert_eq!(metrics["warmed"], json!({"pages": 3, "cars": 20, "availability": 20}));
+        assert_eq!(metrics["left"], 0);
         assert!(metrics["duration"].is_u64(), "{metrics}");
         for time in ["startTime", "endTime"] {
             let _: Timestamp = metrics[time].as_str().unwrap().parse().unwrap();
@@ -55,6 +57,38 @@ async fn what_is_warmed_is_what_visitors_read() {
             calendars += u32::from(is_warm(&calendar).await);
         }
         assert_eq!((cars, calendars), (20, 20));
+    })
+    .await;
+}
+
+/// When the cache was lost.
+#[tokio::test]
+async fn in_an_emergency_every_car_is_warmed() {
+    alone(async {
+        let client = Client::new();
+        pass(SignedDuration::from_mins(10)).await;
+        let total =
+            client.get("/api/cars?limit=1").await.expect(200)["pagination"]["total"].clone();
+        let answer = warm(&client, &json!({"emergency": true, "popularCarsLimit": 1}))
+            .await
+            .expect(200);
+        assert_eq!(
+            answer["metrics"]["warmed"],
+            json!({"pages": 3, "cars": total, "availability": total}),
+        );
+        assert_eq!(
+            (&answer["success"], &answer["metrics"]["left"]),
+            (&json!(true), &json!(0))
+        );
+        let list = client.get("/api/cars?limit=50").await.expect(200);
+        for car in list["cars"].as_array().unwrap() {
+            let path = format!("/api/cars/{}", car["slug"].as_str().unwrap());
+            assert_eq!(
+                client.stranger().get(&path).await.header("x-cache"),
+                "HIT",
+                "{path}"
+            );
+        }
     })
     .await;
 }

@@ -8,10 +8,11 @@ use crate::{
 };
 use reqwest::Method;
 use serde_json::json;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Every route, with the methods it takes.
-pub(crate) const ROUTES: [(&str, &str); 23] = [
+pub(crate) const ROUTES: [(&str, &str); 29] = [
     ("/api/cars", "GET"),
     ("/api/cars/123", "GET"),
     ("/api/cars/availability", "GET"),
@@ -48,9 +49,35 @@ pub(crate) const ROUTES: [(&str, &str); 23] = [
     ("/api/admin/payments/drift", "GET"),
     ("/api/admin/process-payment-captures", "GET, POST"),
     ("/api/admin/cache-warm", "GET, POST"),
+    ("/api/admin/cache/clear", "POST"),
+    ("/api/admin/metrics", "GET"),
+    ("/api/admin/metrics/errors", "GET"),
+    ("/api/admin/metrics/cache", "GET"),
+    ("/api/admin/metrics/cache/analysis", "GET"),
+    ("/api/admin/rate-limit-monitoring", "GET, DELETE"),
     ("/api/demo/redis", "GET"),
     ("/api/health", "GET"),
 ];
+
+/// `docs/API.md` is compared with the product's own table by `tests/tidy.rs`.
+#[test]
+fn every_route_of_the_contract_is_tested() {
+    let documented: BTreeSet<String> = include_str!("../../docs/API.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("## `"))
+        .filter_map(|line| line.split('`').next())
+        .map(str::to_owned)
+        .collect();
+    let tested = ROUTES.map(|(path, methods)| {
+        let parameter = match path {
+            "/api/cars/123" => ("123", "{car}"),
+            _ if path.contains("WH-1") => ("WH-1", "{id}"),
+            _ => ("00000000-0000-4000-8000-000000000000", "{id}"),
+        };
+        format!("{methods} {}", path.replace(parameter.0, parameter.1))
+    });
+    assert_eq!(BTreeSet::from(tested), documented);
+}
 
 #[tokio::test]
 async fn every_answer_names_itself_and_its_time() {

@@ -113,6 +113,28 @@ async fn every_route_has_its_limit() {
             "admin",
         ),
         (Method::GET, "/api/admin/cache-warm", "300", "admin"),
+        (Method::POST, "/api/admin/cache/clear", "300", "admin"),
+        (Method::GET, "/api/admin/metrics", "300", "admin"),
+        (Method::GET, "/api/admin/metrics/errors", "300", "admin"),
+        (Method::GET, "/api/admin/metrics/cache", "300", "admin"),
+        (
+            Method::GET,
+            "/api/admin/metrics/cache/analysis",
+            "300",
+            "admin",
+        ),
+        (
+            Method::GET,
+            "/api/admin/rate-limit-monitoring",
+            "300",
+            "admin",
+        ),
+        (
+            Method::DELETE,
+            "/api/admin/rate-limit-monitoring",
+            "300",
+            "admin",
+        ),
         (Method::GET, "/api/demo/redis", "60", "public"),
         (Method::GET, "/api/health", "60", "public"),
     ] {
@@ -241,6 +263,24 @@ async fn an_ipv6_network_is_one_client() {
     )
     .await
     .problem(429, "rate_limited");
+}
+
+/// The same client, whichever way the platform writes its address.
+#[tokio::test]
+async fn an_ipv4_address_written_as_ipv6_is_the_same_client() {
+    let _turn = together().await;
+    let address = format!("192.0.{}.{}", chance(256), chance(256));
+    let client = Client::new();
+    for _ in 0..5 {
+        for written in [address.clone(), format!("::ffff:{address}")] {
+            knock(&client.at(&written), "/api/bookings")
+                .await
+                .problem(422, "invalid_fields");
+        }
+    }
+    knock(&client.at(&address), "/api/bookings")
+        .await
+        .problem(429, "rate_limited");
 }
 
 #[tokio::test]

@@ -104,6 +104,13 @@ pub(crate) async fn sign_in(role: &str) -> String {
         .to_owned()
 }
 
+/// Signs in somebody whom no other test is, and gives their id and access token.
+pub(crate) async fn sign_in_someone(role: &str) -> (String, String) {
+    let id = crate::surroundings::new_uuid().to_string();
+    let signed_in = tell("/_local/users", &json!({"role": role, "id": id})).await;
+    (id, signed_in["token"].as_str().unwrap().to_owned())
+}
+
 /// What PayPal reports of an order, oldest first.
 pub(crate) async fn events_of(order: &str) -> Vec<Value> {
     ask(&format!("/_local/paypal/events?order={order}"))

@@ -10,7 +10,7 @@
 //! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials; `requestId` (how their `PayPal-Request-Id` begins) may be left out |
 //! | `GET /_local/paypal/events?order=…` | what PayPal reported, oldest first; `order` (a PayPal order's id) may be left out |
 //! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now, that often at once: `{"statuses"}` |
-//! | `POST /_local/users` `{"role":"admin"}` | signs somebody in at Supabase: `{"token"}` |
+//! | `POST /_local/users` `{"role":"admin"}` | signs somebody in at Supabase, with the user's id `"id"` if given: `{"token"}` |
 //! | `POST /_local/crons` `{"path":"/api/…"}` | runs one cron now, and gives its answer |
 //!
 //! An event is `{"id","type","order","createdAt","attempts","delivered","due"}`; `due` is null once no attempt is to come.
@@ -173,15 +173,15 @@ async fn move_clock(State(control): State<Control>, body: Body<Move>) -> Answer 
 #[serde(deny_unknown_fields)]
 struct Person {
     role: String,
+    id: Option<String>,
 }
 
 async fn sign_in(State(control): State<Control>, body: Body<Person>) -> Answer {
-    let Json(Person { role }) = body?;
-    // Supabase lives by the machine's clock, whatever was done to the product's.
-    let now = exodrive_native::Clock::default().now().as_second();
-    Ok(Json(
-        json!({"token": supabase::sign_in(&control.keys, &role, now)}),
-    ))
+    let Json(Person { role, id }) = body?;
+    // The product's clock is never behind Supabase's, which is the machine's: by both the token has not lapsed.
+    let now = control.clock.clock().now().as_second();
+    let token = supabase::sign_in(&control.keys, id.as_deref(), &role, now);
+    Ok(Json(json!({ "token": token })))
 }
 
 #[derive(Deserialize)]

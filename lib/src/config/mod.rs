@@ -37,6 +37,8 @@ pub struct Config {
     pub trusted_ip_header: Option<http::HeaderName>,
     /// How often a client may ask.
     pub limits: Limits,
+    /// For how long a cache in front of us may keep what all visitors may see; 0: not at all.
+    pub cdn_cache_seconds: u32,
     /// The commit this was built from, if known.
     pub commit: Option<String>,
 }

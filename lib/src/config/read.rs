@@ -53,6 +53,7 @@ impl Config {
                 ),
             },
             limits: read_limits(&read)?,
+            cdn_cache_seconds: read_cdn_cache_seconds(&read)?,
             commit: read("VERCEL_GIT_COMMIT_SHA").or_else(|| read("COMMIT_SHA")),
             supabase,
         })
@@ -184,6 +185,18 @@ fn read_cron_secret(read: &Read<'_>) -> Result<Option<Secret>, ConfigError> {
             Err(error("CRON_SECRET", "is shorter than 16 characters"))
         }
         secret => Ok(secret.map(Secret::new)),
+    }
+}
+
+fn read_cdn_cache_seconds(read: &Read<'_>) -> Result<u32, ConfigError> {
+    const NAME: &str = "CDN_CACHE_SECONDS";
+    match read(NAME).map(|text| text.parse()) {
+        None => Ok(0),
+        Some(Ok(seconds)) if seconds <= 3_600 => Ok(seconds),
+        Some(_) => Err(error(
+            NAME,
+            "is not a whole number of seconds from 0 to 3600",
+        )),
     }
 }
 

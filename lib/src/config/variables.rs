@@ -33,7 +33,7 @@ const fn secret(name: &'static str, meaning: &'static str, default: &'static str
 }
 
 /// All of them, in the order of the documentation.
-pub const VARIABLES: [Variable; 31] = [
+pub const VARIABLES: [Variable; 32] = [
     plain("SUPABASE_URL", "the project's address", ""),
     secret(
         "SUPABASE_SECRET_KEY",
@@ -138,6 +138,11 @@ pub const VARIABLES: [Variable; 31] = [
         "RATE_LIMIT_ALLOWLIST",
         "networks (CIDR) and user ids that are not counted, comma separated",
         "none",
+    ),
+    plain(
+        "CDN_CACHE_SECONDS",
+        "for how long a CDN may keep the list and the cars, up to 3600; see [API.md](API.md#what-a-cdn-may-keep)",
+        "`0`: not at all",
     ),
     plain(
         "COMMIT_SHA",

@@ -1,5 +1,6 @@
 //! Pure types and decisions. Nothing here waits, reads a clock or knows a protocol.
 
+pub mod access_token;
 pub mod booking;
 pub mod booking_state;
 pub mod car;

@@ -47,6 +47,15 @@ impl Tier {
         }
     }
 
+    /// The limit that holds in place of this one for somebody who is signed in.
+    #[must_use]
+    pub fn of_users(self) -> Self {
+        match self {
+            Self::Public => Self::Authenticated,
+            other => other,
+        }
+    }
+
     /// The limit unless configuration says otherwise.
     #[must_use]
     pub fn default_rule(self) -> Rule {
@@ -160,7 +169,7 @@ pub struct Decision {
     pub retry_after_seconds: u64,
 }
 
-/// Who is counted: an IPv4 address, an IPv6 /64 (one customer's network, RFC 6177), or a name.
+/// Who is counted: an IPv4 address, an IPv6 /64 (one customer's network, RFC 6177), or a user's id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client(String);
 

@@ -2,6 +2,7 @@
 
 use super::{
     cache::{Found, Reading, Slot},
+    callers::user_of,
     lock::LockRequest,
     violations::{self, Violation},
 };
@@ -38,7 +39,8 @@ pub struct Admitted {
 #[derive(Clone, Copy, Debug)]
 pub struct Denied(pub Decision);
 
-/// Counts `request` against `tier` and fetches what is `wanted`, in one round trip.
+/// Counts `request` against `tier` and fetches what is `wanted`, in one round trip. Who is known to be signed in counts
+/// for themselves, anyone else by address.
 ///
 /// Without Redis the instance counts on its own, which is weaker (each instance has its own count) and never fails.
 pub async fn admit(
@@ -48,14 +50,8 @@ pub async fn admit(
     wanted: Wanted<'_>,
 ) -> Result<Admitted, Denied> {
     let now = now_millis(app);
-    let limits = &app.config().limits;
-    let rule = limits.rule(tier);
-    let exempt = request
-        .address
-        .is_some_and(|address| limits.exempts(address));
-    let client = request
-        .address
-        .map_or_else(|| Client::named("unknown"), Client::from_address);
+    let (tier, client, exempt) = identify(app, request, tier);
+    let rule = app.config().limits.rule(tier);
     let counters = (!exempt).then(|| Counters::of(tier, &client, rule, now));
 
     let lock = wanted.lock.clone();
@@ -99,6 +95,22 @@ pub async fn admit(
         cached: reading.map(|reading| (reading, answer.found)),
         locked: answer.locked,
     })
+}
+
+/// Which tier `request` falls under, who is counted, and whether they are not.
+fn identify(app: &App, request: &Request, tier: Tier) -> (Tier, Client, bool) {
+    let limits = &app.config().limits;
+    let from_friends = request
+        .address
+        .is_some_and(|address| limits.exempts(address));
+    match (user_of(app, request), request.address) {
+        (Some(user), _) => {
+            let exempt = from_friends || limits.exempts_name(&user);
+            (tier.of_users(), Client::named(&user), exempt)
+        }
+        (None, Some(address)) => (tier, Client::from_address(address), from_friends),
+        (None, None) => (tier, Client::named("unknown"), false),
+    }
 }
 
 /// Milliseconds since the Unix epoch.

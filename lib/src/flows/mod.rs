@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod authorize;
 pub mod cache;
+pub mod callers;
 pub mod cancel;
 pub mod capture;
 pub mod hold;

@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     clients::supabase::User,
+    flows::callers::signed_in,
     http::request::Request,
     problem::{Code, Problem},
 };
@@ -49,24 +50,10 @@ pub(super) async fn operator(app: &App, request: &Request) -> Result<Option<Oper
         let name = format!("operator:{place}");
         return Ok(Some(Operator { name }));
     }
-    if !is_jwt(token) {
-        return Ok(None);
-    }
-    let user = app.database(request.deadline).user(token).await?;
+    let user = signed_in(app, request.deadline, token).await?;
     Ok(user.filter(User::is_admin).map(|user| Operator {
         name: format!("user:{}", user.id),
     }))
-}
-
-/// Whether `token` has the shape of a JWT (RFC 7519): three parts of base64url. Ours have no dots.
-fn is_jwt(token: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-    };
-    token.split('.').count() == 3 && token.split('.').all(is_part)
 }
 
 /// Who calls a cron's route.

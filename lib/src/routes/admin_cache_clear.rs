@@ -3,15 +3,17 @@
 use super::{access::require_admin, reason::optional_fields};
 use crate::{
     app::App,
+    clients::{supabase::CarIdentity, upstash::Command},
     domain::{car::CarRef, rate_limit::Tier, refusal::Refusal},
     flows::{
         admission::{Wanted, admit},
-        cache::{Kind, Subject, invalidation, new_epochs},
+        cache::{Kind, Subject, invalidation, names_of, new_epochs},
     },
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::json;
 
 /// What is to be given up.
@@ -58,16 +60,8 @@ pub(super) async fn clear(app: &App, request: &Request) -> Result<Reply, Problem
     require_admin(app, request).await?;
     let (scope, car) = read(request)?;
 
-    // One car's page and days share its generation, and the lists show it.
     let commands = match &car {
-        Some(car) => {
-            let subjects = [
-                Subject::Car(car.clone()),
-                Subject::Catalogue,
-                Subject::Fleet,
-            ];
-            invalidation(app, &subjects)
-        }
+        Some(car) => forgetting(app, request, car).await,
         None => new_epochs(app, scope.kinds()),
     };
     let cleared = match app.redis() {
@@ -88,6 +82,28 @@ pub(super) async fn clear(app: &App, request: &Request) -> Result<Reply, Problem
             "cleared": cleared,
         }),
     ))
+}
+
+/// The commands that give up one car under both its names, and the lists, which show it. A car that is not shown any more
+/// does not tell its other name: then everything goes.
+async fn forgetting(app: &App, request: &Request, car: &CarRef) -> Vec<Command> {
+    #[derive(Deserialize)]
+    struct Shown {
+        car: CarIdentity,
+    }
+    let shown = app.database(request.deadline).get_car(car).await;
+    let shown: Option<Shown> = shown
+        .ok()
+        .flatten()
+        .and_then(|body| serde_json::from_slice(&body).ok());
+    match shown {
+        Some(Shown { car }) => {
+            let lists = [Subject::Catalogue, Subject::Fleet];
+            let subjects: Vec<Subject> = names_of(&car).chain(lists).collect();
+            invalidation(app, &subjects)
+        }
+        None => new_epochs(app, &Kind::ALL),
+    }
 }
 
 fn read(request: &Request) -> Result<(Scope, Option<CarRef>), Problem> {

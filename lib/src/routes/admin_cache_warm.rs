@@ -1,24 +1,26 @@
-//! `GET, POST /api/admin/cache-warm`: loads what visitors will ask for first, under exactly the keys they will read.
+//! `GET, POST /api/admin/cache-warm`: loads what visitors will ask for first.
 
-use super::{access::require_admin, car, cars, cars_availability, json_fields};
+use super::{
+    access::require_admin,
+    json_fields,
+    warming::{self, Progress},
+};
 use crate::{
     app::App,
-    domain::{car::CarRef, dates::DateRange, rate_limit::Tier, refusal::Refusal},
-    flows::{
-        admission::{Wanted, admit},
-        cache::{WarmError, warm as warm_slot},
-    },
+    domain::{rate_limit::Tier, refusal::Refusal},
+    flows::admission::{Wanted, admit},
     http::{fields::Fields, reply::Reply, request::Request},
     problem::Problem,
 };
 use http::{Method, StatusCode};
-use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde_json::json;
 
 /// Pages of the unfiltered list that are warmed.
 const PAGES: u32 = 3;
-/// After so many failures the rest would fail too.
-const MOST_ERRORS: usize = 10;
+/// Cars on one of them.
+const CARS_A_PAGE: u32 = 12;
+/// More than any fleet has.
+const ALL_CARS: u32 = 10_000;
 
 /// What is to be warmed.
 #[derive(Debug)]
@@ -27,28 +29,8 @@ struct Asked {
     upcoming_availability: bool,
     popular_cars_limit: u32,
     availability_days: u32,
-}
-
-#[derive(Default)]
-struct Progress {
-    keys_warmed: u32,
-    errors: Vec<String>,
-}
-
-impl Progress {
-    fn note(&mut self, what: &str, result: Result<bool, WarmError>) {
-        match result {
-            Ok(warmed) => self.keys_warmed += u32::from(warmed),
-            Err(error) => {
-                log::warn!("cache-warm: {what}: {error}");
-                self.errors.push(format!("{what} could not be warmed"));
-            }
-        }
-    }
-
-    fn gives_up(&self) -> bool {
-        self.errors.len() >= MOST_ERRORS
-    }
+    /// All cars and all pages, as when the cache was lost.
+    emergency: bool,
 }
 
 pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem> {
@@ -57,15 +39,13 @@ pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem>
     let asked = read(request)?;
 
     let started = app.platform().now();
-    let mut progress = Progress::default();
-    if app.redis().is_some() {
-        warm_pages(app, request, &mut progress).await;
-        if asked.popular_cars || asked.upcoming_availability {
-            warm_cars(app, request, &asked, &mut progress).await?;
-        }
-    }
+    let progress = match app.redis() {
+        Some(_) => work(app, request, &asked).await?,
+        None => Progress::default(),
+    };
     let ended = app.platform().now();
-    let status = match (app.redis(), progress.errors.is_empty()) {
+    let is_complete = progress.errors.is_empty() && progress.left == 0;
+    let status = match (app.redis(), is_complete) {
         (None, _) => "skipped",
         (Some(_), true) => "completed",
         (Some(_), false) => "partial",
@@ -73,12 +53,14 @@ pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem>
     Ok(Reply::json(
         StatusCode::OK,
         &json!({
-            "success": progress.errors.is_empty(),
+            "success": is_complete,
             "metrics": {
                 "startTime": started,
                 "endTime": ended,
                 "duration": ended.duration_since(started).as_millis().max(0),
-                "keysWarmed": progress.keys_warmed,
+                "keysWarmed": progress.warmed.total(),
+                "warmed": progress.warmed,
+                "left": progress.left,
                 "status": status,
                 "errors": progress.errors,
             },
@@ -86,50 +68,29 @@ pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem>
     ))
 }
 
-async fn warm_pages(app: &App, request: &Request, progress: &mut Progress) {
-    for listing in cars::first_pages(PAGES) {
-        let (page, slot) = (listing.page, cars::slot(&listing));
-        let result = warm_slot(app, request.deadline, &slot, cars::load(listing)).await;
-        progress.note(&format!("page {page} of the list"), result);
+async fn work(app: &App, request: &Request, asked: &Asked) -> Result<Progress, Problem> {
+    let limit = if asked.emergency {
+        ALL_CARS
+    } else {
+        asked.popular_cars_limit
+    };
+    let cars = if asked.popular_cars || asked.upcoming_availability || asked.emergency {
+        app.database(request.deadline).popular_cars(limit).await?
+    } else {
+        Vec::new()
+    };
+    let pages = match u32::try_from(cars.len()) {
+        Ok(number) if asked.emergency => number.div_ceil(CARS_A_PAGE).max(PAGES),
+        _ => PAGES,
+    };
+    let mut tasks: Vec<_> = warming::pages(pages).collect();
+    if asked.popular_cars {
+        tasks.extend(warming::details(&cars));
     }
-}
-
-async fn warm_cars(
-    app: &App,
-    request: &Request,
-    asked: &Asked,
-    progress: &mut Progress,
-) -> Result<(), Problem> {
-    let database = app.database(request.deadline);
-    let window = window(app, asked.availability_days);
-    for popular in database.popular_cars(asked.popular_cars_limit).await? {
-        // Visitors follow links, which carry the slug.
-        let Ok(name) = CarRef::parse(&popular.slug) else {
-            continue;
-        };
-        if asked.popular_cars {
-            let load = car::load(name.clone());
-            let result = warm_slot(app, request.deadline, &car::slot(&name), load).await;
-            progress.note(&format!("car {name}"), result);
-        }
-        if let Some(dates) = window.filter(|_| asked.upcoming_availability) {
-            let slot = cars_availability::slot(&name, dates);
-            let load = cars_availability::load(name.clone(), dates);
-            let result = warm_slot(app, request.deadline, &slot, load).await;
-            progress.note(&format!("availability of {name}"), result);
-        }
-        if progress.gives_up() {
-            break;
-        }
+    if asked.upcoming_availability {
+        tasks.extend(warming::days(&cars, app, asked.availability_days));
     }
-    Ok(())
-}
-
-/// The days from today (UTC, as a page that shows a calendar asks before it knows the car's time zone).
-fn window(app: &App, days: u32) -> Option<DateRange> {
-    let today: Date = app.platform().now().to_zoned(TimeZone::UTC).date();
-    let end = today.checked_add(i64::from(days).days()).ok()?;
-    DateRange::new(today, end).ok()
+    Ok(warming::run(app, request.deadline, tasks).await)
 }
 
 fn read(request: &Request) -> Result<Asked, Problem> {
@@ -153,6 +114,7 @@ fn read(request: &Request) -> Result<Asked, Problem> {
         availability_days: fields
             .optional_integer("availabilityDays", 1, 30, DAYS)
             .unwrap_or(14),
+        emergency: fields.optional_flag("emergency").unwrap_or(false),
     };
     if fields.is_clean() {
         Ok(asked)

@@ -15,6 +15,15 @@ pub(super) fn response_headers(
     if config.allowed_origins.is_empty() {
         return Vec::new();
     }
+    let shown = (
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(SHOWN_HEADERS),
+    );
+    if config.allowed_origins.iter().any(|allowed| allowed == "*") {
+        // The same for everyone, so that a shared cache needs to keep it once.
+        let everyone = HeaderValue::from_static("*");
+        return vec![(header::ACCESS_CONTROL_ALLOW_ORIGIN, everyone), shown];
+    }
     let mut headers = vec![(header::VARY, HeaderValue::from_static("Origin"))];
     let Some(origin) = request.get(header::ORIGIN) else {
         return headers;
@@ -22,13 +31,10 @@ pub(super) fn response_headers(
     let is_allowed = config
         .allowed_origins
         .iter()
-        .any(|allowed| allowed == "*" || origin.as_bytes() == allowed.as_bytes());
+        .any(|allowed| origin.as_bytes() == allowed.as_bytes());
     if is_allowed {
         headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
-        headers.push((
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(SHOWN_HEADERS),
-        ));
+        headers.push(shown);
     }
     headers
 }

@@ -1,10 +1,13 @@
 //! From an HTTP request to a route, and from what it gives to an HTTP response. Hosts see nothing else.
 
-use super::{Route, TABLE, cors};
+use super::{Route, TABLE, cached::CDN_CACHE_CONTROL, cors};
 use crate::{
     app::App,
     config::{Config, ConfigError},
-    flows::metrics::{self, Served},
+    flows::{
+        callers,
+        metrics::{self, Served},
+    },
     http::{
         address::client_address,
         reply::Reply,
@@ -205,6 +208,9 @@ impl Service {
                 millis: u64::try_from(taken / 1_000).unwrap_or(0),
             };
             metrics::count(app, served);
+            if noted.limit.is_some_and(|(_, decision)| decision.allowed) {
+                callers::learn_later(app, request);
+            }
         }
 
         let headers = response.headers_mut();
@@ -339,7 +345,9 @@ fn failure(instance: &str, problem: &Problem) -> Response<Bytes> {
 
 /// The headers that say what was learnt on the way. `RateLimit` follows draft-ietf-httpapi-ratelimit-headers-10.
 fn describe(headers: &mut HeaderMap, noted: Noted) {
-    if let Some((tier, decision)) = noted.limit {
+    // What others will be given too says nothing of this client.
+    let is_shared = headers.contains_key(CDN_CACHE_CONTROL);
+    if let Some((tier, decision)) = noted.limit.filter(|_| !is_shared) {
         let numbers = [
             ("x-ratelimit-limit", u64::from(decision.rule.limit)),
             ("x-ratelimit-remaining", decision.remaining),

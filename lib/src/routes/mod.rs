@@ -34,6 +34,7 @@ mod health;
 mod minutes;
 mod problems;
 mod reason;
+mod warming;
 mod webhooks_paypal;
 mod webhooks_retry;
 

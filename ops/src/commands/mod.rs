@@ -1,13 +1,23 @@
 //! The subcommands, one a file.
 
+mod cache;
+mod metrics;
 mod migrate;
+mod options;
+mod rate_limits;
 mod reconcile;
 
 use crate::error::Error;
 use futures_util::future::BoxFuture;
 
 /// Every subcommand, in the order in which `exo --help` names them.
-pub(crate) const ALL: &[Command] = &[migrate::COMMAND, reconcile::COMMAND];
+pub(crate) const ALL: &[Command] = &[
+    migrate::COMMAND,
+    reconcile::COMMAND,
+    metrics::COMMAND,
+    rate_limits::COMMAND,
+    cache::COMMAND,
+];
 
 /// One subcommand.
 pub(crate) struct Command {

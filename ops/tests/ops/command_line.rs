@@ -11,16 +11,19 @@ async fn help_goes_to_standard_output_and_asks_for_nothing() {
         (&["migrate", "--help"], "Usage: exo migrate"),
         (&["migrate", "--from", "x", "-h"], "Usage: exo migrate"),
         (&["reconcile", "--help"], "Usage: exo reconcile"),
+        (&["cache", "--help"], "Usage: exo cache warm"),
+        (&["cache", "warm", "-h"], "Usage: exo cache warm"),
+        (&["metrics", "--help"], "Usage: exo metrics"),
+        (&["rate-limits", "--help"], "Usage: exo rate-limits"),
     ] {
         let ended = exo::run(words, &[]).await;
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{words:?}");
         assert!(ended.out.starts_with(begins), "{ended:?}");
     }
     let all = exo::run(&["--help"], &[]).await.out;
-    assert!(
-        all.contains("\n  migrate ") && all.contains("\n  reconcile "),
-        "{all}"
-    );
+    for name in ["migrate", "reconcile", "metrics", "rate-limits", "cache"] {
+        assert!(all.contains(&format!("\n  {name} ")), "{all}");
+    }
 }
 
 #[tokio::test]
@@ -34,6 +37,11 @@ async fn what_is_not_understood_gets_the_usage_on_standard_error() {
         (&["migrate", "--from"], "Usage: exo migrate"),
         (&["migrate", "--dry-run", "--status"], "Usage: exo migrate"),
         (&["reconcile", "now"], "Usage: exo reconcile"),
+        (&["cache"], "Usage: exo cache warm"),
+        (&["cache", "warm", "--cars", "51"], "from 1 to 50"),
+        (&["cache", "clear", "--scope", "x"], "Usage: exo cache warm"),
+        (&["metrics", "--minutes", "0"], "from 1 to 1440"),
+        (&["rate-limits", "all"], "Usage: exo rate-limits"),
     ] {
         let ended = exo::run(words, &[]).await;
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{words:?}");

@@ -9,13 +9,17 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod cache;
 mod changes;
 mod command_line;
 mod database;
+mod deployment;
 mod errors;
 mod exo;
 mod folder;
+mod metrics;
 mod migrate;
 mod operators;
+mod rate_limits;
 mod reconcile;
 mod tls;

@@ -1,66 +1,25 @@
 //! `exo reconcile` against a deployment that answers what a test wants.
 
-use crate::exo::{self, Ended};
+use crate::{
+    deployment::{Deployment, answer, given},
+    exo::{self, Ended},
+};
 use axum::{
-    Json, Router,
     body::Body,
-    extract::{Request, State},
     http::{Response, StatusCode, header},
     response::IntoResponse,
 };
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 
 const RECONCILE: &str = "POST /api/admin/payments/reconcile";
 const DRIFT: &str = "GET /api/admin/payments/drift";
 const CRON: (&str, &str) = ("CRON_SECRET", "the-secret-of-the-cron");
 const ADMIN: (&str, &str) = ("ADMIN_TOKEN", "first-token, second-token");
 
-type Answer = Arc<dyn Fn(&str) -> Response<Body> + Send + Sync>;
-
-/// A deployment, and what it was asked: method, path, and who asked.
-struct Deployment {
-    url: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Deployment {
-    async fn answering(answer: impl Fn(&str) -> Response<Body> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let answer: Answer = Arc::new(answer);
-        let router = Router::new()
-            .fallback(record)
-            .with_state((Arc::clone(&asked), answer));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, asked }
-    }
-
-    async fn reconcile(&self, words: &[&str], variables: &[(&str, &str)]) -> Ended {
-        let words = [&["reconcile"], words].concat();
-        let variables = [variables, &[("EXODRIVE_URL", self.url.as_str())]].concat();
-        exo::run(&words, &variables).await
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-async fn record(
-    State((asked, answer)): State<(Arc<Mutex<Vec<String>>>, Answer)>,
-    request: Request,
-) -> Response<Body> {
-    let what = format!("{} {}", request.method(), request.uri());
-    let who = request.headers()[header::AUTHORIZATION].to_str().unwrap();
-    asked.lock().unwrap().push(format!("{what} {who}"));
-    answer(&what)
-}
-
-fn answer(status: StatusCode, body: Value) -> Response<Body> {
-    (status, Json(body)).into_response()
+async fn reconcile(deployment: &Deployment, words: &[&str], variables: &[(&str, &str)]) -> Ended {
+    deployment
+        .exo(&[&["reconcile"], words].concat(), variables)
+        .await
 }
 
 /// What a deployment answers in which `drift` and `dead_letters` are open.
@@ -95,7 +54,7 @@ open: 2
 #[tokio::test]
 async fn nothing_open_is_exit_code_0() {
     let deployment = Deployment::answering(open(json!([]), json!([]))).await;
-    let ended = deployment.reconcile(&[], &[CRON, ADMIN]).await;
+    let ended = reconcile(&deployment, &[], &[CRON, ADMIN]).await;
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
     assert_eq!(
         ended.out,
@@ -110,7 +69,7 @@ async fn nothing_open_is_exit_code_0() {
 #[tokio::test]
 async fn what_is_open_is_a_table_and_exit_code_1() {
     let deployment = Deployment::answering(open(drift(), json!([]))).await;
-    let ended = deployment.reconcile(&["--repair-safe"], &[ADMIN]).await;
+    let ended = reconcile(&deployment, &["--repair-safe"], &[ADMIN]).await;
     assert_eq!((ended.code, ended.err.as_str()), (1, ""));
     assert_eq!(
         ended.out,
@@ -127,7 +86,7 @@ async fn an_event_that_could_not_be_applied_is_open_too() {
     let letters = json!([{"eventId": "WH-1", "eventType": "PAYMENT.CAPTURE.COMPLETED", "resourceId": null,
                           "error": "unknown_payment", "receivedAt": "2025-07-01T10:00:00Z"}]);
     let deployment = Deployment::answering(open(json!([]), letters)).await;
-    let ended = deployment.reconcile(&["--report-only"], &[ADMIN]).await;
+    let ended = reconcile(&deployment, &["--report-only"], &[ADMIN]).await;
     assert_eq!(ended.code, 1, "{ended:?}");
     assert_eq!(
         ended.out,
@@ -142,7 +101,7 @@ async fn an_event_that_could_not_be_applied_is_open_too() {
 async fn a_payment_that_could_not_be_compared_is_exit_code_1() {
     let body = json!({"success": false, "checked": 1, "repaired": 0, "failed": 2, "drift": []});
     let deployment = Deployment::answering(move |_| answer(StatusCode::OK, body.clone())).await;
-    let ended = deployment.reconcile(&[], &[CRON]).await;
+    let ended = reconcile(&deployment, &[], &[CRON]).await;
     assert_eq!(
         (ended.code, ended.out.as_str()),
         (1, "compared 1, repaired 0, not compared 2\nopen: 0\n")
@@ -152,9 +111,7 @@ async fn a_payment_that_could_not_be_compared_is_exit_code_1() {
 #[tokio::test]
 async fn a_report_starts_no_comparison() {
     let deployment = Deployment::answering(open(drift(), json!([]))).await;
-    let ended = deployment
-        .reconcile(&["--report-only"], &[CRON, ADMIN])
-        .await;
+    let ended = reconcile(&deployment, &["--report-only"], &[CRON, ADMIN]).await;
     assert_eq!((ended.code, ended.out.as_str()), (1, TABLE));
     assert_eq!(deployment.asked(), [format!("{DRIFT} Bearer first-token")]);
 }
@@ -185,19 +142,11 @@ async fn the_product_answers_what_is_understood() {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "script/test names the system in the environment"
-)]
-fn given(name: &str) -> String {
-    std::env::var(name).expect("script/test sets it")
-}
-
 #[tokio::test]
 async fn what_is_missing_in_the_environment_is_exit_code_2() {
     let deployment = Deployment::answering(open(json!([]), json!([]))).await;
     for (words, variables) in [(&[][..], &[][..]), (&["--report-only"], &[CRON])] {
-        let ended = deployment.reconcile(words, variables).await;
+        let ended = reconcile(&deployment, words, variables).await;
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{words:?}");
         assert!(ended.err.starts_with("exo: error[variable]: "), "{ended:?}");
     }
@@ -218,7 +167,7 @@ async fn a_refusal_is_exit_code_3_and_names_the_problem_but_no_token() {
                          "detail": "This needs an operator."});
     let deployment =
         Deployment::answering(move |_| answer(StatusCode::UNAUTHORIZED, problem.clone())).await;
-    let ended = deployment.reconcile(&[], &[CRON, ADMIN]).await;
+    let ended = reconcile(&deployment, &[], &[CRON, ADMIN]).await;
     assert_eq!((ended.code, ended.out.as_str()), (3, ""));
     assert_eq!(
         ended.err,
@@ -242,7 +191,7 @@ async fn a_redirect_is_not_followed() {
             .into_response()
     })
     .await;
-    let ended = deployment.reconcile(&[], &[ADMIN]).await;
+    let ended = reconcile(&deployment, &[], &[ADMIN]).await;
     assert_eq!(ended.code, 3, "{ended:?}");
     assert_eq!(elsewhere.asked(), [""; 0]);
 }
@@ -251,7 +200,7 @@ async fn a_redirect_is_not_followed() {
 async fn an_answer_that_is_none_is_exit_code_3() {
     for body in ["<html>", "{}", r#"{"success":true,"drift":null}"#, "[]"] {
         let deployment = Deployment::answering(move |_| body.into_response()).await;
-        let ended = deployment.reconcile(&[], &[ADMIN]).await;
+        let ended = reconcile(&deployment, &[], &[ADMIN]).await;
         assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{body}");
         assert!(
             ended.err.starts_with("exo: error[answer_not_understood]: "),

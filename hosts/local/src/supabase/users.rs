@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 
 /// How long somebody stays signed in, in seconds: Supabase's default.
 const SIGNED_IN_SECONDS: i64 = 3_600;
+/// Who signs in without saying who they are.
+const SOMEBODY: &str = "00000000-0000-4000-8000-00000000f00d";
 
-/// The access token of a user whose `app_metadata.role`, which only the service can set, is `role`.
-pub(crate) fn sign_in(keys: &Keys, role: &str, now: i64) -> String {
+/// The access token of the user `id` whose `app_metadata.role`, which only the service can set, is `role`.
+pub(crate) fn sign_in(keys: &Keys, id: Option<&str>, role: &str, now: i64) -> String {
     let claims = json!({
         "iss": "supabase",
-        "sub": "00000000-0000-4000-8000-00000000f00d",
+        "sub": id.unwrap_or(SOMEBODY),
         "aud": "authenticated",
         "role": "authenticated",
         "email": "operator@example.com",

@@ -10,7 +10,7 @@ mod recent;
 mod warm;
 
 pub use envelope::Entity;
-pub use read::{Found, Load, Reading, read_through};
+pub use read::{Answered, Found, Load, Reading, read_through};
 pub use recent::RecentLoads;
 pub use warm::{WarmError, warm};
 
@@ -109,6 +109,16 @@ impl Slot {
             key: format!("cache:{SHAPE}:{}:{}", kind.name(), &digest[..32]),
             subject,
             fresh_seconds,
+        }
+    }
+
+    /// Whether a booking leaves the answer as it is. Only then may somebody keep it whom nobody tells of bookings.
+    #[must_use]
+    pub fn outlives_bookings(&self) -> bool {
+        match self.kind {
+            Kind::Cars => self.subject == Subject::Catalogue,
+            Kind::Car => true,
+            Kind::Availability => false,
         }
     }
 

@@ -39,6 +39,32 @@ pub type Load = Box<
     dyn FnOnce(App, Deadline) -> BoxFuture<'static, Result<Option<Bytes>, DatabaseError>> + Send,
 >;
 
+/// An answer, and how long it will be one.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub entity: Entity,
+    /// Seconds for which it stays fresh: 0 when it is stale already, or kept nowhere.
+    pub fresh_seconds: u64,
+}
+
+impl Answered {
+    fn fresh(envelope: Envelope, now: i64) -> Self {
+        let left = envelope.fresh_until.saturating_sub(now) / 1000;
+        Self {
+            entity: envelope.entity,
+            fresh_seconds: u64::try_from(left).unwrap_or(0),
+        }
+    }
+
+    fn not_to_be_kept(entity: Entity) -> Self {
+        Self {
+            entity,
+            fresh_seconds: 0,
+        }
+    }
+}
+
 /// What a reader wants of the cache, named so that it can be asked for and understood.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -130,22 +156,23 @@ pub async fn read_through(
     reading: Reading,
     found: Option<Found>,
     load: Load,
-) -> Result<Entity, DatabaseError> {
+) -> Result<Answered, DatabaseError> {
     let Some(found) = found else {
         request.notes.cache(CacheOutcome::Bypass);
-        return load(app.clone(), request.deadline).await.map(Entity::new);
+        let loaded = load(app.clone(), request.deadline).await?;
+        return Ok(Answered::not_to_be_kept(Entity::new(loaded)));
     };
     match found.envelope {
         Some(envelope) if envelope.is_fresh(&found.generation, reading.now) => {
             request.notes.cache(CacheOutcome::Hit);
-            Ok(envelope.entity)
+            Ok(Answered::fresh(envelope, reading.now))
         }
         Some(envelope) if envelope.may_be_served_stale(&found.generation, reading.now) => {
             request.notes.cache(CacheOutcome::Stale);
             if found.leads {
                 renew(app, slot, reading, found.generation, load);
             }
-            Ok(envelope.entity)
+            Ok(Answered::not_to_be_kept(envelope.entity))
         }
         old if found.leads => lead(app, request, slot, reading, found.generation, old, load).await,
         old => follow(app, request, slot, found.generation, old, load).await,
@@ -161,7 +188,7 @@ async fn lead(
     generation: String,
     old: Option<Envelope>,
     load: Load,
-) -> Result<Entity, DatabaseError> {
+) -> Result<Answered, DatabaseError> {
     match load(app.clone(), request.deadline).await {
         Ok(body) => {
             request.notes.cache(CacheOutcome::Miss);
@@ -169,11 +196,11 @@ async fn lead(
             let now = app.platform().now().as_millisecond();
             app.recent_loads()
                 .remember(&slot.key, envelope.clone(), now);
-            let entity = envelope.entity.clone();
+            let answered = Answered::fresh(envelope.clone(), now);
             app.after_response(|app| {
                 Box::pin(async move { keep(&app, &slot, &reading, Some(&envelope)).await })
             });
-            Ok(entity)
+            Ok(answered)
         }
         Err(error) => {
             app.after_response(|app| {
@@ -192,7 +219,7 @@ async fn follow(
     generation: String,
     old: Option<Envelope>,
     load: Load,
-) -> Result<Entity, DatabaseError> {
+) -> Result<Answered, DatabaseError> {
     for pause in PAUSES_MILLIS {
         app.platform()
             .sleep(Duration::from_millis(pause.unsigned_abs()))
@@ -200,7 +227,7 @@ async fn follow(
         let now = app.platform().now().as_millisecond();
         if let Some(envelope) = app.recent_loads().find(&slot.key, &generation, now) {
             request.notes.cache(CacheOutcome::Hit);
-            return Ok(envelope.entity);
+            return Ok(Answered::fresh(envelope, now));
         }
         if !app.recent_loads().is_my_turn(&slot.key, now, pause) {
             continue;
@@ -217,7 +244,7 @@ async fn follow(
                     request.notes.cache(CacheOutcome::Hit);
                     app.recent_loads()
                         .remember(&slot.key, envelope.clone(), reading.now);
-                    return Ok(envelope.entity);
+                    return Ok(Answered::fresh(envelope, reading.now));
                 }
             }
             None => break,
@@ -225,7 +252,7 @@ async fn follow(
     }
     request.notes.cache(CacheOutcome::Miss);
     match load(app.clone(), request.deadline).await {
-        Ok(body) => Ok(Entity::new(body)),
+        Ok(body) => Ok(Answered::not_to_be_kept(Entity::new(body))),
         Err(error) => stale_or(request, old, error),
     }
 }
@@ -273,11 +300,11 @@ fn stale_or(
     request: &Request,
     old: Option<Envelope>,
     error: DatabaseError,
-) -> Result<Entity, DatabaseError> {
+) -> Result<Answered, DatabaseError> {
     match (error, old) {
         (DatabaseError::NotReached { .. } | DatabaseError::Unavailable { .. }, Some(old)) => {
             request.notes.cache(CacheOutcome::Stale);
-            Ok(old.entity)
+            Ok(Answered::not_to_be_kept(old.entity))
         }
         (error, _) => {
             request.notes.cache(CacheOutcome::Miss);

@@ -1,3 +1,8 @@
+//! Requests and what is answered to them, over upstreams that answer by a script.
+
+mod shared;
+mod signed_in;
+
 use super::*;
 use crate::{config::Defaults, scripted::Scripted};
 
@@ -49,6 +54,14 @@ fn a_fixed_path_comes_before_one_that_could_swallow_it() {
     }
 }
 fn config(without: &[&str]) -> Result<Config, ConfigError> {
+    config_with(&[], without)
+}
+
+/// A configuration in which also `more` is set, and `without` is not.
+fn config_with(
+    more: &[(&'static str, &'static str)],
+    without: &[&str],
+) -> Result<Config, ConfigError> {
     let variables = [
         ("SUPABASE_URL", "http://supabase.test"),
         ("SUPABASE_SECRET_KEY", "sb_secret_x"),
@@ -62,6 +75,7 @@ fn config(without: &[&str]) -> Result<Config, ConfigError> {
     let variable = |name: &str| {
         let known = variables
             .iter()
+            .chain(more)
             .find(|(known, _)| *known == name && !without.contains(known));
         known.map(|(_, value)| (*value).to_owned())
     };
