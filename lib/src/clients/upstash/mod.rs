@@ -91,6 +91,7 @@ impl<'a> Upstash<'a> {
     /// Sends `commands` in one request and gives one value for each, in order.
     ///
     /// A failure of any command is a failure of the whole: our pipelines have no command that may fail alone.
+    /// A script that the server has forgotten runs after all the others, so what stands beside a script must not depend on it.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         self.guarded(self.run("pipeline", commands)).await
     }
