@@ -7,7 +7,11 @@ use crate::{
         upstash::{Memory as RedisMemory, Upstash},
     },
     config::{Config, Redis},
-    flows::{admission::LocalCounters, cache::RecentLoads, metrics::Recorder},
+    flows::{
+        admission::LocalCounters,
+        cache::{RecentLoads, Unheard},
+        metrics::Recorder,
+    },
     platform::{Deadline, Platform},
 };
 use futures_util::future::BoxFuture;
@@ -22,6 +26,7 @@ struct Instance {
     platform: Arc<dyn Platform>,
     redis_memory: RedisMemory,
     recent_loads: RecentLoads,
+    unheard: Unheard,
     recorder: Recorder,
     paypal_tokens: TokenCache,
     paypal_certificates: CertificateCache,
@@ -37,6 +42,7 @@ impl App {
             platform,
             redis_memory: RedisMemory::default(),
             recent_loads: RecentLoads::default(),
+            unheard: Unheard::default(),
             recorder: Recorder::default(),
             paypal_tokens: TokenCache::default(),
             paypal_certificates: CertificateCache::default(),
@@ -104,6 +110,12 @@ impl App {
     #[must_use]
     pub fn recent_loads(&self) -> &RecentLoads {
         &self.0.recent_loads
+    }
+
+    /// What Redis has not heard from this instance.
+    #[must_use]
+    pub fn unheard(&self) -> &Unheard {
+        &self.0.unheard
     }
 
     /// Does `work` with a clone of this after the response has left.

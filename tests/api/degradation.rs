@@ -5,13 +5,14 @@ use crate::{
     client::{Answer, Client},
     contract::ROUTES,
     fleet::Rental,
-    local::{fault, no_faults, pass, redis_requests, start, stop},
+    local::{eventually, fault, no_faults, pass, redis_requests, start, stop},
     product,
     redis::{command, holder_of, set_memory},
     steps::{self, ask_for_hold, ask_to_authorize, read_back},
     surroundings::{base_url, local_url},
     turns::alone,
 };
+use futures_util::future::join;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -183,6 +184,37 @@ async fn a_redis_that_comes_back_empty_is_filled_again() {
         pass(PAUSE).await;
         assert_eq!(tour(&client).await, ["MISS"; 3]);
         assert_ne!(client.get("/api/cars").await.header("x-cache"), "BYPASS");
+    })
+    .await;
+}
+
+/// The cache holds free days, and cannot be told that they were booked.
+#[tokio::test]
+async fn what_was_booked_while_redis_was_away_is_told_when_it_is_back() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let path = rental.availability();
+        client.get(&path).await.expect(200);
+        let slow = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
+        fault("database", slow).await;
+        let away = async {
+            eventually("the booking has begun", 5, || async {
+                (!holder_of(&rental.car).await.is_null()).then_some(())
+            })
+            .await;
+            fault("redis", json!({"kind": "refuse"})).await;
+        };
+        let (answer, ()) = join(ask_for_hold(&client, &rental), away).await;
+        answer.expect(201);
+        no_faults("redis").await;
+        // By itself the old answer is served for half a minute.
+        eventually("the cache knows", 20, || async {
+            let answer = client.stranger().get(&path).await;
+            let is_taken = answer.expect(200)["bookable"] == false;
+            (is_taken && answer.header("x-cache") != "BYPASS").then_some(())
+        })
+        .await;
     })
     .await;
 }
