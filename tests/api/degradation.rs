@@ -12,7 +12,7 @@ use crate::{
     surroundings::{base_url, local_url},
     turns::alone,
 };
-use futures_util::future::join;
+use futures_util::{FutureExt, future::join};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -65,10 +65,10 @@ async fn survives(begin: impl Future, end: impl Future) {
     let client = Client::new();
     assert!(!tour(&client).await.contains(&"BYPASS".to_owned()));
     begin.await;
-    let (asked, begun) = (redis_requests().await, Instant::now());
+    let (asked, since) = (redis_requests().await, Instant::now());
     assert_eq!(tour(&client).await, NOT_USED);
     // On a slow machine the first pause, of five seconds, is over before the tour.
-    let most = instances() * (1 + begun.elapsed().as_secs() / 5);
+    let most = instances() * (1 + since.elapsed().as_secs() / 5);
     let met = redis_requests().await - asked;
     assert!((1..=most).contains(&met), "{met} requests found out");
 
@@ -135,7 +135,7 @@ async fn a_redis_that_talks_nonsense_is_left_alone_until_it_makes_sense() {
 /// Redis' own refusal, for lack of memory.
 #[tokio::test]
 async fn a_redis_that_is_full_is_left_alone_until_it_has_room() {
-    alone(survives(set_memory("1"), set_memory("0"))).await;
+    alone(survives(set_memory("1").boxed(), set_memory("0").boxed())).await;
 }
 
 const OVER_QUOTA: &str = r#"{"error":"ERR max requests limit exceeded. Limit: 500000, Usage: 500000. See https://upstash.com/docs/redis/troubleshooting/max_requests_limit for details"}"#;
