@@ -70,7 +70,8 @@ async fn survives(begin: impl Future, end: impl Future) {
     // On a slow machine the first pause, of five seconds, is over before the tour.
     let most = instances() * (1 + since.elapsed().as_secs() / 5);
     let met = redis_requests().await - asked;
-    assert!((1..=most).contains(&met), "{met} requests found out");
+    // None when work after an earlier response has found out.
+    assert!(met <= most, "{met} requests found out");
 
     // Each failure in a row makes the pause longer than a tour takes.
     for _ in 0..4 {
