@@ -337,18 +337,32 @@ fn functions_are_found_however_they_are_written() {
 
 #[test]
 fn every_pitfall_names_tests_that_exist() {
+    tests_exist("docs/PITFALLS.md");
+}
+
+#[test]
+fn every_outage_names_tests_that_exist() {
+    tests_exist("docs/RELIABILITY.md");
+}
+
+/// Each row of the document's tables names tests in its last column, all of which there are.
+#[track_caller]
+fn tests_exist(document: &str) {
     let sources: String = ["lib", "hosts", "tests"]
         .iter()
         .flat_map(|folder| files(folder, "rs"))
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
-    let table = read("docs/PITFALLS.md");
-    let rows: Vec<&str> = table
-        .lines()
-        .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
-        .collect();
-    assert!(!rows.is_empty());
-    for row in rows {
+    let table = read(document);
+    let lines: Vec<&str> = table.lines().collect();
+    let mut rows = 0;
+    for (above, row) in lines.iter().zip(&lines[1..]) {
+        let is_row = row.starts_with("| ") && !row.contains("|---");
+        // A table's first line is its heading.
+        if !is_row || !above.starts_with('|') {
+            continue;
+        }
+        rows += 1;
         let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
         let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!named.is_empty(), "no test is named in: {row}");
@@ -360,4 +374,5 @@ fn every_pitfall_names_tests_that_exist() {
             );
         }
     }
+    assert!(rows > 0, "{document} has no rows");
 }

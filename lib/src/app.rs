@@ -8,7 +8,10 @@ use crate::{
     },
     config::{Config, Redis},
     flows::{
-        admission::LocalCounters, cache::RecentLoads, callers::KnownCallers, metrics::Recorder,
+        admission::LocalCounters,
+        cache::{RecentLoads, Unheard},
+        callers::KnownCallers,
+        metrics::Recorder,
     },
     platform::{Deadline, Platform},
 };
@@ -25,6 +28,7 @@ struct Instance {
     redis_memory: RedisMemory,
     recent_loads: RecentLoads,
     known_callers: KnownCallers,
+    unheard: Unheard,
     recorder: Recorder,
     paypal_tokens: TokenCache,
     paypal_certificates: CertificateCache,
@@ -41,6 +45,7 @@ impl App {
             redis_memory: RedisMemory::default(),
             recent_loads: RecentLoads::default(),
             known_callers: KnownCallers::default(),
+            unheard: Unheard::default(),
             recorder: Recorder::default(),
             paypal_tokens: TokenCache::default(),
             paypal_certificates: CertificateCache::default(),
@@ -114,6 +119,12 @@ impl App {
     #[must_use]
     pub fn recent_loads(&self) -> &RecentLoads {
         &self.0.recent_loads
+    }
+
+    /// What Redis has not heard from this instance.
+    #[must_use]
+    pub fn unheard(&self) -> &Unheard {
+        &self.0.unheard
     }
 
     /// Does `work` with a clone of this after the response has left.

@@ -12,36 +12,41 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
+    base_url: String,
     address: String,
 }
 
 impl Client {
     pub(crate) fn new() -> Self {
+        Self::of(base_url())
+    }
+
+    /// A client of another product than the one under `BASE_URL`.
+    pub(crate) fn of(base_url: String) -> Self {
         Self {
             http: connections(),
+            base_url,
             address: new_address(),
         }
     }
 
     /// Somebody else, on the same connections.
     pub(crate) fn stranger(&self) -> Self {
-        Self {
-            http: self.http.clone(),
-            address: new_address(),
-        }
+        self.at(&new_address())
     }
 
     /// The same, seen under `address`.
     pub(crate) fn at(&self, address: &str) -> Self {
         Self {
             http: self.http.clone(),
+            base_url: self.base_url.clone(),
             address: address.to_owned(),
         }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
-            .request(method, format!("{}{path}", base_url()))
+            .request(method, format!("{}{path}", self.base_url))
             .header(
                 variable_or("CLIENT_IP_HEADER", "x-forwarded-for"),
                 &self.address,

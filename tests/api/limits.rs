@@ -2,7 +2,8 @@
 
 use crate::{
     client::{Answer, Client},
-    local::{eventually, pass},
+    local::{eventually, now, pass},
+    redis::{command, keys},
     surroundings::{chance, variable},
     turns::{alone, together},
 };
@@ -318,4 +319,37 @@ async fn an_operator_is_limited_too() {
         .await;
     answer.refuses(&[("/popularCarsLimit", "out_of_range")]);
     assert_eq!(answer.header("x-ratelimit-limit"), "300");
+}
+
+/// A pipeline is not atomic: it may end between counting and saying for how long.
+#[tokio::test]
+async fn a_counter_whose_end_was_lost_gets_one_and_blocks_nobody_for_ever() {
+    alone(async {
+        let network = format!("2001:db8:{:x}:{:x}", chance(65_536), chance(65_536));
+        let client = Client::new().at(&format!("{network}::1"));
+        // The test stays within one window.
+        let second = now().await.as_second().rem_euclid(60);
+        pass(SignedDuration::from_secs(60 - second)).await;
+        knock(&client, "/api/bookings").await;
+        let counters = keys(&format!("limit:booking:{network}::/64:*")).await;
+        let [counter] = &counters.into_iter().collect::<Vec<_>>()[..] else {
+            panic!("one counter");
+        };
+        assert_eq!(command(&["PERSIST", counter]).await, 1);
+        assert_eq!(command(&["TTL", counter]).await, -1);
+        knock(&client, "/api/bookings").await;
+        let left = command(&["TTL", counter]).await.as_i64().unwrap();
+        assert!((1..=120).contains(&left), "{left} s");
+
+        // Nor does it matter when it never gets one: it counts for its window.
+        command(&["SET", counter, "1000"]).await;
+        let answer = knock(&client, "/api/bookings").await;
+        answer.problem(429, "rate_limited");
+        pass(SignedDuration::from_mins(2)).await;
+        knock(&client, "/api/bookings")
+            .await
+            .problem(422, "invalid_fields");
+        command(&["DEL", counter]).await;
+    })
+    .await;
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     client::{Client, connections},
+    redis,
     surroundings::local_url,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -76,6 +77,13 @@ pub(crate) async fn fault(upstream: &str, fault: Value) {
 /// Ends all trouble with `upstream`.
 pub(crate) async fn no_faults(upstream: &str) {
     fault(upstream, json!({"kind": "none"})).await;
+}
+
+/// How many requests Redis' REST API has got so far, those that met trouble included.
+pub(crate) async fn redis_requests() -> u64 {
+    ask("/_local/requests").await["redis"]["requests"]
+        .as_u64()
+        .unwrap()
 }
 
 /// Stops `redis` or `postgres`.
@@ -169,6 +177,7 @@ pub(crate) async fn restore() {
     for process in ["postgres", "redis"] {
         start(process).await;
     }
+    redis::set_memory("0").await;
     let client = Client::new();
     eventually("the product is well again", 60, || async {
         let health = client.stranger().get("/api/health").await;

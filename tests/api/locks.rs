@@ -4,13 +4,102 @@ use crate::{
     client::Client,
     database::Database,
     fleet::Rental,
-    local::{eventually, fault, no_faults},
+    local::{eventually, fault, no_faults, redis_requests},
     redis::{command, holder_of, lock_of, take_lock},
     steps::{self, ask_for_hold, ask_for_order},
     turns::alone,
 };
 use futures_util::future::join;
 use serde_json::{Value, json};
+
+/// Makes each booking take so long that a test can look at its lock.
+async fn slow_bookings() {
+    let slow = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
+    fault("database", slow).await;
+}
+
+/// Waits until somebody has the lock of `car`, and gives who.
+async fn locked_by(car: &str) -> Value {
+    eventually("the car is locked", 5, || async {
+        let holder = holder_of(car).await;
+        (!holder.is_null()).then_some(holder)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn each_request_locks_under_a_name_of_its_own_and_for_ten_seconds_at_most() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 12).await;
+        slow_bookings().await;
+        let mut owners = Vec::new();
+        for part in [rental.part(0, 2), rental.part(8, 2)] {
+            let look = async {
+                owners.push(locked_by(&rental.car).await);
+                command(&["PTTL", &lock_of(&rental.car)]).await
+            };
+            let (answer, left) = join(ask_for_hold(&client, &part), look).await;
+            answer.expect(201);
+            let left = left.as_i64().unwrap();
+            assert!((1..=10_000).contains(&left), "{left} ms");
+        }
+        assert_ne!(owners[0], owners[1]);
+        assert!(
+            steps::text(&owners[0]).len() >= 22,
+            "128 bits: {}",
+            owners[0]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_waits_for_the_lock_gets_it_when_it_is_free() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        take_lock(&rental.car, "somebody else").await;
+        let asked = redis_requests().await;
+        let given_back = async {
+            eventually("it was seen to be taken", 5, || async {
+                (redis_requests().await > asked).then_some(())
+            })
+            .await;
+            command(&["DEL", &lock_of(&rental.car)]).await;
+        };
+        let (answer, ()) = join(ask_for_hold(&client, &rental), given_back).await;
+        answer.expect(201);
+    })
+    .await;
+}
+
+/// Redis forgets the lock, as a replica may that takes over: two make the same booking, and the database decides.
+#[tokio::test]
+async fn a_lock_that_is_lost_in_the_middle_lets_nobody_book_twice() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let rental = Rental::far_ahead(&client, 2).await;
+        slow_bookings().await;
+        let second = async {
+            let first = locked_by(&rental.car).await;
+            command(&["DEL", &lock_of(&rental.car)]).await;
+            let overtaking = async { assert_ne!(locked_by(&rental.car).await, first) };
+            join(ask_for_hold(&client, &rental), overtaking).await.0
+        };
+        let (first, second) = join(ask_for_hold(&client, &rental), second).await;
+        let (made, refused) = if first.status == 201 {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        made.expect(201);
+        refused.problem(409, "dates_unavailable");
+        assert_eq!(database.live_bookings(&rental).await, 1);
+        assert_eq!(holder_of(&rental.car).await, Value::Null);
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn nothing_leaves_a_car_locked() {
@@ -129,16 +218,9 @@ async fn a_lock_of_somebody_else_is_not_given_back() {
     alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        fault(
-            "database",
-            json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"}),
-        )
-        .await;
+        slow_bookings().await;
         let overtaken = async {
-            eventually("the car is locked", 5, || async {
-                (!holder_of(&rental.car).await.is_null()).then_some(())
-            })
-            .await;
+            locked_by(&rental.car).await;
             take_lock(&rental.car, "somebody else").await;
         };
         let (answer, ()) = join(ask_for_hold(&client, &rental), overtaken).await;

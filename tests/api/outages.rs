@@ -5,7 +5,7 @@ use crate::{
     dashboard::books_of,
     desk,
     fleet::Rental,
-    local::{eventually, pass, start, stop},
+    local::{eventually, fault, pass, start, stop},
     steps::{self, ask_for_hold, ask_for_order, ask_to_authorize, ask_to_cancel, hold_under_key},
     surroundings::{new_uuid, variable},
     turns::alone,
@@ -223,6 +223,45 @@ async fn without_a_database_an_old_list_is_better_than_none() {
         let answer = client.stranger().get(&path).await;
         assert_eq!(answer.expect(200), fresh);
         assert_eq!(answer.header("x-cache"), "STALE");
+    })
+    .await;
+}
+
+/// Longer than any route waits for it.
+#[tokio::test]
+async fn a_database_that_is_slow_is_a_503_and_what_is_cached_is_not_slow() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let hold = steps::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        eventually("the list is cached", 5, || async {
+            (client.stranger().get("/api/cars").await.header("x-cache") == "HIT").then_some(())
+        })
+        .await;
+        fault("database", json!({"kind": "delay", "delayMs": 30_000})).await;
+        let list = client.stranger().get("/api/cars").await;
+        list.expect(200);
+        assert_eq!(list.header("x-cache"), "HIT");
+        let (nowhere, booking) = (
+            format!("/api/cars?search={}", new_uuid()),
+            format!("/api/bookings/{}", hold.id),
+        );
+        let begun = Instant::now();
+        let answers = join_all([
+            client.get(&nowhere).boxed(),
+            ask_for_hold(&client, &rental).boxed(),
+            client.get_as(&hold.token, &booking).boxed(),
+        ])
+        .await;
+        for answer in &answers {
+            answer.problem(503, "database_unavailable");
+            answer.retry_after();
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(25),
+            "{:?}",
+            begun.elapsed()
+        );
     })
     .await;
 }

@@ -22,6 +22,17 @@ pub(crate) async fn command(words: &[&str]) -> Value {
     answer["result"].clone()
 }
 
+/// Bytes that the server may hold, as `CONFIG SET maxmemory` takes them; `0` is no limit. The REST API has no such command.
+pub(crate) async fn set_memory(bytes: &str) {
+    let server = ::redis::Client::open(variable("REDIS_URL")).unwrap();
+    let mut connection = server.get_multiplexed_async_connection().await.unwrap();
+    let () = ::redis::cmd("CONFIG")
+        .arg(&["SET", "maxmemory", bytes])
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+}
+
 /// The keys that a pattern matches.
 pub(crate) async fn keys(pattern: &str) -> BTreeSet<String> {
     let (mut found, mut cursor) = (BTreeSet::new(), "0".to_owned());

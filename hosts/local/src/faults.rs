@@ -44,6 +44,8 @@ enum Kind {
     Delay,
     /// Another answer is given; the upstream does not see the request.
     Answer,
+    /// Each command of a pipeline to Redis is answered with the body; any other request gets it once, with the status.
+    AnswerEach,
     /// The upstream acts on the request, then the connection closes without an answer.
     DropAnswer,
 }
@@ -55,7 +57,9 @@ fn default_status() -> u16 {
 impl Fault {
     /// What about this fault makes no sense, if anything.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        if self.kind == Kind::Answer && !(200..=599).contains(&self.status) {
+        if matches!(self.kind, Kind::Answer | Kind::AnswerEach)
+            && !(200..=599).contains(&self.status)
+        {
             return Some("status must be from 200 to 599");
         }
         if self.header_map().is_none() {
@@ -95,6 +99,8 @@ pub(crate) enum Outcome {
         status: u16,
         headers: HeaderMap,
         body: String,
+        /// Of a pipeline, each command gets the body as its own.
+        each: bool,
     },
     /// The connection closes, all has happened.
     AnswerDropped,
@@ -154,11 +160,12 @@ impl Upstream {
                 Kind::Delay => verdict.delay += Duration::from_millis(armed.fault.delay_ms),
                 Kind::Refuse => verdict.outcome = Outcome::Refused,
                 Kind::DropAnswer => verdict.outcome = Outcome::AnswerDropped,
-                Kind::Answer => {
+                Kind::Answer | Kind::AnswerEach => {
                     verdict.outcome = Outcome::Answered {
                         status: armed.fault.status,
                         headers: armed.fault.header_map().unwrap_or_default(),
                         body: armed.fault.body.clone(),
+                        each: armed.fault.kind == Kind::AnswerEach,
                     };
                 }
             }
@@ -241,7 +248,8 @@ mod tests {
                     http::header::RETRY_AFTER,
                     HeaderValue::from_static("7")
                 )]),
-                body: "slow down".to_owned()
+                body: "slow down".to_owned(),
+                each: false,
             }
         );
         assert_eq!(upstream.judge("/").outcome, Outcome::Refused);

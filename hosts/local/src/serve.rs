@@ -125,7 +125,21 @@ async fn answer(
             status,
             headers,
             body,
-        } => Ok(made_up(status, headers, body)),
+            each,
+        } => {
+            let commands = if each && request.uri().path().ends_with("/pipeline") {
+                count_commands(request.into_body()).await
+            } else {
+                None
+            };
+            Ok(match commands {
+                Some(commands) => {
+                    let items = vec![body; commands].join(",");
+                    made_up(200, headers, format!("[{items}]"))
+                }
+                None => made_up(status, headers, body),
+            })
+        }
     }
 }
 
@@ -134,6 +148,13 @@ async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>,
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
+}
+
+/// How many commands a pipeline holds; `None` when it is none.
+async fn count_commands(body: Body) -> Option<usize> {
+    let body = body.collect().await.ok()?.to_bytes();
+    let commands: Vec<serde::de::IgnoredAny> = serde_json::from_slice(&body).ok()?;
+    Some(commands.len())
 }
 
 fn made_up(status: u16, headers: HeaderMap, body: String) -> Response<Body> {
@@ -183,6 +204,14 @@ mod tests {
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer).await;
         answer
+    }
+
+    #[tokio::test]
+    async fn the_commands_of_a_pipeline_are_counted() {
+        let count = |body: &'static str| count_commands(Body::from(body));
+        assert_eq!(count(r#"[["INCR","a"],["GET","b"]]"#).await, Some(2));
+        assert_eq!(count("[]").await, Some(0));
+        assert_eq!(count("nonsense").await, None);
     }
 
     #[tokio::test]

@@ -58,9 +58,7 @@ pub async fn hold(
         // Whether there is a booking is not known. This is the name the client uses, the other is stale for seconds.
         Err(_) => vec![Subject::Car(request.car.clone()), Subject::Fleet],
     };
-    let mut commands = cache::invalidation(app, &changed);
-    commands.extend(lock.into_release());
-    cache::tell_redis(app, commands).await;
+    cache::invalidate(app, changed, lock.into_release()).await;
 
     let created = result?;
     match (created.outcome, created.booking) {

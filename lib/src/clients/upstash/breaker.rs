@@ -15,39 +15,46 @@ pub struct Breaker {
     failures: AtomicU32,
 }
 
+/// Leave to ask Redis once. What comes of it counts only while the breaker is as this attempt left it: of many requests that
+/// fail together one opens the breaker, and what began before that can neither lengthen the pause nor end it.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    open_until: i64,
+}
+
 impl Breaker {
     /// Whether this request may ask Redis.
-    pub(super) fn lets_through(&self, now: i64) -> bool {
+    pub(super) fn attempt(&self, now: i64) -> Option<Attempt> {
         let until = self.open_until.load(Ordering::Relaxed);
         if until == 0 {
-            return true;
+            return Some(Attempt { open_until: 0 });
         }
         // Whoever moves the moment on is the one who tries.
-        now >= until
-            && self
-                .open_until
-                .compare_exchange(
-                    until,
-                    now + FIRST_BREAK_MILLIS,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
+        let next = now + FIRST_BREAK_MILLIS;
+        let is_turn = now >= until && self.replace(until, next);
+        is_turn.then_some(Attempt { open_until: next })
     }
 
     /// Redis answered.
-    pub(super) fn succeeded(&self) {
-        if self.open_until.load(Ordering::Relaxed) != 0 {
-            self.open_until.store(0, Ordering::Relaxed);
+    pub(super) fn succeeded(&self, attempt: &Attempt) {
+        if attempt.open_until != 0 && self.replace(attempt.open_until, 0) {
             self.failures.store(0, Ordering::Relaxed);
         }
     }
 
     /// Redis failed at `now`.
-    pub(super) fn failed(&self, now: i64) {
-        let before = self.failures.fetch_add(1, Ordering::Relaxed).min(16);
-        let pause = (FIRST_BREAK_MILLIS << before).min(LONGEST_BREAK_MILLIS);
-        self.open_until.store(now + pause, Ordering::Relaxed);
+    pub(super) fn failed(&self, attempt: &Attempt, now: i64) {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let pause = (FIRST_BREAK_MILLIS << failures.min(16)).min(LONGEST_BREAK_MILLIS);
+        if self.replace(attempt.open_until, now + pause) {
+            self.failures.store(failures + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn replace(&self, from: i64, to: i64) -> bool {
+        self.open_until
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 
@@ -58,27 +65,49 @@ mod tests {
     #[test]
     fn one_request_tries_when_the_pause_is_over() {
         let breaker = Breaker::default();
-        assert!(breaker.lets_through(1_000));
-        breaker.failed(1_000);
-        assert!(!breaker.lets_through(5_999));
-        assert!(breaker.lets_through(6_000));
-        assert!(!breaker.lets_through(6_000), "one is trying");
-        breaker.succeeded();
-        assert!(breaker.lets_through(6_001) && breaker.lets_through(6_001));
+        breaker.failed(&breaker.attempt(1_000).unwrap(), 1_000);
+        assert!(breaker.attempt(5_999).is_none());
+        let probe = breaker.attempt(6_000).unwrap();
+        assert!(breaker.attempt(6_000).is_none(), "one is trying");
+        breaker.succeeded(&probe);
+        assert!(breaker.attempt(6_001).is_some() && breaker.attempt(6_001).is_some());
+    }
+
+    #[test]
+    fn a_probe_that_never_came_back_is_followed_by_another() {
+        let breaker = Breaker::default();
+        breaker.failed(&breaker.attempt(0).unwrap(), 0);
+        assert!(breaker.attempt(5_000).is_some());
+        assert!(breaker.attempt(9_999).is_none());
+        assert!(breaker.attempt(10_000).is_some());
     }
 
     #[test]
     fn failures_in_a_row_lengthen_the_pause_to_a_minute() {
         let breaker = Breaker::default();
-        let pauses: Vec<i64> = (0..6)
-            .map(|_| {
-                breaker.failed(0);
-                breaker.open_until.load(Ordering::Relaxed)
-            })
-            .collect();
-        assert_eq!(pauses, [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
-        breaker.succeeded();
-        breaker.failed(0);
-        assert!(breaker.lets_through(5_000));
+        let mut now = 0;
+        for pause in [5_000, 10_000, 20_000, 40_000, 60_000, 60_000] {
+            breaker.failed(&breaker.attempt(now).unwrap(), now);
+            assert!(breaker.attempt(now + pause - 1).is_none(), "{pause}");
+            now += pause;
+        }
+        breaker.succeeded(&breaker.attempt(now).unwrap());
+        breaker.failed(&breaker.attempt(now).unwrap(), now);
+        assert!(breaker.attempt(now + 5_000).is_some());
+    }
+
+    /// One hiccup under load is one failure, not as many as there were requests.
+    #[test]
+    fn requests_that_fail_together_open_the_breaker_once() {
+        let breaker = Breaker::default();
+        let together: Vec<Attempt> = (0..50).map(|_| breaker.attempt(0).unwrap()).collect();
+        let (late, failing) = together.split_last().unwrap();
+        for attempt in failing {
+            breaker.failed(attempt, 150);
+        }
+        breaker.succeeded(late);
+        assert!(breaker.attempt(5_149).is_none(), "still left alone");
+        breaker.failed(&breaker.attempt(5_150).unwrap(), 5_150);
+        assert!(breaker.attempt(15_149).is_none() && breaker.attempt(15_150).is_some());
     }
 }

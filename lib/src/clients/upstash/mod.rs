@@ -16,17 +16,19 @@ pub use value::Value;
 
 use crate::{
     domain::secret::Secret,
-    platform::{Platform, TransportError, send_within},
+    platform::{Platform, TransportError},
 };
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use std::{
+    pin::pin,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 use value::Item;
 
-/// How long one pipeline may take.
+/// How long one pipeline may take, scripts that must be sent again included.
 const TIMEOUT: Duration = Duration::from_millis(150);
 
 /// Upstash's mark of how far its replicas are. Echoing it lets an instance read what it wrote.
@@ -89,6 +91,7 @@ impl<'a> Upstash<'a> {
     /// Sends `commands` in one request and gives one value for each, in order.
     ///
     /// A failure of any command is a failure of the whole: our pipelines have no command that may fail alone.
+    /// A script that the server has forgotten runs after all the others, so what stands beside a script must not depend on it.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         self.guarded(self.run("pipeline", commands)).await
     }
@@ -100,17 +103,21 @@ impl<'a> Upstash<'a> {
 
     async fn guarded<T>(
         &self,
-        attempt: impl Future<Output = Result<T, RedisError>>,
+        work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
         let breaker = &self.memory.breaker;
-        if !breaker.lets_through(self.platform.now().as_millisecond()) {
-            return Err(RedisError::BreakerOpen);
-        }
-        let result = attempt.await;
+        let attempt = breaker
+            .attempt(self.platform.now().as_millisecond())
+            .ok_or(RedisError::BreakerOpen)?;
+        let alarm = pin!(self.platform.sleep(TIMEOUT));
+        let result = match select(pin!(work), alarm).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(TransportError::Unknown.into()),
+        };
         if result.is_ok() {
-            breaker.succeeded();
+            breaker.succeeded(&attempt);
         } else {
-            breaker.failed(self.platform.now().as_millisecond());
+            breaker.failed(&attempt, self.platform.now().as_millisecond());
         }
         result
     }
@@ -144,7 +151,8 @@ impl<'a> Upstash<'a> {
         endpoint: &str,
         commands: &[Command],
     ) -> Result<Vec<Item>, RedisError> {
-        let answer = send_within(self.platform, self.request(endpoint, commands)?, TIMEOUT).await?;
+        let request = self.request(endpoint, commands)?;
+        let answer = self.platform.send(request).await?;
         self.remember(answer.headers());
         if !answer.status().is_success() {
             return Err(RedisError::Refused(answer.status()));

@@ -7,11 +7,13 @@
 mod envelope;
 mod read;
 mod recent;
+mod unheard;
 mod warm;
 
 pub use envelope::Entity;
 pub use read::{Answered, Found, Load, Reading, read_through};
 pub use recent::RecentLoads;
+pub use unheard::{Unheard, invalidate};
 pub use warm::{WarmError, warm};
 
 use crate::{
@@ -195,18 +197,8 @@ pub fn names_of(car: &CarIdentity) -> impl Iterator<Item = Subject> {
 
 /// Makes everything cached about the days of `cars` invalid.
 pub async fn days_changed(app: &App, cars: impl IntoIterator<Item = CarIdentity>) {
-    let subjects: Vec<Subject> = cars.into_iter().flat_map(|car| days_of(&car)).collect();
-    tell_redis(app, invalidation(app, &subjects)).await;
-}
-
-/// Sends `commands`, whose failure costs freshness for seconds and nothing else.
-pub async fn tell_redis(app: &App, commands: Vec<Command>) {
-    let Some(redis) = app.redis().filter(|_| !commands.is_empty()) else {
-        return;
-    };
-    if let Err(error) = redis.pipeline(&commands).await {
-        log::warn!("cache: an invalidation was not sent: {error}");
-    }
+    let subjects = cars.into_iter().flat_map(|car| days_of(&car)).collect();
+    invalidate(app, subjects, None).await;
 }
 
 #[cfg(test)]
