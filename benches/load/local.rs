@@ -8,7 +8,6 @@ pub(crate) struct Local(Connection);
 /// What the upstreams were asked so far.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
-    pub(crate) redis: u64,
     pub(crate) database: u64,
 }
 
@@ -21,7 +20,6 @@ impl Local {
         let counted = self.0.get("/_local/requests").await.json();
         let requests = |upstream: &str| counted[upstream]["requests"].as_u64().unwrap();
         Asked {
-            redis: requests("redis"),
             database: requests("database"),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     client::Client,
     fleet::Rental,
     instance::{Call, Instance, Upstream, get, header, json, post},
-    local::eventually,
+    local::{eventually, now},
     paypal,
     steps::text,
     surroundings::{chance, variable},
@@ -60,7 +60,7 @@ impl Counted {
     async fn start(changes: &[(&str, &str)]) -> Self {
         let redis = redis::Client::open(variable("REDIS_URL")).unwrap();
         let mut counted = Self {
-            instance: Instance::start(changes).await,
+            instance: Instance::start(now().await, changes),
             redis: redis.get_multiplexed_async_connection().await.unwrap(),
             client: new_client(),
             rows: Vec::new(),

@@ -1,10 +1,7 @@
 //! Instances of the product in this process, over the real upstreams: what each asks of them is written down, and no upstream is
 //! given up for being slow on a busy machine.
 
-use crate::{
-    local,
-    surroundings::{variable, variable_or},
-};
+use crate::surroundings::{variable, variable_or};
 use bytes::Bytes;
 use exodrive::{
     Service,
@@ -26,7 +23,7 @@ use std::{
 };
 
 /// How much longer than the product this machine waits: what is counted must not depend on how busy it is.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 10;
 
 /// A service that the product calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,9 +133,9 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// An instance that was started with `changes` to the environment.
-    pub(crate) async fn start(changes: &[(&str, &str)]) -> Self {
-        let clock = Clock::standing_at(local::now().await);
+    /// An instance that was started at `moment`, with `changes` to the environment.
+    pub(crate) fn start(moment: Timestamp, changes: &[(&str, &str)]) -> Self {
+        let clock = Clock::standing_at(moment);
         let seam = Arc::new(Seam {
             native: NativePlatform::new(clock.clone()),
             has_redis: AtomicBool::new(true),

@@ -42,6 +42,7 @@ mod cars;
 mod contract;
 mod cors;
 mod create_paypal_order;
+mod crowds;
 mod dead_letters;
 mod demo_redis;
 mod drift;
