@@ -32,13 +32,14 @@ impl Places {
         self.ports(name)[0]
     }
 
-    /// The processor time that the named processes have used, in milliseconds, each with its name; empty where `/proc` is not.
+    /// The processor time that the named processes and this one have used, in milliseconds; 0 where there is no `/proc`.
     pub(crate) fn processor_millis(&self) -> Vec<(String, u64)> {
         let named = self.0.iter().filter_map(|(name, pids)| {
             let name = name.strip_prefix("pid:")?;
             Some((name.to_owned(), pids.iter().map(|pid| used(*pid)).sum()))
         });
-        named.collect()
+        let myself = ("load".to_owned(), used(std::process::id()));
+        named.chain([myself]).collect()
     }
 }
 

@@ -58,11 +58,12 @@ pub(super) async fn clear(app: &App, request: &Request) -> Result<Reply, Problem
     require_admin(app, request).await?;
     let (scope, car) = read(request)?;
 
-    // One car's page and days share its generation, and the lists show it.
+    // The lists show it, too.
     let commands = match &car {
         Some(car) => {
             let subjects = [
                 Subject::Car(car.clone()),
+                Subject::Days(car.clone()),
                 Subject::Catalogue,
                 Subject::Fleet,
             ];
