@@ -142,8 +142,8 @@ impl Instance {
             seen: Mutex::default(),
         });
         let read = |name: &str| {
-            let changed = changes.iter().find(|(changed, _)| *changed == name);
-            let value = match changed {
+            let given = changes.iter().find(|(variable, _)| *variable == name);
+            let value = match given {
                 Some((_, value)) => (*value).to_owned(),
                 None if name == "TRUSTED_IP_HEADER" => String::new(),
                 None => variable_or(name, ""),
