@@ -41,11 +41,11 @@ pub(crate) async fn measure(places: &Places) {
     };
     many("GET /api/cars, miss", places, cars, 5_000, 200, miss).await;
     let fleet = visitors::fleet(cars).await;
-    // Three days each, beyond those that the seed books; no car needs more than two days between two rentals.
-    let rounds = 44;
+    // Three days each, between those that the other loads book; no car needs more than two days between two rentals.
+    let rounds = 17;
     let bookings = fleet.len() * rounds;
     let book = move |number: usize| {
-        let ahead = 40 + 7 * i64::try_from(number / fleet.len()).unwrap();
+        let ahead = 75 + 7 * i64::try_from(number / fleet.len()).unwrap();
         let days = visitors::days(today, ahead, 3);
         let body = json!({"carId": fleet[number % fleet.len()], "startDate": days.start, "endDate": days.end});
         ("/api/bookings".to_owned(), Some(body))

@@ -85,10 +85,10 @@ async fn visit(port: u16, local: &mut Local, ahead: i64) -> u64 {
     let before = local.asked().await.database;
     while town.borrow().begun < REQUESTS {
         let until = town.borrow().begun + REQUESTS_A_SECOND;
-        let visitors = LocalSet::new();
+        let (visitors, mut visits) = (LocalSet::new(), Vec::new());
         for _ in 0..CONNECTIONS {
             let town = Rc::clone(&town);
-            visitors.spawn_local(async move {
+            visits.push(visitors.spawn_local(async move {
                 let mut connection = Connection::open(port).await;
                 while town.borrow().begun < until {
                     town.borrow_mut().begun += 1;
@@ -99,9 +99,12 @@ async fn visit(port: u16, local: &mut Local, ahead: i64) -> u64 {
                         read(&town, &mut connection, number, ahead).await;
                     }
                 }
-            });
+            }));
         }
         visitors.await;
+        for visit in visits {
+            visit.await.unwrap();
+        }
         let now = local.pass(1).await;
         town.borrow_mut().now = now;
     }
