@@ -212,7 +212,7 @@ impl Run<'_> {
         let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
         let mut state = self.world.state();
         for command in commands.iter().filter(|command| command[0] == "SET") {
-            if let Some(car) = command[1].strip_prefix("generation:car:") {
+            if let Some(car) = command[1].strip_prefix("generation:days:") {
                 let scope = Scope::Car(crate::fleet::id_of(car));
                 state.checks.see_generation(scope);
             } else if command[1] == "generation:fleet" {

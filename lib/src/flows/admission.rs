@@ -77,6 +77,8 @@ pub async fn admit(
                 let mut commands = vec![Command::decr(counters.current)];
                 let lock = lock.filter(|_| answer.locked == Some(true));
                 commands.extend(lock.map(LockRequest::into_release));
+                let leads = answer.found.is_some_and(|found| found.leads());
+                commands.extend(reading.filter(|_| leads).map(|reading| reading.release()));
                 commands.extend(violations::keeping(&Violation {
                     at: app.platform().now(),
                     tier: tier.name().to_owned(),
@@ -118,7 +120,8 @@ fn now_millis(app: &App) -> u64 {
     u64::try_from(app.platform().now().as_millisecond()).unwrap_or(0)
 }
 
-/// A denied request must not count, or a client that retries is never let in again; nor may it keep a lock from others.
+/// A denied request must not count, or a client that retries is never let in again; nor may it keep others from a lock or
+/// from loading what it asked for.
 fn give_back(app: &App, commands: Vec<Command>) {
     app.after_response(|app| {
         Box::pin(async move {

@@ -24,6 +24,7 @@ use crate::{
     },
     platform::Deadline,
 };
+use futures_util::future::join;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -88,10 +89,11 @@ pub async fn authorize(
         AuthorizeOutcome::Authorize => {
             let car = start.car.take();
             let leased = leased(start).ok_or(AuthorizeError::Incomplete)?;
-            let authorized = proceed(app, deadline, &leased, order_id).await;
-            // Also when it failed: the hold was prolonged or revived.
-            cache::days_changed(app, car.map(Into::into)).await;
-            authorized
+            // Also when it fails: the hold was prolonged or revived.
+            let days_changed = cache::days_changed(app, car.map(Into::into));
+            join(days_changed, proceed(app, deadline, &leased, order_id))
+                .await
+                .1
         }
         refused => Err(AuthorizeError::Refused(refused)),
     }

@@ -56,7 +56,7 @@ pub async fn hold(
         }),
         Ok(_) => Vec::new(),
         // Whether there is a booking is not known. This is the name the client uses, the other is stale for seconds.
-        Err(_) => vec![Subject::Car(request.car.clone()), Subject::Fleet],
+        Err(_) => vec![Subject::Days(request.car.clone()), Subject::Fleet],
     };
     cache::invalidate(app, changed, lock.into_release()).await;
 

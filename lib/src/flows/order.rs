@@ -10,6 +10,7 @@ use crate::{
     domain::money::Money,
     platform::Deadline,
 };
+use futures_util::future::join;
 use uuid::Uuid;
 
 /// An order that the payer can approve.
@@ -54,13 +55,16 @@ pub async fn open(
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
     let mut opened = app.database(deadline).open_payment(request).await?;
-    // A hold that had lapsed may be alive again.
-    cache::days_changed(app, opened.car.take().map(Into::into)).await;
-    match opened.outcome {
-        OpenOutcome::OrderExists => existing(opened).ok_or(OrderError::Incomplete),
-        OpenOutcome::CreateOrder => create(app, deadline, opened, request, description).await,
-        _ => Err(OrderError::Refused(Box::new(opened))),
-    }
+    // A hold that had lapsed may be alive again. PayPal need not wait for that, only the client.
+    let days_changed = cache::days_changed(app, opened.car.take().map(Into::into));
+    let order = async {
+        match opened.outcome {
+            OpenOutcome::OrderExists => existing(opened).ok_or(OrderError::Incomplete),
+            OpenOutcome::CreateOrder => create(app, deadline, opened, request, description).await,
+            _ => Err(OrderError::Refused(Box::new(opened))),
+        }
+    };
+    join(days_changed, order).await.1
 }
 
 fn existing(opened: OpenedPayment) -> Option<PayableOrder> {

@@ -51,7 +51,7 @@ pub(super) fn slot(car: &CarRef, dates: DateRange) -> Slot {
     Slot::new(
         Kind::Availability,
         &canonical,
-        Subject::Car(car.clone()),
+        Subject::Days(car.clone()),
         FRESH_SECONDS,
     )
 }

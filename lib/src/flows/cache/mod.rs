@@ -77,8 +77,10 @@ pub enum Subject {
     Catalogue,
     /// Which cars are free: every booking changes it.
     Fleet,
-    /// One car and its days.
+    /// One car as such: what a page about it says.
     Car(CarRef),
+    /// One car's days: every booking of it changes them.
+    Days(CarRef),
 }
 
 impl Subject {
@@ -87,6 +89,7 @@ impl Subject {
             Self::Catalogue => "generation:catalogue".to_owned(),
             Self::Fleet => "generation:fleet".to_owned(),
             Self::Car(car) => format!("generation:car:{car}"),
+            Self::Days(car) => format!("generation:days:{car}"),
         }
     }
 }
@@ -181,18 +184,22 @@ pub fn new_epochs(app: &App, kinds: &[Kind]) -> Vec<Command> {
         .collect()
 }
 
-/// What changes when the days of `car` change: the car under both its names, and who is free.
+/// What changes when the days of `car` change: its days under both its names, and who is free.
 #[must_use]
 pub fn days_of(car: &CarIdentity) -> Vec<Subject> {
-    names_of(car).chain([Subject::Fleet]).collect()
+    let days = references_to(car).map(Subject::Days);
+    days.chain([Subject::Fleet]).collect()
 }
 
-/// A car under both its names.
+/// A car and its days, which a change of the car may change too, under both its names.
 pub fn names_of(car: &CarIdentity) -> impl Iterator<Item = Subject> {
+    references_to(car).flat_map(|name| [Subject::Car(name.clone()), Subject::Days(name)])
+}
+
+fn references_to(car: &CarIdentity) -> impl Iterator<Item = CarRef> {
     [car.id.hyphenated().to_string(), car.slug.clone()]
         .into_iter()
         .filter_map(|name| CarRef::parse(&name).ok())
-        .map(Subject::Car)
 }
 
 /// Makes everything cached about the days of `cars` invalid.

@@ -86,6 +86,13 @@ pub struct Found {
     leads: bool,
 }
 
+impl Found {
+    /// Whether this reader is the one who loads.
+    pub(in crate::flows) fn leads(&self) -> bool {
+        self.leads
+    }
+}
+
 impl Reading {
     /// Asks for what `slot` holds at this moment.
     #[must_use]
@@ -139,7 +146,7 @@ impl Reading {
     }
 
     /// The command that ends the lead.
-    fn release(&self) -> Command {
+    pub(in crate::flows) fn release(&self) -> Command {
         Command::run(
             &DELETE_IF_EQUAL,
             [self.lead_key.clone()],

@@ -1,0 +1,125 @@
+//! A client that costs next to nothing, so that what is measured is not the client: one connection, one request at a time.
+
+use std::{net::Ipv4Addr, ops::Range};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// One connection that is kept.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// What came in, of which the front is the answer that is being read.
+    buffer: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header, empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map_or("", |(_, value)| value.trim())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{} {}", self.status, String::from_utf8_lossy(&self.body)))
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(port: u16) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream,
+            buffer: Vec::with_capacity(64 * 1024),
+        }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: load\r\n\r\n");
+        self.exchange(request).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: &serde_json::Value) -> Answer {
+        let body = body.to_string();
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: load\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        self.exchange(request).await
+    }
+
+    async fn exchange(&mut self, request: String) -> Answer {
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        let end = self.through(0, b"\r\n\r\n").await;
+        let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
+        let mut answer = Answer {
+            status: head[9..12].parse().unwrap(),
+            head,
+            body: Vec::new(),
+        };
+        let end = if answer.header("transfer-encoding") == "chunked" {
+            self.chunks(end, &mut answer.body).await
+        } else {
+            let length: usize = answer.header("content-length").parse().unwrap_or(0);
+            self.fill(end + length).await;
+            answer
+                .body
+                .extend_from_slice(&self.buffer[end..end + length]);
+            end + length
+        };
+        self.buffer.drain(..end);
+        answer
+    }
+
+    /// Reads chunks from `at` on (RFC 9112, section 7.1), and gives where they end.
+    async fn chunks(&mut self, mut at: usize, body: &mut Vec<u8>) -> usize {
+        loop {
+            let end = self.through(at, b"\r\n").await;
+            let size = String::from_utf8_lossy(&self.buffer[at..end - 2]).into_owned();
+            let size = usize::from_str_radix(&size, 16).unwrap();
+            let data: Range<usize> = end..end + size;
+            self.fill(data.end + 2).await;
+            at = data.end + 2;
+            if size == 0 {
+                return at;
+            }
+            body.extend_from_slice(&self.buffer[data]);
+        }
+    }
+
+    /// The end of the first `mark` from `from` on.
+    async fn through(&mut self, from: usize, mark: &[u8]) -> usize {
+        loop {
+            let found = self.buffer[from..]
+                .windows(mark.len())
+                .position(|window| window == mark);
+            match found {
+                Some(at) => return from + at + mark.len(),
+                None => self.fill(self.buffer.len() + 1).await,
+            }
+        }
+    }
+
+    /// Reads until there are `length` bytes.
+    async fn fill(&mut self, length: usize) {
+        while self.buffer.len() < length {
+            let read = self.stream.read_buf(&mut self.buffer).await.unwrap();
+            assert!(read > 0, "the connection was closed");
+        }
+    }
+}

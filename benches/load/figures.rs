@@ -1,0 +1,44 @@
+//! From measured times to a line for people.
+
+use std::{fmt, time::Duration};
+
+/// How long requests took.
+#[derive(Default)]
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(crate) fn add(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
+    pub(crate) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The time within which `percent` of a hundred ended, in milliseconds.
+    fn percentile(&self, percent: usize) -> f64 {
+        let at = (self.0.len() * percent).div_ceil(100).max(1) - 1;
+        self.0.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+    }
+
+    pub(crate) fn sorted(mut self) -> Self {
+        self.0.sort_unstable();
+        self
+    }
+}
+
+/// Of sorted times.
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [half, most, nearly_all] = [50, 95, 99].map(|percent| self.percentile(percent));
+        write!(
+            f,
+            "p50 {half:.2} ms, p95 {most:.2} ms, p99 {nearly_all:.2} ms (of {})",
+            self.len()
+        )
+    }
+}

@@ -1,0 +1,231 @@
+//! Crowds before several instances of the product, which share nothing but their upstreams.
+
+use crate::{
+    client::Client,
+    fleet::Rental,
+    instance::{self, Instance, Upstream, get, header, post},
+    local::now,
+    surroundings::{chance, variable},
+    turns::alone,
+};
+use futures_util::future::{join, join_all};
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use std::{
+    cell::{Cell, RefCell},
+    net::IpAddr,
+};
+
+const GENEROUS: [(&str, &str); 2] = [
+    ("RATE_LIMIT_PUBLIC", "1000000/60s"),
+    ("RATE_LIMIT_BOOKING", "1000000/60s"),
+];
+
+async fn instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
+    let moment = now().await;
+    (0..count)
+        .map(|_| Instance::start(moment, changes))
+        .collect()
+}
+
+fn somebody() -> IpAddr {
+    format!("10.201.{}.{}", chance(256), chance(256))
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_crowd_that_wants_a_cold_answer_asks_the_database_once() {
+    alone(async {
+        let instances = instances(8, &GENEROUS).await;
+        for _ in 0..3 {
+            let path = format!("/api/cars?search=crowd{}", chance(1 << 30));
+            let asking = (0..200).map(async |number: usize| {
+                // What comes after the answer is the leader's to do, or nobody else ever sees it.
+                instances[number % 8].serve(somebody(), get(&path)).await
+            });
+            let answers = join_all(asking).await;
+            let calls: Vec<_> = instances.iter().flat_map(Instance::calls).collect();
+            let loads = calls
+                .iter()
+                .filter(|call| call.upstream == Upstream::Database);
+            assert_eq!(loads.count(), 1);
+            let outcome = |cache: &str| {
+                answers
+                    .iter()
+                    .filter(|answer| header(answer, "x-cache") == cache)
+                    .count()
+            };
+            assert_eq!((outcome("MISS"), outcome("HIT")), (1, 199));
+            assert!(
+                answers
+                    .iter()
+                    .all(|answer| answer.body() == answers[0].body())
+            );
+        }
+    })
+    .await;
+}
+
+/// The days of a range, and which of them are booked as far as the customers were told.
+#[derive(Default)]
+struct Told(RefCell<Vec<Date>>);
+
+#[tokio::test]
+async fn nobody_is_shown_a_day_as_free_that_was_booked_before_they_asked() {
+    alone(async {
+        let instances = instances(4, &GENEROUS).await;
+        let free = Rental::far_ahead(&Client::new(), 14).await;
+        let (told, is_over) = (Told::default(), Cell::new(false));
+        let booking = async {
+            for number in 0..4 {
+                // Two days each, and two for the turnaround.
+                let rental = free.part(number * 4, 2);
+                let instance = &instances[usize::try_from(number).unwrap()];
+                let made = instance
+                    .serve(somebody(), post("/api/bookings", &rental.body()))
+                    .await;
+                instance::json(201, &made);
+                told.0
+                    .borrow_mut()
+                    .extend([rental.start, rental.part(1, 1).start]);
+            }
+            is_over.set(true);
+        };
+        let reading = join_all((0..8).map(async |reader: usize| {
+            let (path, mut reads) = (free.availability(), 0);
+            // Once more when all is booked.
+            let mut is_last = false;
+            while !is_last {
+                is_last = is_over.get();
+                let known = told.0.borrow().clone();
+                let answer = instances[reader % 4].serve(somebody(), get(&path)).await;
+                let answer = instance::json(200, &answer);
+                for day in free_days(&answer) {
+                    assert!(!known.contains(&day), "{day} was booked before: {answer}");
+                }
+                reads += 1;
+            }
+            reads
+        }));
+        let ((), reads) = join(booking, reading).await;
+        assert_eq!(told.0.borrow().len(), 8);
+        assert!(reads.iter().all(|reads| *reads >= 2), "{reads:?}");
+    })
+    .await;
+}
+
+fn free_days(answer: &Value) -> Vec<Date> {
+    let days = answer["availability"].as_array().unwrap();
+    days.iter()
+        .filter(|day| day["available"] == true)
+        .map(|day| day["date"].as_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+/// A booking makes the days of its car invalid, and nothing else of the cache.
+#[tokio::test]
+async fn a_booking_gives_up_the_days_of_its_own_car_only() {
+    alone(async {
+        let instance = instances(1, &GENEROUS).await.remove(0);
+        let client = Client::new();
+        let booked = Rental::far_ahead(&client, 2).await;
+        let mut other = Rental::far_ahead(&client, 2).await;
+        while other.car == booked.car {
+            other = Rental::far_ahead(&client, 2).await;
+        }
+        let of_its_car = booked.availability();
+        let others = [
+            other.availability(),
+            format!("/api/cars/{}", booked.car),
+            "/api/cars".to_owned(),
+        ];
+        let outcome = async |path: &str| {
+            let answer = instance.serve(somebody(), get(path)).await;
+            header(&answer, "x-cache").to_owned()
+        };
+        for path in others.iter().chain([&of_its_car]) {
+            outcome(path).await;
+            assert_eq!(outcome(path).await, "HIT", "{path}");
+        }
+        instance::json(
+            201,
+            &instance
+                .serve(somebody(), post("/api/bookings", &booked.body()))
+                .await,
+        );
+        assert_eq!(outcome(&of_its_car).await, "MISS");
+        for path in &others {
+            assert_eq!(outcome(path).await, "HIT", "{path}");
+        }
+    })
+    .await;
+}
+
+/// An operator who changed a car gives it up: its page, its days and the lists, and no other car.
+#[tokio::test]
+async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
+    alone(async {
+        let instance = instances(1, &GENEROUS).await.remove(0);
+        let client = Client::new();
+        let (changed, mut other) = (
+            Rental::far_ahead(&client, 2).await,
+            Rental::far_ahead(&client, 2).await,
+        );
+        while other.car == changed.car {
+            other = Rental::far_ahead(&client, 2).await;
+        }
+        let given_up = [
+            changed.availability(),
+            format!("/api/cars/{}", changed.car),
+            "/api/cars".to_owned(),
+        ];
+        let outcome = async |path: &str| {
+            let answer = instance.serve(somebody(), get(path)).await;
+            header(&answer, "x-cache").to_owned()
+        };
+        for path in given_up.iter().chain([&other.availability()]) {
+            outcome(path).await;
+            assert_eq!(outcome(path).await, "HIT", "{path}");
+        }
+        let mut clear = post("/api/admin/cache/clear", &json!({"carId": changed.car}));
+        let token = format!(
+            "Bearer {}",
+            variable("ADMIN_TOKEN").split(',').next().unwrap()
+        );
+        clear
+            .headers_mut()
+            .insert("authorization", token.parse().unwrap());
+        assert_eq!(
+            instance::json(200, &instance.serve(somebody(), clear).await)["cleared"],
+            true
+        );
+        for path in &given_up {
+            assert_eq!(outcome(path).await, "MISS", "{path}");
+        }
+        assert_eq!(outcome(&other.availability()).await, "HIT");
+    })
+    .await;
+}
+
+/// The limit belongs to the client, not to the process that happens to answer.
+#[tokio::test]
+async fn instances_share_the_limit_of_a_client() {
+    alone(async {
+        let instances = instances(4, &[("RATE_LIMIT_PUBLIC", "10/60s")]).await;
+        let client = somebody();
+        let asking =
+            (0..40).map(|number: usize| instances[number % 4].serve(client, get("/api/health")));
+        let answers = join_all(asking).await;
+        let served = answers
+            .iter()
+            .filter(|answer| answer.status() == 200)
+            .count();
+        let limited = answers
+            .iter()
+            .filter(|answer| answer.status() == 429)
+            .count();
+        assert_eq!((served, limited), (10, 30));
+    })
+    .await;
+}
