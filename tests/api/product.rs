@@ -18,11 +18,13 @@ pub(crate) async fn start_with(changes: &'static [(&'static str, &'static str)])
     let header = variable_or("CLIENT_IP_HEADER", "x-forwarded-for");
     let read = |name: &str| match changes.iter().find(|(changed, _)| *changed == name) {
         Some((_, value)) => Some((*value).to_owned()),
+        // Nobody stands in front of it, whoever does in front of the system.
+        None if name == "TRUSTED_IP_HEADER" => Some(header.clone()),
         // An empty variable counts as unset.
         None => Some(variable_or(name, "")),
     };
     let defaults = Defaults {
-        trusted_ip_header: Some(header.parse().unwrap()),
+        trusted_ip_header: None,
         public_base_url: None,
     };
     let config = Config::read(read, defaults).unwrap();

@@ -8,6 +8,7 @@ use crate::{
 };
 use reqwest::Method;
 use serde_json::json;
+use std::cell::Cell;
 
 fn policy(answer: &Answer) -> &str {
     answer.header("ratelimit-policy")
@@ -36,13 +37,14 @@ async fn a_user_counts_for_themselves_at_every_address() {
     );
     known(&client, &token).await;
     let left = |answer: &Answer| -> u64 { answer.header("x-ratelimit-remaining").parse().unwrap() };
-    let here = client.get_as(&token, "/api/cars/123").await;
+    let here = client.get_as(&token, "/api/cars").await;
     let there = client.stranger().get_as(&token, "/api/cars").await;
     assert_eq!(left(&there) + 1, left(&here));
     // Theirs is not their address's: one request from here was made by somebody unknown.
     assert_eq!(left(&client.get("/api/cars").await), 58);
-    // Another tier stays what it is, and is theirs as well.
-    for left_over in ["9", "8"] {
+    // Another tier stays what it is, and is theirs as well, once that instance knows them.
+    let before = Cell::new(u64::MAX);
+    eventually("two addresses count as one user", 5, || async {
         let request = client
             .stranger()
             .request(Method::POST, "/api/bookings")
@@ -50,8 +52,10 @@ async fn a_user_counts_for_themselves_at_every_address() {
         let answer = Answer::of(request.json(&json!({}))).await;
         answer.problem(422, "invalid_fields");
         assert_eq!(policy(&answer), "\"booking\";q=10;w=60");
-        assert_eq!(answer.header("x-ratelimit-remaining"), left_over);
-    }
+        let left = left(&answer);
+        (before.replace(left) == left + 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
