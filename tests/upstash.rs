@@ -234,7 +234,7 @@ async fn a_script_that_the_server_forgot_is_sent_again() {
     forget_scripts().await;
     let keys = ["count", "envelope", "epoch", "generation", "lead"].map(|name| i.key(name));
     let read = || {
-        let arguments = ["0", "me", "5000"].map(ToOwned::to_owned);
+        let arguments = ["0", "me", "5000", ""].map(ToOwned::to_owned);
         Command::run(&READ_OR_LEAD, keys.clone(), arguments)
     };
     let answers = i
@@ -251,6 +251,34 @@ async fn a_script_that_the_server_forgot_is_sent_again() {
     assert_eq!(answers, [Value::Integer(1), found(1), found(0)]);
     let [count, .., lead] = keys;
     i.pipeline(&[Command::del(count), Command::del(lead)]).await;
+}
+
+#[tokio::test]
+async fn a_body_that_the_reader_has_is_not_sent() {
+    let i = Instance::new();
+    let keys = ["count", "envelope", "epoch", "generation", "lead"].map(|name| i.key(name));
+    let whole = "-- 0 60000 \"tag\"\n{\"a\":\"\\n\"}\n";
+    let read = |held: &str| {
+        let arguments = ["0", "me", "5000", held].map(ToOwned::to_owned);
+        Command::run(&READ_OR_LEAD, keys.clone(), arguments)
+    };
+    let store = Command::set(keys[1].clone(), whole.to_owned(), 60);
+    let answers = i
+        .pipeline(&[store, read(""), read("\"other\""), read("\"tag\"")])
+        .await;
+    let found = |envelope| {
+        Value::List(vec![
+            Value::Nil,
+            text(envelope),
+            text("--"),
+            Value::Integer(0),
+        ])
+    };
+    assert_eq!(
+        answers[1..],
+        [found(whole), found(whole), found("-- 0 60000 \"tag\"\n")]
+    );
+    i.pipeline(&[Command::del(keys[1].clone())]).await;
 }
 
 /// Redis itself, which the REST API need not let anybody do this to.

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Redis},
     flows::{
         admission::LocalCounters,
-        cache::{RecentLoads, Unheard},
+        cache::{HeldBodies, RecentLoads, Unheard},
         callers::KnownCallers,
         metrics::Recorder,
     },
@@ -27,6 +27,7 @@ struct Instance {
     platform: Arc<dyn Platform>,
     redis_memory: RedisMemory,
     recent_loads: RecentLoads,
+    held_bodies: HeldBodies,
     known_callers: KnownCallers,
     unheard: Unheard,
     recorder: Recorder,
@@ -44,6 +45,7 @@ impl App {
             platform,
             redis_memory: RedisMemory::default(),
             recent_loads: RecentLoads::default(),
+            held_bodies: HeldBodies::default(),
             known_callers: KnownCallers::default(),
             unheard: Unheard::default(),
             recorder: Recorder::default(),
@@ -119,6 +121,12 @@ impl App {
     #[must_use]
     pub fn recent_loads(&self) -> &RecentLoads {
         &self.0.recent_loads
+    }
+
+    /// The bodies that this instance has in hand.
+    #[must_use]
+    pub fn held_bodies(&self) -> &HeldBodies {
+        &self.0.held_bodies
     }
 
     /// What Redis has not heard from this instance.

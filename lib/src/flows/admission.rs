@@ -202,8 +202,8 @@ async fn ask(
         next()?;
     }
     let mut before = 0;
-    if reading.is_some() {
-        let (count, found) = Reading::understand(next()?)?;
+    if let Some(reading) = reading {
+        let (count, found) = reading.understand(next()?)?;
         before = count;
         answer.found = Some(found);
     } else if counters.is_some() {

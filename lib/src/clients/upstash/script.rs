@@ -17,16 +17,17 @@ pub static DELETE_IF_EQUAL: Script = Script {
 
 /// Reads the count `KEYS[1]` and the envelope `KEYS[2]`, with the epoch `KEYS[3]` and the generation `KEYS[4]` that say whether it
 /// still counts. Where it is not fresh at `ARGV[1]` (milliseconds), the first who asks becomes `ARGV[2]`, the one who loads it,
-/// for `ARGV[3]` milliseconds (`KEYS[5]`). Gives `{count, envelope, epoch and generation in one, 1 or 0}`; what is not there is nil.
+/// for `ARGV[3]` milliseconds (`KEYS[5]`). Of an envelope with the validator `ARGV[4]`, which the reader has, the head comes without
+/// the body. Gives `{count, envelope, epoch and generation in one, 1 or 0}`; what is not there is nil.
 pub static READ_OR_LEAD: Script = Script {
     source: "local read = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) \
 local current = (read[3] or '-') .. (read[4] or '-') \
-local generation, fresh_until = string.match(read[2] or '', '^(%S+) %d+ (%d+) \"%S+\"\\n') \
+local head, generation, fresh_until, etag = string.match(read[2] or '', '^((%S+) %d+ (%d+) (\"%S+\")\\n)') \
 local leads = 0 \
 if generation ~= current or tonumber(fresh_until) <= tonumber(ARGV[1]) then \
 if redis.call('SET', KEYS[5], ARGV[2], 'NX', 'PX', ARGV[3]) then leads = 1 end end \
-return {read[1], read[2], current, leads}",
-    sha1: "aa46a0089aabf9bcba7c78dd3fb5ec9fad404389",
+return {read[1], etag == ARGV[4] and head or read[2], current, leads}",
+    sha1: "81b21f156ff45c46ef085df08244feaed9a687f9",
 };
 
 #[cfg(test)]

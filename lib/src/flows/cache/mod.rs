@@ -5,12 +5,14 @@
 //! write stores it under a generation that is over.
 
 mod envelope;
+mod held;
 mod read;
 mod recent;
 mod unheard;
 mod warm;
 
 pub use envelope::Entity;
+pub use held::HeldBodies;
 pub use read::{Answered, Found, Load, Reading, read_through};
 pub use recent::RecentLoads;
 pub use unheard::{Unheard, invalidate};

@@ -74,6 +74,8 @@ pub struct Reading {
     lead_key: String,
     /// Names this reader as the one who loads.
     leader: String,
+    /// The body that need not be sent.
+    held: Option<Entity>,
     now: i64,
 }
 
@@ -103,6 +105,7 @@ impl Reading {
             generation_key: slot.subject.generation_key(),
             lead_key: format!("load:{}", slot.key),
             leader: super::unique(app),
+            held: app.held_bodies().find(&slot.key),
             now: app.platform().now().as_millisecond(),
         }
     }
@@ -122,19 +125,27 @@ impl Reading {
                 self.now.to_string(),
                 self.leader.clone(),
                 LEAD_MILLIS.to_string(),
+                self.held
+                    .as_ref()
+                    .map_or_else(String::new, |held| held.etag.clone()),
             ],
         )
     }
 
     /// The count and what was found, from the answer to [`Reading::command`].
-    pub(in crate::flows) fn understand(answer: Value) -> Result<(u64, Found), RedisError> {
+    pub(in crate::flows) fn understand(&self, answer: Value) -> Result<(u64, Found), RedisError> {
         let mut parts = answer
             .into_list()
             .ok_or(RedisError::Undecodable)?
             .into_iter();
         let mut next = || parts.next().ok_or(RedisError::Undecodable);
         let count = next()?.as_integer().unwrap_or(0);
-        let envelope = next()?.into_text().and_then(Envelope::read);
+        let mut envelope = next()?.into_text().and_then(Envelope::read);
+        if let (Some(envelope), Some(held)) = (&mut envelope, &self.held)
+            && envelope.entity.etag == held.etag
+        {
+            envelope.entity = held.clone();
+        }
         let generation = next()?.into_text().ok_or(RedisError::Undecodable)?;
         let leads = next()?.as_integer() == Some(1);
         let found = Found {
@@ -172,6 +183,9 @@ pub async fn read_through(
     match found.envelope {
         Some(envelope) if envelope.is_fresh(&found.generation, reading.now) => {
             request.notes.cache(CacheOutcome::Hit);
+            if reading.held.as_ref() != Some(&envelope.entity) {
+                app.held_bodies().hold(&slot.key, &envelope.entity);
+            }
             Ok(Answered::fresh(envelope, reading.now))
         }
         Some(envelope) if envelope.may_be_served_stale(&found.generation, reading.now) => {
@@ -269,7 +283,7 @@ async fn look(app: &App, slot: &Slot) -> Option<(Reading, Found)> {
     let reading = Reading::of(app, slot);
     let command = reading.command(reading.key.clone());
     let answer = app.redis()?.pipeline(&[command]).await.ok()?;
-    let (_, found) = Reading::understand(answer.into_iter().next()?).ok()?;
+    let (_, found) = reading.understand(answer.into_iter().next()?).ok()?;
     Some((reading, found))
 }
 
@@ -317,5 +331,43 @@ fn stale_or(
             request.notes.cache(CacheOutcome::Miss);
             Err(error)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn understood(held: &Entity, envelope: String) -> Option<Envelope> {
+        let reading = Reading {
+            key: "k".into(),
+            epoch_key: "e".into(),
+            generation_key: "g".into(),
+            lead_key: "l".into(),
+            leader: "me".into(),
+            held: Some(held.clone()),
+            now: 0,
+        };
+        let answer = Value::List(vec![
+            Value::Nil,
+            Value::Text(envelope),
+            Value::Text("--".into()),
+            Value::Integer(0),
+        ]);
+        reading.understand(answer).unwrap().1.envelope
+    }
+
+    #[test]
+    fn a_body_that_is_held_takes_the_place_of_the_one_that_was_not_sent() {
+        let held = Entity::new(Some("{}".into()));
+        let sent = format!("-- 0 60000 {}\n", held.etag);
+        assert_eq!(understood(&held, sent).unwrap().entity, held);
+        let other = Envelope {
+            generation: "--".into(),
+            stored: 0,
+            fresh_until: 60_000,
+            entity: Entity::new(Some("[]".into())),
+        };
+        assert_eq!(understood(&held, other.write().unwrap()), Some(other));
     }
 }
