@@ -9,11 +9,11 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, thread, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::{sleep, timeout},
 };
 use tower::ServiceExt as _;
@@ -110,7 +110,7 @@ async fn answer(
         },
     };
     if !verdict.delay.is_zero() {
-        sleep(verdict.delay).await;
+        wait(verdict.delay).await;
     }
     match verdict.outcome {
         Outcome::Served => serve(router, request).await,
@@ -147,6 +147,20 @@ async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>,
     match router.oneshot(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the network's part, which no Platform plays here"
+)]
+/// Waits as long as a network would take, to a tenth of a millisecond: tokio's timer counts whole ones, and rounds up.
+async fn wait(delay: Duration) {
+    const TICKS: Duration = Duration::from_millis(50);
+    if delay >= TICKS {
+        sleep(delay).await;
+    } else if let Err(error) = spawn_blocking(move || thread::sleep(delay)).await {
+        log::warn!("a delay was cut short: {error}");
     }
 }
 
