@@ -59,7 +59,7 @@ struct Counted {
 impl Counted {
     async fn start(changes: &[(&str, &str)]) -> Self {
         let redis = redis::Client::open(variable("REDIS_URL")).unwrap();
-        let mut counted = Self {
+        let counted = Self {
             instance: Instance::start(now().await, changes),
             redis: redis.get_multiplexed_async_connection().await.unwrap(),
             client: new_client(),
@@ -71,7 +71,7 @@ impl Counted {
         counted
     }
 
-    async fn serve(&mut self, request: Request<Bytes>) -> Response<Bytes> {
+    async fn serve(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.instance.serve(self.client, request).await
     }
 
@@ -98,8 +98,19 @@ impl Counted {
         response
     }
 
-    /// The rows of a cached route: what is asked for at `path` must not be kept yet.
+    /// Gives up what other tests left in the cache.
+    async fn clear_the_cache(&self) {
+        let mut clear = post("/api/admin/cache/clear", &json!({}));
+        let token = format!("Bearer {}", variable("ADMIN_TOKEN"));
+        clear
+            .headers_mut()
+            .insert("authorization", token.parse().unwrap());
+        assert_eq!(self.serve(clear).await.status(), 200);
+    }
+
+    /// The rows of a cached route.
     async fn cached(&mut self, route: &str, path: &str) {
+        self.clear_the_cache().await;
         let cold = self.row(route, "miss", get(path)).await;
         assert_eq!(
             (cold.status().as_u16(), header(&cold, "x-cache")),

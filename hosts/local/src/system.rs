@@ -19,6 +19,7 @@ use crate::{
     welcome,
     wiring::{self, Background},
 };
+use exodrive::Service;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
@@ -35,6 +36,7 @@ pub(crate) struct System {
     paypal: Option<Simulator>,
     tasks: Vec<JoinHandle<()>>,
     background: Background,
+    service: Option<Service>,
 }
 
 /// The sockets of one start, taken first so that a taken port is noticed before anything runs.
@@ -61,6 +63,7 @@ impl System {
             paypal: None,
             tasks: Vec::new(),
             background: Background::default(),
+            service: None,
         })
     }
 
@@ -91,15 +94,11 @@ impl System {
             let secret = variables.get("CRON_SECRET").cloned().unwrap_or_default();
             Arc::new(Caller::new(crons, authority, secret))
         });
-        let handler = if self.arguments.upstreams_only {
-            None
-        } else {
-            Some(wiring::handler(
-                &variables,
-                clock.clock().clone(),
-                &self.background,
-            )?)
-        };
+        if !self.arguments.upstreams_only {
+            let clock = clock.clock().clone();
+            self.service = Some(wiring::product(&variables, clock, &self.background)?);
+        }
+        let handler = self.service.clone().map(wiring::handler);
         let paypal = Simulator::load(
             clock.clock().clone(),
             secrets.paypal.clone(),
@@ -142,6 +141,9 @@ impl System {
         // The product comes last in this list and stops first: until then it can still reach its upstreams.
         while let Some(server) = self.servers.pop() {
             server.stop().await;
+            if let Some(service) = self.service.take() {
+                service.finish_counting().await;
+            }
             self.background.finish().await;
         }
         let saved = match self.paypal.take() {

@@ -38,11 +38,11 @@ impl Background {
 }
 
 /// The product, configured by `variables`, living by `clock`, leaving work to `background`.
-pub(crate) fn handler(
+pub(crate) fn product(
     variables: &BTreeMap<&'static str, String>,
     clock: Clock,
     background: &Background,
-) -> Result<Handler, Error> {
+) -> Result<Service, Error> {
     let defaults = Defaults {
         trusted_ip_header: Some(HeaderName::from_static("x-forwarded-for")),
         public_base_url: None,
@@ -55,9 +55,13 @@ pub(crate) fn handler(
     })?;
     let background = background.clone();
     let platform = NativePlatform::with_spawn(clock, Arc::new(move |work| background.spawn(work)));
-    let service = Service::new(Ok(config), Arc::new(platform));
-    Ok(Arc::new(move |request, peer| {
+    Ok(Service::new(Ok(config), Arc::new(platform)))
+}
+
+/// All routes of `service`.
+pub(crate) fn handler(service: Service) -> Handler {
+    Arc::new(move |request, peer| {
         let service = service.clone();
         async move { service.handle(request, peer).await }.boxed()
-    }))
+    })
 }

@@ -61,15 +61,16 @@ export class Instances {
     }
   }
 
-  // Ends the instance: kindly, since it may still be at work for an answer it gave, then not.
+  // Ends the instance: kindly, since it may still be at work for an answer it gave, then not. False when there was none.
   async stop(seconds) {
     const child = this.#child;
-    if (!child) return;
+    if (!child) return false;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
     await ended;
     clearTimeout(timer);
+    return true;
   }
 
   // Ends the instance in the middle of whatever it does. False when there was none; else true, once it is gone.

@@ -45,11 +45,16 @@ async fn listen(name: &'static str) -> Result<(), Error> {
         Arc::new(wait_until),
     ));
     let service = Service::new(config, platform);
-    run(service_fn(move |request: Request, state: AppState| {
-        let service = service.clone();
+    let serving = service.clone();
+    let served = run(service_fn(move |request: Request, state: AppState| {
+        let service = serving.clone();
         INVOCATION.scope(state, async move { answer(&service, name, request).await })
     }))
-    .await
+    .await;
+    // The platform has said that it will end the instance, and what was left for after the answers is done.
+    // https://vercel.com/docs/functions/functions-api-reference#sigterm-signal
+    service.finish_counting().await;
+    served
 }
 
 tokio::task_local! {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 
-function variable(name) {
+export function variable(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set: run script/test --host vercel`);
   return value;
@@ -40,6 +40,7 @@ async function tell(url, body) {
 export const fault = (upstream, trouble) => tell(`${local}/_local/faults`, { upstream, fault: trouble });
 export const pass = (seconds) => tell(`${local}/_local/clock`, { advance: `PT${seconds}S` });
 export const kill = (path) => tell(`${base}/_local/instances`, { path, action: "kill" });
+export const end = (path) => tell(`${base}/_local/instances`, { path, action: "end" });
 
 export async function noFaults() {
   for (const upstream of ["paypal", "database"]) await fault(upstream, { kind: "none" });
