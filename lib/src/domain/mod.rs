@@ -5,6 +5,7 @@ pub mod booking;
 pub mod booking_state;
 pub mod car;
 pub mod dates;
+pub mod finding;
 pub mod metrics;
 pub mod money;
 pub mod observation;

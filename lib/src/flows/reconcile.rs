@@ -4,7 +4,7 @@ use super::observe::{self, ObserveError};
 use crate::{
     app::App,
     clients::supabase::DatabaseError,
-    domain::observation::{PaymentRecord, findings},
+    domain::{finding::findings, observation::PaymentRecord},
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};

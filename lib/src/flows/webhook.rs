@@ -14,7 +14,7 @@ use crate::{
         supabase::{AuthorizeOutcome, DatabaseError, InboxWork, PaymentName},
     },
     domain::{
-        observation::{Finding, FindingKind},
+        finding::{Finding, FindingKind},
         payment_state::PaymentState,
     },
     platform::Deadline,

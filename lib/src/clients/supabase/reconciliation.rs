@@ -2,8 +2,9 @@
 
 use super::{Database, DatabaseError};
 use crate::domain::{
+    finding::{Finding, FindingKind},
     money::Amount,
-    observation::{Finding, FindingKind, PaymentRecord, SeenCapture},
+    observation::{PaymentRecord, SeenCapture},
     payment_state::PaymentState,
 };
 use jiff::Timestamp;
