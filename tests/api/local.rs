@@ -57,6 +57,12 @@ pub(crate) async fn pass(time: SignedDuration) {
     tell("/_local/clock", &json!({"advance": time})).await;
 }
 
+/// Lets time pass until a minute begins, and with it a window of each limit.
+pub(crate) async fn begin_a_minute() {
+    let second = now().await.as_second().rem_euclid(60);
+    pass(SignedDuration::from_secs(60 - second)).await;
+}
+
 /// Lets time pass until just after `moment`; nothing when that is over already.
 pub(crate) async fn pass_until(moment: Timestamp) {
     let left = moment.duration_since(now().await);

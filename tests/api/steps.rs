@@ -10,8 +10,6 @@ use crate::{
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 pub(crate) const CAPTURES: &str = "/api/admin/process-payment-captures";
@@ -60,14 +58,9 @@ pub(crate) async fn ask_for_hold(client: &Client, rental: &Rental) -> Answer {
         .await
 }
 
-/// Holds a car, as soon as a lock is gone that a test with another end in mind may have left on it.
+/// Holds a car.
 pub(crate) async fn hold(client: &Client, rental: &Rental) -> Hold {
-    let mut answer = ask_for_hold(client, rental).await;
-    while answer.status == 409 && answer.json()["code"] == "booking_in_progress" {
-        sleep(Duration::from_secs(answer.retry_after())).await;
-        answer = ask_for_hold(client, rental).await;
-    }
-    held(rental, &answer.expect(201))
+    held(rental, &ask_for_hold(client, rental).await.expect(201))
 }
 
 /// The hold of `rental` that an answer tells of.

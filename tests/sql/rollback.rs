@@ -1,22 +1,17 @@
 //! The runbook's rollback, word for word: afterwards everything but the automatic capture works, and the migrations
-//! bring that back.
+//! bring that back (`exo` applies them: `ops/tests`).
 
 use serde_json::{Value, json};
 
 use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, claim, hold, paid, payment_of, rental};
 
-const ROLLBACK: &str = "
--- Disable payment capture triggers (keep functions)
-DROP TRIGGER IF EXISTS booking_confirmation_payment_capture ON bookings;
-DROP TRIGGER IF EXISTS booking_creation_payment_capture ON bookings;
-
--- Revert booking columns (optional)
-ALTER TABLE bookings
-DROP COLUMN IF EXISTS payment_capture_scheduled_at,
-DROP COLUMN IF EXISTS payment_capture_attempted_at,
-DROP COLUMN IF EXISTS payment_capture_rule_id;
-";
+/// The SQL of the page.
+fn rollback() -> &'static str {
+    let page = include_str!("../../docs/RUNBOOK.md");
+    let (_, from) = page.split_once("<<'SQL'\n").unwrap();
+    from.split_once("\nSQL\n").unwrap().0
+}
 
 #[tokio::test]
 async fn after_the_rollback_everything_but_the_schedule_works() {
@@ -28,7 +23,7 @@ async fn after_the_rollback_everything_but_the_schedule_works() {
         let before = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         assert_eq!(claim(&service, 25, "2030-01-11T10:00:00Z").await.len(), 1);
         for _ in 0..2 {
-            db.run(ROLLBACK).await;
+            db.run(rollback()).await;
         }
 
         let read = call(&service, "get_booking", json!({ "p_booking_id": before.booking_id, "p_now": NOW })).await;
@@ -63,7 +58,7 @@ async fn the_migrations_bring_the_schedule_back() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        db.run(ROLLBACK).await;
+        db.run(rollback()).await;
         paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         db.apply("migrations").await;
         assert_eq!(

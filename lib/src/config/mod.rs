@@ -25,7 +25,7 @@ pub struct Config {
     pub paypal: PayPal,
     /// Any of these is an operator. Empty: operators' routes answer 503.
     pub admin_tokens: Vec<Secret>,
-    /// What the cron presents. Absent: the crons' routes answer 503.
+    /// What the cron presents. Absent: the crons' routes do nothing.
     pub cron_secret: Option<Secret>,
     /// Signs booking tokens.
     pub booking_token_secret: Secret,

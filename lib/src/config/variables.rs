@@ -98,7 +98,7 @@ pub const VARIABLES: [Variable; 32] = [
     secret(
         "CRON_SECRET",
         "what the crons present, at least 16 characters",
-        "none: the crons' routes answer 503",
+        "none: the crons' routes do nothing, and answer 503 to whoever presents one",
     ),
     secret(
         "BOOKING_TOKEN_SECRET",

@@ -140,3 +140,31 @@ async fn a_database_that_is_ahead_is_not_touched() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_the_runbook_rolls_back_comes_again() {
+    with_database(|db| async move {
+        db.migrated(&[]).await;
+        let page = include_str!("../../../docs/RUNBOOK.md");
+        let (_, from) = page.split_once("<<'SQL'\n").unwrap();
+        db.run(from.split_once("\nSQL\n").unwrap().0).await;
+        let triggers =
+            "SELECT tgname::text FROM pg_trigger WHERE tgname ~ '_payment_capture$' ORDER BY 1";
+        assert_eq!(db.texts(triggers).await, [""; 0]);
+
+        let stems = stems();
+        let from = stems
+            .iter()
+            .position(|stem| stem == "20250703000000_add_payment_capture_rules");
+        assert_eq!(db.migrated(&[]).await, stems.len() - from.unwrap());
+        assert_eq!(
+            db.texts(triggers).await,
+            [
+                "booking_confirmation_payment_capture",
+                "booking_creation_payment_capture"
+            ]
+        );
+        assert_eq!(db.migrate(&["--status"]).await.code, 0);
+    })
+    .await;
+}

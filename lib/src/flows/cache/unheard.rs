@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     mem,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +16,9 @@ const KEPT_MILLIS: i64 = 60_000;
 /// More are forgotten: a client can make up names of cars.
 const MOST: usize = 1_000;
 /// Pauses between repeats; the last one stays.
-const PAUSES_SECONDS: [u64; 3] = [5, 10, 20];
+const PAUSES_SECONDS: [i64; 3] = [5, 10, 20];
+/// Whoever repeats and has not come back so long after a pause was cut off: a Worker's work ends 30 seconds after the answer.
+const SLACK_MILLIS: i64 = 1_000;
 
 /// What Redis has not heard from this instance.
 #[derive(Debug, Default)]
@@ -26,37 +28,65 @@ pub struct Unheard(Mutex<State>);
 struct State {
     subjects: Vec<Subject>,
     kept_until: i64,
-    is_repeating: bool,
+    /// Until then somebody is going to repeat it.
+    repeated_until: i64,
+}
+
+impl State {
+    fn take(&mut self, now: i64) -> Vec<Subject> {
+        let subjects = mem::take(&mut self.subjects);
+        if now < self.kept_until {
+            subjects
+        } else {
+            Vec::new()
+        }
+    }
 }
 
 impl Unheard {
-    /// Takes what there is at `now`; whoever repeats and finds nothing is done.
-    fn take(&self, now: i64, repeats: bool) -> Vec<Subject> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let subjects = mem::take(&mut state.subjects);
-        if now < state.kept_until && !subjects.is_empty() {
-            return subjects;
-        }
-        if repeats {
-            state.is_repeating = false;
-        }
-        Vec::new()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds to it. Whether the caller is to repeat it, because nobody does.
-    fn add(&self, subjects: Vec<Subject>, kept_until: i64) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes what there is at `now`.
+    fn take(&self, now: i64) -> Vec<Subject> {
+        self.state().take(now)
+    }
+
+    /// The same for the one who repeats, whose work is done when there is nothing.
+    fn take_to_repeat(&self, now: i64) -> Vec<Subject> {
+        let mut state = self.state();
+        let subjects = state.take(now);
+        if subjects.is_empty() {
+            state.repeated_until = 0;
+        }
+        subjects
+    }
+
+    /// Adds to it what is to be kept until then.
+    fn add(&self, subjects: Vec<Subject>, kept_until: i64) {
+        let mut state = self.state();
         state.kept_until = state.kept_until.max(kept_until);
         for subject in subjects {
             if state.subjects.len() < MOST && !state.subjects.contains(&subject) {
                 state.subjects.push(subject);
             }
         }
-        !mem::replace(&mut state.is_repeating, true)
     }
 
-    fn put_back(&self, subjects: Vec<Subject>) {
-        self.add(subjects, 0);
+    /// Whether the caller is to repeat it, because nobody is going to.
+    fn is_left_to_me(&self, now: i64) -> bool {
+        let mut state = self.state();
+        let is_left = now >= state.repeated_until;
+        if is_left {
+            state.repeated_until = now + SLACK_MILLIS;
+        }
+        is_left
+    }
+
+    /// The one who repeats comes back at `then`.
+    fn is_repeated_at(&self, then: i64) {
+        self.state().repeated_until = then.saturating_add(SLACK_MILLIS);
     }
 }
 
@@ -69,12 +99,15 @@ pub async fn invalidate(
 ) {
     let now = app.platform().now().as_millisecond();
     if !subjects.is_empty() {
-        subjects.extend(app.unheard().take(now, false));
+        subjects.extend(app.unheard().take(now));
     }
     let mut commands = invalidation(app, &subjects);
     commands.extend(others);
-    let is_heard = is_heard(app, &commands).await;
-    if !is_heard && !subjects.is_empty() && app.unheard().add(subjects, now + KEPT_MILLIS) {
+    if is_heard(app, &commands).await || subjects.is_empty() {
+        return;
+    }
+    app.unheard().add(subjects, now + KEPT_MILLIS);
+    if app.unheard().is_left_to_me(now) {
         app.after_response(|app| Box::pin(async move { repeat(&app).await }));
     }
 }
@@ -84,15 +117,18 @@ async fn repeat(app: &App) {
     let mut pauses = PAUSES_SECONDS.into_iter();
     loop {
         let pause = pauses.next().unwrap_or(last);
-        app.platform().sleep(Duration::from_secs(pause)).await;
         let now = app.platform().now().as_millisecond();
-        let subjects = app.unheard().take(now, true);
+        app.unheard().is_repeated_at(now + 1000 * pause);
+        let pause = Duration::from_secs(pause.unsigned_abs());
+        app.platform().sleep(pause).await;
+        let now = app.platform().now().as_millisecond();
+        let subjects = app.unheard().take_to_repeat(now);
         if subjects.is_empty() {
             return;
         }
         // A new generation each time: one that was heard after all, and is over, must not be the present one again.
         if !is_heard(app, &invalidation(app, &subjects)).await {
-            app.unheard().put_back(subjects);
+            app.unheard().add(subjects, 0);
         }
     }
 }
@@ -119,28 +155,35 @@ mod tests {
     #[test]
     fn one_repeats_what_many_could_not_say() {
         let unheard = Unheard::default();
-        assert!(unheard.add(vec![Subject::Fleet], 1_000));
-        assert!(!unheard.add(vec![Subject::Catalogue, Subject::Fleet], 2_000));
+        unheard.add(vec![Subject::Fleet], 11_000);
+        assert!(unheard.is_left_to_me(1_000));
+        unheard.is_repeated_at(6_000);
+        unheard.add(vec![Subject::Catalogue, Subject::Fleet], 12_000);
+        assert!(!unheard.is_left_to_me(6_999));
         assert_eq!(
-            unheard.take(1_999, true),
+            unheard.take_to_repeat(11_999),
             [Subject::Fleet, Subject::Catalogue]
         );
-        unheard.put_back(vec![Subject::Fleet]);
-        assert_eq!(unheard.take(2_000, true), [], "too old to matter");
-        assert!(
-            unheard.add(vec![Subject::Fleet], 9_000),
-            "nobody repeats it"
-        );
+        unheard.add(vec![Subject::Fleet], 0);
+        unheard.is_repeated_at(20_000);
+        assert_eq!(unheard.take_to_repeat(12_000), [], "too old to matter");
+        assert!(unheard.is_left_to_me(12_000), "nobody repeats it");
+    }
+
+    #[test]
+    fn when_the_one_who_repeats_is_cut_off_another_does() {
+        let unheard = Unheard::default();
+        assert!(unheard.is_left_to_me(1_000));
+        unheard.is_repeated_at(21_000);
+        assert!(!unheard.is_left_to_me(21_999));
+        assert!(unheard.is_left_to_me(22_000));
     }
 
     #[test]
     fn another_write_takes_it_along() {
         let unheard = Unheard::default();
         unheard.add(vec![Subject::Fleet], 1_000);
-        assert_eq!(unheard.take(0, false), [Subject::Fleet]);
-        assert!(!unheard.add(vec![Subject::Fleet], 1_000), "still repeating");
-        assert_eq!(unheard.take(0, false), [Subject::Fleet]);
-        assert_eq!(unheard.take(0, true), []);
-        assert!(unheard.add(vec![Subject::Fleet], 1_000));
+        assert_eq!(unheard.take(0), [Subject::Fleet]);
+        assert_eq!(unheard.take(0), []);
     }
 }
