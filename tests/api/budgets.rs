@@ -5,7 +5,7 @@
 use crate::{
     client::Client,
     fleet::Rental,
-    instance::{Call, Instance, Upstream, get, header, json, post},
+    instance::{Call, Instance, Upstream, get, header, json, post, somebody},
     local::{eventually, now},
     paypal,
     steps::text,
@@ -62,7 +62,7 @@ impl Counted {
         let counted = Self {
             instance: Instance::start(now().await, changes),
             redis: redis.get_multiplexed_async_connection().await.unwrap(),
-            client: new_client(),
+            client: somebody(),
             rows: Vec::new(),
         };
         // The first answer of an instance is followed by telling what it counted, and Redis is to know the scripts.
@@ -167,11 +167,6 @@ async fn commands(mut redis: MultiplexedConnection) -> u64 {
         .filter(|(name, _)| !["info", "hello", "client|setinfo", "select"].contains(name))
         .map(|(_, rest)| rest.split(',').next().unwrap().parse::<u64>().unwrap())
         .sum()
-}
-
-fn new_client() -> IpAddr {
-    let [a, b] = [chance(256), chance(256)];
-    format!("10.200.{a}.{b}").parse().unwrap()
 }
 
 /// The table's rows without what is aimed at, which is for people.

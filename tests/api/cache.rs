@@ -1,6 +1,7 @@
 //! What is kept in Redis: never older than the last write, never anything that a client made up.
 
 use crate::{
+    cache_clear::{cache_of, cached},
     client::Client,
     fleet::Rental,
     local::{eventually, pass},
@@ -52,25 +53,25 @@ async fn what_a_slow_reader_stores_is_not_served_after_a_write() {
 }
 
 #[tokio::test]
-async fn a_booking_leaves_the_days_of_other_cars_cached() {
+async fn a_booking_gives_up_the_days_of_its_own_car_only() {
     alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        let other = loop {
-            let other = Rental::far_ahead(&client.stranger(), 2).await;
-            if other.car != rental.car {
-                break other;
-            }
-        };
-        key_of(&client, &rental.availability()).await;
-        key_of(&client, &other.availability()).await;
+        let other = rental.of_another_car(&client.stranger(), 2).await;
+        let days = rental.availability();
+        let others = [
+            other.availability(),
+            format!("/api/cars/{}", rental.car),
+            "/api/cars".to_owned(),
+        ];
+        for path in others.iter().chain([&days]) {
+            cached(path).await;
+        }
         steps::hold(&client, &rental).await;
-        let outcome = async |rental: &Rental| {
-            let answer = client.get(&rental.availability()).await;
-            answer.header("x-cache").to_owned()
-        };
-        assert_eq!(outcome(&other).await, "HIT");
-        assert_eq!(outcome(&rental).await, "MISS");
+        for path in &others {
+            assert_eq!(cache_of(path).await, "HIT", "{path}");
+        }
+        assert_eq!(cache_of(&days).await, "MISS");
     })
     .await;
 }

@@ -22,7 +22,7 @@ async fn clear(body: &Value) -> Value {
 }
 
 /// Reads `path` until it comes from the cache.
-async fn cached(path: &str) -> Answer {
+pub(crate) async fn cached(path: &str) -> Answer {
     eventually("the answer is cached", 5, || async {
         let answer = Client::new().get(path).await;
         (answer.header("x-cache") == "HIT").then_some(answer)
@@ -30,7 +30,8 @@ async fn cached(path: &str) -> Answer {
     .await
 }
 
-async fn cache_of(path: &str) -> String {
+/// Where the answer of `path` comes from.
+pub(crate) async fn cache_of(path: &str) -> String {
     let answer = Client::new().get(path).await;
     answer.header("x-cache").to_owned()
 }
@@ -75,6 +76,29 @@ async fn a_scope_takes_what_belongs_to_it() {
             }
             assert_eq!(cache_of("/api/cars").await, "MISS", "{scope}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
+    alone(async {
+        let client = Client::new();
+        let changed = Rental::far_ahead(&client, 2).await;
+        let other = changed.of_another_car(&client, 2).await.availability();
+        let given_up = [
+            changed.availability(),
+            format!("/api/cars/{}", changed.car),
+            "/api/cars".to_owned(),
+        ];
+        for path in given_up.iter().chain([&other]) {
+            cached(path).await;
+        }
+        assert_eq!(clear(&json!({"carId": changed.car})).await["cleared"], true);
+        for path in &given_up {
+            assert_eq!(cache_of(path).await, "MISS", "{path}");
+        }
+        assert_eq!(cache_of(&other).await, "HIT");
     })
     .await;
 }

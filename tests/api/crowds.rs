@@ -3,18 +3,15 @@
 use crate::{
     client::Client,
     fleet::Rental,
-    instance::{self, Instance, Upstream, get, header, post},
+    instance::{self, Instance, Upstream, get, header, post, somebody},
     local::now,
-    surroundings::{chance, variable},
+    surroundings::chance,
     turns::alone,
 };
 use futures_util::future::{join, join_all};
 use jiff::civil::Date;
-use serde_json::{Value, json};
-use std::{
-    cell::{Cell, RefCell},
-    net::IpAddr,
-};
+use serde_json::Value;
+use std::cell::{Cell, RefCell};
 
 const GENEROUS: [(&str, &str); 2] = [
     ("RATE_LIMIT_PUBLIC", "1000000/60s"),
@@ -26,12 +23,6 @@ async fn instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
     (0..count)
         .map(|_| Instance::start(moment, changes))
         .collect()
-}
-
-fn somebody() -> IpAddr {
-    format!("10.201.{}.{}", chance(256), chance(256))
-        .parse()
-        .unwrap()
 }
 
 #[tokio::test]
@@ -121,91 +112,6 @@ fn free_days(answer: &Value) -> Vec<Date> {
         .filter(|day| day["available"] == true)
         .map(|day| day["date"].as_str().unwrap().parse().unwrap())
         .collect()
-}
-
-/// A booking makes the days of its car invalid, and nothing else of the cache.
-#[tokio::test]
-async fn a_booking_gives_up_the_days_of_its_own_car_only() {
-    alone(async {
-        let instance = instances(1, &GENEROUS).await.remove(0);
-        let client = Client::new();
-        let booked = Rental::far_ahead(&client, 2).await;
-        let mut other = Rental::far_ahead(&client, 2).await;
-        while other.car == booked.car {
-            other = Rental::far_ahead(&client, 2).await;
-        }
-        let of_its_car = booked.availability();
-        let others = [
-            other.availability(),
-            format!("/api/cars/{}", booked.car),
-            "/api/cars".to_owned(),
-        ];
-        let outcome = async |path: &str| {
-            let answer = instance.serve(somebody(), get(path)).await;
-            header(&answer, "x-cache").to_owned()
-        };
-        for path in others.iter().chain([&of_its_car]) {
-            outcome(path).await;
-            assert_eq!(outcome(path).await, "HIT", "{path}");
-        }
-        instance::json(
-            201,
-            &instance
-                .serve(somebody(), post("/api/bookings", &booked.body()))
-                .await,
-        );
-        assert_eq!(outcome(&of_its_car).await, "MISS");
-        for path in &others {
-            assert_eq!(outcome(path).await, "HIT", "{path}");
-        }
-    })
-    .await;
-}
-
-/// An operator who changed a car gives it up: its page, its days and the lists, and no other car.
-#[tokio::test]
-async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
-    alone(async {
-        let instance = instances(1, &GENEROUS).await.remove(0);
-        let client = Client::new();
-        let (changed, mut other) = (
-            Rental::far_ahead(&client, 2).await,
-            Rental::far_ahead(&client, 2).await,
-        );
-        while other.car == changed.car {
-            other = Rental::far_ahead(&client, 2).await;
-        }
-        let given_up = [
-            changed.availability(),
-            format!("/api/cars/{}", changed.car),
-            "/api/cars".to_owned(),
-        ];
-        let outcome = async |path: &str| {
-            let answer = instance.serve(somebody(), get(path)).await;
-            header(&answer, "x-cache").to_owned()
-        };
-        for path in given_up.iter().chain([&other.availability()]) {
-            outcome(path).await;
-            assert_eq!(outcome(path).await, "HIT", "{path}");
-        }
-        let mut clear = post("/api/admin/cache/clear", &json!({"carId": changed.car}));
-        let token = format!(
-            "Bearer {}",
-            variable("ADMIN_TOKEN").split(',').next().unwrap()
-        );
-        clear
-            .headers_mut()
-            .insert("authorization", token.parse().unwrap());
-        assert_eq!(
-            instance::json(200, &instance.serve(somebody(), clear).await)["cleared"],
-            true
-        );
-        for path in &given_up {
-            assert_eq!(outcome(path).await, "MISS", "{path}");
-        }
-        assert_eq!(outcome(&other.availability()).await, "HIT");
-    })
-    .await;
 }
 
 /// The limit belongs to the client, not to the process that happens to answer.

@@ -28,6 +28,16 @@ impl Rental {
         Self::between(client, days, 30, 330).await
     }
 
+    /// The same of another car.
+    pub(crate) async fn of_another_car(&self, client: &Client, days: i64) -> Self {
+        loop {
+            let other = Self::far_ahead(client, days).await;
+            if other.car != self.car {
+                return other;
+            }
+        }
+    }
+
     /// Free days that begin in three days, for a test that waits for them: within the days that PayPal honours the funds.
     pub(crate) async fn soon(client: &Client, days: i64) -> Self {
         Self::between(client, days, 3, 4).await

@@ -1,7 +1,7 @@
 //! Instances of the product in this process, over the real upstreams: what each asks of them is written down, and no upstream is
 //! given up for being slow on a busy machine.
 
-use crate::surroundings::{variable, variable_or};
+use crate::surroundings::{chance, variable, variable_or};
 use bytes::Bytes;
 use exodrive::{
     Service,
@@ -207,6 +207,13 @@ impl Instance {
     pub(crate) fn lose_redis(&self) {
         self.seam.has_redis.store(false, Ordering::Relaxed);
     }
+}
+
+/// A client's address.
+pub(crate) fn somebody() -> IpAddr {
+    format!("10.200.{}.{}", chance(256), chance(256))
+        .parse()
+        .unwrap()
 }
 
 /// `GET path`.

@@ -18,8 +18,8 @@ use shell::{Other, Variables};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::sleep;
 
-/// What the operators' earlier document called, by method and path.
-const CALLED_BEFORE: [(&str, &str); 15] = [
+/// What operators rely on, by method and path.
+const RELIED_ON: [(&str, &str); 15] = [
     ("GET", "/api/demo/redis"),
     ("GET", "/api/health"),
     ("GET", "/api/cars"),
@@ -45,9 +45,9 @@ const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(6);
 const TRIES: u32 = 50;
 
 #[test]
-fn the_runbook_calls_what_operators_called_before() {
+fn the_runbook_calls_what_operators_rely_on() {
     let called = called();
-    for (method, path) in CALLED_BEFORE {
+    for (method, path) in RELIED_ON {
         assert!(
             called.contains(&(method.to_owned(), path.to_owned())),
             "{method} {path}"
