@@ -9,11 +9,16 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
-    task::{JoinHandle, spawn_blocking},
+    task::{JoinHandle, spawn_blocking, yield_now},
     time::{sleep, timeout},
 };
 use tower::ServiceExt as _;
@@ -154,13 +159,20 @@ async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>,
     clippy::disallowed_methods,
     reason = "the network's part, which no Platform plays here"
 )]
-/// Waits as long as a network would take, to a tenth of a millisecond: tokio's timer counts whole ones, and rounds up.
+/// Waits as long as a network would take. Tokio's timer counts whole milliseconds and rounds up, and a thread that slept is
+/// some hundred microseconds late, so of a short delay the last part is waited out awake.
 async fn wait(delay: Duration) {
     const TICKS: Duration = Duration::from_millis(50);
+    const LATE: Duration = Duration::from_micros(500);
     if delay >= TICKS {
-        sleep(delay).await;
-    } else if let Err(error) = spawn_blocking(move || thread::sleep(delay)).await {
+        return sleep(delay).await;
+    }
+    let end = Instant::now() + delay;
+    if let Err(error) = spawn_blocking(move || thread::sleep(delay.saturating_sub(LATE))).await {
         log::warn!("a delay was cut short: {error}");
+    }
+    while Instant::now() < end {
+        yield_now().await;
     }
 }
 
