@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Redis},
     flows::{
         admission::LocalCounters,
-        cache::{HeldBodies, RecentLoads, Unheard},
+        cache::{HeldBodies, Loads, Unheard},
         callers::KnownCallers,
         metrics::Recorder,
     },
@@ -26,7 +26,7 @@ struct Instance {
     config: Config,
     platform: Arc<dyn Platform>,
     redis_memory: RedisMemory,
-    recent_loads: RecentLoads,
+    loads: Loads,
     held_bodies: HeldBodies,
     known_callers: KnownCallers,
     unheard: Unheard,
@@ -44,7 +44,7 @@ impl App {
             config,
             platform,
             redis_memory: RedisMemory::default(),
-            recent_loads: RecentLoads::default(),
+            loads: Loads::default(),
             held_bodies: HeldBodies::default(),
             known_callers: KnownCallers::default(),
             unheard: Unheard::default(),
@@ -117,10 +117,10 @@ impl App {
         &self.0.recorder
     }
 
-    /// What this instance loaded a moment ago.
+    /// What this instance loads, and loaded a moment ago.
     #[must_use]
-    pub fn recent_loads(&self) -> &RecentLoads {
-        &self.0.recent_loads
+    pub fn loads(&self) -> &Loads {
+        &self.0.loads
     }
 
     /// The bodies that this instance has in hand.

@@ -221,14 +221,15 @@ impl From<BodyError> for Problem {
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
-        let (code, retry_after) = match &error {
+        let (code, retry_after) = match error.reason() {
             DatabaseError::NotReached { .. } | DatabaseError::Unavailable { .. } => {
                 (Code::DatabaseUnavailable, 5)
             }
             DatabaseError::Contended { .. } => (Code::BookingInProgress, 1),
             DatabaseError::Unexpected { .. }
             | DatabaseError::Undecodable { .. }
-            | DatabaseError::Unaddressable { .. } => (Code::Internal, 5),
+            | DatabaseError::Unaddressable { .. }
+            | DatabaseError::Shared(_) => (Code::Internal, 5),
         };
         Self::new(code).retry_after(retry_after).because(error)
     }

@@ -1,10 +1,44 @@
 //! A world for unit tests: answers are given in the order of a script, time moves when told.
 
-use crate::platform::{Platform, TransportError};
+use crate::{
+    config::{Config, ConfigError, Defaults},
+    platform::{Platform, TransportError},
+};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
+
+/// The variables of a deployment that uses Redis.
+pub(crate) const REDIS: [(&str, &str); 2] = [
+    ("UPSTASH_REDIS_REST_URL", "http://redis.test"),
+    ("UPSTASH_REDIS_REST_TOKEN", "token"),
+];
+
+/// A configuration in which also `more` is set, and `without` is not.
+pub(crate) fn config(
+    more: &[(&'static str, &'static str)],
+    without: &[&str],
+) -> Result<Config, ConfigError> {
+    let variables = [
+        ("SUPABASE_URL", "http://supabase.test"),
+        ("SUPABASE_SECRET_KEY", "sb_secret_x"),
+        ("PAYPAL_MODE", "sandbox"),
+        ("PAYPAL_CLIENT_ID", "id"),
+        ("PAYPAL_CLIENT_SECRET", "secret"),
+        ("PUBLIC_BASE_URL", "https://exodrive.test"),
+        ("ADMIN_TOKEN", "operator"),
+        ("CRON_SECRET", "0123456789abcdef"),
+    ];
+    let variable = |name: &str| {
+        let known = variables
+            .iter()
+            .chain(more)
+            .find(|(known, _)| *known == name && !without.contains(known));
+        known.map(|(_, value)| (*value).to_owned())
+    };
+    Config::read(variable, Defaults::default())
+}
 
 /// A platform whose upstreams answer by a script.
 pub(crate) struct Scripted {

@@ -110,6 +110,8 @@ impl Counted {
 
     /// The rows of a cached route.
     async fn cached(&mut self, route: &str, path: &str) {
+        // So that Redis knows the generation, as it does but for once a day.
+        self.serve(get(path)).await;
         self.clear_the_cache().await;
         let cold = self.row(route, "miss", get(path)).await;
         assert_eq!(
@@ -208,6 +210,19 @@ async fn every_request_costs_what_the_documentation_says() {
             .cached("GET /api/cars/availability", &rental.availability())
             .await;
         book_and_pay(&mut counted, &rental).await;
+        hold_and_cancel(&mut counted, &Rental::far_ahead(&client, 2).await).await;
+        let health = counted
+            .row("GET /api/health", "all is well", get("/api/health"))
+            .await;
+        json(200, &health);
+        let path = "/api/cars";
+        for earlier in [path, "/api/health"] {
+            counted.instance.pass(SignedDuration::from_secs(5));
+            counted.serve(get(earlier)).await;
+        }
+        counted.instance.pass(SignedDuration::from_secs(5));
+        let telling = counted.row("GET /api/cars", "hit, and counts told", get(path));
+        assert_eq!(header(&telling.await, "x-cache"), "HIT");
         rows.append(&mut counted.rows);
 
         let mut strict = Counted::start(&[
@@ -298,6 +313,29 @@ async fn book_and_pay(counted: &mut Counted, rental: &Rental) {
             .row(&format!("POST {path}"), "again", post(path, &asked))
             .await,
     );
+}
+
+/// A hold that its customer looks at and gives up.
+async fn hold_and_cancel(counted: &mut Counted, rental: &Rental) {
+    let made = counted.serve(post("/api/bookings", &rental.body())).await;
+    let made = json(201, &made);
+    let path = format!("/api/bookings/{}", text(&made["bookingId"]));
+    let bearer = format!("Bearer {}", text(&made["bookingToken"]));
+    let as_holder = |mut request: Request<Bytes>| {
+        let bearer = bearer.parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        request
+    };
+    let look = as_holder(get(&path));
+    json(
+        200,
+        &counted
+            .row("GET /api/bookings/{id}", "by its holder", look)
+            .await,
+    );
+    let cancel = as_holder(post(&format!("{path}/cancel"), &json!({})));
+    let cancelled = counted.row("POST /api/bookings/{id}/cancel", "not paid", cancel);
+    json(200, &cancelled.await);
 }
 
 /// An order that nobody counts.

@@ -13,7 +13,7 @@ use tokio_postgres::{NoTls, types::ToSql};
 
 const PATH: &str = "/api/admin/cache/clear";
 
-async fn clear(body: &Value) -> Value {
+pub(crate) async fn clear(body: &Value) -> Value {
     let client = Client::new();
     let request = client
         .request(Method::POST, PATH)

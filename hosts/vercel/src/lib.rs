@@ -4,7 +4,7 @@ use bytes::Bytes;
 use exodrive::{Service, config::Defaults, routes::MAX_BODY_BYTES};
 use exodrive_native::{Clock, NativePlatform, log_to_stderr, read_body, read_config};
 use futures_util::future::BoxFuture;
-use http::{HeaderName, Response};
+use http::{HeaderName, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::{process::ExitCode, sync::Arc};
 use vercel_runtime::{AppState, Error, Request, ResponseBody, run, service_fn};
@@ -78,10 +78,12 @@ async fn answer(
     request: Request,
 ) -> Result<Response<ResponseBody>, Error> {
     let (head, mut incoming) = request.into_parts();
-    // A body that breaks off is a body that cannot be parsed.
-    let body = read_body(&mut incoming, MAX_BODY_BYTES)
-        .await
-        .unwrap_or_else(|_| Bytes::new());
+    // A client that hung up in the middle reads no answer, and nothing may act on half a request.
+    let Ok(body) = read_body(&mut incoming, MAX_BODY_BYTES).await else {
+        let mut response = Response::new(ResponseBody::from(Bytes::new()));
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        return Ok(response);
+    };
     // The rest is read and dropped, 4.5 MB at most: the connection would be reset, and the answer lost with it.
     while let Some(Ok(_)) = incoming.frame().await {}
     let response = service

@@ -12,13 +12,13 @@
 //! any stretch of `W` holds fewer than `2·L`: at most `2·L − 1`, which a client reaches who asks `L` times at the very end of an
 //! idle window and then as soon as each is let in. In the long run it is `L` for each `W`.
 //!
-//! **Requests at the same time.** A denied request counts from its `INCR` to its `DECR`, a round trip later. Until then others
-//! may be denied, or told to wait longer, who need not be; nobody is let in who must not be, and the counts end up right.
+//! **Requests at the same time.** Reading the counts, deciding and counting is one step inside Redis (`clients::upstash::ADMIT`), so
+//! they are one after the other, and what is denied was never counted.
 
 use std::{fmt, net::IpAddr};
 
 /// Which limit a route falls under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {
     /// Anyone, by address.
     Public,
@@ -117,36 +117,46 @@ impl Rule {
         now_millis / self.window_millis()
     }
 
-    /// Decides on a request that made `current` the count of its own window, itself included.
+    /// What counts weigh at `now_millis`.
+    #[must_use]
+    pub fn weights(self, now_millis: u64) -> Weights {
+        let window = self.window_millis();
+        Weights {
+            most: u64::from(self.limit) * window,
+            current: window,
+            previous: window - now_millis % window,
+        }
+    }
+
+    /// Decides on a request that would make `current` the count of its own window.
     #[must_use]
     pub fn decide(self, current: u64, previous: u64, now_millis: u64) -> Decision {
-        let window = self.window_millis();
-        let elapsed = now_millis % window;
-        let limit = u64::from(self.limit);
+        let weights = self.weights(now_millis);
+        let (window, left) = (weights.current, weights.previous);
         let used = current
             .saturating_mul(window)
-            .saturating_add(previous.saturating_mul(window - elapsed));
-        let allowed = used <= limit * window;
+            .saturating_add(previous.saturating_mul(left));
+        let allowed = used <= weights.most;
         Decision {
             allowed,
             rule: self,
             remaining: if allowed {
-                (limit * window - used) / window
+                (weights.most - used) / window
             } else {
                 0
             },
-            reset_seconds: (window - elapsed).div_ceil(1000),
+            reset_seconds: left.div_ceil(1000),
             retry_after_seconds: if allowed {
                 0
             } else {
-                self.wait_millis(current, previous, elapsed)
+                self.wait_millis(current, previous, window - left)
                     .div_ceil(1000)
                     .max(1)
             },
         }
     }
 
-    /// Milliseconds until a repeat would be let in, given that the denied request gives its count back.
+    /// Milliseconds until a repeat would be let in; the denied request is not counted.
     fn wait_millis(self, current: u64, previous: u64, elapsed: u64) -> u64 {
         let window = self.window_millis();
         let limit = u64::from(self.limit);
@@ -165,6 +175,17 @@ impl Rule {
     }
 }
 
+/// A request is let in while `count · current + count before · previous` is `most` at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// The limit, for as long as a window is.
+    pub most: u64,
+    /// Of a request in the present window: all of it, in milliseconds.
+    pub current: u64,
+    /// Of a request in the window before: the part that still lies within the last window's length, in milliseconds.
+    pub previous: u64,
+}
+
 /// What became of a request, and what the client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -181,7 +202,7 @@ pub struct Decision {
 }
 
 /// Who is counted: an IPv4 address, an IPv6 /64 (one customer's network, RFC 6177), or a user's id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client(String);
 
 impl Client {

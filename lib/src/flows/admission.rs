@@ -1,102 +1,102 @@
-//! Letting a request in: one Redis pipeline counts it, reads what the route wants from the cache, and takes its lock.
+//! Letting a request in: one step inside Redis counts it, reads what the route wants from the cache, or takes its lock.
 
 use super::{
-    cache::{Found, Reading, Slot},
+    cache::{Found, Reading},
     callers::user_of,
-    lock::LockRequest,
+    lease::Lease,
+    lock::Taken,
+    step::{Counting, Stepped, Wanted, step},
     violations::{self, Violation},
 };
 use crate::{
     app::App,
-    clients::upstash::{Command, RedisError, Value},
+    clients::upstash::RedisError,
     domain::rate_limit::{Client, Decision, Rule, Tier},
     http::request::Request,
 };
+use lru::LruCache;
 use std::{
-    collections::BTreeMap,
+    num::NonZeroUsize,
     sync::{Mutex, PoisonError},
 };
-
-/// What a route asks for on its way in.
-#[derive(Debug, Default)]
-pub struct Wanted<'a> {
-    /// A cached answer to read.
-    pub slot: Option<&'a Slot>,
-    /// A lock to take.
-    pub lock: Option<LockRequest>,
-}
-
-/// The request is let in.
-#[derive(Debug)]
-pub struct Admitted {
-    /// What the cache held, and how it was asked; no answer when Redis was not asked or did not answer.
-    pub cached: Option<(Reading, Option<Found>)>,
-    /// Whether the lock was taken; `None` when Redis was not asked or did not answer.
-    pub locked: Option<bool>,
-}
 
 /// The request is one too many.
 #[derive(Clone, Copy, Debug)]
 pub struct Denied(pub Decision);
 
-/// Counts `request` against `tier` and fetches what is `wanted`, in one round trip. Who is known to be signed in counts
-/// for themselves, anyone else by address.
+/// Counts `request` against `tier`. Who is known to be signed in counts for themselves, anyone else by address.
 ///
 /// Without Redis the instance counts on its own, which is weaker (each instance has its own count) and never fails.
-pub async fn admit(
+pub async fn admit(app: &App, request: &Request, tier: Tier) -> Result<(), Denied> {
+    enter(app, request, tier, Wanted::Nothing).await.map(drop)
+}
+
+/// The same, and reads an answer in the same round trip: what Redis has of it, `None` when it was not asked or did not answer.
+pub async fn admit_reader(
+    app: &App,
+    request: &Request,
+    tier: Tier,
+    reading: Option<&Reading>,
+) -> Result<Option<Found>, Denied> {
+    let wanted = reading.map_or(Wanted::Nothing, Wanted::Answer);
+    let stepped = enter(app, request, tier, wanted).await?;
+    Ok(stepped.and_then(|stepped| stepped.found))
+}
+
+/// The same, and takes a lock in the same round trip.
+pub async fn admit_to_lock(
+    app: &App,
+    request: &Request,
+    tier: Tier,
+    lock: Option<&Lease>,
+) -> Result<Taken, Denied> {
+    let wanted = lock.map_or(Wanted::Nothing, Wanted::Lease);
+    let stepped = enter(app, request, tier, wanted).await?;
+    Ok(match stepped {
+        Some(stepped) if stepped.has_lease => Taken::Yes,
+        Some(_) => Taken::No,
+        None => Taken::Unknown,
+    })
+}
+
+async fn enter(
     app: &App,
     request: &Request,
     tier: Tier,
     wanted: Wanted<'_>,
-) -> Result<Admitted, Denied> {
-    let now = now_millis(app);
-    let (tier, client, exempt) = identify(app, request, tier);
+) -> Result<Option<Stepped>, Denied> {
+    let now = u64::try_from(app.platform().now().as_millisecond()).unwrap_or(0);
+    let (tier, client, is_exempt) = identify(app, request, tier);
     let rule = app.config().limits.rule(tier);
-    let counters = (!exempt).then(|| Counters::of(tier, &client, rule, now));
-
-    let lock = wanted.lock.clone();
-    let reading = wanted.slot.map(|slot| Reading::of(app, slot));
-    let answer = match ask(app, counters.as_ref(), reading.as_ref(), wanted.lock).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            if !matches!(error, RedisError::BreakerOpen) {
-                log::warn!("request={} redis: {error}", request.id);
-            }
-            Answer::default()
-        }
-    };
-    if let Some(counters) = counters {
-        let counted = answer.counts.is_some();
-        let (current, previous) = answer
-            .counts
-            .unwrap_or_else(|| app.local_counters().count(tier, &client, rule, now));
-        let decision = rule.decide(current, previous, now);
-        request.notes.limit(tier.name(), decision);
-        if !decision.allowed {
-            if counted {
-                let mut commands = vec![Command::decr(counters.current)];
-                let lock = lock.filter(|_| answer.locked == Some(true));
-                commands.extend(lock.map(LockRequest::into_release));
-                let leads = answer.found.is_some_and(|found| found.leads());
-                commands.extend(reading.filter(|_| leads).map(|reading| reading.release()));
-                commands.extend(violations::keeping(&Violation {
-                    at: app.platform().now(),
-                    tier: tier.name().to_owned(),
-                    route: request.route.to_owned(),
-                    identifier: client.to_string(),
-                    request_id: request.id.clone(),
-                }));
-                give_back(app, commands);
-            } else {
-                app.local_counters().give_back(tier, &client, rule, now);
-            }
-            return Err(Denied(decision));
-        }
+    let counting = (!is_exempt).then(|| Counting::of(tier, &client, rule, now));
+    let stepped = ask(app, request, counting.as_ref(), wanted).await;
+    if is_exempt {
+        return Ok(stepped);
     }
-    Ok(Admitted {
-        cached: reading.map(|reading| (reading, answer.found)),
-        locked: answer.locked,
-    })
+    let decision = match &stepped {
+        Some(Stepped {
+            counts: (current, previous),
+            ..
+        }) => rule.decide(*current, *previous, now),
+        None => app.local_counters().decide(tier, &client, rule, now),
+    };
+    request.notes.limit(tier.name(), decision);
+    if decision.allowed {
+        return Ok(stepped);
+    }
+    if stepped.is_some() {
+        keep_violation(
+            app,
+            &Violation {
+                at: app.platform().now(),
+                tier: tier.name().to_owned(),
+                route: request.route.to_owned(),
+                identifier: client.to_string(),
+                request_id: request.id.clone(),
+            },
+        );
+    }
+    Err(Denied(decision))
 }
 
 /// Which tier `request` falls under, who is counted, and whether they are not.
@@ -115,139 +115,114 @@ fn identify(app: &App, request: &Request, tier: Tier) -> (Tier, Client, bool) {
     }
 }
 
-/// Milliseconds since the Unix epoch.
-fn now_millis(app: &App) -> u64 {
-    u64::try_from(app.platform().now().as_millisecond()).unwrap_or(0)
+/// What Redis says, if it is to be asked at all and answers.
+async fn ask(
+    app: &App,
+    request: &Request,
+    counting: Option<&Counting>,
+    wanted: Wanted<'_>,
+) -> Option<Stepped> {
+    if counting.is_none() && matches!(wanted, Wanted::Nothing) {
+        return None;
+    }
+    match step(&app.redis()?, counting, wanted).await {
+        Ok(stepped) => Some(stepped),
+        Err(RedisError::BreakerOpen) => None,
+        Err(error) => {
+            log::warn!("request={} redis: {error}", request.id);
+            None
+        }
+    }
 }
 
-/// A denied request must not count, or a client that retries is never let in again; nor may it keep others from a lock or
-/// from loading what it asked for.
-fn give_back(app: &App, commands: Vec<Command>) {
+fn keep_violation(app: &App, violation: &Violation) {
+    let commands = violations::keeping(violation);
     app.after_response(|app| {
         Box::pin(async move {
             if let Some(redis) = app.redis() {
-                // Counter and lock end by themselves soon.
+                // What is lost is one line of a report.
                 let _ = redis.pipeline(&commands).await;
             }
         })
     });
 }
 
-struct Counters {
-    current: String,
-    previous: String,
-    seconds: u64,
-}
+/// Counts of this instance alone, for when Redis has none. Whoever came longest ago makes room.
+#[derive(Debug)]
+pub struct LocalCounters(Mutex<LruCache<(u64, Tier, Client), u64>>);
 
-impl Counters {
-    fn of(tier: Tier, client: &Client, rule: Rule, now: u64) -> Self {
-        let index = rule.window_index(now);
-        let key = |index: u64| format!("limit:{}:{client}:{index}", tier.name());
-        Self {
-            current: key(index),
-            previous: key(index.saturating_sub(1)),
-            seconds: 2 * u64::from(rule.window_seconds),
-        }
+impl Default for LocalCounters {
+    fn default() -> Self {
+        const MOST: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+        let mut counts = LruCache::unbounded();
+        // Not with_capacity: most instances never count for themselves.
+        counts.resize(MOST);
+        Self(Mutex::new(counts))
     }
 }
-
-#[derive(Default)]
-struct Answer {
-    counts: Option<(u64, u64)>,
-    found: Option<Found>,
-    locked: Option<bool>,
-}
-
-/// What a request that is not counted reads in place of its count.
-const NO_COUNT: &str = "limit:none";
-
-async fn ask(
-    app: &App,
-    counters: Option<&Counters>,
-    reading: Option<&Reading>,
-    lock: Option<LockRequest>,
-) -> Result<Answer, RedisError> {
-    let Some(redis) = app.redis() else {
-        return Ok(Answer::default());
-    };
-    let previous = counters.map(|counters| counters.previous.clone());
-    let mut commands = Vec::with_capacity(4);
-    if let Some(counters) = counters {
-        commands.push(Command::incr(counters.current.clone()));
-        commands.push(Command::expire_once(
-            counters.current.clone(),
-            counters.seconds,
-        ));
-    }
-    match (reading, previous) {
-        (Some(reading), previous) => {
-            let count_key = previous.unwrap_or_else(|| NO_COUNT.to_owned());
-            commands.push(reading.command(count_key));
-        }
-        (None, Some(previous)) => commands.push(Command::get(previous)),
-        (None, None) => {}
-    }
-    let locks = lock.is_some();
-    commands.extend(lock.map(LockRequest::into_command));
-    if commands.is_empty() {
-        return Ok(Answer::default());
-    }
-
-    let mut values = redis.pipeline(&commands).await?.into_iter();
-    let mut next = || values.next().ok_or(RedisError::Undecodable);
-    let mut answer = Answer::default();
-    let mut current = None;
-    if counters.is_some() {
-        current = next()?.as_integer();
-        next()?;
-    }
-    let mut before = 0;
-    if let Some(reading) = reading {
-        let (count, found) = reading.understand(next()?)?;
-        before = count;
-        answer.found = Some(found);
-    } else if counters.is_some() {
-        before = count_of(next()?.as_integer());
-    }
-    answer.counts = current.map(|current| (count_of(Some(current)), before));
-    if locks {
-        answer.locked = Some(next()? != Value::Nil);
-    }
-    Ok(answer)
-}
-
-fn count_of(number: Option<i64>) -> u64 {
-    number
-        .and_then(|number| u64::try_from(number).ok())
-        .unwrap_or(0)
-}
-
-/// Counts of this instance alone, for when Redis has none. Bounded: the oldest go first.
-#[derive(Debug, Default)]
-pub struct LocalCounters(Mutex<BTreeMap<(u64, Tier, Client), u64>>);
 
 impl LocalCounters {
-    const MOST: usize = 10_000;
-
-    fn count(&self, tier: Tier, client: &Client, rule: Rule, now: u64) -> (u64, u64) {
+    /// Decides on a request at `now`, and counts it if it is let in.
+    fn decide(&self, tier: Tier, client: &Client, rule: Rule, now: u64) -> Decision {
         let index = rule.window_index(now);
+        let window = |index: u64| (index, tier, client.clone());
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while counts.len() >= Self::MOST {
-            counts.pop_first();
+        let previous = counts.peek(&window(index.saturating_sub(1))).copied();
+        let current = counts.get(&window(index)).copied().unwrap_or(0) + 1;
+        let decision = rule.decide(current, previous.unwrap_or(0), now);
+        if decision.allowed {
+            counts.put(window(index), current);
         }
-        let current = counts.entry((index, tier, client.clone())).or_default();
-        *current += 1;
-        let current = *current;
-        let previous = counts
-            .get(&(index.saturating_sub(1), tier, client.clone()))
-            .copied();
-        (current, previous.unwrap_or(0))
+        decision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Rule = Rule {
+        limit: 2,
+        window_seconds: 60,
+    };
+
+    #[test]
+    fn an_instance_alone_keeps_to_the_rule() {
+        let counters = LocalCounters::default();
+        let ask = |name: &str, now| {
+            let decision = counters.decide(Tier::Public, &Client::named(name), RULE, now);
+            decision.allowed
+        };
+        assert_eq!(
+            [
+                ask("a", 60_000),
+                ask("a", 60_001),
+                ask("a", 60_002),
+                ask("b", 60_003)
+            ],
+            [true, true, false, true]
+        );
+        // Two in the window before weigh one, half a window later.
+        assert_eq!(
+            [ask("a", 150_000), ask("a", 150_001)],
+            [true, false],
+            "what was denied did not count"
+        );
     }
 
-    fn give_back(&self, tier: Tier, client: &Client, rule: Rule, now: u64) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(current) = counts.get_mut(&(rule.window_index(now), tier, client.clone())) {
-            *current = current.saturating_sub(1);
+    #[test]
+    fn who_came_longest_ago_makes_room() {
+        let counters = LocalCounters::default();
+        let most = counters.0.lock().unwrap().cap().get();
+        let ask = |number: usize, now| {
+            let client = Client::named(&number.to_string());
+            counters.decide(Tier::Public, &client, RULE, now).remaining
+        };
+        for number in 0..=most {
+            assert_eq!(ask(number, 0), 1);
         }
+        assert_eq!(ask(most, 0), 0);
+        assert_eq!(ask(0, 0), 1, "the first was forgotten");
+        assert_eq!(counters.0.lock().unwrap().len(), most);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    config::{Config, Defaults},
     platform::{Platform, TransportError},
+    scripted,
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -113,18 +113,7 @@ impl Platform for Upstreams {
 
 /// A run that has four minutes.
 fn run(upstreams: Upstreams) -> (Vec<CaptureResult>, Arc<Upstreams>) {
-    let variable = |name: &str| {
-        let value = match name {
-            "SUPABASE_URL" => "http://supabase.test",
-            "SUPABASE_SECRET_KEY" => "sb_secret_x",
-            "PAYPAL_MODE" => "sandbox",
-            "PAYPAL_CLIENT_ID" | "PAYPAL_CLIENT_SECRET" => "x",
-            "PUBLIC_BASE_URL" => "https://exodrive.test",
-            _ => return None,
-        };
-        Some(value.to_owned())
-    };
-    let config = Config::read(variable, Defaults::default()).unwrap();
+    let config = scripted::config(&[], &[]).unwrap();
     let upstreams = Arc::new(upstreams);
     let app = App::new(config, Arc::clone(&upstreams) as Arc<dyn Platform>);
     let deadline = Deadline::after(Timestamp::UNIX_EPOCH, Duration::from_secs(240));

@@ -1,6 +1,6 @@
 //! Asking PayPal for an order that pays for a booking.
 
-use super::cache;
+use super::cache::{self, Subject};
 use crate::{
     app::App,
     clients::{
@@ -54,7 +54,16 @@ pub async fn open(
     request: &PaymentRequest<'_>,
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
-    let mut opened = app.database(deadline).open_payment(request).await?;
+    let opened = app.database(deadline).open_payment(request).await;
+    let mut opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            // Whether a hold that had lapsed is alive again is not known.
+            let days = vec![Subject::Days(request.car.clone()), Subject::Fleet];
+            cache::invalidate(app, days, None).await;
+            return Err(error.into());
+        }
+    };
     // A hold that had lapsed may be alive again. PayPal need not wait for that, only the client.
     let days_changed = cache::days_changed(app, opened.car.take().map(Into::into));
     let order = async {

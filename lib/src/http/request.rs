@@ -62,7 +62,7 @@ pub enum CacheOutcome {
     Hit,
     /// From the database.
     Miss,
-    /// From the cache, past its freshness, because the database did not answer.
+    /// From the cache, past its freshness: it is being renewed, or the database did not answer.
     Stale,
     /// From the database, because Redis is off or did not answer.
     Bypass,

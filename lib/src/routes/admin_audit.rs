@@ -8,7 +8,7 @@ use crate::{
         rate_limit::Tier,
         refusal::{Refusal, plain_text},
     },
-    flows::admission::{Wanted, admit},
+    flows::admission::admit,
     http::{
         fields::{FieldErrors, Fields},
         reply::Reply,
@@ -20,7 +20,7 @@ use http::StatusCode;
 
 pub(super) async fn list(app: &App, request: &Request) -> Result<Reply, Problem> {
     let listing = read(&request.query);
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
     let listing = listing?;
 

@@ -12,7 +12,7 @@ use crate::{
         rate_limit::Tier,
         refusal::{Refusal, plain_text},
     },
-    flows::admission::{Wanted, admit},
+    flows::admission::admit,
     http::{
         fields::{FieldErrors, Fields},
         reply::Reply,
@@ -26,7 +26,7 @@ use serde_json::json;
 
 pub(super) async fn list(app: &App, request: &Request) -> Result<Reply, Problem> {
     let listing = read(&request.query, app.platform().now());
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
     let listing = listing?;
 

@@ -4,10 +4,7 @@ use super::{access::require_admin, booking::booking_id};
 use crate::{
     app::App,
     domain::rate_limit::Tier,
-    flows::{
-        admission::{Wanted, admit},
-        reauthorize::renew_now,
-    },
+    flows::{admission::admit, reauthorize::renew_now},
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -15,7 +12,7 @@ use http::StatusCode;
 use serde_json::json;
 
 pub(super) async fn reauthorize(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
     let id = booking_id(request)?;
 

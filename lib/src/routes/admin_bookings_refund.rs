@@ -11,10 +11,7 @@ use crate::{
     app::App,
     clients::supabase::{RefundOutcome, RefundRequest, RefundState},
     domain::{money::Amount, rate_limit::Tier, refusal::Refusal},
-    flows::{
-        admission::{Wanted, admit},
-        refund,
-    },
+    flows::{admission::admit, refund},
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -32,7 +29,7 @@ struct Asked {
 
 pub(super) async fn refund(app: &App, request: &Request) -> Result<Reply, Problem> {
     let asked = read(request);
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
     let id = booking_id(request)?;
     let asked = asked?;

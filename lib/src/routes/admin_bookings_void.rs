@@ -7,17 +7,14 @@ use crate::{
     app::App,
     clients::supabase::CancelRequest,
     domain::rate_limit::Tier,
-    flows::{
-        admission::{Wanted, admit},
-        cancel,
-    },
+    flows::{admission::admit, cancel},
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
 
 pub(super) async fn void(app: &App, request: &Request) -> Result<Reply, Problem> {
     let reason = read_reason(request);
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
     let id = booking_id(request)?;
     let reason = reason?;

@@ -6,7 +6,7 @@ use crate::{
     clients::{supabase::CarIdentity, upstash::Command},
     domain::{car::CarRef, rate_limit::Tier, refusal::Refusal},
     flows::{
-        admission::{Wanted, admit},
+        admission::admit,
         cache::{Kind, Subject, invalidation, names_of, new_epochs},
     },
     http::{reply::Reply, request::Request},
@@ -56,7 +56,7 @@ impl Scope {
 }
 
 pub(super) async fn clear(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
     let (scope, car) = read(request)?;
 

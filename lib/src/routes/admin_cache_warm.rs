@@ -8,7 +8,7 @@ use super::{
 use crate::{
     app::App,
     domain::{rate_limit::Tier, refusal::Refusal},
-    flows::admission::{Wanted, admit},
+    flows::admission::admit,
     http::{fields::Fields, reply::Reply, request::Request},
     problem::Problem,
 };
@@ -34,7 +34,7 @@ struct Asked {
 }
 
 pub(super) async fn warm(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
     let asked = read(request)?;
 

@@ -7,10 +7,7 @@ use crate::{
         metrics::{Counts, Kind, RouteCounts, per_mille},
         rate_limit::Tier,
     },
-    flows::{
-        admission::{Wanted, admit},
-        metrics::window,
-    },
+    flows::{admission::admit, metrics::window},
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -71,7 +68,7 @@ async fn report(
     request: &Request,
     written: impl FnOnce(&Counts) -> Value,
 ) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
     let (minutes, ()) = read_minutes(request, |_| ())?;
 

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     clients::supabase::{DeadLetter, OpenFinding},
     domain::rate_limit::Tier,
-    flows::admission::{Wanted, admit},
+    flows::admission::admit,
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -29,7 +29,7 @@ pub(super) struct Open {
 }
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
 
     let Open {

@@ -6,7 +6,7 @@ use crate::{
     clients::supabase::DatabaseError,
     domain::rate_limit::Tier,
     flows::{
-        admission::{Wanted, admit},
+        admission::admit,
         reconcile::{Reconciled, reconcile},
     },
     http::{reply::Reply, request::Request},
@@ -20,7 +20,7 @@ use uuid::Uuid;
 const NAME: &str = "reconcile-payments";
 
 pub(super) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_cron_or_admin(app, request).await?;
 
     let database = app.database(request.deadline);

@@ -7,7 +7,7 @@ use crate::{
     clients::supabase::DatabaseError,
     domain::rate_limit::Tier,
     flows::{
-        admission::{Wanted, admit},
+        admission::admit,
         cache::days_changed,
         capture::{CaptureResult, capture_due},
         refund::make_leftovers,
@@ -26,7 +26,7 @@ const MESSAGE: &str = "Payment capture processor is running";
 const MOST_BOOKINGS: u32 = 500;
 
 pub(super) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     match cron_caller(app, request)? {
         CronCaller::Anyone => last_run(app, request).await,
         CronCaller::Cron => process(app, request).await,

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     domain::{rate_limit::Tier, refusal::plain_text},
     flows::{
-        admission::{Wanted, admit},
+        admission::admit,
         violations::{self, Violation},
     },
     http::{reply::Reply, request::Request},
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 const SHOWN: usize = 100;
 
 pub(super) async fn monitor(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
     if request.method == Method::DELETE {
         return Ok(clear(app, request).await);

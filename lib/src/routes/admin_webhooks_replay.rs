@@ -5,10 +5,7 @@ use crate::{
     app::App,
     clients::supabase::ReplayOutcome,
     domain::rate_limit::Tier,
-    flows::{
-        admission::{Wanted, admit},
-        webhook,
-    },
+    flows::{admission::admit, webhook},
     http::{reply::Reply, request::Request},
     problem::{Code, Problem},
 };
@@ -16,7 +13,7 @@ use http::StatusCode;
 use serde_json::json;
 
 pub(super) async fn replay(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
     let event_id = request.parameter.as_deref().unwrap_or_default();
 

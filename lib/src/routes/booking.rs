@@ -4,10 +4,7 @@ use super::access::{Operator, operator};
 use crate::{
     app::App,
     domain::{booking::parse_booking_id, rate_limit::Tier},
-    flows::{
-        admission::{Wanted, admit},
-        hold::is_booking_token,
-    },
+    flows::{admission::admit, hold::is_booking_token},
     http::{reply::Reply, request::Request},
     problem::{Code, Problem},
 };
@@ -16,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Public, Wanted::default()).await?;
+    admit(app, request, Tier::Public).await?;
     let id = booking_id(request)?;
     require_party(app, request, id).await?;
 

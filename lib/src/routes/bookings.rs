@@ -14,9 +14,9 @@ use crate::{
         secret::sha256_hex,
     },
     flows::{
-        admission::{Wanted, admit},
+        admission::admit_to_lock,
         hold::{booking_token, hold},
-        lock::{Lock, LockRequest},
+        lock::{Lock, lock_of},
     },
     http::{fields::Fields, reply::Reply, request::Request},
     problem::Problem,
@@ -37,22 +37,12 @@ struct Asked {
 }
 
 pub(super) async fn create(app: &App, request: &Request) -> Result<Reply, Problem> {
-    let asked = read(request);
-    let lock = asked
-        .as_ref()
-        .ok()
-        .map(|asked| LockRequest::new(app, &asked.car));
-    let wanted = Wanted {
-        slot: None,
-        lock: lock.clone(),
-    };
-    let admitted = admit(app, request, Tier::Booking, wanted).await?;
-    let asked = asked?;
+    let asked = read(request).map(|asked| (lock_of(app, &asked.car), asked));
+    let lock = asked.as_ref().ok().map(|(lock, _)| lock);
+    let taken = admit_to_lock(app, request, Tier::Booking, lock).await?;
+    let (lock, asked) = asked?;
 
-    let lock = match lock {
-        Some(lock) => Lock::acquire(app, lock, &admitted).await?,
-        None => Lock::none(),
-    };
+    let lock = Lock::acquire(app, lock, taken).await?;
     let hold = hold(
         app,
         request.deadline,

@@ -4,10 +4,7 @@ use super::json_fields;
 use crate::{
     app::App,
     domain::{payment::parse_order_id, rate_limit::Tier},
-    flows::{
-        admission::{Wanted, admit},
-        authorize,
-    },
+    flows::{admission::admit, authorize},
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -16,7 +13,7 @@ use serde_json::json;
 
 pub(super) async fn authorize(app: &App, request: &Request) -> Result<Reply, Problem> {
     let order_id = read(request);
-    admit(app, request, Tier::Payment, Wanted::default()).await?;
+    admit(app, request, Tier::Payment).await?;
     let order_id = order_id?;
 
     let authorized = authorize::authorize(app, request.deadline, &order_id).await?;

@@ -9,10 +9,7 @@ use crate::{
     app::App,
     clients::supabase::{CancelRequest, Cancellation, RefundStatus},
     domain::rate_limit::Tier,
-    flows::{
-        admission::{Wanted, admit},
-        cancel,
-    },
+    flows::{admission::admit, cancel},
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -22,7 +19,7 @@ use uuid::Uuid;
 
 pub(super) async fn cancel(app: &App, request: &Request) -> Result<Reply, Problem> {
     let reason = read_reason(request);
-    admit(app, request, Tier::Payment, Wanted::default()).await?;
+    admit(app, request, Tier::Payment).await?;
     let id = booking_id(request)?;
     let party = require_party(app, request, id).await?;
     let reason = reason?;

@@ -12,9 +12,10 @@ use crate::{
         rate_limit::Tier,
     },
     flows::{
-        admission::{Admitted, Wanted, admit},
+        admission::admit_to_lock,
         hold::{booking_token, hold},
-        lock::{Lock, LockRequest},
+        lease::Lease,
+        lock::{Lock, Taken, lock_of},
         order::{OrderError, PayableOrder, open},
     },
     http::{reply::Reply, request::Request},
@@ -58,15 +59,11 @@ pub(super) async fn create(app: &App, request: &Request) -> Result<Reply, Proble
         .as_ref()
         .ok()
         .filter(|asked| matches!(asked.booking, BookingName::ShopReference(_)))
-        .map(|asked| LockRequest::new(app, &asked.car));
-    let wanted = Wanted {
-        slot: None,
-        lock: lock.clone(),
-    };
-    let admitted = admit(app, request, Tier::Payment, wanted).await?;
+        .map(|asked| lock_of(app, &asked.car));
+    let taken = admit_to_lock(app, request, Tier::Payment, lock.as_ref()).await?;
     let asked = asked?;
 
-    let Answered { order, token } = order_for(app, request, &asked, lock, &admitted).await?;
+    let Answered { order, token } = order_for(app, request, &asked, lock, taken).await?;
     let mut body = json!({
         "success": true,
         "orderID": order.order_id,
@@ -86,8 +83,8 @@ async fn order_for(
     app: &App,
     request: &Request,
     asked: &Asked,
-    lock: Option<LockRequest>,
-    admitted: &Admitted,
+    lock: Option<Lease>,
+    taken: Taken,
 ) -> Result<Answered, Problem> {
     let description = asked.description.as_deref();
     if let BookingName::Id(id) = asked.booking {
@@ -110,7 +107,7 @@ async fn order_for(
         }
     }
     let lock = match lock {
-        Some(lock) => Lock::acquire(app, lock, admitted).await?,
+        Some(lock) => Lock::acquire(app, lock, taken).await?,
         None => Lock::none(),
     };
     let reference = asked.booking.reference();

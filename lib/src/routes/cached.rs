@@ -6,35 +6,39 @@
 
 use crate::{
     app::App,
-    clients::supabase::DatabaseError,
+    domain::rate_limit::Tier,
     flows::{
-        admission::Admitted,
+        admission::admit_reader,
         cache::{Answered, Load, Reading, Slot, read_through},
     },
     http::{reply::Reply, request::Request},
+    problem::Problem,
 };
 use http::{HeaderName, HeaderValue, header};
 
 /// To caches between us and the client, which pass it on at their discretion.
 pub(super) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-/// The reply of `slot`; `None` when there is no such thing.
-pub(super) async fn cached(
+/// Lets the request in and answers what was `asked`, which has a place in the cache and can be loaded; `None` when there is no such
+/// thing. Who asked for nothing that can be understood is told so once they are let in.
+pub(super) async fn cached<T>(
     app: &App,
     request: &Request,
-    slot: Slot,
-    admitted: Admitted,
-    load: Load,
-) -> Result<Option<Reply>, DatabaseError> {
-    let (reading, found) = admitted
-        .cached
-        .unwrap_or_else(|| (Reading::of(app, &slot), None));
+    asked: Result<T, impl Into<Problem>>,
+    slot: fn(&T) -> Slot,
+    load: fn(T) -> Load,
+) -> Result<Option<Reply>, Problem> {
+    let asked = asked.map(|asked| (Reading::of(app, slot(&asked)), asked));
+    let reading = asked.as_ref().ok().map(|(reading, _)| reading);
+    let found = admit_reader(app, request, Tier::Public, reading).await?;
+    let (reading, asked) = asked.map_err(Into::into)?;
+
     let may_be_shared =
-        slot.outlives_bookings() && !request.headers.contains_key(header::AUTHORIZATION);
+        reading.slot().outlives_bookings() && !request.headers.contains_key(header::AUTHORIZATION);
     let Answered {
         entity,
         fresh_seconds,
-    } = read_through(app, request, slot, reading, found, load).await?;
+    } = read_through(app, request, reading, found, load(asked)).await?;
     if !entity.is_there() {
         return Ok(None);
     }

@@ -3,11 +3,8 @@
 use super::cached::cached;
 use crate::{
     app::App,
-    domain::{car::CarRef, rate_limit::Tier},
-    flows::{
-        admission::{Wanted, admit},
-        cache::{Kind, Load, Slot, Subject},
-    },
+    domain::car::CarRef,
+    flows::cache::{Kind, Load, Slot, Subject},
     http::{reply::Reply, request::Request},
     problem::{Code, Problem},
 };
@@ -16,18 +13,9 @@ const FRESH_SECONDS: u64 = 300;
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
     let car = CarRef::parse(request.parameter.as_deref().unwrap_or_default());
-    let slot = car.as_ref().ok().map(slot);
-    let wanted = Wanted {
-        slot: slot.as_ref(),
-        lock: None,
-    };
-    let admitted = admit(app, request, Tier::Public, wanted).await?;
     // A name that no car can have names no car.
-    let (Ok(car), Some(slot)) = (car, slot) else {
-        return Err(Problem::new(Code::CarNotFound));
-    };
-
-    cached(app, request, slot, admitted, load(car))
+    let car = car.map_err(|_| Problem::new(Code::CarNotFound));
+    cached(app, request, car, slot, load)
         .await?
         .ok_or_else(|| Problem::new(Code::CarNotFound))
 }

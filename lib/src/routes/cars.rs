@@ -7,13 +7,9 @@ use crate::{
     domain::{
         dates::{DateRange, parse_date},
         money::Amount,
-        rate_limit::Tier,
         refusal::{Refusal, plain_text},
     },
-    flows::{
-        admission::{Wanted, admit},
-        cache::{Kind, Load, Slot, Subject},
-    },
+    flows::cache::{Kind, Load, Slot, Subject},
     http::{
         fields::{FieldErrors, Fields},
         reply::Reply,
@@ -27,17 +23,7 @@ const FRESH_SECONDS: u64 = 60;
 const FRESH_SECONDS_BY_DATES: u64 = 30;
 
 pub(super) async fn list(app: &App, request: &Request) -> Result<Reply, Problem> {
-    let listing = read(&request.query);
-    let slot = listing.as_ref().ok().map(slot);
-    let wanted = Wanted {
-        slot: slot.as_ref(),
-        lock: None,
-    };
-    let admitted = admit(app, request, Tier::Public, wanted).await?;
-    let listing = listing?;
-
-    let slot = slot.unwrap_or_else(|| self::slot(&listing));
-    cached(app, request, slot, admitted, load(listing))
+    cached(app, request, read(&request.query), slot, load)
         .await?
         .ok_or_else(|| Problem::new(Code::Internal))
 }

@@ -6,12 +6,8 @@ use crate::{
     domain::{
         car::CarRef,
         dates::{DateRange, parse_date},
-        rate_limit::Tier,
     },
-    flows::{
-        admission::{Wanted, admit},
-        cache::{Kind, Load, Slot, Subject},
-    },
+    flows::cache::{Kind, Load, Slot, Subject},
     http::{
         fields::{FieldErrors, Fields},
         reply::Reply,
@@ -23,30 +19,20 @@ use crate::{
 const FRESH_SECONDS: u64 = 30;
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
-    let asked = read(&request.query);
-    let slot = asked.as_ref().ok().map(|(car, dates)| slot(car, *dates));
-    let wanted = Wanted {
-        slot: slot.as_ref(),
-        lock: None,
-    };
-    let admitted = admit(app, request, Tier::Public, wanted).await?;
-    let (car, dates) = asked?;
-
-    let slot = slot.unwrap_or_else(|| self::slot(&car, dates));
-    cached(app, request, slot, admitted, load(car, dates))
+    cached(app, request, read(&request.query), slot, load)
         .await?
         .ok_or_else(|| Problem::new(Code::CarNotFound))
 }
 
 /// What gives the days.
-pub(super) fn load(car: CarRef, dates: DateRange) -> Load {
+pub(super) fn load((car, dates): (CarRef, DateRange)) -> Load {
     Box::new(move |app, deadline| {
         Box::pin(async move { app.database(deadline).get_availability(&car, dates).await })
     })
 }
 
 /// Where the days of `car` over `dates` are kept.
-pub(super) fn slot(car: &CarRef, dates: DateRange) -> Slot {
+pub(super) fn slot((car, dates): &(CarRef, DateRange)) -> Slot {
     let canonical = format!("{car} {} {}", dates.start(), dates.end());
     Slot::new(
         Kind::Availability,

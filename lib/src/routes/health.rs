@@ -5,7 +5,7 @@ use crate::{
     clients::upstash::Command,
     config::Redis,
     domain::rate_limit::Tier,
-    flows::admission::{Wanted, admit},
+    flows::admission::admit,
     http::{reply::Reply, request::Request},
     problem::Problem,
 };
@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde_json::json;
 
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Public, Wanted::default()).await?;
+    admit(app, request, Tier::Public).await?;
 
     let database = app.database(request.deadline);
     let (database, redis) = join(database.health_check(), redis_state(app)).await;

@@ -66,12 +66,12 @@ pub(super) fn details(cars: &[CarIdentity]) -> impl Iterator<Item = Task> {
 pub(super) fn days(cars: &[CarIdentity], app: &App, days: u32) -> impl Iterator<Item = Task> {
     let dates = window(app, days);
     names(cars).filter_map(move |name| {
-        let dates = dates?;
+        let asked = (name, dates?);
         Some(Task {
             part: Part::Availability,
-            what: format!("availability of {name}"),
-            slot: cars_availability::slot(&name, dates),
-            load: cars_availability::load(name, dates),
+            what: format!("availability of {}", asked.0),
+            slot: cars_availability::slot(&asked),
+            load: cars_availability::load(asked),
         })
     })
 }
@@ -126,7 +126,7 @@ pub(super) async fn run(app: &App, deadline: Deadline, tasks: Vec<Task>) -> Prog
             if deadline.left(now) < LAST_START {
                 return ControlFlow::Break(());
             }
-            let result = warm(app, deadline, &task.slot, task.load).await;
+            let result = warm(app, deadline, task.slot, task.load).await;
             ControlFlow::Continue((task.part, task.what, result))
         })
         .buffer_unordered(AT_A_TIME);
@@ -156,30 +156,15 @@ pub(super) async fn run(app: &App, deadline: Deadline, tasks: Vec<Task>) -> Prog
 mod tests {
     use super::*;
     use crate::{
-        config::{Config, Defaults},
         platform::{Platform, TransportError},
-        scripted::Scripted,
+        scripted::{REDIS, Scripted, config},
     };
     use futures_util::FutureExt;
     use std::sync::Arc;
 
     fn app(platform: Scripted) -> (App, Arc<Scripted>) {
-        let variables = [
-            ("SUPABASE_URL", "http://supabase.test"),
-            ("SUPABASE_SECRET_KEY", "sb_secret_x"),
-            ("UPSTASH_REDIS_REST_URL", "http://redis.test"),
-            ("UPSTASH_REDIS_REST_TOKEN", "token"),
-            ("PAYPAL_MODE", "sandbox"),
-            ("PAYPAL_CLIENT_ID", "id"),
-            ("PAYPAL_CLIENT_SECRET", "secret"),
-            ("PUBLIC_BASE_URL", "https://exodrive.test"),
-        ];
-        let variable = |name: &str| {
-            let known = variables.iter().find(|(known, _)| *known == name);
-            known.map(|(_, value)| (*value).to_owned())
-        };
         let platform = Arc::new(platform);
-        let config = Config::read(variable, Defaults::default()).unwrap();
+        let config = config(&REDIS, &[]).unwrap();
         (
             App::new(config, Arc::clone(&platform) as Arc<dyn Platform>),
             platform,
@@ -197,9 +182,9 @@ mod tests {
     #[test]
     fn what_is_warmed_is_counted_by_its_kind() {
         let answers = [
-            r#"[{"result":[null,null]}]"#,
+            r#"[{"result":[1,0,1,null,"ab"]}]"#,
             r#"{"success":true}"#,
-            r#"[{"result":"OK"}]"#,
+            r#"[{"result":"OK"},{"result":1}]"#,
         ];
         let script = Scripted::new(answers.map(|body| Ok((200, body))));
         let (progress, asked) = warm_pages(script, 1, 120);

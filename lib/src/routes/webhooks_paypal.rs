@@ -8,10 +8,7 @@ use crate::{
     app::App,
     clients::paypal::{Delivery, Event},
     domain::rate_limit::Tier,
-    flows::{
-        admission::{Wanted, admit},
-        webhook,
-    },
+    flows::{admission::admit, webhook},
     http::{reply::Reply, request::Request},
     platform::Deadline,
     problem::{Code, Problem},
@@ -24,7 +21,7 @@ use std::time::Duration;
 const APPLY_WITHIN: Duration = Duration::from_secs(50);
 
 pub(super) async fn receive(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Webhook, Wanted::default()).await?;
+    admit(app, request, Tier::Webhook).await?;
     verify(app, request).await?;
     let unreadable = || {
         Problem::new(Code::MalformedJson)

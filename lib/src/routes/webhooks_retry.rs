@@ -5,7 +5,7 @@ use crate::{
     app::App,
     domain::rate_limit::Tier,
     flows::{
-        admission::{Wanted, admit},
+        admission::admit,
         webhook::{Worked, work_inbox},
     },
     http::{reply::Reply, request::Request},
@@ -18,7 +18,7 @@ use serde_json::json;
 const NAME: &str = "webhooks-retry";
 
 pub(super) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
-    admit(app, request, Tier::Admin, Wanted::default()).await?;
+    admit(app, request, Tier::Admin).await?;
     let database = app.database(request.deadline);
     if cron_caller(app, request)? == CronCaller::Anyone {
         let last_run = database.last_cron_run(NAME).await?;

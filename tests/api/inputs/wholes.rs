@@ -2,10 +2,16 @@
 
 use super::writing_nothing;
 use crate::{
+    cache_clear::{cache_of, cached},
     client::{Answer, Client},
+    surroundings::{base_url, variable},
     turns::{alone, together},
 };
 use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 /// Routes that take a JSON body from anyone.
 const BODIES: [&str; 3] = [
@@ -138,6 +144,29 @@ async fn what_is_no_object_is_refused_as_a_whole() {
             }
         })
         .await;
+    })
+    .await;
+}
+
+/// An empty body would clear everything: what stands before the break must not be taken for it.
+#[tokio::test]
+async fn half_a_request_does_nothing() {
+    alone(async {
+        let path = "/api/cars";
+        cached(path).await;
+        let address = base_url().replace("http://", "");
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /api/admin/cache/clear HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: 20\r\n\r\n",
+            variable("ADMIN_TOKEN")
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(!answer.contains("\"cleared\""), "{answer}");
+        assert_eq!(cache_of(path).await, "HIT");
     })
     .await;
 }

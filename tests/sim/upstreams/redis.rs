@@ -3,7 +3,7 @@
 use crate::surroundings::variable;
 use axum::{Router, body::Body};
 use bytes::Bytes;
-use exodrive::clients::upstash::{DELETE_IF_EQUAL, READ_OR_LEAD, Script};
+use exodrive::clients::upstash::{ADMIT, DELETE_IF_EQUAL, Script};
 use exodrive_local::upstash;
 use http::{Request, Response, header};
 use http_body_util::BodyExt;
@@ -42,10 +42,8 @@ struct Passing {
 #[derive(PartialEq, Eq)]
 enum When {
     Always,
-    /// `EXPIRE … NX`.
-    NoneIsSet,
-    /// The script says that whoever ran it is the one who loads.
-    Leads,
+    /// The script says that whoever ran it has the lease.
+    Leased,
 }
 
 impl Redis {
@@ -107,8 +105,7 @@ impl Redis {
             };
             let is_set = match when {
                 When::Always => true,
-                When::NoneIsSet => !self.ends.contains_key(&key),
-                When::Leads => result["result"][3] == 1,
+                When::Leased => result["result"][2] == 1,
             };
             if is_set {
                 self.ends.insert(key, end);
@@ -127,24 +124,12 @@ impl Redis {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let (words, ends) = match words.as_slice() {
             ["PING"] => (vec!["PING".to_owned()], None),
-            [name @ ("INCR" | "DECR" | "GET" | "DEL" | "HGETALL"), key] => {
+            [name @ ("GET" | "DEL" | "HGETALL"), key] => {
                 (vec![(*name).to_owned(), self.key(key)], None)
             }
-            ["MGET", keys @ ..] => {
-                let keys = keys.iter().map(|key| self.key(key));
-                (
-                    std::iter::once("MGET".to_owned()).chain(keys).collect(),
-                    None,
-                )
-            }
-            ["EXPIRE", key, seconds, condition @ ..] => {
+            ["EXPIRE", key, seconds] => {
                 let end = after(now, SignedDuration::from_secs(seconds.parse().unwrap()));
-                let when = match condition {
-                    [] => When::Always,
-                    ["NX"] => When::NoneIsSet,
-                    _ => panic!("EXPIRE with {condition:?} is not known here"),
-                };
-                let ends = ((*key).to_owned(), end, when);
+                let ends = ((*key).to_owned(), end, When::Always);
                 (vec!["EXISTS".to_owned(), self.key(key)], Some(ends))
             }
             [
@@ -185,7 +170,7 @@ impl Redis {
         rest: &[&str],
         now: Timestamp,
     ) -> (Vec<String>, Option<(String, Timestamp, When)>) {
-        let known: [&Script; 2] = [&READ_OR_LEAD, &DELETE_IF_EQUAL];
+        let known: [&Script; 2] = [&ADMIT, &DELETE_IF_EQUAL];
         let script = known
             .into_iter()
             .find(|script| script.sha1 == sha1)
@@ -198,9 +183,10 @@ impl Redis {
         ];
         words.extend(keys.iter().map(|key| self.key(key)));
         words.extend(arguments.iter().map(ToString::to_string));
-        let ends = (script == &READ_OR_LEAD).then(|| {
-            let life = SignedDuration::from_millis(arguments[2].parse().unwrap());
-            (keys[4].to_owned(), after(now, life), When::Leads)
+        let lease = keys.get(2).filter(|_| script == &ADMIT);
+        let ends = lease.map(|lease| {
+            let life = SignedDuration::from_millis(arguments[5].parse().unwrap());
+            ((*lease).to_owned(), after(now, life), When::Leased)
         });
         (words, ends)
     }
@@ -235,15 +221,12 @@ fn after(now: Timestamp, life: SignedDuration) -> Timestamp {
 
 /// Lets every envelope look as if it were of the present generation.
 fn hide_generation(command: &[String], result: &mut Value) {
-    if command
-        .get(1)
-        .is_none_or(|digest| digest != READ_OR_LEAD.sha1)
-    {
+    if command.get(1).is_none_or(|digest| digest != ADMIT.sha1) {
         return;
     }
-    if let Some(envelope) = result[1].as_str() {
+    if let Some(envelope) = result[3].as_str() {
         let named = envelope.split(' ').next().unwrap_or_default().to_owned();
-        result[2] = named.into();
-        result[3] = 0.into();
+        result[4] = named.into();
+        result[2] = 0.into();
     }
 }

@@ -3,6 +3,7 @@
 use crate::platform::TransportError;
 use http::StatusCode;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Why the database gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,29 @@ pub enum DatabaseError {
         /// The function called.
         function: &'static str,
     },
+    /// What another request was told, for which this one waited.
+    #[error(transparent)]
+    Shared(Arc<DatabaseError>),
+}
+
+impl DatabaseError {
+    /// Why, whoever was told first.
+    #[must_use]
+    pub fn reason(&self) -> &Self {
+        match self {
+            Self::Shared(error) => error.reason(),
+            error => error,
+        }
+    }
+
+    /// Whether the database gave no answer or is unable to, as opposed to one that says no.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(
+            self.reason(),
+            Self::NotReached { .. } | Self::Unavailable { .. }
+        )
+    }
 }
 
 /// PostgREST's error body. <https://docs.postgrest.org/en/stable/references/errors.html>

@@ -42,31 +42,10 @@ impl Command {
         Self::new("GET").arg(key)
     }
 
-    /// `MGET key…`.
-    #[must_use]
-    pub fn mget(keys: impl IntoIterator<Item = String>) -> Self {
-        keys.into_iter().fold(Self::new("MGET"), Self::arg)
-    }
-
     /// `INCR key`.
     #[must_use]
     pub fn incr(key: String) -> Self {
         Self::new("INCR").arg(key)
-    }
-
-    /// `DECR key`.
-    #[must_use]
-    pub fn decr(key: String) -> Self {
-        Self::new("DECR").arg(key)
-    }
-
-    /// `EXPIRE key seconds NX`: the first one counts, so that a busy counter still ends.
-    #[must_use]
-    pub fn expire_once(key: String, seconds: u64) -> Self {
-        Self::new("EXPIRE")
-            .arg(key)
-            .arg(seconds.to_string())
-            .arg("NX")
     }
 
     /// `EXPIRE key seconds`.
@@ -148,12 +127,15 @@ impl Command {
 
     /// Runs `script` by its digest; a server that does not know it is sent the source.
     #[must_use]
-    pub fn run<const K: usize, const A: usize>(
+    pub fn run<const A: usize>(
         script: &'static Script,
-        keys: [String; K],
+        keys: impl Into<Vec<String>>,
         arguments: [String; A],
     ) -> Self {
-        let mut command = Self::new("EVALSHA").arg(script.sha1).arg(K.to_string());
+        let keys = keys.into();
+        let mut command = Self::new("EVALSHA")
+            .arg(script.sha1)
+            .arg(keys.len().to_string());
         command
             .words
             .extend(keys.into_iter().chain(arguments).map(Cow::Owned));
@@ -182,14 +164,12 @@ mod tests {
     fn a_pipeline_is_an_array_of_arrays() {
         let commands = [
             Command::incr("a".into()),
-            Command::expire_once("a".into(), 120),
-            Command::mget(["b".into(), "c".into()]),
             Command::set_if_absent("l".into(), "me".into(), 5000),
             Command::zrange_newest("z".into(), 7, 10),
         ];
         assert_eq!(
             serde_json::to_string(&commands).unwrap(),
-            r#"[["INCR","a"],["EXPIRE","a","120","NX"],["MGET","b","c"],["SET","l","me","NX","PX","5000"],["ZRANGE","z","+inf","7","BYSCORE","REV","LIMIT","0","10"]]"#
+            r#"[["INCR","a"],["SET","l","me","NX","PX","5000"],["ZRANGE","z","+inf","7","BYSCORE","REV","LIMIT","0","10"]]"#
         );
     }
 

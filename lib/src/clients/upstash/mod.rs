@@ -11,7 +11,7 @@ mod value;
 
 pub use breaker::Breaker;
 pub use command::Command;
-pub use script::{DELETE_IF_EQUAL, READ_OR_LEAD, Script};
+pub use script::{ADMIT, DELETE_IF_EQUAL, Script};
 pub use value::Value;
 
 use crate::{

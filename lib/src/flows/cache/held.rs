@@ -4,36 +4,36 @@
 //! sends the head of the envelope alone while that is still the one. Whether the answer counts is decided there, each time.
 
 use super::envelope::Entity;
+use lru::LruCache;
 use std::{
-    collections::BTreeMap,
+    num::NonZeroUsize,
     sync::{Mutex, PoisonError},
 };
 
 /// How many are held; one is at most a few tens of kilobytes.
-const MOST: usize = 128;
+const MOST: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
-/// The instance's bodies, by key.
-#[derive(Debug, Default)]
-pub struct HeldBodies(Mutex<BTreeMap<String, Entity>>);
+/// The instance's bodies, by key. The one that was asked for longest ago makes room.
+#[derive(Debug)]
+pub struct HeldBodies(Mutex<LruCache<String, Entity>>);
+
+impl Default for HeldBodies {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(MOST)))
+    }
+}
 
 impl HeldBodies {
     /// What is held under `key`, whether it is still the answer or not.
     pub(super) fn find(&self, key: &str) -> Option<Entity> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.get(key).cloned()
     }
 
-    /// Holds `entity` under `key`. Keys are hashes, so the one that makes room is any one.
+    /// Holds `entity` under `key`.
     pub(super) fn hold(&self, key: &str, entity: &Entity) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = held.get_mut(key) {
-            known.clone_from(entity);
-            return;
-        }
-        if held.len() >= MOST {
-            held.pop_first();
-        }
-        held.insert(key.to_owned(), entity.clone());
+        held.put(key.to_owned(), entity.clone());
     }
 }
 
@@ -56,12 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_grow() {
+    fn what_was_asked_for_longest_ago_makes_room() {
         let held = HeldBodies::default();
-        for number in 0..1_000 {
+        for number in 0..MOST.get() {
             held.hold(&format!("k{number}"), &entity(number.to_string()));
         }
-        assert_eq!(held.0.lock().unwrap().len(), MOST);
-        assert_eq!(held.find("k999"), Some(entity("999".into())));
+        assert!(held.find("k0").is_some());
+        held.hold("one more", &entity("{}".into()));
+        assert!(held.find("k0").is_some() && held.find("k1").is_none());
+        assert_eq!(held.0.lock().unwrap().len(), MOST.get());
     }
 }

@@ -6,15 +6,17 @@
 
 mod envelope;
 mod held;
+mod loads;
 mod read;
-mod recent;
+mod reading;
 mod unheard;
 mod warm;
 
 pub use envelope::Entity;
 pub use held::HeldBodies;
-pub use read::{Answered, Found, Load, Reading, read_through};
-pub use recent::RecentLoads;
+pub use loads::Loads;
+pub use read::{Answered, Load, read_through};
+pub use reading::{Found, Reading};
 pub use unheard::{Unheard, invalidate};
 pub use warm::{WarmError, warm};
 
@@ -33,10 +35,8 @@ const SHAPE: u32 = 2;
 const KEPT_SECONDS: u64 = 3_600;
 /// That there is no such thing is known for so long.
 const ABSENT_SECONDS: u64 = 10;
-/// A generation outlives every envelope that names it.
-const GENERATION_SECONDS: u64 = 24 * 3_600;
-/// What stands for an epoch or a generation before any write.
-const FIRST: &str = "-";
+/// How long an epoch or a generation is known. When it is not, nothing of an earlier one counts.
+pub(super) const GENERATION_SECONDS: u64 = 24 * 3_600;
 
 /// Kinds of answers. Each has an epoch, so that all answers of a kind can be given up at once without being searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +64,6 @@ impl Kind {
     fn epoch_key(self) -> String {
         format!("epoch:{}", self.name())
     }
-}
-
-/// Epoch and generation in one word, as an envelope names them and `READ_OR_LEAD` compares them.
-fn current(epoch: Option<String>, generation: Option<String>) -> String {
-    let part = |part: Option<String>| part.unwrap_or_else(|| FIRST.to_owned());
-    part(epoch) + &part(generation)
 }
 
 /// What an answer depends on.
@@ -129,17 +123,16 @@ impl Slot {
         }
     }
 
-    /// The envelope of what was loaded at this moment, while `generation` was the current one.
-    fn envelope(&self, app: &App, generation: String, body: Option<Bytes>) -> Envelope {
+    /// The envelope of what was asked for at `began`, while `generation` was the current one: its freshness counts from then.
+    fn envelope(&self, began: i64, generation: String, body: Option<Bytes>) -> Envelope {
         let seconds = match body {
             Some(_) => self.fresh_seconds,
             None => ABSENT_SECONDS,
         };
-        let stored = app.platform().now().as_millisecond();
         Envelope {
             generation,
-            stored,
-            fresh_until: stored.saturating_add(i64::try_from(seconds * 1000).unwrap_or(0)),
+            stored: began,
+            fresh_until: began.saturating_add(i64::try_from(seconds * 1000).unwrap_or(0)),
             entity: Entity::new(body),
         }
     }
@@ -155,9 +148,9 @@ impl Slot {
     }
 }
 
-/// A name that nobody else has.
-fn unique(app: &App) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(&app.platform().random()[..12])
+/// A name that nobody else has: 128 bits.
+pub(super) fn unique(app: &App) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&app.platform().random()[..16])
 }
 
 /// The commands after which everything cached about `subjects` is a thing of the past.

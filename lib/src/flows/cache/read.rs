@@ -5,32 +5,38 @@
 //! | a fresh answer | it is the answer | `HIT` |
 //! | one past its freshness, of the current generation | it is the answer; one request renews it afterwards | `STALE` |
 //! | none, or one of an earlier generation | one request loads it, the others wait for it | `MISS`, `HIT` |
-//! | nothing, because it is off or down | the database is asked | `BYPASS` |
+//! | nothing, because it is off or down | one request of each instance loads it, the others wait | `BYPASS` |
 //!
 //! Who loads is settled in the same step in which the answer is read, so a miss costs no further round trip before the
-//! database. When the database is down an old answer is better than none, and `X-Cache: STALE` says so.
+//! database. Whoever waits in vain for another instance loads after a while, one at a time on each. When the database is down an
+//! old answer is better than none, unless it is about days that were booked meanwhile; `X-Cache: STALE` says so.
 
 use super::{
-    Slot,
+    Found, Reading, Slot,
     envelope::{Entity, Envelope},
+    loads::{Loading, Moment, Outcome},
+    reading::{look, now},
 };
 use crate::{
     app::App,
-    clients::{
-        supabase::DatabaseError,
-        upstash::{Command, DELETE_IF_EQUAL, READ_OR_LEAD, RedisError, Value},
-    },
+    clients::supabase::DatabaseError,
     http::request::{CacheOutcome, Request},
-    platform::Deadline,
+    platform::{Deadline, TransportError},
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-/// How long the one who loads may take before somebody else does.
-const LEAD_MILLIS: u64 = 5_000;
-/// How long the others wait between looks: 1.2 seconds in all, then they load for themselves.
-const PAUSES_MILLIS: [i64; 6] = [20, 40, 80, 160, 300, 600];
+/// How long those who wait pause between looks; the last pause stays.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+    Duration::from_millis(80),
+    Duration::from_millis(160),
+    Duration::from_millis(300),
+];
+/// How long they wait for another instance before they load for themselves.
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// How long renewing may take after a response.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
 
@@ -65,309 +71,274 @@ impl Answered {
     }
 }
 
-/// What a reader wants of the cache, named so that it can be asked for and understood.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    key: String,
-    epoch_key: String,
-    generation_key: String,
-    lead_key: String,
-    /// Names this reader as the one who loads.
-    leader: String,
-    /// The body that need not be sent.
-    held: Option<Entity>,
-    now: i64,
-}
-
-/// What Redis said.
-#[derive(Debug)]
-pub struct Found {
-    envelope: Option<Envelope>,
-    generation: String,
-    /// This reader is the one who loads.
-    leads: bool,
-}
-
-impl Found {
-    /// Whether this reader is the one who loads.
-    pub(in crate::flows) fn leads(&self) -> bool {
-        self.leads
-    }
-}
-
-impl Reading {
-    /// Asks for what `slot` holds at this moment.
-    #[must_use]
-    pub fn of(app: &App, slot: &Slot) -> Self {
-        Self {
-            key: slot.key.clone(),
-            epoch_key: slot.kind.epoch_key(),
-            generation_key: slot.subject.generation_key(),
-            lead_key: format!("load:{}", slot.key),
-            leader: super::unique(app),
-            held: app.held_bodies().find(&slot.key),
-            now: app.platform().now().as_millisecond(),
-        }
-    }
-
-    /// The command that reads, and settles who loads. `count_key` is read with it.
-    pub(in crate::flows) fn command(&self, count_key: String) -> Command {
-        Command::run(
-            &READ_OR_LEAD,
-            [
-                count_key,
-                self.key.clone(),
-                self.epoch_key.clone(),
-                self.generation_key.clone(),
-                self.lead_key.clone(),
-            ],
-            [
-                self.now.to_string(),
-                self.leader.clone(),
-                LEAD_MILLIS.to_string(),
-                self.held
-                    .as_ref()
-                    .map_or_else(String::new, |held| held.etag.clone()),
-            ],
-        )
-    }
-
-    /// The count and what was found, from the answer to [`Reading::command`].
-    pub(in crate::flows) fn understand(&self, answer: Value) -> Result<(u64, Found), RedisError> {
-        let mut parts = answer
-            .into_list()
-            .ok_or(RedisError::Undecodable)?
-            .into_iter();
-        let mut next = || parts.next().ok_or(RedisError::Undecodable);
-        let count = next()?.as_integer().unwrap_or(0);
-        let mut envelope = next()?.into_text().and_then(Envelope::read);
-        if let (Some(envelope), Some(held)) = (&mut envelope, &self.held)
-            && envelope.entity.etag == held.etag
-        {
-            envelope.entity = held.clone();
-        }
-        let generation = next()?.into_text().ok_or(RedisError::Undecodable)?;
-        let leads = next()?.as_integer() == Some(1);
-        let found = Found {
-            envelope,
-            generation,
-            leads,
-        };
-        Ok((u64::try_from(count).unwrap_or(0), found))
-    }
-
-    /// The command that ends the lead.
-    pub(in crate::flows) fn release(&self) -> Command {
-        Command::run(
-            &DELETE_IF_EQUAL,
-            [self.lead_key.clone()],
-            [self.leader.clone()],
-        )
-    }
-}
-
-/// The answer of `slot`: the cached one, or what `load` gives.
+/// The answer to `reading`: the cached one, or what `load` gives.
 pub async fn read_through(
     app: &App,
     request: &Request,
-    slot: Slot,
     reading: Reading,
     found: Option<Found>,
     load: Load,
 ) -> Result<Answered, DatabaseError> {
-    let Some(found) = found else {
-        request.notes.cache(CacheOutcome::Bypass);
-        let loaded = load(app.clone(), request.deadline).await?;
-        return Ok(Answered::not_to_be_kept(Entity::new(loaded)));
+    let read = Read {
+        app,
+        request,
+        reading,
+        load,
     };
-    match found.envelope {
-        Some(envelope) if envelope.is_fresh(&found.generation, reading.now) => {
-            request.notes.cache(CacheOutcome::Hit);
-            if reading.held.as_ref() != Some(&envelope.entity) {
-                app.held_bodies().hold(&slot.key, &envelope.entity);
-            }
-            Ok(Answered::fresh(envelope, reading.now))
-        }
-        Some(envelope) if envelope.may_be_served_stale(&found.generation, reading.now) => {
+    match found {
+        Some(Found {
+            envelope: Some(envelope),
+            generation,
+            ..
+        }) if envelope.is_fresh(&generation, read.reading.began) => Ok(read.hit(envelope)),
+        Some(Found {
+            envelope: Some(envelope),
+            generation,
+            leads,
+        }) if envelope.may_be_served_stale(&generation, read.reading.began) => {
             request.notes.cache(CacheOutcome::Stale);
-            if found.leads {
-                renew(app, slot, reading, found.generation, load);
+            if leads {
+                renew(app, read.reading, generation, read.load);
             }
             Ok(Answered::not_to_be_kept(envelope.entity))
         }
-        old if found.leads => lead(app, request, slot, reading, found.generation, old, load).await,
-        old => follow(app, request, slot, found.generation, old, load).await,
+        Some(found) if found.leads => read.lead(found).await,
+        found => read.wait(found).await,
     }
 }
 
-/// Loads, answers, and stores after the response.
-async fn lead(
-    app: &App,
-    request: &Request,
-    slot: Slot,
+/// One request that reads.
+struct Read<'a> {
+    app: &'a App,
+    request: &'a Request,
     reading: Reading,
-    generation: String,
-    old: Option<Envelope>,
     load: Load,
-) -> Result<Answered, DatabaseError> {
-    match load(app.clone(), request.deadline).await {
-        Ok(body) => {
-            request.notes.cache(CacheOutcome::Miss);
-            let envelope = slot.envelope(app, generation, body);
-            let now = app.platform().now().as_millisecond();
-            app.recent_loads()
-                .remember(&slot.key, envelope.clone(), now);
-            let answered = Answered::fresh(envelope.clone(), now);
-            app.after_response(|app| {
-                Box::pin(async move { keep(&app, &slot, &reading, Some(&envelope)).await })
-            });
-            Ok(answered)
-        }
-        Err(error) => {
-            app.after_response(|app| {
-                Box::pin(async move { keep(&app, &slot, &reading, None).await })
-            });
-            stale_or(request, old, error)
-        }
-    }
 }
 
-/// Waits for the one who loads; loads after all when nothing comes.
-async fn follow(
-    app: &App,
-    request: &Request,
-    slot: Slot,
-    generation: String,
-    old: Option<Envelope>,
-    load: Load,
-) -> Result<Answered, DatabaseError> {
-    for pause in PAUSES_MILLIS {
-        app.platform()
-            .sleep(Duration::from_millis(pause.unsigned_abs()))
-            .await;
-        let now = app.platform().now().as_millisecond();
-        if let Some(envelope) = app.recent_loads().find(&slot.key, &generation, now) {
-            request.notes.cache(CacheOutcome::Hit);
-            return Ok(Answered::fresh(envelope, now));
+impl Read<'_> {
+    fn hit(self, envelope: Envelope) -> Answered {
+        self.request.notes.cache(CacheOutcome::Hit);
+        if self.reading.held.as_ref() != Some(&envelope.entity) {
+            let held = self.app.held_bodies();
+            held.hold(&self.reading.slot.key, &envelope.entity);
         }
-        if !app.recent_loads().is_my_turn(&slot.key, now, pause) {
-            continue;
-        }
-        match look(app, &slot).await {
-            Some((reading, found)) if found.leads => {
-                return lead(app, request, slot, reading, found.generation, old, load).await;
+        Answered::fresh(envelope, self.reading.began)
+    }
+
+    /// Loads as the one whom Redis chose.
+    async fn lead(self, found: Found) -> Result<Answered, DatabaseError> {
+        let app = self.app;
+        let loading = app
+            .loads()
+            .begin_anyway(&self.reading.slot.key, self.reading.began);
+        self.load(Some(found), loading).await
+    }
+
+    /// Waits for the one who loads; loads when nobody does, as far as can be seen.
+    async fn wait(mut self, mut found: Option<Found>) -> Result<Answered, DatabaseError> {
+        let app = self.app;
+        let mut waited = Duration::ZERO;
+        let mut is_left_to_us = found.is_none();
+        let mut since = self.reading.came;
+        loop {
+            if let Some(outcome) = self.find(found.as_ref()) {
+                return self.share(outcome, found);
             }
-            Some((reading, found)) => {
-                let fresh = found
-                    .envelope
-                    .filter(|envelope| envelope.is_fresh(&found.generation, reading.now));
-                if let Some(envelope) = fresh {
-                    request.notes.cache(CacheOutcome::Hit);
-                    app.recent_loads()
-                        .remember(&slot.key, envelope.clone(), reading.now);
-                    return Ok(Answered::fresh(envelope, reading.now));
+            if self.request.deadline.left(app.platform().now()).is_zero() {
+                return self.share(Err(Arc::new(too_late())), found);
+            }
+            if !is_left_to_us && !waited.is_zero() && self.is_my_turn_to_look(since) {
+                match self.look().await {
+                    Some(seen) if seen.leads => return self.lead(seen).await,
+                    Some(seen) => {
+                        found = Some(seen);
+                        continue;
+                    }
+                    None => is_left_to_us = true,
                 }
             }
-            None => break,
+            if is_left_to_us || waited >= PATIENCE {
+                let loading = app.loads().begin(&self.reading.slot.key, now(app));
+                if let Some(loading) = loading {
+                    return self.load(found, loading).await;
+                }
+            }
+            since = app.loads().moment();
+            let pause = pause_after(waited);
+            app.platform().sleep(pause).await;
+            waited += pause;
         }
     }
-    request.notes.cache(CacheOutcome::Miss);
-    match load(app.clone(), request.deadline).await {
-        Ok(body) => Ok(Answered::not_to_be_kept(Entity::new(body))),
-        Err(error) => stale_or(request, old, error),
+
+    /// What was loaded here meanwhile.
+    fn find(&self, found: Option<&Found>) -> Option<Outcome> {
+        let Reading { slot, came, .. } = &self.reading;
+        let generation = found.map(|found| found.generation.as_str());
+        let loads = self.app.loads();
+        loads.find(&slot.key, *came, generation, now(self.app))
+    }
+
+    fn is_my_turn_to_look(&self, since: Moment) -> bool {
+        let loads = self.app.loads();
+        loads.is_my_turn_to_look(&self.reading.slot.key, since, now(self.app))
+    }
+
+    /// Looks whether Redis has it by now, for all who wait here. `None` when it does not answer.
+    async fn look(&mut self) -> Option<Found> {
+        let reading = Reading::of(self.app, self.reading.slot.clone());
+        let found = look(&self.app.redis()?, &reading).await.ok()?;
+        let fresh = found
+            .envelope
+            .as_ref()
+            .filter(|envelope| envelope.is_fresh(&found.generation, reading.began));
+        if let Some(envelope) = fresh {
+            let loads = self.app.loads();
+            loads.found(&reading.slot.key, reading.came, envelope.clone());
+        }
+        self.reading.lead = reading.lead;
+        Some(found)
+    }
+
+    /// Loads, tells those who wait here, and stores after the response.
+    async fn load(
+        self,
+        found: Option<Found>,
+        loading: Loading<'_>,
+    ) -> Result<Answered, DatabaseError> {
+        let Self {
+            app,
+            request,
+            mut reading,
+            load,
+        } = self;
+        reading.began = now(app);
+        request.notes.cache(match found {
+            Some(_) => CacheOutcome::Miss,
+            None => CacheOutcome::Bypass,
+        });
+        match (load(app.clone(), request.deadline).await, found) {
+            (Ok(body), Some(found)) => {
+                let envelope = reading.envelope(found.generation, body);
+                loading.ended(Ok(envelope.clone()));
+                let answered = Answered::fresh(envelope.clone(), now(app));
+                keep_later(app, reading, Some(envelope), found.leads);
+                Ok(answered)
+            }
+            (Ok(body), None) => {
+                // Of no generation: it is for those who wait already.
+                let envelope = reading.envelope(String::new(), body);
+                loading.ended(Ok(envelope.clone()));
+                Ok(Answered::not_to_be_kept(envelope.entity))
+            }
+            (Err(error), found) => {
+                let error = Arc::new(error);
+                loading.ended(Err(Arc::clone(&error)));
+                let answered = stale_or(request, &reading.slot, found.as_ref(), error);
+                keep_later(app, reading, None, found.is_some_and(|found| found.leads));
+                answered
+            }
+        }
+    }
+
+    /// Answers with what somebody else loaded.
+    fn share(self, outcome: Outcome, found: Option<Found>) -> Result<Answered, DatabaseError> {
+        let now = now(self.app);
+        match (outcome, found) {
+            (Ok(envelope), Some(_)) => {
+                self.request.notes.cache(CacheOutcome::Hit);
+                Ok(Answered::fresh(envelope, now))
+            }
+            (Ok(envelope), None) => {
+                self.request.notes.cache(CacheOutcome::Bypass);
+                Ok(Answered::not_to_be_kept(envelope.entity))
+            }
+            (Err(error), found) => {
+                self.request.notes.cache(CacheOutcome::Miss);
+                stale_or(self.request, &self.reading.slot, found.as_ref(), error)
+            }
+        }
     }
 }
 
-/// Another look into Redis; `None` when it does not answer.
-async fn look(app: &App, slot: &Slot) -> Option<(Reading, Found)> {
-    let reading = Reading::of(app, slot);
-    let command = reading.command(reading.key.clone());
-    let answer = app.redis()?.pipeline(&[command]).await.ok()?;
-    let (_, found) = reading.understand(answer.into_iter().next()?).ok()?;
-    Some((reading, found))
+/// How long to wait next for who has waited so long.
+fn pause_after(waited: Duration) -> Duration {
+    let [.., last] = PAUSES;
+    let mut passed = Duration::ZERO;
+    for pause in PAUSES {
+        if passed >= waited {
+            return pause;
+        }
+        passed += pause;
+    }
+    last
+}
+
+fn too_late() -> DatabaseError {
+    DatabaseError::NotReached {
+        function: "what another request loads",
+        source: TransportError::Unknown,
+    }
 }
 
 /// Loads and stores after the response, which had an older answer.
-fn renew(app: &App, slot: Slot, reading: Reading, generation: String, load: Load) {
+fn renew(app: &App, mut reading: Reading, generation: String, load: Load) {
     app.after_response(|app| {
         Box::pin(async move {
+            reading.began = now(&app);
             let deadline = Deadline::after(app.platform().now(), RENEW_WITHIN);
             let envelope = match load(app.clone(), deadline).await {
-                Ok(body) => Some(slot.envelope(&app, generation, body)),
+                Ok(body) => Some(reading.envelope(generation, body)),
                 Err(error) => {
                     log::warn!("cache: an answer was not renewed: {error}");
                     None
                 }
             };
-            keep(&app, &slot, &reading, envelope.as_ref()).await;
+            keep(&app, &reading, envelope.as_ref(), true).await;
         })
     });
 }
 
+fn keep_later(app: &App, reading: Reading, envelope: Option<Envelope>, leads: bool) {
+    app.after_response(move |app| {
+        Box::pin(async move { keep(&app, &reading, envelope.as_ref(), leads).await })
+    });
+}
+
 /// Stores what was loaded, if anything, and ends the lead.
-async fn keep(app: &App, slot: &Slot, reading: &Reading, envelope: Option<&Envelope>) {
+async fn keep(app: &App, reading: &Reading, envelope: Option<&Envelope>, leads: bool) {
     let Some(redis) = app.redis() else { return };
-    let mut commands: Vec<Command> = envelope
-        .and_then(|envelope| slot.storing(envelope))
-        .into_iter()
-        .collect();
-    commands.push(reading.release());
+    let mut commands = reading.storing(envelope);
+    commands.extend(leads.then(|| reading.lead.release()));
+    if commands.is_empty() {
+        return;
+    }
     if let Err(error) = redis.pipeline(&commands).await {
         log::warn!("cache: an answer was not stored: {error}");
     }
 }
 
+/// An older answer in place of none, when the database is down: one that was superseded only where no booking superseded it, or a
+/// day could show as free that is not.
 fn stale_or(
     request: &Request,
-    old: Option<Envelope>,
-    error: DatabaseError,
+    slot: &Slot,
+    found: Option<&Found>,
+    error: Arc<DatabaseError>,
 ) -> Result<Answered, DatabaseError> {
-    match (error, old) {
-        (DatabaseError::NotReached { .. } | DatabaseError::Unavailable { .. }, Some(old)) => {
+    let old = found.and_then(|found| {
+        let envelope = found.envelope.as_ref()?;
+        let may_be_served = slot.outlives_bookings() || envelope.generation == found.generation;
+        may_be_served.then(|| envelope.entity.clone())
+    });
+    match old {
+        Some(entity) if error.is_outage() => {
             request.notes.cache(CacheOutcome::Stale);
-            Ok(Answered::not_to_be_kept(old.entity))
+            Ok(Answered::not_to_be_kept(entity))
         }
-        (error, _) => {
-            request.notes.cache(CacheOutcome::Miss);
-            Err(error)
-        }
+        _ => Err(DatabaseError::Shared(error)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn understood(held: &Entity, envelope: String) -> Option<Envelope> {
-        let reading = Reading {
-            key: "k".into(),
-            epoch_key: "e".into(),
-            generation_key: "g".into(),
-            lead_key: "l".into(),
-            leader: "me".into(),
-            held: Some(held.clone()),
-            now: 0,
-        };
-        let answer = Value::List(vec![
-            Value::Nil,
-            Value::Text(envelope),
-            Value::Text("--".into()),
-            Value::Integer(0),
-        ]);
-        reading.understand(answer).unwrap().1.envelope
-    }
-
-    #[test]
-    fn a_body_that_is_held_takes_the_place_of_the_one_that_was_not_sent() {
-        let held = Entity::new(Some("{}".into()));
-        let sent = format!("-- 0 60000 {}\n", held.etag);
-        assert_eq!(understood(&held, sent).unwrap().entity, held);
-        let other = Envelope {
-            generation: "--".into(),
-            stored: 0,
-            fresh_until: 60_000,
-            entity: Entity::new(Some("[]".into())),
-        };
-        assert_eq!(understood(&held, other.write().unwrap()), Some(other));
-    }
-}
+#[path = "read_tests.rs"]
+mod tests;

@@ -1,12 +1,9 @@
 //! Filling a slot before anybody asks.
 
-use super::{Load, Slot, current};
+use super::{Load, Reading, Slot, reading::look};
 use crate::{
     app::App,
-    clients::{
-        supabase::DatabaseError,
-        upstash::{Command, RedisError, Value},
-    },
+    clients::{supabase::DatabaseError, upstash::RedisError},
     platform::Deadline,
 };
 
@@ -21,30 +18,28 @@ pub enum WarmError {
     Database(#[from] DatabaseError),
 }
 
-/// Loads `slot` and stores it at once. `false` when there is nothing to store or Redis is off.
+/// Loads `slot` and stores it at once, also when it is there. `false` when there is nothing to store or Redis is off.
 pub async fn warm(
     app: &App,
     deadline: Deadline,
-    slot: &Slot,
+    slot: Slot,
     load: Load,
 ) -> Result<bool, WarmError> {
     let Some(redis) = app.redis() else {
         return Ok(false);
     };
     // The generation is read before the data: a write in between makes what is stored invalid.
-    let keys = [slot.kind.epoch_key(), slot.subject.generation_key()];
-    let read = redis.pipeline(&[Command::mget(keys)]).await?;
-    let read = read.into_iter().next().and_then(Value::into_list);
-    let mut read = read.unwrap_or_default().into_iter().map(Value::into_text);
-    let generation = current(read.next().flatten(), read.next().flatten());
-    let Some(body) = load(app.clone(), deadline).await? else {
-        return Ok(false);
+    let reading = Reading::of(app, slot);
+    let found = look(&redis, &reading).await?;
+    let body = load(app.clone(), deadline).await;
+    let envelope = match &body {
+        Ok(Some(body)) => Some(reading.envelope(found.generation, Some(body.clone()))),
+        Ok(None) | Err(_) => None,
     };
-    match slot.storing(&slot.envelope(app, generation, Some(body))) {
-        Some(command) => {
-            redis.pipeline(&[command]).await?;
-            Ok(true)
-        }
-        None => Ok(false),
+    let mut commands = reading.storing(envelope.as_ref());
+    commands.extend(found.leads.then(|| reading.lead().release()));
+    if !commands.is_empty() {
+        redis.pipeline(&commands).await?;
     }
+    Ok(body?.is_some())
 }

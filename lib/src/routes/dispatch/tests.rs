@@ -4,7 +4,7 @@ mod shared;
 mod signed_in;
 
 use super::*;
-use crate::{config::Defaults, scripted::Scripted};
+use crate::scripted::{Scripted, config};
 
 fn found(path: &str) -> Option<(&'static str, Option<String>)> {
     find(path).map(|matched| (matched.route.name, matched.parameter))
@@ -53,34 +53,6 @@ fn a_fixed_path_comes_before_one_that_could_swallow_it() {
         assert!(swallowed.is_none(), "{}", route.path);
     }
 }
-fn config(without: &[&str]) -> Result<Config, ConfigError> {
-    config_with(&[], without)
-}
-
-/// A configuration in which also `more` is set, and `without` is not.
-fn config_with(
-    more: &[(&'static str, &'static str)],
-    without: &[&str],
-) -> Result<Config, ConfigError> {
-    let variables = [
-        ("SUPABASE_URL", "http://supabase.test"),
-        ("SUPABASE_SECRET_KEY", "sb_secret_x"),
-        ("PAYPAL_MODE", "sandbox"),
-        ("PAYPAL_CLIENT_ID", "id"),
-        ("PAYPAL_CLIENT_SECRET", "secret"),
-        ("PUBLIC_BASE_URL", "https://exodrive.test"),
-        ("ADMIN_TOKEN", "operator"),
-        ("CRON_SECRET", "0123456789abcdef"),
-    ];
-    let variable = |name: &str| {
-        let known = variables
-            .iter()
-            .chain(more)
-            .find(|(known, _)| *known == name && !without.contains(known));
-        known.map(|(_, value)| (*value).to_owned())
-    };
-    Config::read(variable, Defaults::default())
-}
 
 /// The answer to a request without a body, and what was asked of the upstreams for it.
 fn ask(
@@ -106,7 +78,8 @@ fn ask(
 fn without_a_configuration_every_route_says_so() {
     for route in &TABLE {
         let method = route.methods.split(", ").next().unwrap();
-        let (status, body, asked) = ask(config(&["PAYPAL_MODE"]), method, route.path, None, &[]);
+        let (status, body, asked) =
+            ask(config(&[], &["PAYPAL_MODE"]), method, route.path, None, &[]);
         assert_eq!(
             (status, body["code"].as_str()),
             (503, Some("not_configured")),
@@ -122,7 +95,8 @@ fn without_a_configuration_every_route_says_so() {
 fn without_a_cron_secret_nobody_is_the_cron() {
     let path = "/api/admin/process-payment-captures";
     for token in ["0123456789abcdef", "", "operator"] {
-        let (status, body, asked) = ask(config(&["CRON_SECRET"]), "GET", path, Some(token), &[]);
+        let (status, body, asked) =
+            ask(config(&[], &["CRON_SECRET"]), "GET", path, Some(token), &[]);
         assert_eq!(
             (status, body["code"].as_str()),
             (503, Some("not_configured")),
@@ -131,7 +105,7 @@ fn without_a_cron_secret_nobody_is_the_cron() {
         assert!(asked.is_empty(), "{asked:?}");
     }
     let (status, body, asked) = ask(
-        config(&["CRON_SECRET"]),
+        config(&[], &["CRON_SECRET"]),
         "GET",
         path,
         None,
@@ -144,7 +118,7 @@ fn without_a_cron_secret_nobody_is_the_cron() {
 #[test]
 fn without_an_admin_token_operators_routes_are_not_configured() {
     let (status, body, asked) = ask(
-        config(&["ADMIN_TOKEN"]),
+        config(&[], &["ADMIN_TOKEN"]),
         "GET",
         "/api/admin/cache-warm",
         None,
@@ -157,7 +131,7 @@ fn without_an_admin_token_operators_routes_are_not_configured() {
     assert!(asked.is_empty());
     // An empty list of tokens must not match an empty token.
     let (status, _, asked) = ask(
-        config(&["ADMIN_TOKEN"]),
+        config(&[], &["ADMIN_TOKEN"]),
         "GET",
         "/api/admin/cache-warm",
         Some(""),

@@ -1,22 +1,21 @@
 //! What a CDN may keep for others: `CDN_CACHE_SECONDS`.
 
 use super::*;
+use crate::scripted;
 
 const REDIS: [(&str, &str); 3] = [
-    ("UPSTASH_REDIS_REST_URL", "http://redis.test"),
-    ("UPSTASH_REDIS_REST_TOKEN", "token"),
+    scripted::REDIS[0],
+    scripted::REDIS[1],
     ("CDN_CACHE_SECONDS", "30"),
 ];
 /// Fresh for another 42 seconds; the time here begins at 0.
-const HIT: &str = r#"[{"result":1},{"result":1},{"result":[null,"-- 0 42000 \"e\"\n{}","--",0]}]"#;
-const NEARLY_STALE: &str =
-    r#"[{"result":1},{"result":1},{"result":[null,"-- 0 12999 \"e\"\n{}","--",0]}]"#;
-const STALE: &str =
-    r#"[{"result":1},{"result":1},{"result":[null,"-- -60000 0 \"e\"\n{}","--",0]}]"#;
-const MISS: &str = r#"[{"result":1},{"result":1},{"result":[null,null,"--",1]}]"#;
-const ABSENT: &str = r#"[{"result":1},{"result":1},{"result":[null,"-- 0 9000 \"e\"\n","--",0]}]"#;
-const UNREAD: &str = r#"[{"result":1},{"result":1},{"result":null}]"#;
-const DENIED: &str = r#"[{"result":61},{"result":0},{"result":[null,null,"--",0]}]"#;
+const HIT: &str = r#"[{"result":[1,0,0,"ab 0 42000 \"e\"\n{}","ab"]}]"#;
+const NEARLY_STALE: &str = r#"[{"result":[1,0,0,"ab 0 12999 \"e\"\n{}","ab"]}]"#;
+const STALE: &str = r#"[{"result":[1,0,0,"ab -60000 0 \"e\"\n{}","ab"]}]"#;
+const MISS: &str = r#"[{"result":[1,0,1,null,"ab"]}]"#;
+const ABSENT: &str = r#"[{"result":[1,0,0,"ab 0 9000 \"e\"\n","ab"]}]"#;
+const UNREAD: &str = r#"[{"result":[1,0,0]}]"#;
+const DENIED: &str = r#"[{"result":[61,0]}]"#;
 
 /// Asks, with `more` configured and `headers` sent; Redis answers first, then the database.
 fn ask(
@@ -27,7 +26,7 @@ fn ask(
 ) -> Response<Bytes> {
     let answers = answers.iter().map(|body| Ok((200, *body)));
     let platform = Arc::new(Scripted::new(answers)) as Arc<dyn Platform>;
-    let service = Service::new(config_with(&[more, &REDIS[..]].concat(), &[]), platform);
+    let service = Service::new(config(&[more, &REDIS[..]].concat(), &[]), platform);
     let mut request = http::Request::builder().uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -25,7 +25,7 @@ impl World {
     fn new(more: &[(&'static str, &'static str)]) -> Self {
         let platform = Arc::new(Scripted::at("1970-01-02T00:00:00Z", []));
         let shared = Arc::clone(&platform) as Arc<dyn Platform>;
-        let service = Service::new(config_with(more, &[]), shared);
+        let service = Service::new(config(more, &[]), shared);
         Self { platform, service }
     }
 
