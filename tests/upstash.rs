@@ -159,6 +159,9 @@ async fn hashes_and_sorted_sets_are_read_as_they_were_written() {
             Command::zadd(sorted.clone(), 1_700_000_000_001, "new".into()),
             Command::zrange_newest(sorted.clone(), 1_700_000_000_000, 10),
             Command::zrange_newest(sorted.clone(), 1_700_000_000_001, 10),
+            Command::zadd(sorted.clone(), 1_699_999_999_999, "too old".into()),
+            Command::zremrangebyscore(sorted.clone(), 1_700_000_000_000),
+            Command::zrange_newest(sorted.clone(), 0, 10),
             Command::zremrangebyrank(sorted.clone(), 0, -2),
             Command::zrange_newest(sorted.clone(), 0, 10),
             Command::del(hash),
@@ -167,7 +170,7 @@ async fn hashes_and_sorted_sets_are_read_as_they_were_written() {
         .await;
     let list = |texts: &[&str]| Value::List(texts.iter().map(|item| text(item)).collect());
     assert_eq!(
-        answers[..10],
+        answers[..13],
         [
             Value::Integer(3),
             Value::Integer(7),
@@ -177,6 +180,9 @@ async fn hashes_and_sorted_sets_are_read_as_they_were_written() {
             Value::Integer(1),
             list(&["new", "old"]),
             list(&["new"]),
+            Value::Integer(1),
+            Value::Integer(1),
+            list(&["new", "old"]),
             Value::Integer(1),
             list(&["new"]),
         ]

@@ -46,6 +46,8 @@ pub(crate) struct Scripted {
     answers: Mutex<VecDeque<Result<(u16, &'static str), TransportError>>>,
     requests: Mutex<Vec<http::Request<Bytes>>>,
     later: Mutex<Vec<BoxFuture<'static, ()>>>,
+    slowness: Mutex<Duration>,
+    patience: Mutex<Duration>,
 }
 
 impl Scripted {
@@ -65,12 +67,19 @@ impl Scripted {
             answers: Mutex::new(answers.into_iter().collect()),
             requests: Mutex::default(),
             later: Mutex::default(),
+            slowness: Mutex::default(),
+            patience: Mutex::default(),
         }
     }
 
     pub(crate) fn advance(&self, step: SignedDuration) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(step).unwrap();
+    }
+
+    /// Lets every answer take so long. Whoever set an alarm for an earlier moment does not see it.
+    pub(crate) fn take(&self, time: Duration) {
+        *self.slowness.lock().unwrap() = time;
     }
 
     /// Adds to the end of the script.
@@ -125,11 +134,19 @@ impl Platform for Scripted {
                 .body(Bytes::from_static(body.as_bytes()))
                 .unwrap()
         });
+        let slowness = *self.slowness.lock().unwrap();
+        if !slowness.is_zero() && *self.patience.lock().unwrap() <= slowness {
+            return std::future::pending().boxed();
+        }
         async move { answer }.boxed()
     }
 
-    /// Nothing is slow here, so nobody ever waits to the end.
-    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+    /// Ends before an answer that takes longer, and else not: nobody waits to the end.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        *self.patience.lock().unwrap() = duration;
+        if duration <= *self.slowness.lock().unwrap() {
+            return async {}.boxed();
+        }
         std::future::pending().boxed()
     }
 

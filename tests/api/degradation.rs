@@ -5,7 +5,8 @@ use crate::{
     client::{Answer, Client},
     contract::ROUTES,
     fleet::Rental,
-    local::{eventually, fault, no_faults, pass, redis_requests, start, stop},
+    instance::{self, Instance, Upstream, get, header, post, somebody},
+    local::{eventually, fault, no_faults, now, pass, redis_requests, start, stop},
     product,
     redis::{command, holder_of, lock_of, set_memory},
     steps::{self, ask_for_hold, ask_to_authorize, read_back},
@@ -22,6 +23,9 @@ const KNOCKED: [u16; 8] = [200, 200, 422, 415, 401, 415, 415, 401];
 /// Longer than the longest pause of the breaker.
 const PAUSE: SignedDuration = SignedDuration::from_secs(61);
 const NOT_USED: [&str; 3] = ["BYPASS"; 3];
+/// What a tour does to days that others may have in the cache: a hold, an order and an authorization, which prolong it, and a
+/// cancellation. Each is told after its answer.
+const CHANGES: u64 = 4;
 
 /// How many instances serve the public routes: the local host is one, elsewhere each route may be a function of its own.
 fn instances() -> u64 {
@@ -60,7 +64,17 @@ async fn knock(client: &Client) {
     }
 }
 
-/// Until it is well, Redis is asked by one request of each instance after each pause, by nobody in between.
+/// Waits until Redis was told of a tour's changes; gives how many requests there were since `asked`.
+async fn told_since(asked: u64) -> u64 {
+    eventually("what changed was told", 10, || async {
+        let told = redis_requests().await - asked;
+        (told >= CHANGES).then_some(told)
+    })
+    .await
+}
+
+/// Until it is well, Redis is asked by one request of each instance after each pause, by nobody in between; and it is told what
+/// was changed.
 async fn survives(begin: impl Future, end: impl Future) {
     let client = Client::new();
     assert!(!tour(&client).await.contains(&"BYPASS".to_owned()));
@@ -68,9 +82,10 @@ async fn survives(begin: impl Future, end: impl Future) {
     let (asked, since) = (redis_requests().await, Instant::now());
     assert_eq!(tour(&client).await, NOT_USED);
     // On a slow machine the first pause, of five seconds, is over before the tour.
-    let most = instances() * (1 + since.elapsed().as_secs() / 5);
-    let met = redis_requests().await - asked;
-    // None when work after an earlier response has found out.
+    let pauses = since.elapsed().as_secs() / 5;
+    let most = instances() * (1 + pauses) + CHANGES * (1 + pauses);
+    let met = told_since(asked).await;
+    // Only what was told when work after an earlier response has found out.
     assert!(met <= most, "{met} requests found out");
 
     // Each failure in a row makes the pause longer than a tour takes.
@@ -79,12 +94,23 @@ async fn survives(begin: impl Future, end: impl Future) {
         knock(&client).await;
     }
     let asked = redis_requests().await;
-    assert_eq!(tour(&client).await, NOT_USED);
+    knock(&client).await;
     assert_eq!(redis_requests().await, asked, "it is left alone");
-    pass(PAUSE).await;
     assert_eq!(tour(&client).await, NOT_USED);
-    let probes = redis_requests().await - asked;
-    assert!((1..=instances()).contains(&probes), "{probes} probes");
+    // A change that was told in vain is told again after each pause of five seconds or more, one of which may be over.
+    let told = told_since(asked).await;
+    assert!(
+        told <= 2 * CHANGES,
+        "{told} requests, and nothing else to tell"
+    );
+    pass(PAUSE).await;
+    let asked = redis_requests().await;
+    assert_eq!(tour(&client).await, NOT_USED);
+    let probes = told_since(asked + 1).await + 1;
+    assert!(
+        probes <= instances() + 2 * CHANGES,
+        "{probes} requests, probes and what changed"
+    );
 
     end.await;
     pass(PAUSE).await;
@@ -220,6 +246,44 @@ async fn what_was_booked_while_redis_was_away_is_told_when_it_is_back() {
             (is_taken && answer.header("x-cache") != "BYPASS").then_some(())
         })
         .await;
+    })
+    .await;
+}
+
+/// Redis is well, and the instance on which somebody books has just given it up. No clock moves.
+#[tokio::test]
+async fn what_is_booked_on_an_instance_that_gave_redis_up_is_told_right_after() {
+    alone(async {
+        let moment = now().await;
+        let [booking, reading] = [(); 2].map(|()| Instance::start(moment, &[]));
+        let rental = Rental::far_ahead(&Client::new(), 2).await;
+        let look = async || reading.serve(somebody(), get(&rental.availability())).await;
+        assert_eq!(header(&look().await, "x-cache"), "MISS");
+        assert_eq!(header(&look().await, "x-cache"), "HIT");
+        booking.lose_redis();
+        let list = booking.serve(somebody(), get("/api/cars")).await;
+        assert_eq!(header(&list, "x-cache"), "BYPASS");
+        booking.find_redis();
+        booking.calls();
+
+        let asked = post("/api/bookings", &rental.body());
+        let made = booking.answer(somebody(), asked).await;
+        instance::json(201, &made);
+        let told = |calls: Vec<instance::Call>| {
+            let redis = calls
+                .into_iter()
+                .filter(|call| call.upstream == Upstream::Redis);
+            redis.count()
+        };
+        assert_eq!(told(booking.calls()), 0, "the answer waits for nothing");
+        booking.finish().await;
+        assert_eq!(told(booking.calls()), 1);
+        let shown = look().await;
+        assert_eq!(header(&shown, "x-cache"), "MISS");
+        assert_eq!(instance::json(200, &shown)["bookable"], false);
+        // To its own visitors it is still given up.
+        let list = booking.serve(somebody(), get("/api/cars")).await;
+        assert_eq!(header(&list, "x-cache"), "BYPASS");
     })
     .await;
 }

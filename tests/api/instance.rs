@@ -207,6 +207,11 @@ impl Instance {
     pub(crate) fn lose_redis(&self) {
         self.seam.has_redis.store(false, Ordering::Relaxed);
     }
+
+    /// From now on, everything reaches Redis again.
+    pub(crate) fn find_redis(&self) {
+        self.seam.has_redis.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A client's address.

@@ -56,6 +56,7 @@ mod inputs;
 mod limits;
 mod locks;
 mod losses;
+mod metrics;
 mod operator_lists;
 mod operator_payments;
 mod operators;

@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Answer, Client, new_address},
-    local::{eventually, pass},
+    local::{eventually, fault, pass},
     redis,
     surroundings::{new_uuid, variable},
     turns::{alone, together},
@@ -137,6 +137,21 @@ async fn what_is_older_than_the_window_is_not_told_and_what_is_forgotten_is_gone
         assert_eq!(
             (&told["total"], &told["violations"]),
             (&json!(0), &json!([]))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_redis_did_not_forget_is_not_called_forgotten() {
+    alone(async {
+        let client = Client::new();
+        fault("redis", json!({"kind": "refuse"})).await;
+        let request = client.request(Method::DELETE, PATH);
+        let request = request.bearer_auth(variable("ADMIN_TOKEN"));
+        assert_eq!(
+            Answer::of(request).await.expect(200),
+            json!({"success": false, "cleared": false})
         );
     })
     .await;

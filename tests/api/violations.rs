@@ -7,12 +7,33 @@ use crate::{
     surroundings::variable,
     turns::alone,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const KEY: &str = "violations";
+/// Seconds.
+const DAY: i64 = 24 * 3_600;
+
+/// What operators see of the last `minutes`.
+async fn listed(minutes: u32) -> Value {
+    let path = format!("/api/admin/rate-limit-monitoring?minutes={minutes}");
+    let answer = Client::new().get_as(&variable("ADMIN_TOKEN"), &path).await;
+    answer.expect(200)
+}
+
+/// Asks for bookings until so many were one too many.
+async fn refused(client: &Client, times: usize) {
+    for _ in 0..10 {
+        let answer = client.post("/api/bookings", &json!({})).await;
+        answer.problem(422, "invalid_fields");
+    }
+    for _ in 0..times {
+        let answer = client.post("/api/bookings", &json!({})).await;
+        answer.problem(429, "rate_limited");
+    }
+}
 
 #[tokio::test]
-async fn the_last_thousand_are_kept_newest_first_for_a_week() {
+async fn the_last_thousand_are_kept_newest_first_for_a_day() {
     alone(async {
         let client = Client::new();
         command(&["DEL", KEY]).await;
@@ -26,31 +47,21 @@ async fn the_last_thousand_are_kept_newest_first_for_a_week() {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         command(&words).await;
         begin_a_minute().await;
-        for _ in 0..10 {
-            let answer = client.post("/api/bookings", &json!({})).await;
-            answer.problem(422, "invalid_fields");
-        }
-        for _ in 0..2 {
-            let answer = client.post("/api/bookings", &json!({})).await;
-            answer.problem(429, "rate_limited");
-        }
+        refused(&client, 2).await;
         eventually("a thousand are left", 5, || async {
             (command(&["ZCARD", KEY]).await == 1_000).then_some(())
         })
         .await;
         let left = command(&["TTL", KEY]).await.as_i64().unwrap();
-        let week = 7 * 24 * 3_600;
-        assert!((week - 60..=week).contains(&left), "{left}");
+        assert!((DAY - 60..=DAY).contains(&left), "{left}");
 
-        let path = "/api/admin/rate-limit-monitoring?minutes=120";
         let listed = eventually("both are kept", 5, || async {
-            let listed = client
-                .get_as(&variable("ADMIN_TOKEN"), path)
-                .await
-                .expect(200);
+            let listed = listed(120).await;
             (listed["total"] == 2).then_some(listed)
         })
         .await;
+        assert_eq!(listed["truncated"], true, "all that is kept is that new");
+        assert_eq!(self::listed(1).await["truncated"], false);
         let times: Vec<&str> = listed["violations"]
             .as_array()
             .unwrap()
@@ -63,6 +74,28 @@ async fn the_last_thousand_are_kept_newest_first_for_a_week() {
         );
         let oldest = command(&["ZRANGE", KEY, "0", "0"]).await;
         assert_eq!(oldest, json!(["another shape 102"]));
+        command(&["DEL", KEY]).await;
+    })
+    .await;
+}
+
+/// Whoever asks too often every day must not keep alive what was noted of others the day before.
+#[tokio::test]
+async fn each_violation_takes_along_what_is_older_than_a_day() {
+    alone(async {
+        command(&["DEL", KEY]).await;
+        begin_a_minute().await;
+        let now = crate::local::now().await.as_millisecond();
+        for (age, member) in [(DAY + 1, "older than a day"), (DAY - 60, "not yet")] {
+            let score = (now - 1_000 * age).to_string();
+            command(&["ZADD", KEY, &score, member]).await;
+        }
+        refused(&Client::new(), 1).await;
+        eventually("the violation is kept", 5, || async {
+            let kept = command(&["ZRANGE", KEY, "0", "-1"]).await;
+            (kept[0] == "not yet" && kept.as_array()?.len() == 2).then_some(())
+        })
+        .await;
         command(&["DEL", KEY]).await;
     })
     .await;

@@ -1,4 +1,4 @@
-//! Who asked too often: kept for operators, sorted by time, at most a thousand, for a week.
+//! Who asked too often: kept for operators, sorted by time, the last thousand of the last day.
 //!
 //! An entry says which tier, route and client; no header, token or query of the request is kept.
 
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 const KEY: &str = "violations";
 const MOST: u32 = 1_000;
-const KEPT_SECONDS: u64 = 7 * 24 * 3_600;
+/// As far back as operators can look.
+const KEPT_SECONDS: u32 = 24 * 3_600;
 
 /// One request that was one too many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,32 +30,51 @@ pub struct Violation {
     pub request_id: String,
 }
 
-/// The commands that keep it.
+/// The commands that keep it, and take along what is too old or too much: what others did yesterday does not stay because somebody
+/// asks too often today. Four are billed; a script would be a fifth.
 pub(super) fn keeping(violation: &Violation) -> Vec<Command> {
     let Ok(member) = serde_json::to_string(violation) else {
         return Vec::new();
     };
+    let at = violation.at.as_millisecond();
+    let too_old = at.saturating_sub(1_000 * i64::from(KEPT_SECONDS));
     vec![
-        Command::zadd(KEY.to_owned(), violation.at.as_millisecond(), member),
+        Command::zadd(KEY.to_owned(), at, member),
+        Command::zremrangebyscore(KEY.to_owned(), too_old),
         Command::zremrangebyrank(KEY.to_owned(), 0, -1 - i64::from(MOST)),
-        Command::expire(KEY.to_owned(), KEPT_SECONDS),
+        Command::expire(KEY.to_owned(), KEPT_SECONDS.into()),
     ]
 }
 
-/// Those since `since`, newest first; `None` when Redis is off.
-pub async fn since(app: &App, since: Timestamp) -> Result<Option<Vec<Violation>>, RedisError> {
+/// What is kept of a window.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Newest first.
+    pub violations: Vec<Violation>,
+    /// All that there is room for lie in the window: there can have been more.
+    pub truncated: bool,
+}
+
+/// Those since `since`; `None` when Redis is off. Operators wait for it.
+pub async fn since(app: &App, since: Timestamp) -> Result<Option<Kept>, RedisError> {
     let Some(redis) = app.redis() else {
         return Ok(None);
     };
     let command = Command::zrange_newest(KEY.to_owned(), since.as_millisecond(), MOST);
-    let answer = redis.pipeline(&[command]).await?.into_iter().next();
+    let answer = redis.patient().pipeline(&[command]).await?;
+    let answer = answer.into_iter().next();
     let members = answer.and_then(Value::into_list).unwrap_or_default();
+    let truncated = members.len() >= MOST as usize;
     // What an earlier or later release wrote in another shape is read past.
-    let read = members
+    let violations = members
         .into_iter()
         .filter_map(Value::into_text)
-        .filter_map(|member| serde_json::from_str(&member).ok());
-    Ok(Some(read.collect()))
+        .filter_map(|member| serde_json::from_str(&member).ok())
+        .collect();
+    Ok(Some(Kept {
+        violations,
+        truncated,
+    }))
 }
 
 /// Forgets them all. `false` when Redis is off.
@@ -62,6 +82,7 @@ pub async fn forget(app: &App) -> Result<bool, RedisError> {
     let Some(redis) = app.redis() else {
         return Ok(false);
     };
-    redis.pipeline(&[Command::del(KEY.to_owned())]).await?;
+    let forgetting = [Command::del(KEY.to_owned())];
+    redis.patient().pipeline(&forgetting).await?;
     Ok(true)
 }

@@ -14,12 +14,16 @@ use crate::{
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-/// Rates and latencies.
+/// Rates and latencies, and of each route what the other reports say of it.
 pub(super) async fn overview(app: &App, request: &Request) -> Result<Reply, Problem> {
     report(app, request, |counts| {
         let routes: Map<String, Value> = counts
             .routes()
-            .map(|(route, counts)| (route.to_owned(), traffic(counts)))
+            .map(|(route, counts)| {
+                let mut shown = traffic(counts);
+                shown.insert("advice".to_owned(), advise(counts).into());
+                (route.to_owned(), shown.into())
+            })
             .collect();
         json!({ "total": traffic(&counts.total()), "routes": routes })
     })
@@ -98,19 +102,25 @@ fn cached(counts: &Counts) -> impl Iterator<Item = (&str, &RouteCounts)> {
         .filter(|(_, counts)| counts.of(Kind::Cache).next().is_some())
 }
 
-fn traffic(counts: &RouteCounts) -> Value {
+fn traffic(counts: &RouteCounts) -> Map<String, Value> {
     let requests = counts.requests();
-    json!({
-        "requests": requests,
-        "errorRate": per_cent(per_mille(counts.server_errors(), requests)),
-        "hitRate": hit_rate(counts),
-        "latencyMs": {
-            "p50": counts.percentile(50),
-            "p95": counts.percentile(95),
-            "p99": counts.percentile(99),
-        },
-        "statuses": by_name(counts, Kind::Status),
-    })
+    let latency = json!({
+        "p50": counts.percentile(50),
+        "p95": counts.percentile(95),
+        "p99": counts.percentile(99),
+    });
+    let error_rate = per_cent(per_mille(counts.server_errors(), requests));
+    [
+        ("requests", requests.into()),
+        ("errorRate", error_rate),
+        ("hitRate", hit_rate(counts)),
+        ("latencyMs", latency),
+        ("statuses", by_name(counts, Kind::Status).into()),
+        ("codes", by_name(counts, Kind::Problem).into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
 }
 
 fn problems(counts: &RouteCounts) -> Value {
@@ -147,20 +157,21 @@ fn per_cent(per_mille: Option<u64>) -> Value {
     })
 }
 
-/// What an operator does about a route's hit rate, by what most of its misses are.
-fn advise(counts: &RouteCounts) -> &'static str {
+/// What an operator does about a route's hit rate, by what most of its misses are; nothing about one that is not cached.
+fn advise(counts: &RouteCounts) -> Option<&'static str> {
+    counts.of(Kind::Cache).next()?;
     let (hits, all) = counts.cache_hits();
     let bypassed: u64 = counts
         .of(Kind::Cache)
         .filter(|(outcome, _)| *outcome == "BYPASS")
         .map(|(_, number)| number)
         .sum();
-    match per_mille(hits, all) {
+    Some(match per_mille(hits, all) {
         _ if bypassed * 10 > all => "Redis is off or fails: see /api/demo/redis.",
         Some(rate) if rate >= 850 => "Nothing to do.",
         _ if all < 100 => "Too few requests to tell; warm the cache if visitors wait.",
         _ => {
             "Warm the cache (POST /api/admin/cache-warm); a rate that stays low means few repeats, or many bookings."
         }
-    }
+    })
 }

@@ -6,7 +6,7 @@ use crate::{
     domain::{rate_limit::Tier, refusal::plain_text},
     flows::{
         admission::admit,
-        violations::{self, Violation},
+        violations::{self, Kept, Violation},
     },
     http::{reply::Reply, request::Request},
     problem::Problem,
@@ -37,8 +37,11 @@ pub(super) async fn monitor(app: &App, request: &Request) -> Result<Reply, Probl
         None
     });
     let is_available = found.is_some();
-    let violations: Vec<Violation> = found
-        .unwrap_or_default()
+    let Kept {
+        violations,
+        truncated,
+    } = found.unwrap_or_default();
+    let violations: Vec<Violation> = violations
         .into_iter()
         .filter(|violation| {
             identifier
@@ -52,6 +55,7 @@ pub(super) async fn monitor(app: &App, request: &Request) -> Result<Reply, Probl
             "success": true,
             "minutes": minutes,
             "available": is_available,
+            "truncated": truncated,
             "total": violations.len(),
             "byTier": totals(&violations, |violation| &violation.tier),
             "byRoute": totals(&violations, |violation| &violation.route),
@@ -63,12 +67,13 @@ pub(super) async fn monitor(app: &App, request: &Request) -> Result<Reply, Probl
 
 async fn clear(app: &App, request: &Request) -> Reply {
     let cleared = violations::forget(app).await.unwrap_or_else(|error| {
-        log::warn!("request={} violations: {error}", request.id);
+        log::error!("request={} violations: {error}", request.id);
         false
     });
+    let is_off = app.redis().is_none();
     Reply::json(
         StatusCode::OK,
-        &json!({ "success": true, "cleared": cleared }),
+        &json!({ "success": cleared || is_off, "cleared": cleared }),
     )
 }
 

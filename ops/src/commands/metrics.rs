@@ -54,6 +54,9 @@ struct Traffic {
     error_rate: Option<Number>,
     hit_rate: Option<Number>,
     latency_ms: Latency,
+    codes: BTreeMap<String, u64>,
+    /// Of a route that is cached.
+    advice: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,30 +64,6 @@ struct Latency {
     p50: Option<u64>,
     p95: Option<u64>,
     p99: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Errors {
-    routes: BTreeMap<String, Codes>,
-}
-
-#[derive(Deserialize)]
-struct Codes {
-    codes: BTreeMap<String, u64>,
-}
-
-#[derive(Deserialize)]
-struct Analysis {
-    analysis: Vec<Advice>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Advice {
-    route: String,
-    hit_rate: Option<Number>,
-    #[serde(rename = "advice")]
-    text: String,
 }
 
 #[derive(Deserialize)]
@@ -137,10 +116,8 @@ async fn run(words: Vec<String>) -> Result<Outcome, Error> {
     let minutes = minutes(words)?;
     let deployment = Deployment::from_environment()?;
     let token = Token::required_admin()?;
-    let path = |below: &str| format!("{METRICS}{below}?minutes={minutes}");
-    let overview: Overview = deployment.look(&path(""), &token).await?;
-    let errors: Errors = deployment.look(&path("/errors"), &token).await?;
-    let analysis: Analysis = deployment.look(&path("/cache/analysis"), &token).await?;
+    let path = format!("{METRICS}?minutes={minutes}");
+    let overview: Overview = deployment.look(&path, &token).await?;
     let redis: Redis = deployment.look(REDIS, &token).await?;
 
     console::print(&format!("minutes: {minutes}"));
@@ -150,8 +127,8 @@ async fn run(words: Vec<String>) -> Result<Outcome, Error> {
         return Ok(Outcome::Attention);
     }
     print_traffic(&overview);
-    print_problems(&errors);
-    print_advice(&analysis);
+    print_problems(&overview);
+    print_advice(&overview);
     Ok(Outcome::Well)
 }
 
@@ -176,11 +153,11 @@ fn print_traffic(overview: &Overview) {
     console::print(&format!("\n{}", table::draw(headings, &rows)));
 }
 
-fn print_problems(errors: &Errors) {
-    let rows: Vec<_> = errors
+fn print_problems(overview: &Overview) {
+    let rows: Vec<_> = overview
         .routes
         .iter()
-        .flat_map(|(route, Codes { codes })| codes.iter().map(move |code| (route, code)))
+        .flat_map(|(route, traffic)| traffic.codes.iter().map(move |code| (route, code)))
         .map(|(route, (code, number))| {
             [
                 console::harmless(route),
@@ -195,15 +172,16 @@ fn print_problems(errors: &Errors) {
     }
 }
 
-fn print_advice(Analysis { analysis }: &Analysis) {
-    let rows: Vec<_> = analysis
+fn print_advice(overview: &Overview) {
+    let rows: Vec<_> = overview
+        .routes
         .iter()
-        .map(|advice| {
-            [
-                console::harmless(&advice.route),
-                rate(advice.hit_rate.as_ref()),
-                console::harmless(&advice.text),
-            ]
+        .filter_map(|(route, traffic)| {
+            Some([
+                console::harmless(route),
+                rate(traffic.hit_rate.as_ref()),
+                console::harmless(traffic.advice.as_ref()?),
+            ])
         })
         .collect();
     if !rows.is_empty() {

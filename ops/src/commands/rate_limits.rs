@@ -24,7 +24,7 @@ Usage: exo rate-limits [--minutes N] [--identifier WHO]
        exo rate-limits --clear
 
 Shows the requests that a deployment refused because they were one too many: how many by tier, by route and by who asked,
-most first, and the newest of them. The last thousand are kept, for a week.
+most first, and the newest of them. The last thousand of the last day are kept; where there can have been more, it says so.
 
   --minutes N       the last N minutes, 1 to 1440; 60
   --identifier WHO  only those of an address, an IPv6 network (2001:db8:1:2::/64) or a user's id
@@ -82,6 +82,7 @@ impl Action {
 struct Report {
     minutes: u64,
     available: bool,
+    truncated: bool,
     total: u64,
     by_tier: BTreeMap<String, u64>,
     by_route: BTreeMap<String, u64>,
@@ -136,6 +137,9 @@ fn print(report: &Report) -> Outcome {
         "refused in the last {} minutes: {}",
         report.minutes, report.total
     ));
+    if report.truncated {
+        console::print("these are as many as are kept: there can have been more");
+    }
     for (heading, totals) in [
         ("TIER", &report.by_tier),
         ("ROUTE", &report.by_route),

@@ -12,7 +12,7 @@ const ADMIN: (&str, &str) = ("ADMIN_TOKEN", "token");
 #[tokio::test]
 async fn totals_come_first_then_the_newest() {
     let body = json!({
-        "success": true, "minutes": 10, "available": true, "total": 3,
+        "success": true, "minutes": 10, "available": true, "truncated": true, "total": 3,
         "byTier": {"booking": 1, "public": 2}, "byRoute": {"/api/bookings": 1, "/api/cars": 2},
         "byIdentifier": {"192.0.2.7": 3},
         "violations": [{"at": "2025-07-01T10:00:00Z", "tier": "public", "route": "/api/cars", "identifier": "192.0.2.7", "requestId": "r-1"}],
@@ -30,6 +30,7 @@ async fn totals_come_first_then_the_newest() {
     assert_eq!(
         ended.out,
         "refused in the last 10 minutes: 3\n\
+         these are as many as are kept: there can have been more\n\
          \n\
          TIER     REFUSED\n\
          public   2\n\
@@ -53,7 +54,7 @@ async fn totals_come_first_then_the_newest() {
 
 #[tokio::test]
 async fn what_redis_does_not_tell_is_exit_code_1() {
-    let body = json!({"success": true, "minutes": 60, "available": false, "total": 0, "cleared": false,
+    let body = json!({"success": true, "minutes": 60, "available": false, "truncated": false, "total": 0, "cleared": false,
                       "byTier": {}, "byRoute": {}, "byIdentifier": {}, "violations": []});
     let deployment = Deployment::answering(move |_| answer(StatusCode::OK, body.clone())).await;
     for words in [&["rate-limits"][..], &["rate-limits", "--clear"]] {

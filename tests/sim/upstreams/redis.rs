@@ -133,7 +133,7 @@ impl Redis {
                 (vec!["EXISTS".to_owned(), self.key(key)], Some(ends))
             }
             [
-                name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK"),
+                name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK" | "ZREMRANGEBYSCORE"),
                 key,
                 first,
                 second,

@@ -102,6 +102,15 @@ impl Command {
             .arg(member)
     }
 
+    /// `ZREMRANGEBYSCORE key -inf (least`: what is below.
+    #[must_use]
+    pub fn zremrangebyscore(key: String, least: i64) -> Self {
+        Self::new("ZREMRANGEBYSCORE")
+            .arg(key)
+            .arg("-inf")
+            .arg(format!("({least}"))
+    }
+
     /// `ZREMRANGEBYRANK key first last`.
     #[must_use]
     pub fn zremrangebyrank(key: String, first: i64, last: i64) -> Self {
@@ -166,10 +175,11 @@ mod tests {
             Command::incr("a".into()),
             Command::set_if_absent("l".into(), "me".into(), 5000),
             Command::zrange_newest("z".into(), 7, 10),
+            Command::zremrangebyscore("z".into(), 7),
         ];
         assert_eq!(
             serde_json::to_string(&commands).unwrap(),
-            r#"[["INCR","a"],["SET","l","me","NX","PX","5000"],["ZRANGE","z","+inf","7","BYSCORE","REV","LIMIT","0","10"]]"#
+            r#"[["INCR","a"],["SET","l","me","NX","PX","5000"],["ZRANGE","z","+inf","7","BYSCORE","REV","LIMIT","0","10"],["ZREMRANGEBYSCORE","z","-inf","(7"]]"#
         );
     }
 

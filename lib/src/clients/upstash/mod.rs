@@ -1,7 +1,8 @@
 //! Redis over Upstash's REST API: commands in a pipeline, one HTTP request for all of them.
 //!
 //! A pipeline is not atomic and each command is billed. Redis is an optimisation here: every error of this client is
-//! answered by going on without it, after at most 150 ms, and with a breaker so that an outage costs that once.
+//! answered by going on without it, after at most 150 ms, and with a breaker so that an outage costs that once. What no
+//! visitor waits for is asked with [`Upstash::patient`].
 //! <https://upstash.com/docs/redis/features/restapi>
 
 mod breaker;
@@ -28,8 +29,25 @@ use std::{
 };
 use value::Item;
 
-/// How long one pipeline may take, scripts that must be sent again included.
-const TIMEOUT: Duration = Duration::from_millis(150);
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// A visitor: not for long, and not at all while the breaker is open.
+    Visitor,
+    /// An operator, or nobody. The breaker is neither asked nor told, which is there for visitors: a large answer that takes its
+    /// time says nothing about the small ones, nor does it end a pause that they need.
+    Patient,
+}
+
+impl Patience {
+    /// How long one request may take, scripts that must be sent again included.
+    const fn timeout(self) -> Duration {
+        match self {
+            Self::Visitor => Duration::from_millis(150),
+            Self::Patient => Duration::from_secs(2),
+        }
+    }
+}
 
 /// Upstash's mark of how far its replicas are. Echoing it lets an instance read what it wrote.
 /// <https://upstash.com/docs/redis/howto/readyourwrites>
@@ -55,6 +73,21 @@ pub enum RedisError {
     Undecodable,
 }
 
+impl RedisError {
+    /// Whether Redis surely did nothing of what it was asked, so that asking again does nothing twice.
+    ///
+    /// A refusal that blames the request comes before any command is run; an error of the server or of a gateway before it may
+    /// come after. When one command of a pipeline failed, those beside it were run all the same.
+    #[must_use]
+    pub fn has_changed_nothing(&self) -> bool {
+        match self {
+            Self::BreakerOpen | Self::NotReached(TransportError::NotSent) => true,
+            Self::Refused(status) => status.is_client_error(),
+            Self::NotReached(_) | Self::Command(_) | Self::Undecodable => false,
+        }
+    }
+}
+
 /// What an instance remembers of its Redis between requests.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -69,6 +102,7 @@ pub struct Upstash<'a> {
     memory: &'a Memory,
     url: &'a str,
     token: &'a Secret,
+    patience: Patience,
 }
 
 impl<'a> Upstash<'a> {
@@ -85,6 +119,17 @@ impl<'a> Upstash<'a> {
             memory,
             url,
             token,
+            patience: Patience::Visitor,
+        }
+    }
+
+    /// The same for what no visitor waits for: each request may take two seconds, is sent also while visitors leave Redis alone,
+    /// and what becomes of it is nothing to them.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self {
+            patience: Patience::Patient,
+            ..self
         }
     }
 
@@ -105,21 +150,31 @@ impl<'a> Upstash<'a> {
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
+        if self.patience == Patience::Patient {
+            return self.in_time(work).await;
+        }
         let breaker = &self.memory.breaker;
         let attempt = breaker
             .attempt(self.platform.now().as_millisecond())
             .ok_or(RedisError::BreakerOpen)?;
-        let alarm = pin!(self.platform.sleep(TIMEOUT));
-        let result = match select(pin!(work), alarm).await {
-            Either::Left((result, _)) => result,
-            Either::Right(((), _)) => Err(TransportError::Unknown.into()),
-        };
+        let result = self.in_time(work).await;
         if result.is_ok() {
             breaker.succeeded(&attempt);
         } else {
             breaker.failed(&attempt, self.platform.now().as_millisecond());
         }
         result
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, RedisError> {
+        let alarm = pin!(self.platform.sleep(self.patience.timeout()));
+        match select(pin!(work), alarm).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(TransportError::Unknown.into()),
+        }
     }
 
     /// Scripts that the server does not know, as after its restart, are sent again with their source.

@@ -3,7 +3,7 @@
 use super::{Subject, invalidation};
 use crate::{
     app::App,
-    clients::upstash::{Command, RedisError},
+    clients::upstash::{Command, RedisError, Upstash},
 };
 use std::{
     mem,
@@ -15,10 +15,11 @@ use std::{
 const KEPT_MILLIS: i64 = 60_000;
 /// More are forgotten: a client can make up names of cars.
 const MOST: usize = 1_000;
-/// Pauses between repeats; the last one stays.
+/// Pauses between repeats, the first of which comes right after the response; the last one stays.
 const PAUSES_SECONDS: [i64; 3] = [5, 10, 20];
 /// Whoever repeats and has not come back so long after a pause was cut off: a Worker's work ends 30 seconds after the answer.
-const SLACK_MILLIS: i64 = 1_000;
+/// Longer than one repeat takes.
+const SLACK_MILLIS: i64 = 3_000;
 
 /// What Redis has not heard from this instance.
 #[derive(Debug, Default)]
@@ -32,17 +33,6 @@ struct State {
     repeated_until: i64,
 }
 
-impl State {
-    fn take(&mut self, now: i64) -> Vec<Subject> {
-        let subjects = mem::take(&mut self.subjects);
-        if now < self.kept_until {
-            subjects
-        } else {
-            Vec::new()
-        }
-    }
-}
-
 impl Unheard {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,17 +40,13 @@ impl Unheard {
 
     /// Takes what there is at `now`.
     fn take(&self, now: i64) -> Vec<Subject> {
-        self.state().take(now)
-    }
-
-    /// The same for the one who repeats, whose work is done when there is nothing.
-    fn take_to_repeat(&self, now: i64) -> Vec<Subject> {
         let mut state = self.state();
-        let subjects = state.take(now);
-        if subjects.is_empty() {
-            state.repeated_until = 0;
+        let subjects = mem::take(&mut state.subjects);
+        if now < state.kept_until {
+            subjects
+        } else {
+            Vec::new()
         }
-        subjects
     }
 
     /// Adds to it what is to be kept until then.
@@ -88,9 +74,17 @@ impl Unheard {
     fn is_repeated_at(&self, then: i64) {
         self.state().repeated_until = then.saturating_add(SLACK_MILLIS);
     }
+
+    /// The one who repeated does not come back.
+    fn is_not_repeated(&self) {
+        self.state().repeated_until = 0;
+    }
 }
 
-/// Makes everything cached about `subjects` invalid and sends `others` with that. What Redis does not hear is sent again with the
+/// Makes everything cached about `subjects` invalid and sends `others` with that.
+///
+/// What Redis does not hear is sent again right after the response, past a breaker that is open: it may be only this instance
+/// that gave Redis up, while others serve from it what was there before the write. If that is not heard either it is sent with the
 /// next invalidation, and after a while by itself: until then it costs freshness and nothing else.
 pub async fn invalidate(
     app: &App,
@@ -103,39 +97,47 @@ pub async fn invalidate(
     }
     let mut commands = invalidation(app, &subjects);
     commands.extend(others);
-    if is_heard(app, &commands).await || subjects.is_empty() {
+    if is_heard(app.redis(), &commands).await || subjects.is_empty() {
         return;
     }
     app.unheard().add(subjects, now + KEPT_MILLIS);
-    if app.unheard().is_left_to_me(now) {
-        app.after_response(|app| Box::pin(async move { repeat(&app).await }));
-    }
+    app.after_response(|app| Box::pin(async move { repeat(&app).await }));
 }
 
+/// Every write whose invalidation was not heard tries once more; one of them goes on.
 async fn repeat(app: &App) {
+    let now = || app.platform().now().as_millisecond();
+    if is_told(app).await || !app.unheard().is_left_to_me(now()) {
+        return;
+    }
     let [.., last] = PAUSES_SECONDS;
     let mut pauses = PAUSES_SECONDS.into_iter();
     loop {
         let pause = pauses.next().unwrap_or(last);
-        let now = app.platform().now().as_millisecond();
-        app.unheard().is_repeated_at(now + 1000 * pause);
+        app.unheard().is_repeated_at(now() + 1000 * pause);
         let pause = Duration::from_secs(pause.unsigned_abs());
         app.platform().sleep(pause).await;
-        let now = app.platform().now().as_millisecond();
-        let subjects = app.unheard().take_to_repeat(now);
-        if subjects.is_empty() {
-            return;
-        }
-        // A new generation each time: one that was heard after all, and is over, must not be the present one again.
-        if !is_heard(app, &invalidation(app, &subjects)).await {
-            app.unheard().add(subjects, 0);
+        if is_told(app).await {
+            return app.unheard().is_not_repeated();
         }
     }
 }
 
+/// Sends what Redis has not heard; no visitor waits for it. Whether that is nothing any more.
+async fn is_told(app: &App) -> bool {
+    let subjects = app.unheard().take(app.platform().now().as_millisecond());
+    // A new generation each time: one that was heard after all, and is over, must not be the present one again.
+    let commands = invalidation(app, &subjects);
+    let is_told = is_heard(app.redis().map(Upstash::patient), &commands).await;
+    if !is_told {
+        app.unheard().add(subjects, 0);
+    }
+    is_told
+}
+
 /// `false` when Redis is used and did not answer.
-async fn is_heard(app: &App, commands: &[Command]) -> bool {
-    let Some(redis) = app.redis().filter(|_| !commands.is_empty()) else {
+async fn is_heard(redis: Option<Upstash<'_>>, commands: &[Command]) -> bool {
+    let Some(redis) = redis.filter(|_| !commands.is_empty()) else {
         return true;
     };
     match redis.pipeline(commands).await {
@@ -159,14 +161,12 @@ mod tests {
         assert!(unheard.is_left_to_me(1_000));
         unheard.is_repeated_at(6_000);
         unheard.add(vec![Subject::Catalogue, Subject::Fleet], 12_000);
-        assert!(!unheard.is_left_to_me(6_999));
-        assert_eq!(
-            unheard.take_to_repeat(11_999),
-            [Subject::Fleet, Subject::Catalogue]
-        );
+        assert!(!unheard.is_left_to_me(8_999));
+        assert_eq!(unheard.take(11_999), [Subject::Fleet, Subject::Catalogue]);
         unheard.add(vec![Subject::Fleet], 0);
         unheard.is_repeated_at(20_000);
-        assert_eq!(unheard.take_to_repeat(12_000), [], "too old to matter");
+        assert_eq!(unheard.take(12_000), [], "too old to matter");
+        unheard.is_not_repeated();
         assert!(unheard.is_left_to_me(12_000), "nobody repeats it");
     }
 
@@ -175,8 +175,8 @@ mod tests {
         let unheard = Unheard::default();
         assert!(unheard.is_left_to_me(1_000));
         unheard.is_repeated_at(21_000);
-        assert!(!unheard.is_left_to_me(21_999));
-        assert!(unheard.is_left_to_me(22_000));
+        assert!(!unheard.is_left_to_me(23_999));
+        assert!(unheard.is_left_to_me(24_000));
     }
 
     #[test]
