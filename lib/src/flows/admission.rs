@@ -40,7 +40,7 @@ pub async fn admit_reader(
 ) -> Result<Option<Found>, Denied> {
     let wanted = reading.map_or(Wanted::Nothing, Wanted::Answer);
     let stepped = enter(app, request, tier, wanted).await?;
-    Ok(stepped.and_then(|stepped| stepped.found))
+    Ok(stepped.ok().and_then(|stepped| stepped.found))
 }
 
 /// The same, and takes a lock in the same round trip.
@@ -53,9 +53,10 @@ pub async fn admit_to_lock(
     let wanted = lock.map_or(Wanted::Nothing, Wanted::Lease);
     let stepped = enter(app, request, tier, wanted).await?;
     Ok(match stepped {
-        Some(stepped) if stepped.has_lease => Taken::Yes,
-        Some(_) => Taken::No,
-        None => Taken::Unknown,
+        Ok(stepped) if stepped.has_lease => Taken::Yes,
+        Ok(_) => Taken::No,
+        Err(NotStepped { in_doubt: true }) => Taken::Unknown,
+        Err(NotStepped { in_doubt: false }) => Taken::NotAsked,
     })
 }
 
@@ -64,7 +65,7 @@ async fn enter(
     request: &Request,
     tier: Tier,
     wanted: Wanted<'_>,
-) -> Result<Option<Stepped>, Denied> {
+) -> Result<Result<Stepped, NotStepped>, Denied> {
     let now = u64::try_from(app.platform().now().as_millisecond()).unwrap_or(0);
     let (tier, client, is_exempt) = identify(app, request, tier);
     let rule = app.config().limits.rule(tier);
@@ -74,17 +75,17 @@ async fn enter(
         return Ok(stepped);
     }
     let decision = match &stepped {
-        Some(Stepped {
+        Ok(Stepped {
             counts: (current, previous),
             ..
         }) => rule.decide(*current, *previous, now),
-        None => app.local_counters().decide(tier, &client, rule, now),
+        Err(_) => app.local_counters().decide(tier, &client, rule, now),
     };
     request.notes.limit(tier.name(), decision);
     if decision.allowed {
         return Ok(stepped);
     }
-    if stepped.is_some() {
+    if stepped.is_ok() {
         keep_violation(
             app,
             &Violation {
@@ -115,33 +116,43 @@ fn identify(app: &App, request: &Request, tier: Tier) -> (Tier, Client, bool) {
     }
 }
 
+/// Redis did not say what the step came to.
+#[derive(Clone, Copy, Debug)]
+struct NotStepped {
+    /// It may have been done all the same.
+    in_doubt: bool,
+}
+
 /// What Redis says, if it is to be asked at all and answers.
 async fn ask(
     app: &App,
     request: &Request,
     counting: Option<&Counting>,
     wanted: Wanted<'_>,
-) -> Option<Stepped> {
+) -> Result<Stepped, NotStepped> {
+    let surely_not = NotStepped { in_doubt: false };
     if counting.is_none() && matches!(wanted, Wanted::Nothing) {
-        return None;
+        return Err(surely_not);
     }
-    match step(&app.redis()?, counting, wanted).await {
-        Ok(stepped) => Some(stepped),
-        Err(RedisError::BreakerOpen) => None,
-        Err(error) => {
+    let redis = app.redis().ok_or(surely_not)?;
+    step(&redis, counting, wanted).await.map_err(|error| {
+        if !matches!(error, RedisError::BreakerOpen) {
             log::warn!("request={} redis: {error}", request.id);
-            None
         }
-    }
+        NotStepped {
+            in_doubt: !error.has_changed_nothing(),
+        }
+    })
 }
 
 fn keep_violation(app: &App, violation: &Violation) {
     let commands = violations::keeping(violation);
     app.after_response(|app| {
         Box::pin(async move {
-            if let Some(redis) = app.redis() {
-                // What is lost is one line of a report.
-                let _ = redis.pipeline(&commands).await;
+            // It answered a moment ago.
+            let Some(redis) = app.redis() else { return };
+            if let Err(error) = redis.patient().pipeline(&commands).await {
+                log::warn!("violations: one was not kept: {error}");
             }
         })
     });

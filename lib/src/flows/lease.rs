@@ -2,11 +2,11 @@
 //!
 //! Upstash replicates asynchronously, so two holders are possible. A lease spares work and decides nothing.
 
-use super::cache::unique;
 use crate::{
     app::App,
     clients::upstash::{Command, DELETE_IF_EQUAL},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 /// One key, and who wants it.
 #[derive(Clone, Debug)]
@@ -35,4 +35,9 @@ impl Lease {
     pub(super) fn release(&self) -> Command {
         Command::run(&DELETE_IF_EQUAL, [self.key.clone()], [self.owner.clone()])
     }
+}
+
+/// A name that nobody else has: 128 bits.
+pub(super) fn unique(app: &App) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&app.platform().random()[..16])
 }

@@ -28,8 +28,10 @@ pub enum Taken {
     Yes,
     /// Somebody else has it.
     No,
-    /// Redis is off or did not answer: perhaps it is ours.
+    /// Redis gave no answer: perhaps it is ours.
     Unknown,
+    /// Redis is off, or has surely not heard of it.
+    NotAsked,
 }
 
 /// The lock is held by somebody else.
@@ -50,12 +52,16 @@ impl Lock {
 
     /// Waits briefly for a lock that was not free on the way in.
     pub async fn acquire(app: &App, lease: Lease, taken: Taken) -> Result<Self, Busy> {
-        if taken != Taken::No {
-            return Ok(Self(Some(lease)));
+        match taken {
+            Taken::Yes | Taken::Unknown => return Ok(Self(Some(lease))),
+            Taken::NotAsked => return Ok(Self::none()),
+            Taken::No => {}
         }
         for pause in PAUSES_MILLIS {
             app.platform().sleep(Duration::from_millis(pause)).await;
-            let Some(redis) = app.redis() else { break };
+            let Some(redis) = app.redis() else {
+                return Ok(Self::none());
+            };
             match redis.pipeline(&[lease.take()]).await {
                 Ok(values) if values.iter().all(|value| *value == Value::Nil) => {}
                 Ok(_) | Err(_) => return Ok(Self(Some(lease))),

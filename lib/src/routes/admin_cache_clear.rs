@@ -65,7 +65,7 @@ pub(super) async fn clear(app: &App, request: &Request) -> Result<Reply, Problem
         None => new_epochs(app, scope.kinds()),
     };
     let cleared = match app.redis() {
-        Some(redis) => redis.transaction(&commands).await.map(|_| true),
+        Some(redis) => redis.patient().transaction(&commands).await.map(|_| true),
         None => Ok(false),
     };
     let cleared = cleared.unwrap_or_else(|error| {

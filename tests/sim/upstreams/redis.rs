@@ -24,7 +24,7 @@ const TOKEN: &str = "simulated-token";
 pub(super) struct Redis {
     router: Router,
     prefix: String,
-    /// When keys end. Redis is never told, because its time is not ours.
+    /// When keys end by our time. Redis is told by scripts alone, whose ends are longer than a history takes by its time.
     ends: BTreeMap<String, Timestamp>,
     touched: BTreeSet<String>,
     hides_generations: bool,
@@ -34,16 +34,21 @@ pub(super) struct Redis {
 struct Passing {
     /// As Redis gets it.
     words: Vec<String>,
-    /// The key it is about, and when that ends if the command succeeds.
-    ends: Option<(String, Timestamp, When)>,
+    /// The keys it is about, and when each ends if the command succeeds.
+    ends: Vec<(String, Timestamp, When)>,
 }
 
 /// On which condition a key's end is set.
 #[derive(PartialEq, Eq)]
 enum When {
     Always,
+    /// The script says that whoever ran it is let in.
+    Admitted,
     /// The script says that whoever ran it has the lease.
     Leased,
+    /// The script made the epoch, or the generation, which was not there: it has this name.
+    EpochIs(String),
+    GenerationIs(String),
 }
 
 impl Redis {
@@ -100,15 +105,18 @@ impl Redis {
         let mut results = self.ask(runtime, &words);
         for (one, result) in passing.into_iter().zip(&results) {
             let has_done = !matches!(result["result"], Value::Null) && result["result"] != 0;
-            let Some((key, end, when)) = one.ends.filter(|_| has_done) else {
-                continue;
-            };
-            let is_set = match when {
-                When::Always => true,
-                When::Leased => result["result"][2] == 1,
-            };
-            if is_set {
-                self.ends.insert(key, end);
+            for (key, end, when) in one.ends.into_iter().filter(|_| has_done) {
+                let current = result["result"][4].as_str();
+                let is_set = match when {
+                    When::Always => true,
+                    When::Admitted => !result["result"][2].is_null(),
+                    When::Leased => result["result"][2] == 1,
+                    When::EpochIs(name) => current.is_some_and(|both| both.starts_with(&name)),
+                    When::GenerationIs(name) => current.is_some_and(|both| both.ends_with(&name)),
+                };
+                if is_set {
+                    self.ends.insert(key, end);
+                }
             }
         }
         if self.hides_generations {
@@ -123,14 +131,14 @@ impl Redis {
     fn pass(&mut self, command: &[String], now: Timestamp) -> Passing {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let (words, ends) = match words.as_slice() {
-            ["PING"] => (vec!["PING".to_owned()], None),
+            ["PING"] => (vec!["PING".to_owned()], Vec::new()),
             [name @ ("GET" | "DEL" | "HGETALL"), key] => {
-                (vec![(*name).to_owned(), self.key(key)], None)
+                (vec![(*name).to_owned(), self.key(key)], Vec::new())
             }
             ["EXPIRE", key, seconds] => {
                 let end = after(now, SignedDuration::from_secs(seconds.parse().unwrap()));
                 let ends = ((*key).to_owned(), end, When::Always);
-                (vec!["EXISTS".to_owned(), self.key(key)], Some(ends))
+                (vec!["EXISTS".to_owned(), self.key(key)], vec![ends])
             }
             [
                 name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK" | "ZREMRANGEBYSCORE"),
@@ -139,7 +147,7 @@ impl Redis {
                 second,
             ] => {
                 let words = [*name, &self.key(key), first, second];
-                (words.map(str::to_owned).to_vec(), None)
+                (words.map(str::to_owned).to_vec(), Vec::new())
             }
             ["SET", key, value, rest @ ..] => {
                 let (only_new, life) = match rest {
@@ -152,7 +160,7 @@ impl Redis {
                 let mut words = vec!["SET".to_owned(), self.key(key), (*value).to_owned()];
                 words.extend(only_new.then(|| "NX".to_owned()));
                 let ends = ((*key).to_owned(), after(now, life), When::Always);
-                (words, Some(ends))
+                (words, vec![ends])
             }
             ["EVALSHA", sha1, count, rest @ ..] => {
                 self.run(sha1, count.parse().unwrap(), rest, now)
@@ -169,7 +177,7 @@ impl Redis {
         count: usize,
         rest: &[&str],
         now: Timestamp,
-    ) -> (Vec<String>, Option<(String, Timestamp, When)>) {
+    ) -> (Vec<String>, Vec<(String, Timestamp, When)>) {
         let known: [&Script; 2] = [&ADMIT, &DELETE_IF_EQUAL];
         let script = known
             .into_iter()
@@ -183,11 +191,24 @@ impl Redis {
         ];
         words.extend(keys.iter().map(|key| self.key(key)));
         words.extend(arguments.iter().map(ToString::to_string));
-        let lease = keys.get(2).filter(|_| script == &ADMIT);
-        let ends = lease.map(|lease| {
-            let life = SignedDuration::from_millis(arguments[5].parse().unwrap());
-            ((*lease).to_owned(), after(now, life), When::Leased)
-        });
+        let mut ends = Vec::new();
+        if script == &ADMIT {
+            let owner = || arguments[4].to_owned();
+            let millis = |at: usize| arguments[at].parse().map(SignedDuration::from_millis);
+            let seconds = |at: usize| arguments[at].parse().map(SignedDuration::from_secs);
+            let lives = [
+                (0, seconds(3), When::Admitted),
+                (2, millis(5), When::Leased),
+                (4, seconds(8), When::EpochIs(owner())),
+                (5, seconds(8), When::GenerationIs(owner())),
+            ];
+            for (at, life, when) in lives {
+                // Nobody is counted where there is no number, and only readers have all the keys.
+                if let (Some(key), Ok(life)) = (keys.get(at), life) {
+                    ends.push(((*key).to_owned(), after(now, life), when));
+                }
+            }
+        }
         (words, ends)
     }
 

@@ -1,8 +1,8 @@
 //! Redis over Upstash's REST API: commands in a pipeline, one HTTP request for all of them.
 //!
 //! A pipeline is not atomic and each command is billed. Redis is an optimisation here: every error of this client is
-//! answered by going on without it, after at most 150 ms, and with a breaker so that an outage costs that once. What no
-//! visitor waits for is asked with [`Upstash::patient`].
+//! answered by going on without it, after at most 150 ms, and with a breaker so that an outage costs that once. What an
+//! operator waits for, and what others rely on after the answer, is asked with [`Upstash::patient`].
 //! <https://upstash.com/docs/redis/features/restapi>
 
 mod breaker;

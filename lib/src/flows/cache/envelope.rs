@@ -47,10 +47,10 @@ impl Envelope {
         let generation = parts.next()?.to_owned();
         let stored = parts.next()?.parse().ok()?;
         let fresh_until = parts.next()?.parse().ok()?;
-        let etag = parts
-            .next()
-            .filter(|etag| etag.starts_with('"'))?
-            .to_owned();
+        let etag = parts.next().filter(|etag| is_validator(etag))?.to_owned();
+        if parts.next().is_some() {
+            return None;
+        }
         let start = head.len() + 1;
         debug_assert_eq!(text.len() - start, body.len());
         Some(Self {
@@ -89,6 +89,13 @@ impl Envelope {
     }
 }
 
+fn is_validator(text: &str) -> bool {
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    quoted.is_some_and(|inner| !inner.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +126,10 @@ mod tests {
             "g 1 x \"e\"\nbody",
             "g 1 2\nbody",
             "g 1 2 e\nbody",
+            "g 1 2 \"e\nbody",
+            "g 1 2 \"\nbody",
+            "g 1 2 \"\"\nbody",
+            "g 1 2 \"e\" more\nbody",
             "g 1 2 \"e\"",
         ] {
             assert_eq!(Envelope::read(damaged.to_owned()), None, "{damaged:?}");

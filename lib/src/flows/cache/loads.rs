@@ -16,8 +16,8 @@ use std::{
 
 /// How many are kept; one is at most a few tens of kilobytes.
 const MOST: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// After so long another may load: whoever began was cut off. Longer than the database lets a read take.
-const LOADING_MILLIS: i64 = 6_000;
+/// After so long another may load: whoever began was cut off. Longer than any request has.
+const LOADING_MILLIS: i64 = 11_000;
 
 /// A place in the order in which things happened on this instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,11 +33,11 @@ pub struct Loads(Mutex<State>);
 #[derive(Debug)]
 struct State {
     last: u64,
-    loads: LruCache<String, Load>,
+    loads: LruCache<String, Entry>,
 }
 
 #[derive(Debug)]
-struct Load {
+struct Entry {
     /// Since when somebody here loads it, and until when at the latest.
     loading: Option<(Moment, i64)>,
     /// When somebody here began to look into Redis last.
@@ -68,21 +68,36 @@ impl State {
         Moment(self.last)
     }
 
-    fn of(&mut self, key: &str) -> &mut Load {
-        self.loads.get_or_insert_mut_ref(key, || Load {
+    fn of(&mut self, key: &str) -> &mut Entry {
+        self.loads.get_or_insert_mut_ref(key, || Entry {
             loading: None,
             looked: Moment(0),
             ended: None,
         })
     }
 
+    fn begin(&mut self, key: &str, now: i64) -> Moment {
+        let began = self.moment();
+        self.of(key).loading = Some((began, now.saturating_add(LOADING_MILLIS)));
+        began
+    }
+
+    /// Keeps what was asked for last. That an older load failed is nothing to those who wait for a younger one.
     fn end(&mut self, key: &str, asked: Moment, outcome: Outcome) {
         let at = self.moment();
-        self.of(key).ended = Some(Ended { asked, at, outcome });
+        let entry = self.of(key);
+        let is_superseded = entry
+            .ended
+            .as_ref()
+            .is_some_and(|ended| ended.asked > asked);
+        let is_under_way = entry.loading.is_some_and(|(began, _)| began > asked);
+        if !(is_superseded || is_under_way && outcome.is_err()) {
+            entry.ended = Some(Ended { asked, at, outcome });
+        }
     }
 }
 
-impl Load {
+impl Entry {
     fn is_under_way(&self, now: i64) -> bool {
         self.loading.is_some_and(|(_, until)| now < until)
     }
@@ -118,29 +133,37 @@ impl Loads {
         is_good.then(|| ended.outcome.clone())
     }
 
-    /// Whether who has waited since `since` is to look into Redis: nobody here has meanwhile, and nobody here loads it.
-    pub(super) fn is_my_turn_to_look(&self, key: &str, since: Moment, now: i64) -> bool {
+    /// Whether who has waited since `since` is to look into Redis: nobody here has meanwhile.
+    pub(super) fn is_my_turn_to_look(&self, key: &str, since: Moment) -> bool {
         let mut state = self.state();
         let moment = state.moment();
-        let load = state.of(key);
-        let is_turn = load.looked < since && !load.is_under_way(now);
+        let entry = state.of(key);
+        let is_turn = entry.looked < since;
         if is_turn {
-            load.looked = moment;
+            entry.looked = moment;
         }
         is_turn
     }
 
+    /// Whether somebody here loads `key`.
+    pub(super) fn is_under_way(&self, key: &str, now: i64) -> bool {
+        self.state().of(key).is_under_way(now)
+    }
+
     /// Begins to load `key`, unless somebody here does.
     pub(super) fn begin(&self, key: &str, now: i64) -> Option<Loading<'_>> {
-        let is_free = !self.state().of(key).is_under_way(now);
-        is_free.then(|| self.begin_anyway(key, now))
+        let mut state = self.state();
+        let is_free = !state.of(key).is_under_way(now);
+        is_free.then(|| self.loading(key, state.begin(key, now)))
     }
 
     /// Begins to load `key`, whoever else does.
     pub(super) fn begin_anyway(&self, key: &str, now: i64) -> Loading<'_> {
-        let mut state = self.state();
-        let began = state.moment();
-        state.of(key).loading = Some((began, now.saturating_add(LOADING_MILLIS)));
+        let began = self.state().begin(key, now);
+        self.loading(key, began)
+    }
+
+    fn loading(&self, key: &str, began: Moment) -> Loading<'_> {
         Loading {
             loads: self,
             key: key.to_owned(),
@@ -172,8 +195,8 @@ impl Loading<'_> {
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
         let mut state = self.loads.state();
-        let load = state.of(&self.key);
-        load.loading = load.loading.filter(|(began, _)| *began != self.began);
+        let entry = state.of(&self.key);
+        entry.loading = entry.loading.filter(|(began, _)| *began != self.began);
     }
 }
 
@@ -239,16 +262,31 @@ mod tests {
     }
 
     #[test]
-    fn one_looks_at_a_time_and_nobody_while_it_is_loaded_here() {
+    fn one_looks_at_a_time() {
         let loads = Loads::default();
         let (first, second) = (loads.moment(), loads.moment());
-        assert!(loads.is_my_turn_to_look("k", first, 0));
-        assert!(!loads.is_my_turn_to_look("k", second, 0));
-        let later = loads.moment();
-        let loading = loads.begin("k", 0);
-        assert!(!loads.is_my_turn_to_look("k", later, 0));
-        drop(loading);
-        assert!(loads.is_my_turn_to_look("k", later, 0));
+        assert!(loads.is_my_turn_to_look("k", first));
+        assert!(!loads.is_my_turn_to_look("k", second));
+        assert!(loads.is_my_turn_to_look("k", loads.moment()));
+    }
+
+    #[test]
+    fn the_end_of_an_older_load_is_nothing_to_those_who_wait_for_a_younger() {
+        let failed = || Err(Arc::new(DatabaseError::Unaddressable { function: "f" }));
+        let loads = Loads::default();
+        let old = loads.begin("k", 0).unwrap();
+        let young = loads.begin_anyway("k", 0);
+        let waiting = loads.moment();
+        old.ended(failed());
+        assert!(loads.find("k", waiting, None, 0).is_none());
+        assert!(loads.is_under_way("k", 0), "the younger one is");
+        let old = loads.begin_anyway("k", 0);
+        let before = loads.moment();
+        loads.begin_anyway("k", 0).ended(Ok(envelope("g2")));
+        old.ended(Ok(envelope("g1")));
+        young.ended(failed());
+        assert!(is_found(&loads, before, None));
+        assert!(is_found(&loads, loads.moment(), Some("g2")));
     }
 
     #[test]

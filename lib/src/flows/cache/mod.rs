@@ -24,8 +24,8 @@ use crate::{
     app::App,
     clients::{supabase::CarIdentity, upstash::Command},
     domain::{car::CarRef, secret::sha256_hex},
+    flows::lease::unique,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use envelope::Envelope;
 
@@ -146,11 +146,6 @@ impl Slot {
         };
         Some(Command::set(self.key.clone(), envelope.write()?, kept))
     }
-}
-
-/// A name that nobody else has: 128 bits.
-pub(super) fn unique(app: &App) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(&app.platform().random()[..16])
 }
 
 /// The commands after which everything cached about `subjects` is a thing of the past.

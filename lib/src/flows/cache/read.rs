@@ -28,15 +28,11 @@ use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
 
 /// How long those who wait pause between looks; the last pause stays.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(20),
-    Duration::from_millis(40),
-    Duration::from_millis(80),
-    Duration::from_millis(160),
-    Duration::from_millis(300),
-];
+const PAUSES_MILLIS: [u64; 5] = [20, 40, 80, 160, 300];
 /// How long they wait for another instance before they load for themselves.
 const PATIENCE: Duration = Duration::from_millis(1_200);
+/// Who has less left does not begin to load: a failure for want of time would be told to others, who have more.
+const LEAST: Duration = Duration::from_millis(500);
 /// How long renewing may take after a response.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
 
@@ -128,9 +124,7 @@ impl Read<'_> {
     /// Loads as the one whom Redis chose.
     async fn lead(self, found: Found) -> Result<Answered, DatabaseError> {
         let app = self.app;
-        let loading = app
-            .loads()
-            .begin_anyway(&self.reading.slot.key, self.reading.began);
+        let loading = app.loads().begin_anyway(&self.reading.slot.key, now(app));
         self.load(Some(found), loading).await
     }
 
@@ -140,32 +134,36 @@ impl Read<'_> {
         let mut waited = Duration::ZERO;
         let mut is_left_to_us = found.is_none();
         let mut since = self.reading.came;
+        let mut pauses = PAUSES_MILLIS.into_iter();
+        let [.., last] = PAUSES_MILLIS;
         loop {
             if let Some(outcome) = self.find(found.as_ref()) {
                 return self.share(outcome, found);
             }
-            if self.request.deadline.left(app.platform().now()).is_zero() {
+            let left = self.request.deadline.left(app.platform().now());
+            if left < LEAST {
                 return self.share(Err(Arc::new(too_late())), found);
             }
-            if !is_left_to_us && !waited.is_zero() && self.is_my_turn_to_look(since) {
+            let is_impatient = waited >= PATIENCE;
+            if !is_left_to_us && self.is_my_turn_to_look(waited, since) {
                 match self.look().await {
                     Some(seen) if seen.leads => return self.lead(seen).await,
-                    Some(seen) => {
-                        found = Some(seen);
-                        continue;
-                    }
+                    Some(seen) => found = Some(seen),
                     None => is_left_to_us = true,
                 }
+                if let Some(outcome) = self.find(found.as_ref()) {
+                    return self.share(outcome, found);
+                }
             }
-            if is_left_to_us || waited >= PATIENCE {
+            if is_left_to_us || is_impatient {
                 let loading = app.loads().begin(&self.reading.slot.key, now(app));
                 if let Some(loading) = loading {
                     return self.load(found, loading).await;
                 }
             }
+            let pause = Duration::from_millis(pauses.next().unwrap_or(last));
             since = app.loads().moment();
-            let pause = pause_after(waited);
-            app.platform().sleep(pause).await;
+            app.platform().sleep(pause.min(left)).await;
             waited += pause;
         }
     }
@@ -178,9 +176,11 @@ impl Read<'_> {
         loads.find(&slot.key, *came, generation, now(self.app))
     }
 
-    fn is_my_turn_to_look(&self, since: Moment) -> bool {
-        let loads = self.app.loads();
-        loads.is_my_turn_to_look(&self.reading.slot.key, since, now(self.app))
+    /// Not while somebody here loads it, unless that takes long and another instance may have been quicker.
+    fn is_my_turn_to_look(&self, waited: Duration, since: Moment) -> bool {
+        let (loads, key) = (self.app.loads(), &self.reading.slot.key);
+        let is_of_use = waited >= PATIENCE || !loads.is_under_way(key, now(self.app));
+        is_of_use && !waited.is_zero() && loads.is_my_turn_to_look(key, since)
     }
 
     /// Looks whether Redis has it by now, for all who wait here. `None` when it does not answer.
@@ -212,10 +212,7 @@ impl Read<'_> {
             load,
         } = self;
         reading.began = now(app);
-        request.notes.cache(match found {
-            Some(_) => CacheOutcome::Miss,
-            None => CacheOutcome::Bypass,
-        });
+        request.notes.cache(not_cached(found.as_ref()));
         match (load(app.clone(), request.deadline).await, found) {
             (Ok(body), Some(found)) => {
                 let envelope = reading.envelope(found.generation, body);
@@ -253,24 +250,19 @@ impl Read<'_> {
                 Ok(Answered::not_to_be_kept(envelope.entity))
             }
             (Err(error), found) => {
-                self.request.notes.cache(CacheOutcome::Miss);
+                self.request.notes.cache(not_cached(found.as_ref()));
                 stale_or(self.request, &self.reading.slot, found.as_ref(), error)
             }
         }
     }
 }
 
-/// How long to wait next for who has waited so long.
-fn pause_after(waited: Duration) -> Duration {
-    let [.., last] = PAUSES;
-    let mut passed = Duration::ZERO;
-    for pause in PAUSES {
-        if passed >= waited {
-            return pause;
-        }
-        passed += pause;
+/// How it is called that an answer did not come from the cache.
+fn not_cached(found: Option<&Found>) -> CacheOutcome {
+    match found {
+        Some(_) => CacheOutcome::Miss,
+        None => CacheOutcome::Bypass,
     }
-    last
 }
 
 fn too_late() -> DatabaseError {
@@ -312,7 +304,7 @@ async fn keep(app: &App, reading: &Reading, envelope: Option<&Envelope>, leads: 
     if commands.is_empty() {
         return;
     }
-    if let Err(error) = redis.pipeline(&commands).await {
+    if let Err(error) = redis.patient().pipeline(&commands).await {
         log::warn!("cache: an answer was not stored: {error}");
     }
 }

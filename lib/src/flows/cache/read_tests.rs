@@ -348,7 +348,9 @@ fn who_comes_after_a_booking_is_not_told_what_was_loaded_before() {
 
 #[test]
 fn a_slow_database_is_asked_once_all_the_same() {
-    let instance = Instance::new(&[done()]);
+    // After a while one looks whether another instance was quicker.
+    let looks = (0..10).map(|_| nothing("g", false));
+    let instance = Instance::new(&looks.chain([done()]).collect::<Vec<_>>());
     let crowd = (0..50).map(|number| {
         let found = cold("g", number == 0);
         instance.reader(0, found, instance.load(4_000, false))
@@ -360,7 +362,7 @@ fn a_slow_database_is_asked_once_all_the_same() {
             .all(|(body, ..)| body.as_deref() == Ok(FIRST)),
         "{answers:?}"
     );
-    assert_eq!((instance.loads(), instance.looks()), (1, 0));
+    assert_eq!((instance.loads(), instance.looks()), (1, 10));
 }
 
 /// The one elsewhere was cut off: one here loads after a while, and stores it.
@@ -393,13 +395,32 @@ fn one_of_each_instance_loads_when_the_one_elsewhere_does_not() {
 fn who_waits_is_told_when_time_is_over() {
     let instance = Instance::new(&[]);
     let reader = |leads| instance.reader(0, cold("g", leads), instance.load(20_000, false));
-    // The second takes the first for cut off, and the third waits for the second.
-    let answers = instance.run(vec![reader(true), reader(false), reader(false)]);
-    let (answer, _, at) = &answers[2];
+    let answers = instance.run(vec![reader(true), reader(false)]);
     let reason = "what another request loads: the database was not reached";
-    assert_eq!(answer, &Err(reason.to_owned()));
-    assert!((10_000..10_300).contains(at), "{at}");
-    assert_eq!(instance.loads(), 2);
+    let (answer, cache, at) = &answers[1];
+    assert_eq!((answer, *cache), (&Err(reason.to_owned()), "MISS"));
+    assert!((9_501..=10_000).contains(at), "{at}");
+    assert_eq!(instance.loads(), 1);
+}
+
+/// The one who loads here is cut off, and Redis gives the lead to one of those who wait.
+#[test]
+fn one_of_those_who_wait_takes_over_from_who_was_cut_off() {
+    let looks = (0..3).map(|_| nothing("g", false));
+    let script = looks
+        .chain([nothing("g", true), done()])
+        .collect::<Vec<_>>();
+    let instance = Instance::new(&script);
+    std::mem::forget(instance.app.loads().begin(&days().key, 0));
+    let crowd = (0..50).map(|_| instance.reader(0, cold("g", false), instance.load(100, false)));
+    let answers = instance.run(crowd.collect());
+    assert!(
+        answers
+            .iter()
+            .all(|(body, _, at)| body.as_deref() == Ok(FIRST) && *at < 2_500),
+        "{answers:?}"
+    );
+    assert_eq!((instance.loads(), instance.looks()), (1, 4));
 }
 
 #[test]
@@ -451,6 +472,20 @@ fn without_redis_those_who_came_before_a_load_began_share_it() {
         "{answers:?}"
     );
     assert_eq!(instance.loads(), 2);
+}
+
+#[test]
+fn without_redis_a_failure_is_told_to_all_who_wait() {
+    let instance = Instance::without_redis();
+    let crowd = (0..50).map(|_| instance.reader(0, None, instance.load(100, true)));
+    let answers = instance.run(crowd.collect());
+    assert!(
+        answers
+            .iter()
+            .all(|(body, cache, _)| body.is_err() && *cache == "BYPASS"),
+        "{answers:?}"
+    );
+    assert_eq!(instance.loads(), 1);
 }
 
 #[test]

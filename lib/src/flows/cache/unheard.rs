@@ -95,19 +95,21 @@ pub async fn invalidate(
     if !subjects.is_empty() {
         subjects.extend(app.unheard().take(now));
     }
-    let mut commands = invalidation(app, &subjects);
-    commands.extend(others);
-    if is_heard(app.redis(), &commands).await || subjects.is_empty() {
+    let others: Vec<Command> = others.into_iter().collect();
+    let commands = [invalidation(app, &subjects), others.clone()].concat();
+    if is_heard(app.redis(), &commands).await {
         return;
     }
-    app.unheard().add(subjects, now + KEPT_MILLIS);
-    app.after_response(|app| Box::pin(async move { repeat(&app).await }));
+    if !subjects.is_empty() {
+        app.unheard().add(subjects, now + KEPT_MILLIS);
+    }
+    app.after_response(|app| Box::pin(async move { repeat(&app, others).await }));
 }
 
-/// Every write whose invalidation was not heard tries once more; one of them goes on.
-async fn repeat(app: &App) {
+/// Every write that was not heard tries once more, `others` included; one of them goes on.
+async fn repeat(app: &App, others: Vec<Command>) {
     let now = || app.platform().now().as_millisecond();
-    if is_told(app).await || !app.unheard().is_left_to_me(now()) {
+    if is_told(app, others).await || !app.unheard().is_left_to_me(now()) {
         return;
     }
     let [.., last] = PAUSES_SECONDS;
@@ -117,17 +119,17 @@ async fn repeat(app: &App) {
         app.unheard().is_repeated_at(now() + 1000 * pause);
         let pause = Duration::from_secs(pause.unsigned_abs());
         app.platform().sleep(pause).await;
-        if is_told(app).await {
+        if is_told(app, Vec::new()).await {
             return app.unheard().is_not_repeated();
         }
     }
 }
 
-/// Sends what Redis has not heard; no visitor waits for it. Whether that is nothing any more.
-async fn is_told(app: &App) -> bool {
+/// Sends what Redis has not heard, and `others` with it; no visitor waits for it. Whether that is nothing any more.
+async fn is_told(app: &App, others: Vec<Command>) -> bool {
     let subjects = app.unheard().take(app.platform().now().as_millisecond());
     // A new generation each time: one that was heard after all, and is over, must not be the present one again.
-    let commands = invalidation(app, &subjects);
+    let commands = [invalidation(app, &subjects), others].concat();
     let is_told = is_heard(app.redis().map(Upstash::patient), &commands).await;
     if !is_told {
         app.unheard().add(subjects, 0);

@@ -3,7 +3,10 @@
 use super::{Load, Reading, Slot, reading::look};
 use crate::{
     app::App,
-    clients::{supabase::DatabaseError, upstash::RedisError},
+    clients::{
+        supabase::DatabaseError,
+        upstash::{RedisError, Upstash},
+    },
     platform::Deadline,
 };
 
@@ -25,7 +28,7 @@ pub async fn warm(
     slot: Slot,
     load: Load,
 ) -> Result<bool, WarmError> {
-    let Some(redis) = app.redis() else {
+    let Some(redis) = app.redis().map(Upstash::patient) else {
         return Ok(false);
     };
     // The generation is read before the data: a write in between makes what is stored invalid.
