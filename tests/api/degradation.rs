@@ -6,7 +6,10 @@ use crate::{
     contract::ROUTES,
     fleet::Rental,
     instance::{self, Instance, Upstream, get, header, post, somebody},
-    local::{eventually, fault, no_faults, now, pass, redis_requests, start, stop},
+    local::{
+        eventually, fault, no_faults, now, pass, redis_requests, redis_requests_at_rest, start,
+        stop,
+    },
     product,
     redis::{command, holder_of, lock_of, set_memory},
     steps::{self, ask_for_hold, ask_to_authorize, read_back},
@@ -93,7 +96,7 @@ async fn survives(begin: impl Future, end: impl Future) {
         pass(PAUSE).await;
         knock(&client).await;
     }
-    let asked = redis_requests().await;
+    let asked = redis_requests_at_rest().await;
     knock(&client).await;
     assert_eq!(redis_requests().await, asked, "it is left alone");
     assert_eq!(tour(&client).await, NOT_USED);
@@ -329,7 +332,7 @@ async fn a_product_without_redis_never_asks_it() {
     ] {
         alone(async {
             let client = product::start_with(changes).await;
-            let asked = redis_requests().await;
+            let asked = redis_requests_at_rest().await;
             assert_eq!(tour(&client).await, NOT_USED);
             let demo = client.get("/api/demo/redis").await.expect(200);
             assert_eq!(demo["redis"]["mode"], mode);

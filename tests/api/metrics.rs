@@ -3,15 +3,13 @@
 use crate::{
     client::Client,
     instance::{Instance, Upstream, get, json, somebody},
-    local::{eventually, fault, now, redis_requests},
+    local::{fault, now, redis_requests, redis_requests_at_rest},
     redis::command,
     surroundings::{chance, variable},
     turns::alone,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::time::sleep;
 
 /// Longer than an instance adds up, and than the first pause of the breaker.
 const PAUSE: SignedDuration = SignedDuration::from_secs(6);
@@ -102,12 +100,7 @@ async fn a_slow_report_is_waited_for_and_costs_visitors_nothing() {
     alone(async {
         let client = Client::new();
         client.get("/api/cars").await.expect(200);
-        let asked = eventually("what comes after the answer is done", 5, || async {
-            let asked = redis_requests().await;
-            sleep(Duration::from_millis(50)).await;
-            (redis_requests().await == asked).then_some(asked)
-        })
-        .await;
+        let asked = redis_requests_at_rest().await;
         // The first request lets the operator in.
         fault(
             "redis",
