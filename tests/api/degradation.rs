@@ -87,7 +87,8 @@ async fn survives(begin: impl Future, end: impl Future) {
     assert_eq!(tour(&client).await, NOT_USED);
     // On a slow machine the first pause, of five seconds, is over before the tour.
     let pauses = since.elapsed().as_secs() / 5;
-    let most = instances() * (1 + pauses) + CHANGES * (1 + pauses);
+    // Whoever still repeats what an earlier test changed takes along what this one changes.
+    let most = instances() * (1 + pauses) + CHANGES * (2 + pauses);
     let met = told_since(asked).await;
     // Only what was told when work after an earlier response has found out.
     assert!(met <= most, "{met} requests found out");
