@@ -230,7 +230,7 @@ fn the_contract_names_every_route_and_no_other() {
 #[test]
 fn the_contract_names_every_problem_code_with_its_status() {
     let document = read("docs/API.md");
-    for code in exodrive::problem::Code::ALL {
+    for code in exodrive::routes::problems::Code::ALL {
         let retryable = if code.is_retryable() { "yes" } else { "no" };
         let row = format!(
             "| `{}` | {} | {retryable} |",

@@ -1,4 +1,4 @@
-//! What every route is given: the configuration, the platform, and what an instance remembers between requests.
+//! The product on one instance: configuration, platform, upstream clients and memories.
 
 use crate::{
     clients::{
@@ -7,11 +7,10 @@ use crate::{
         upstash::{Memory as RedisMemory, Upstash},
     },
     config::{Config, Redis},
-    flows::{
-        admission::LocalCounters,
-        cache::{HeldBodies, Loads, Unheard},
-        callers::KnownCallers,
-        metrics::Recorder,
+    instance::{
+        body_cache::BodyCache, callers::KnownCallers, local_limits::LocalLimits,
+        pending_invalidations::PendingInvalidations, request_counts::RequestCounts,
+        single_flight::SingleFlight,
     },
     platform::{Deadline, Platform},
 };
@@ -26,42 +25,40 @@ struct Instance {
     config: Config,
     platform: Arc<dyn Platform>,
     redis_memory: RedisMemory,
-    loads: Loads,
-    held_bodies: HeldBodies,
+    single_flight: SingleFlight,
+    body_cache: BodyCache,
     known_callers: KnownCallers,
-    unheard: Unheard,
-    recorder: Recorder,
+    pending_invalidations: PendingInvalidations,
+    request_counts: RequestCounts,
     paypal_tokens: TokenCache,
     paypal_certificates: CertificateCache,
-    local_counters: LocalCounters,
+    local_limits: LocalLimits,
 }
 
 impl App {
-    /// A product that has served nothing yet.
+    /// A new instance with empty memories.
     #[must_use]
     pub fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
         Self(Arc::new(Instance {
             config,
             platform,
             redis_memory: RedisMemory::default(),
-            loads: Loads::default(),
-            held_bodies: HeldBodies::default(),
+            single_flight: SingleFlight::default(),
+            body_cache: BodyCache::default(),
             known_callers: KnownCallers::default(),
-            unheard: Unheard::default(),
-            recorder: Recorder::default(),
+            pending_invalidations: PendingInvalidations::default(),
+            request_counts: RequestCounts::default(),
             paypal_tokens: TokenCache::default(),
             paypal_certificates: CertificateCache::default(),
-            local_counters: LocalCounters::default(),
+            local_limits: LocalLimits::default(),
         }))
     }
 
-    /// What the deployment decided.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The seam.
     #[must_use]
     pub fn platform(&self) -> &dyn Platform {
         self.0.platform.as_ref()
@@ -85,7 +82,7 @@ impl App {
         )
     }
 
-    /// Redis, unless it is switched off.
+    /// Redis, unless the configuration switches it off.
     #[must_use]
     pub fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
@@ -99,43 +96,37 @@ impl App {
         }
     }
 
-    /// The counters of this instance, for when Redis has none.
     #[must_use]
-    pub fn local_counters(&self) -> &LocalCounters {
-        &self.0.local_counters
+    pub(crate) fn local_limits(&self) -> &LocalLimits {
+        &self.0.local_limits
     }
 
-    /// Whose tokens this instance knows.
     #[must_use]
-    pub fn known_callers(&self) -> &KnownCallers {
+    pub(crate) fn known_callers(&self) -> &KnownCallers {
         &self.0.known_callers
     }
 
-    /// What this instance counted and did not tell yet.
     #[must_use]
-    pub fn recorder(&self) -> &Recorder {
-        &self.0.recorder
+    pub(crate) fn request_counts(&self) -> &RequestCounts {
+        &self.0.request_counts
     }
 
-    /// What this instance loads, and loaded a moment ago.
     #[must_use]
-    pub fn loads(&self) -> &Loads {
-        &self.0.loads
+    pub(crate) fn single_flight(&self) -> &SingleFlight {
+        &self.0.single_flight
     }
 
-    /// The bodies that this instance has in hand.
     #[must_use]
-    pub fn held_bodies(&self) -> &HeldBodies {
-        &self.0.held_bodies
+    pub(crate) fn body_cache(&self) -> &BodyCache {
+        &self.0.body_cache
     }
 
-    /// What Redis has not heard from this instance.
     #[must_use]
-    pub fn unheard(&self) -> &Unheard {
-        &self.0.unheard
+    pub(crate) fn pending_invalidations(&self) -> &PendingInvalidations {
+        &self.0.pending_invalidations
     }
 
-    /// Does `work` with a clone of this after the response has left.
+    /// Runs `work` with a clone of this after the response has left.
     pub fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
         self.platform().after_response(work(self.clone()));
     }

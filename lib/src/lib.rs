@@ -1,21 +1,22 @@
 //! ExoDrive: rents exotic cars over the web.
 //!
-//! The crate holds the whole product and does no I/O: a host gives it requests and a [`platform::Platform`], and gets
-//! responses. `docs/ARCHITECTURE.md` walks one booking through it.
+//! The crate holds the whole product and does no I/O: a host gives it requests and a
+//! [`platform::Platform`], and gets responses. `docs/ARCHITECTURE.md` walks one booking through it.
 //!
-//! Direction: `domain` <- `clients` <- `flows` <- `routes` <- hosts, never back. Only routes see `problem`.
+//! Direction: `domain` <- `clients` <- `flows` <- `routes` <- hosts, never back. Only routes see
+//! `problem`.
 
 pub mod app;
 pub mod clients;
 pub mod config;
 pub mod domain;
 pub mod flows;
-pub mod http;
+pub mod instance;
 pub mod platform;
-pub mod problem;
 pub mod routes;
 #[cfg(test)]
 mod scripted;
+pub mod web;
 
 pub use app::App;
 pub use routes::Service;

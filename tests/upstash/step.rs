@@ -90,8 +90,8 @@ async fn who_is_denied_has_taken_nothing() {
     for _ in 0..3 {
         assert_eq!(step.run(true, "second").await, numbers([2, 3]));
     }
-    assert_eq!(i.one(Command::get(count)).await, text("1"));
-    assert_eq!(i.one(Command::get(lease)).await, Value::Nil);
+    assert_eq!(i.one(Command::new("GET").arg(count)).await, text("1"));
+    assert_eq!(i.one(Command::new("GET").arg(lease)).await, Value::Nil);
     step.forget().await;
 }
 
@@ -102,8 +102,8 @@ async fn the_first_has_the_lease_and_nobody_need_be_counted() {
     assert_eq!(step.run(false, "first").await, numbers([1, 0, 1]));
     assert_eq!(step.run(false, "second").await, numbers([1, 0, 0]));
     let [count, lease] = [0, 2].map(|at| step.keys[at].clone());
-    assert_eq!(i.one(Command::get(count)).await, Value::Nil);
-    assert_eq!(i.one(Command::get(lease)).await, text("first"));
+    assert_eq!(i.one(Command::new("GET").arg(count)).await, Value::Nil);
+    assert_eq!(i.one(Command::new("GET").arg(lease)).await, text("first"));
     step.forget().await;
 }
 
@@ -186,7 +186,7 @@ async fn the_step_lets_in_whom_the_rule_lets_in() {
         ];
         i.one(Command::run(&ADMIT, step.keys.clone(), arguments))
             .await;
-        let counted = i.one(Command::get(step.keys[0].clone())).await;
+        let counted = i.one(Command::new("GET").arg(step.keys[0].clone())).await;
         let allowed = rule.decide(count + 1, before, now).allowed;
         let expected = count + u64::from(allowed);
         assert_eq!(

@@ -6,8 +6,8 @@ use crate::security;
 use bytes::{Bytes, BytesMut};
 use exodrive::{
     platform::TransportError,
-    problem::{Code, Problem},
     routes::MAX_BODY_BYTES,
+    routes::problems::{Code, Problem},
 };
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};

@@ -1,7 +1,8 @@
 //! Comparing a payment with what PayPal shows of it.
 //!
-//! A webhook, the reconciliation and an operator's question all end here: PayPal is asked for the order, and what differs
-//! from our record becomes events. So an event may come doubled, late or in any order: what is true is what PayPal shows.
+//! A webhook, the reconciliation and an operator's question all end here: PayPal is asked for the
+//! order, and what differs from our record becomes events. So an event may come doubled, late or in
+//! any order: what is true is what PayPal shows.
 
 use crate::domain::{
     booking_state::BookingState,
@@ -147,7 +148,8 @@ impl CaptureStatus {
 }
 
 impl Observation {
-    /// The authorization that is, or was, good for the money: the latest that was neither refused nor given back.
+    /// The authorization that is, or was, good for the money: the latest that was neither refused
+    /// nor given back.
     #[must_use]
     pub fn standing_authorization(&self) -> Option<&SeenAuthorization> {
         self.authorizations.iter().rev().find(|seen| {
@@ -171,6 +173,18 @@ impl Observation {
         self.captures
             .iter()
             .filter(|capture| capture.status.took_money())
+    }
+
+    /// The capture that decides about the money: the first that took it, otherwise the latest.
+    #[must_use]
+    pub fn decisive_capture(&self) -> Option<&SeenCapture> {
+        self.taken().next().or_else(|| {
+            self.captures
+                .iter()
+                .rev()
+                .find(|capture| capture.status == CaptureStatus::Pending)
+                .or_else(|| self.captures.last())
+        })
     }
 
     fn holds_or_held_money(&self) -> bool {
@@ -219,8 +233,8 @@ impl Difference {
     }
 }
 
-/// How long an order can be authorized: the payer has 3 hours to come, then 3 to approve and be authorized. One more, so that
-/// an answer on its way is not overtaken.
+/// How long an order can be authorized: the payer has 3 hours to come, then 3 to approve and be
+/// authorized. One more, so that an answer on its way is not overtaken.
 const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(7);
 
 /// What PayPal shows and `record` does not say, in the order in which it is to be applied.

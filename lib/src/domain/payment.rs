@@ -4,6 +4,7 @@ use crate::domain::{
     money::Money,
     refusal::{Refusal, token},
 };
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -44,11 +45,18 @@ pub enum CallFailure {
     Unknown,
 }
 
-/// How long to wait before attempt number `attempt + 1`: 15 minutes, doubling, at most a day.
+/// The time of the next attempt after `attempt` attempts, as PayPal `asked` or else by our backoff.
+#[must_use]
+pub fn retry_at(now: Timestamp, attempt: u32, asked: Option<Duration>) -> Timestamp {
+    let wait = asked.unwrap_or_else(|| retry_backoff(attempt));
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
+    now.checked_add(wait).unwrap_or(now)
+}
+
+/// The wait before attempt number `attempt + 1`: 15 minutes, doubling, at most a day.
 ///
 /// The cron runs every 15 minutes, so a shorter wait would change nothing.
-#[must_use]
-pub fn retry_backoff(attempt: u32) -> Duration {
+fn retry_backoff(attempt: u32) -> Duration {
     const FIRST: u64 = 15 * 60;
     const MOST: u64 = 24 * 60 * 60;
     let factor = 1_u64

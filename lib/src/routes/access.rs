@@ -3,9 +3,9 @@
 use crate::{
     app::App,
     clients::supabase::User,
-    flows::callers::signed_in,
-    http::request::Request,
-    problem::{Code, Problem},
+    flows::traffic::callers::signed_in_user,
+    routes::problems::{Code, Problem},
+    web::request::Request,
 };
 
 /// Whoever may do what operators do.
@@ -15,7 +15,8 @@ pub(super) struct Operator {
     pub(super) name: String,
 }
 
-/// Lets operators pass: a bearer token that is one of `ADMIN_TOKEN`, or a Supabase user's whose role is admin.
+/// Lets operators pass: a bearer token that is one of `ADMIN_TOKEN`, or a Supabase user's whose
+/// role is admin.
 ///
 /// Comes after the request was let in, because the second kind asks Supabase.
 pub(super) async fn require_admin(app: &App, request: &Request) -> Result<Operator, Problem> {
@@ -50,7 +51,7 @@ pub(super) async fn operator(app: &App, request: &Request) -> Result<Option<Oper
         let name = format!("operator:{place}");
         return Ok(Some(Operator { name }));
     }
-    let user = signed_in(app, request.deadline, token).await?;
+    let user = signed_in_user(app, request.deadline, token).await?;
     Ok(user.filter(User::is_admin).map(|user| Operator {
         name: format!("user:{}", user.id),
     }))

@@ -1,45 +1,51 @@
-//! Answers that come through the cache, with a validator so that a client need not be sent what it has.
+//! Responses that come through the cache, with a validator for conditional requests.
 //!
-//! Where `CDN_CACHE_SECONDS` says so, a CDN is told (RFC 9213) that it may keep an answer for others: one that no booking
-//! changes, fresh, and asked for without credentials. Added up it is never older than its freshness, and as long again while it is
-//! renewed, as a stale answer of our own.
+//! With `CDN_CACHE_SECONDS` a CDN may keep some responses for other clients (RFC 9213): those that
+//! bookings do not change, fresh, and requested without credentials. Such a response is never older
+//! than its freshness, and for as long again while it is revalidated, like a stale one of our own.
 
+use super::{problems::Problem, unreadable::reject_unreadable};
 use crate::{
     app::App,
     domain::rate_limit::Tier,
     flows::{
-        admission::admit_reader,
-        cache::{Answered, Load, Reading, Slot, read_through},
+        cache::read::{CachedResponse, LoadFn, read_through},
+        redis::lookup::CacheLookup,
+        traffic::admission::admit_reader,
     },
-    http::{reply::Reply, request::Request},
-    problem::Problem,
+    instance::cache_key::CacheKey,
+    web::{reply::Reply, request::Request},
 };
 use http::{HeaderName, HeaderValue, header};
 
-/// To caches between us and the client, which pass it on at their discretion.
+/// For caches between us and the client, which may pass it on.
 pub(super) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-/// Lets the request in and answers what was `asked`, which has a place in the cache and can be loaded; `None` when there is no such
-/// thing. Who asked for nothing that can be understood is told so once they are let in.
+/// Admits the request and responds to `query` through the cache. `None` when the thing does not
+/// exist.
+///
+/// The query is read before the admission, because the lookup shares its round trip.
 pub(super) async fn cached<T>(
     app: &App,
     request: &Request,
-    asked: Result<T, impl Into<Problem>>,
-    slot: fn(&T) -> Slot,
-    load: fn(T) -> Load,
+    query: Result<T, impl Into<Problem>>,
+    key: fn(&T) -> CacheKey,
+    load: fn(T) -> LoadFn,
 ) -> Result<Option<Reply>, Problem> {
-    let asked = asked.map(|asked| (Reading::of(app, slot(&asked)), asked));
-    let reading = asked.as_ref().ok().map(|(reading, _)| reading);
-    let found = admit_reader(app, request, Tier::Public, reading).await?;
-    let (reading, asked) = asked.map_err(Into::into)?;
+    let query = match query {
+        Ok(query) => query,
+        Err(problem) => return Err(reject_unreadable(app, request, Tier::Public, problem).await),
+    };
+    let lookup = CacheLookup::new(app, key(&query));
+    let entry = admit_reader(app, request, Tier::Public, &lookup).await?;
 
     let may_be_shared =
-        reading.slot().outlives_bookings() && !request.headers.contains_key(header::AUTHORIZATION);
-    let Answered {
+        lookup.key().outlives_bookings() && !request.headers.contains_key(header::AUTHORIZATION);
+    let CachedResponse {
         entity,
         fresh_seconds,
-    } = read_through(app, request, reading, found, load(asked)).await?;
-    if !entity.is_there() {
+    } = read_through(app, request, lookup, entry, load(query)).await?;
+    if !entity.exists() {
         return Ok(None);
     }
     let reply = Reply::validated(entity.body, &entity.etag, request.header("if-none-match"));

@@ -6,9 +6,9 @@ use crate::{
     clients::upstash::Command,
     config::Redis,
     domain::rate_limit::Tier,
-    flows::admission::admit,
-    http::{reply::Reply, request::Request},
-    problem::Problem,
+    flows::traffic::admission::admit,
+    routes::problems::Problem,
+    web::{reply::Reply, request::Request},
 };
 use http::StatusCode;
 use serde_json::json;
@@ -42,7 +42,8 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
         "latency_ms": answer.is_ok().then_some(latency),
         "mode": mode,
     });
-    // Nobody's role may keep this from being answered: while Supabase is down, only ADMIN_TOKEN tells more.
+    // Nobody's role may keep this from being answered: while Supabase is down, only ADMIN_TOKEN
+    // tells more.
     let is_operator = matches!(operator(app, request).await, Ok(Some(_)));
     if let (true, Some(report)) = (is_operator, report.as_object_mut()) {
         report.insert("error".to_owned(), answer.err().into());

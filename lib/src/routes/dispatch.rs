@@ -1,20 +1,23 @@
-//! From an HTTP request to a route, and from what it gives to an HTTP response. Hosts see nothing else.
+//! From an HTTP request to a route, and from what it gives to an HTTP response. Hosts see nothing
+//! else.
 
-use super::{Route, TABLE, cached::CDN_CACHE_CONTROL, cors};
+use super::{
+    Route, TABLE,
+    cached::CDN_CACHE_CONTROL,
+    cors,
+    problems::{Code, Problem},
+};
 use crate::{
     app::App,
     config::{Config, ConfigError},
-    flows::{
-        callers,
-        metrics::{self, Served},
-    },
-    http::{
+    flows::traffic::{callers, metrics},
+    instance::request_counts::ServedRequest,
+    platform::{Deadline, Platform},
+    web::{
         address::client_address,
         reply::Reply,
         request::{CacheOutcome, Noted, Notes, Request},
     },
-    platform::{Deadline, Platform},
-    problem::{Code, Problem},
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -22,7 +25,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use jiff::Timestamp;
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-/// The largest body that is read. A host hands over at most one byte more, which is how this module knows.
+/// The largest body that is read. A host hands over at most one byte more, which is how this module
+/// knows.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The product as a host serves it: it always answers.
@@ -59,8 +63,8 @@ impl Service {
         self.answer(matched, request, peer).await
     }
 
-    /// Serves the one route `name`, wherever the platform mounted it: its parameter comes from the path that clients
-    /// use, or from the query that a rewrite made of it.
+    /// Serves the one route `name`, wherever the platform mounted it: its parameter comes from the
+    /// path that clients use, or from the query that a rewrite made of it.
     pub async fn handle_route(
         &self,
         name: &str,
@@ -83,7 +87,7 @@ impl Service {
     /// Tells what was counted and not told yet; for a host that is about to end.
     pub async fn finish_counting(&self) {
         if let Ok(app) = &self.app {
-            metrics::flush(app).await;
+            metrics::report(app).await;
         }
     }
 
@@ -200,7 +204,7 @@ impl Service {
         );
         let noted = request.notes.read();
         if let Ok(app) = &self.app {
-            let served = Served {
+            let served = ServedRequest {
                 route,
                 status,
                 problem,
@@ -209,7 +213,7 @@ impl Service {
             };
             metrics::count(app, served);
             if noted.limit.is_some_and(|(_, decision)| decision.allowed) {
-                callers::learn_later(app, request);
+                callers::identify_later(app, request);
             }
         }
 
@@ -343,7 +347,8 @@ fn failure(instance: &str, problem: &Problem) -> Response<Bytes> {
     response
 }
 
-/// The headers that say what was learnt on the way. `RateLimit` follows draft-ietf-httpapi-ratelimit-headers-10.
+/// The headers that say what was learnt on the way. `RateLimit` follows
+/// draft-ietf-httpapi-ratelimit-headers-10.
 fn describe(headers: &mut HeaderMap, noted: Noted) {
     // What others will be given too says nothing of this client.
     let is_shared = headers.contains_key(CDN_CACHE_CONTROL);

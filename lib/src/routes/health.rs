@@ -5,9 +5,9 @@ use crate::{
     clients::upstash::Command,
     config::Redis,
     domain::rate_limit::Tier,
-    flows::admission::admit,
-    http::{reply::Reply, request::Request},
-    problem::Problem,
+    flows::traffic::admission::admit,
+    routes::problems::Problem,
+    web::{reply::Reply, request::Request},
 };
 use futures_util::future::join;
 use http::StatusCode;

@@ -18,14 +18,18 @@ impl Serialize for Command {
 }
 
 impl Command {
-    fn new(name: &'static str) -> Self {
+    /// The command `name` without arguments.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
         Self {
             words: vec![Cow::Borrowed(name)],
             script: None,
         }
     }
 
-    fn arg(mut self, argument: impl Into<Cow<'static, str>>) -> Self {
+    /// The same command with one more argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<Cow<'static, str>>) -> Self {
         self.words.push(argument.into());
         self
     }
@@ -34,18 +38,6 @@ impl Command {
     #[must_use]
     pub fn ping() -> Self {
         Self::new("PING")
-    }
-
-    /// `GET key`.
-    #[must_use]
-    pub fn get(key: String) -> Self {
-        Self::new("GET").arg(key)
-    }
-
-    /// `INCR key`.
-    #[must_use]
-    pub fn incr(key: String) -> Self {
-        Self::new("INCR").arg(key)
     }
 
     /// `EXPIRE key seconds`.
@@ -172,7 +164,7 @@ mod tests {
     #[test]
     fn a_pipeline_is_an_array_of_arrays() {
         let commands = [
-            Command::incr("a".into()),
+            Command::new("INCR").arg("a"),
             Command::set_if_absent("l".into(), "me".into(), 5000),
             Command::zrange_newest("z".into(), 7, 10),
             Command::zremrangebyscore("z".into(), 7),

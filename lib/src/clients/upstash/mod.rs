@@ -1,18 +1,25 @@
 //! Redis over Upstash's REST API: commands in a pipeline, one HTTP request for all of them.
 //!
-//! A pipeline is not atomic and each command is billed. Redis is an optimisation here: every error of this client is
-//! answered by going on without it, after at most 150 ms, and with a breaker so that an outage costs that once. What an
-//! operator waits for, and what others rely on after the answer, is asked with [`Upstash::patient`].
-//! <https://upstash.com/docs/redis/features/restapi>
+//! A pipeline is not atomic and each command is billed. Redis is an optimisation here: every error
+//! of this client is answered by going on without it, after at most 150 ms, and with a breaker so
+//! that an outage costs that once. What an operator waits for, and what others rely on after the
+//! answer, is asked with [`Upstash::background`]. <https://upstash.com/docs/redis/features/restapi>
 
+mod admit;
 mod breaker;
 mod command;
+mod lease;
 mod script;
 mod value;
 
+pub(crate) use admit::GENERATION_SECONDS;
+pub use admit::{
+    ADMIT, AdmitReply, AdmitRequest, AdmitStep, LimitCounters, StoredEntry, WindowCounts,
+};
 pub use breaker::Breaker;
 pub use command::Command;
-pub use script::{ADMIT, DELETE_IF_EQUAL, Script};
+pub use lease::Lease;
+pub use script::{DELETE_IF_EQUAL, Script};
 pub use value::Value;
 
 use crate::{
@@ -34,9 +41,10 @@ use value::Item;
 enum Patience {
     /// A visitor: not for long, and not at all while the breaker is open.
     Visitor,
-    /// An operator, or nobody. The breaker is neither asked nor told, which is there for visitors: a large answer that takes its
-    /// time says nothing about the small ones, nor does it end a pause that they need.
-    Patient,
+    /// An operator, or nobody. The breaker is neither asked nor told, which is there for visitors:
+    /// a large answer that takes its time says nothing about the small ones, nor does it end a
+    /// pause that they need.
+    Background,
 }
 
 impl Patience {
@@ -44,7 +52,7 @@ impl Patience {
     const fn timeout(self) -> Duration {
         match self {
             Self::Visitor => Duration::from_millis(150),
-            Self::Patient => Duration::from_secs(2),
+            Self::Background => Duration::from_secs(2),
         }
     }
 }
@@ -74,10 +82,12 @@ pub enum RedisError {
 }
 
 impl RedisError {
-    /// Whether Redis surely did nothing of what it was asked, so that asking again does nothing twice.
+    /// Whether Redis surely did nothing of what it was asked, so that asking again does nothing
+    /// twice.
     ///
-    /// A refusal that blames the request comes before any command is run; an error of the server or of a gateway before it may
-    /// come after. When one command of a pipeline failed, those beside it were run all the same.
+    /// A refusal that blames the request comes before any command is run; an error of the server or
+    /// of a gateway before it may come after. When one command of a pipeline failed, those beside
+    /// it were run all the same.
     #[must_use]
     pub fn has_changed_nothing(&self) -> bool {
         match self {
@@ -123,20 +133,21 @@ impl<'a> Upstash<'a> {
         }
     }
 
-    /// The same for what no visitor waits for: each request may take two seconds, is sent also while visitors leave Redis alone,
-    /// and what becomes of it is nothing to them.
+    /// The same for what no visitor waits for: each request may take two seconds, is sent also
+    /// while visitors leave Redis alone, and what becomes of it is nothing to them.
     #[must_use]
-    pub fn patient(self) -> Self {
+    pub fn background(self) -> Self {
         Self {
-            patience: Patience::Patient,
+            patience: Patience::Background,
             ..self
         }
     }
 
     /// Sends `commands` in one request and gives one value for each, in order.
     ///
-    /// A failure of any command is a failure of the whole: our pipelines have no command that may fail alone.
-    /// A script that the server has forgotten runs after all the others, so what stands beside a script must not depend on it.
+    /// A failure of any command is a failure of the whole: our pipelines have no command that may
+    /// fail alone. A script that the server has forgotten runs after all the others, so what stands
+    /// beside a script must not depend on it.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         self.guarded(self.run("pipeline", commands)).await
     }
@@ -150,7 +161,7 @@ impl<'a> Upstash<'a> {
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
-        if self.patience == Patience::Patient {
+        if self.patience == Patience::Background {
             return self.in_time(work).await;
         }
         let breaker = &self.memory.breaker;
@@ -177,7 +188,8 @@ impl<'a> Upstash<'a> {
         }
     }
 
-    /// Scripts that the server does not know, as after its restart, are sent again with their source.
+    /// Scripts that the server does not know, as after its restart, are sent again with their
+    /// source.
     async fn run(&self, endpoint: &str, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         let mut items = self.exchange(endpoint, commands).await?;
         let unknown: Vec<usize> = (0..items.len())

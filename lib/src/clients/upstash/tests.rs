@@ -22,7 +22,7 @@ fn ask_patiently(
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
     let token = Secret::new("token".into());
-    let redis = Upstash::new(platform, memory, "http://redis.test", &token).patient();
+    let redis = Upstash::new(platform, memory, "http://redis.test", &token).background();
     redis.pipeline(commands).now_or_never().unwrap()
 }
 
@@ -36,7 +36,7 @@ fn a_script_that_is_unknown_is_sent_with_its_source() {
         Ok((200, r#"[{"result":1}]"#)),
     ]);
     let commands = [
-        Command::incr("a".into()),
+        Command::new("INCR").arg("a"),
         Command::run(&DELETE_IF_EQUAL, ["k".into()], ["v".into()]),
     ];
     let values = ask(&platform, &Memory::default(), &commands).unwrap();
@@ -50,7 +50,7 @@ fn one_failed_command_fails_the_whole() {
         200,
         r#"[{"result":7},{"error":"OOM command not allowed when used memory > 'maxmemory'."}]"#,
     ))]);
-    let commands = [Command::incr("a".into()), Command::incr("b".into())];
+    let commands = [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")];
     let error = ask(&platform, &Memory::default(), &commands).unwrap_err();
     assert!(matches!(error, RedisError::Command(_)), "{error}");
 }
@@ -163,7 +163,7 @@ fn only_what_surely_changed_nothing_is_harmless_to_repeat() {
     ] {
         let (memory, counting) = (
             Memory::default(),
-            [Command::incr("a".into()), Command::incr("b".into())],
+            [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")],
         );
         let platform = Scripted::new([answer]);
         let error = ask(&platform, &memory, &counting).unwrap_err();

@@ -1,56 +1,59 @@
 //! Reading through the cache.
 //!
-//! | what Redis has | what happens | `X-Cache` |
+//! | stored in Redis | response | `X-Cache` |
 //! |---|---|---|
-//! | a fresh answer | it is the answer | `HIT` |
-//! | one past its freshness, of the current generation | it is the answer; one request renews it afterwards | `STALE` |
-//! | none, or one of an earlier generation | one request loads it, the others wait for it | `MISS`, `HIT` |
-//! | nothing, because it is off or down | one request of each instance loads it, the others wait | `BYPASS` |
+//! | a fresh envelope | the stored body | `HIT` |
+//! | a stale envelope of the current generation | the stored body, refreshed afterwards by one request | `STALE` |
+//! | nothing, or an envelope of an earlier generation | one request loads it, the others wait | `MISS`, `HIT` |
+//! | unknown: Redis is off or down | one request of each instance loads it, the others wait | `BYPASS` |
 //!
-//! Who loads is settled in the same step in which the answer is read, so a miss costs no further round trip before the
-//! database. Whoever waits in vain for another instance loads after a while, one at a time on each. When the database is down an
-//! old answer is better than none, unless it is about days that were booked meanwhile; `X-Cache: STALE` says so.
+//! The leader is chosen in the same round trip as the lookup, so a miss costs no further round trip
+//! before the database. A request that waits too long for another instance loads the response
+//! itself, one request at a time on each instance.
+//!
+//! When the database is down an old response is served with `X-Cache: STALE`, unless it is about
+//! days that have been booked since.
 
-use super::{
-    Found, Reading, Slot,
-    envelope::{Entity, Envelope},
-    loads::{Loading, Moment, Outcome},
-    reading::{look, now},
-};
 use crate::{
     app::App,
     clients::supabase::DatabaseError,
-    http::request::{CacheOutcome, Request},
+    flows::redis::lookup::{CacheEntry, CacheLookup, look_up, now},
+    instance::{
+        cache_key::CacheKey,
+        envelope::{Entity, Envelope},
+        single_flight::{Load, LoadResult, SequenceNumber},
+    },
     platform::{Deadline, TransportError},
+    web::request::{CacheOutcome, Request},
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
 
-/// How long those who wait pause between looks; the last pause stays.
+/// Pauses between looks of a waiting request. The last pause repeats.
 const PAUSES_MILLIS: [u64; 5] = [20, 40, 80, 160, 300];
-/// How long they wait for another instance before they load for themselves.
+/// The longest wait for another instance.
 const PATIENCE: Duration = Duration::from_millis(1_200);
-/// Who has less left does not begin to load: a failure for want of time would be told to others, who have more.
-const LEAST: Duration = Duration::from_millis(500);
-/// How long renewing may take after a response.
-const RENEW_WITHIN: Duration = Duration::from_secs(10);
+/// A request with less time left starts no load: its timeout would fail waiting requests that have
+/// more time.
+const MIN_LOAD_TIME: Duration = Duration::from_millis(500);
+/// The time for a refresh after the response.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What gives the answer: the body, or `None` when there is no such thing.
-pub type Load = Box<
+/// Loads a response from the database. `None` means that the thing does not exist.
+pub type LoadFn = Box<
     dyn FnOnce(App, Deadline) -> BoxFuture<'static, Result<Option<Bytes>, DatabaseError>> + Send,
 >;
 
-/// An answer, and how long it will be one.
+/// A response and its freshness.
 #[derive(Debug)]
-pub struct Answered {
-    /// The answer.
+pub struct CachedResponse {
     pub entity: Entity,
-    /// Seconds for which it stays fresh: 0 when it is stale already, or kept nowhere.
+    /// Seconds for which it stays fresh. 0 when it is stale or must not be cached.
     pub fresh_seconds: u64,
 }
 
-impl Answered {
+impl CachedResponse {
     fn fresh(envelope: Envelope, now: i64) -> Self {
         let left = envelope.fresh_until.saturating_sub(now) / 1000;
         Self {
@@ -59,7 +62,7 @@ impl Answered {
         }
     }
 
-    fn not_to_be_kept(entity: Entity) -> Self {
+    fn uncacheable(entity: Entity) -> Self {
         Self {
             entity,
             fresh_seconds: 0,
@@ -67,265 +70,282 @@ impl Answered {
     }
 }
 
-/// The answer to `reading`: the cached one, or what `load` gives.
+/// The response to `lookup`: the stored one, or the one that `load` returns.
+///
+/// `entry` is the lookup's result, `None` when Redis did not reply.
 pub async fn read_through(
     app: &App,
     request: &Request,
-    reading: Reading,
-    found: Option<Found>,
-    load: Load,
-) -> Result<Answered, DatabaseError> {
-    let read = Read {
+    lookup: CacheLookup,
+    entry: Option<CacheEntry>,
+    load: LoadFn,
+) -> Result<CachedResponse, DatabaseError> {
+    let reader = Reader {
         app,
         request,
-        reading,
+        lookup,
         load,
     };
-    match found {
-        Some(Found {
+    match entry {
+        Some(CacheEntry {
             envelope: Some(envelope),
             generation,
             ..
-        }) if envelope.is_fresh(&generation, read.reading.began) => Ok(read.hit(envelope)),
-        Some(Found {
+        }) if envelope.is_fresh(&generation, reader.lookup.began) => Ok(reader.hit(envelope)),
+        Some(CacheEntry {
             envelope: Some(envelope),
             generation,
-            leads,
-        }) if envelope.may_be_served_stale(&generation, read.reading.began) => {
+            is_leader,
+        }) if envelope.may_be_served_stale(&generation, reader.lookup.began) => {
             request.notes.cache(CacheOutcome::Stale);
-            if leads {
-                renew(app, read.reading, generation, read.load);
+            if is_leader {
+                refresh_later(app, reader.lookup, generation, reader.load);
             }
-            Ok(Answered::not_to_be_kept(envelope.entity))
+            Ok(CachedResponse::uncacheable(envelope.entity))
         }
-        Some(found) if found.leads => read.lead(found).await,
-        found => read.wait(found).await,
+        Some(entry) if entry.is_leader => reader.lead(entry).await,
+        entry => reader.wait(entry).await,
     }
 }
 
 /// One request that reads.
-struct Read<'a> {
+struct Reader<'a> {
     app: &'a App,
     request: &'a Request,
-    reading: Reading,
-    load: Load,
+    lookup: CacheLookup,
+    load: LoadFn,
 }
 
-impl Read<'_> {
-    fn hit(self, envelope: Envelope) -> Answered {
+impl Reader<'_> {
+    fn hit(self, envelope: Envelope) -> CachedResponse {
         self.request.notes.cache(CacheOutcome::Hit);
-        if self.reading.held.as_ref() != Some(&envelope.entity) {
-            let held = self.app.held_bodies();
-            held.hold(&self.reading.slot.key, &envelope.entity);
+        if self.lookup.known.as_ref() != Some(&envelope.entity) {
+            let name = self.lookup.key.name();
+            self.app.body_cache().put(name, &envelope.entity);
         }
-        Answered::fresh(envelope, self.reading.began)
+        CachedResponse::fresh(envelope, self.lookup.began)
     }
 
-    /// Loads as the one whom Redis chose.
-    async fn lead(self, found: Found) -> Result<Answered, DatabaseError> {
+    /// Loads as the leader that Redis chose.
+    async fn lead(self, entry: CacheEntry) -> Result<CachedResponse, DatabaseError> {
         let app = self.app;
-        let loading = app.loads().begin_anyway(&self.reading.slot.key, now(app));
-        self.load(Some(found), loading).await
+        let flight = app.single_flight();
+        let load = flight.begin_as_leader(self.lookup.key.name(), now(app));
+        self.load(Some(entry), load).await
     }
 
-    /// Waits for the one who loads; loads when nobody does, as far as can be seen.
-    async fn wait(mut self, mut found: Option<Found>) -> Result<Answered, DatabaseError> {
+    /// Waits for the leader. Loads when there seems to be none.
+    async fn wait(
+        mut self,
+        mut entry: Option<CacheEntry>,
+    ) -> Result<CachedResponse, DatabaseError> {
         let app = self.app;
+        let flight = app.single_flight();
         let mut waited = Duration::ZERO;
-        let mut is_left_to_us = found.is_none();
-        let mut since = self.reading.came;
+        let mut may_load = entry.is_none();
+        let mut since = self.lookup.arrived;
         let mut pauses = PAUSES_MILLIS.into_iter();
         let [.., last] = PAUSES_MILLIS;
         loop {
-            if let Some(outcome) = self.find(found.as_ref()) {
-                return self.share(outcome, found);
+            if let Some(result) = self.shared_result(entry.as_ref()) {
+                return self.respond(result, entry);
             }
             let left = self.request.deadline.left(app.platform().now());
-            if left < LEAST {
-                return self.share(Err(Arc::new(too_late())), found);
+            if left < MIN_LOAD_TIME {
+                return self.respond(Err(Arc::new(timeout())), entry);
             }
             let is_impatient = waited >= PATIENCE;
-            if !is_left_to_us && self.is_my_turn_to_look(waited, since) {
-                match self.look().await {
-                    Some(seen) if seen.leads => return self.lead(seen).await,
-                    Some(seen) => found = Some(seen),
-                    None => is_left_to_us = true,
+            if !may_load && self.claims_look(waited, since) {
+                match self.look_again().await {
+                    Some(seen) if seen.is_leader => return self.lead(seen).await,
+                    Some(seen) => entry = Some(seen),
+                    None => may_load = true,
                 }
-                if let Some(outcome) = self.find(found.as_ref()) {
-                    return self.share(outcome, found);
+                if let Some(result) = self.shared_result(entry.as_ref()) {
+                    return self.respond(result, entry);
                 }
             }
-            if is_left_to_us || is_impatient {
-                let loading = app.loads().begin(&self.reading.slot.key, now(app));
-                if let Some(loading) = loading {
-                    return self.load(found, loading).await;
+            if may_load || is_impatient {
+                let load = flight.begin(self.lookup.key.name(), now(app));
+                if let Some(load) = load {
+                    return self.load(entry, load).await;
                 }
             }
             let pause = Duration::from_millis(pauses.next().unwrap_or(last));
-            since = app.loads().moment();
+            since = flight.next_number();
             app.platform().sleep(pause.min(left)).await;
             waited += pause;
         }
     }
 
-    /// What was loaded here meanwhile.
-    fn find(&self, found: Option<&Found>) -> Option<Outcome> {
-        let Reading { slot, came, .. } = &self.reading;
-        let generation = found.map(|found| found.generation.as_str());
-        let loads = self.app.loads();
-        loads.find(&slot.key, *came, generation, now(self.app))
+    /// The result of a load on this instance that is valid for this request.
+    fn shared_result(&self, entry: Option<&CacheEntry>) -> Option<LoadResult> {
+        let CacheLookup { key, arrived, .. } = &self.lookup;
+        let generation = entry.map(|entry| entry.generation.as_str());
+        let flight = self.app.single_flight();
+        flight.result(key.name(), *arrived, generation, now(self.app))
     }
 
-    /// Not while somebody here loads it, unless that takes long and another instance may have been quicker.
-    fn is_my_turn_to_look(&self, waited: Duration, since: Moment) -> bool {
-        let (loads, key) = (self.app.loads(), &self.reading.slot.key);
-        let is_of_use = waited >= PATIENCE || !loads.is_under_way(key, now(self.app));
-        is_of_use && !waited.is_zero() && loads.is_my_turn_to_look(key, since)
+    /// Whether this request should look into Redis. While this instance loads the key it should
+    /// not, unless that takes long and another instance may have been faster.
+    fn claims_look(&self, waited: Duration, since: SequenceNumber) -> bool {
+        let (flight, name) = (self.app.single_flight(), self.lookup.key.name());
+        let is_useful = waited >= PATIENCE || !flight.is_loading(name, now(self.app));
+        is_useful && !waited.is_zero() && flight.claims_look(name, since)
     }
 
-    /// Looks whether Redis has it by now, for all who wait here. `None` when it does not answer.
-    async fn look(&mut self) -> Option<Found> {
-        let reading = Reading::of(self.app, self.reading.slot.clone());
-        let found = look(&self.app.redis()?, &reading).await.ok()?;
-        let fresh = found
+    /// Looks into Redis again, for all requests that wait on this instance.
+    ///
+    /// Returns `None` when Redis does not reply.
+    async fn look_again(&mut self) -> Option<CacheEntry> {
+        let lookup = CacheLookup::new(self.app, self.lookup.key.clone());
+        let entry = look_up(&self.app.redis()?, &lookup).await.ok()?;
+        let fresh = entry
             .envelope
             .as_ref()
-            .filter(|envelope| envelope.is_fresh(&found.generation, reading.began));
+            .filter(|envelope| envelope.is_fresh(&entry.generation, lookup.began));
         if let Some(envelope) = fresh {
-            let loads = self.app.loads();
-            loads.found(&reading.slot.key, reading.came, envelope.clone());
+            let flight = self.app.single_flight();
+            flight.share(lookup.key.name(), lookup.arrived, envelope.clone());
         }
-        self.reading.lead = reading.lead;
-        Some(found)
+        self.lookup.leader = lookup.leader;
+        Some(entry)
     }
 
-    /// Loads, tells those who wait here, and stores after the response.
+    /// Loads, shares the result on this instance, and stores it after the response.
     async fn load(
         self,
-        found: Option<Found>,
-        loading: Loading<'_>,
-    ) -> Result<Answered, DatabaseError> {
+        entry: Option<CacheEntry>,
+        load: Load<'_>,
+    ) -> Result<CachedResponse, DatabaseError> {
         let Self {
             app,
             request,
-            mut reading,
-            load,
+            mut lookup,
+            load: load_fn,
         } = self;
-        reading.began = now(app);
-        request.notes.cache(not_cached(found.as_ref()));
-        match (load(app.clone(), request.deadline).await, found) {
-            (Ok(body), Some(found)) => {
-                let envelope = reading.envelope(found.generation, body);
-                loading.ended(Ok(envelope.clone()));
-                let answered = Answered::fresh(envelope.clone(), now(app));
-                keep_later(app, reading, Some(envelope), found.leads);
-                Ok(answered)
+        lookup.began = now(app);
+        request.notes.cache(miss_or_bypass(entry.as_ref()));
+        match (load_fn(app.clone(), request.deadline).await, entry) {
+            (Ok(body), Some(entry)) => {
+                let envelope = lookup.envelope(entry.generation, body);
+                load.complete(Ok(envelope.clone()));
+                let response = CachedResponse::fresh(envelope.clone(), now(app));
+                store_later(app, lookup, Some(envelope), entry.is_leader);
+                Ok(response)
             }
             (Ok(body), None) => {
-                // Of no generation: it is for those who wait already.
-                let envelope = reading.envelope(String::new(), body);
-                loading.ended(Ok(envelope.clone()));
-                Ok(Answered::not_to_be_kept(envelope.entity))
+                // Without a generation it serves the requests that wait now, and no later ones.
+                let envelope = lookup.envelope(String::new(), body);
+                load.complete(Ok(envelope.clone()));
+                Ok(CachedResponse::uncacheable(envelope.entity))
             }
-            (Err(error), found) => {
+            (Err(error), entry) => {
                 let error = Arc::new(error);
-                loading.ended(Err(Arc::clone(&error)));
-                let answered = stale_or(request, &reading.slot, found.as_ref(), error);
-                keep_later(app, reading, None, found.is_some_and(|found| found.leads));
-                answered
+                load.complete(Err(Arc::clone(&error)));
+                let response = stale_or_error(request, &lookup.key, entry.as_ref(), error);
+                let is_leader = entry.is_some_and(|entry| entry.is_leader);
+                store_later(app, lookup, None, is_leader);
+                response
             }
         }
     }
 
-    /// Answers with what somebody else loaded.
-    fn share(self, outcome: Outcome, found: Option<Found>) -> Result<Answered, DatabaseError> {
+    /// Responds with the result of another request's load.
+    fn respond(
+        self,
+        result: LoadResult,
+        entry: Option<CacheEntry>,
+    ) -> Result<CachedResponse, DatabaseError> {
         let now = now(self.app);
-        match (outcome, found) {
+        match (result, entry) {
             (Ok(envelope), Some(_)) => {
                 self.request.notes.cache(CacheOutcome::Hit);
-                Ok(Answered::fresh(envelope, now))
+                Ok(CachedResponse::fresh(envelope, now))
             }
             (Ok(envelope), None) => {
                 self.request.notes.cache(CacheOutcome::Bypass);
-                Ok(Answered::not_to_be_kept(envelope.entity))
+                Ok(CachedResponse::uncacheable(envelope.entity))
             }
-            (Err(error), found) => {
-                self.request.notes.cache(not_cached(found.as_ref()));
-                stale_or(self.request, &self.reading.slot, found.as_ref(), error)
+            (Err(error), entry) => {
+                self.request.notes.cache(miss_or_bypass(entry.as_ref()));
+                stale_or_error(self.request, &self.lookup.key, entry.as_ref(), error)
             }
         }
     }
 }
 
-/// How it is called that an answer did not come from the cache.
-fn not_cached(found: Option<&Found>) -> CacheOutcome {
-    match found {
+/// The outcome for a response that did not come from the cache.
+fn miss_or_bypass(entry: Option<&CacheEntry>) -> CacheOutcome {
+    match entry {
         Some(_) => CacheOutcome::Miss,
         None => CacheOutcome::Bypass,
     }
 }
 
-fn too_late() -> DatabaseError {
+fn timeout() -> DatabaseError {
     DatabaseError::NotReached {
-        function: "what another request loads",
+        function: "a load by another request",
         source: TransportError::Unknown,
     }
 }
 
-/// Loads and stores after the response, which had an older answer.
-fn renew(app: &App, mut reading: Reading, generation: String, load: Load) {
+/// Loads and stores after the response, which had the stale body.
+fn refresh_later(app: &App, mut lookup: CacheLookup, generation: String, load: LoadFn) {
     app.after_response(|app| {
         Box::pin(async move {
-            reading.began = now(&app);
-            let deadline = Deadline::after(app.platform().now(), RENEW_WITHIN);
+            lookup.began = now(&app);
+            let deadline = Deadline::after(app.platform().now(), REFRESH_TIMEOUT);
             let envelope = match load(app.clone(), deadline).await {
-                Ok(body) => Some(reading.envelope(generation, body)),
+                Ok(body) => Some(lookup.envelope(generation, body)),
                 Err(error) => {
-                    log::warn!("cache: an answer was not renewed: {error}");
+                    log::warn!("cache: a refresh failed: {error}");
                     None
                 }
             };
-            keep(&app, &reading, envelope.as_ref(), true).await;
+            store(&app, &lookup, envelope.as_ref(), true).await;
         })
     });
 }
 
-fn keep_later(app: &App, reading: Reading, envelope: Option<Envelope>, leads: bool) {
+fn store_later(app: &App, lookup: CacheLookup, envelope: Option<Envelope>, is_leader: bool) {
     app.after_response(move |app| {
-        Box::pin(async move { keep(&app, &reading, envelope.as_ref(), leads).await })
+        Box::pin(async move { store(&app, &lookup, envelope.as_ref(), is_leader).await })
     });
 }
 
-/// Stores what was loaded, if anything, and ends the lead.
-async fn keep(app: &App, reading: &Reading, envelope: Option<&Envelope>, leads: bool) {
+/// Stores the envelope, if there is one, and releases the leader's lease.
+async fn store(app: &App, lookup: &CacheLookup, envelope: Option<&Envelope>, is_leader: bool) {
     let Some(redis) = app.redis() else { return };
-    let mut commands = reading.storing(envelope);
-    commands.extend(leads.then(|| reading.lead.release()));
+    let mut commands = lookup.store(envelope);
+    commands.extend(is_leader.then(|| lookup.leader.release()));
     if commands.is_empty() {
         return;
     }
-    if let Err(error) = redis.patient().pipeline(&commands).await {
-        log::warn!("cache: an answer was not stored: {error}");
+    if let Err(error) = redis.background().pipeline(&commands).await {
+        log::warn!("cache: a response was not stored: {error}");
     }
 }
 
-/// An older answer in place of none, when the database is down: one that was superseded only where no booking superseded it, or a
-/// day could show as free that is not.
-fn stale_or(
+/// An old response when the database is down, otherwise the error.
+///
+/// A response of an earlier generation is served only where bookings do not change it. Otherwise a
+/// booked day could show as free.
+fn stale_or_error(
     request: &Request,
-    slot: &Slot,
-    found: Option<&Found>,
+    key: &CacheKey,
+    entry: Option<&CacheEntry>,
     error: Arc<DatabaseError>,
-) -> Result<Answered, DatabaseError> {
-    let old = found.and_then(|found| {
-        let envelope = found.envelope.as_ref()?;
-        let may_be_served = slot.outlives_bookings() || envelope.generation == found.generation;
+) -> Result<CachedResponse, DatabaseError> {
+    let old = entry.and_then(|entry| {
+        let envelope = entry.envelope.as_ref()?;
+        let may_be_served = key.outlives_bookings() || envelope.generation == entry.generation;
         may_be_served.then(|| envelope.entity.clone())
     });
     match old {
         Some(entity) if error.is_outage() => {
             request.notes.cache(CacheOutcome::Stale);
-            Ok(Answered::not_to_be_kept(entity))
+            Ok(CachedResponse::uncacheable(entity))
         }
         _ => Err(DatabaseError::Shared(error)),
     }

@@ -1,46 +1,48 @@
-//! Filling a slot before anybody asks.
+//! Warming: storing a response before anybody requests it.
 
-use super::{Load, Reading, Slot, reading::look};
+use super::read::LoadFn;
 use crate::{
     app::App,
     clients::{
         supabase::DatabaseError,
         upstash::{RedisError, Upstash},
     },
+    flows::redis::lookup::{CacheLookup, look_up},
+    instance::cache_key::CacheKey,
     platform::Deadline,
 };
 
-/// Why a slot could not be warmed.
+/// A response could not be warmed.
 #[derive(Debug, thiserror::Error)]
 pub enum WarmError {
-    /// Redis did not take it.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// The database did not give it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-/// Loads `slot` and stores it at once, also when it is there. `false` when there is nothing to store or Redis is off.
+/// Loads the response of `key` and stores it, even when one is stored already.
+///
+/// Returns `false` when there is nothing to store or Redis is off.
 pub async fn warm(
     app: &App,
     deadline: Deadline,
-    slot: Slot,
-    load: Load,
+    key: CacheKey,
+    load: LoadFn,
 ) -> Result<bool, WarmError> {
-    let Some(redis) = app.redis().map(Upstash::patient) else {
+    let Some(redis) = app.redis().map(Upstash::background) else {
         return Ok(false);
     };
-    // The generation is read before the data: a write in between makes what is stored invalid.
-    let reading = Reading::of(app, slot);
-    let found = look(&redis, &reading).await?;
+    // The generation is read before the data, so a write in between expires the stored response.
+    let lookup = CacheLookup::new(app, key);
+    let entry = look_up(&redis, &lookup).await?;
     let body = load(app.clone(), deadline).await;
     let envelope = match &body {
-        Ok(Some(body)) => Some(reading.envelope(found.generation, Some(body.clone()))),
+        Ok(Some(body)) => Some(lookup.envelope(entry.generation, Some(body.clone()))),
         Ok(None) | Err(_) => None,
     };
-    let mut commands = reading.storing(envelope.as_ref());
-    commands.extend(found.leads.then(|| reading.lead().release()));
+    let mut commands = lookup.store(envelope.as_ref());
+    commands.extend(entry.is_leader.then(|| lookup.leader.release()));
     if !commands.is_empty() {
         redis.pipeline(&commands).await?;
     }

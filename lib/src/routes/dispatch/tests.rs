@@ -76,7 +76,7 @@ fn ask(
 
 #[test]
 fn without_a_configuration_every_route_says_so() {
-    for route in &TABLE {
+    for route in TABLE {
         let method = route.methods.split(", ").next().unwrap();
         let (status, body, asked) =
             ask(config(&[], &["PAYPAL_MODE"]), method, route.path, None, &[]);

@@ -1,0 +1,7 @@
+//! Holds, orders and cancellations.
+
+pub mod cancel;
+pub mod hold;
+pub mod lock;
+pub mod order;
+pub mod token;

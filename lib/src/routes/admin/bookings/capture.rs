@@ -1,0 +1,24 @@
+//! `POST /api/admin/bookings/{id}/capture`: takes the money of a booking now, whatever its schedule
+//! says.
+
+use crate::{
+    app::App,
+    domain::rate_limit::Tier,
+    flows::{payment::capture::capture_now, traffic::admission::admit},
+    routes::{access::require_admin, bookings::show::booking_id, problems::Problem},
+    web::{reply::Reply, request::Request},
+};
+use http::StatusCode;
+use serde_json::json;
+
+pub(in crate::routes) async fn capture(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin).await?;
+    let operator = require_admin(app, request).await?;
+    let id = booking_id(request)?;
+
+    let captured = capture_now(app, request.deadline, id, &operator.name, &request.id).await?;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "success": true, "bookingId": id, "captureId": captured }),
+    ))
+}

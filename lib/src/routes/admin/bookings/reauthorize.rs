@@ -1,0 +1,24 @@
+//! `POST /api/admin/bookings/{id}/reauthorize`: renews the authorization of a booking, so that
+//! PayPal honours its funds again.
+
+use crate::{
+    app::App,
+    domain::rate_limit::Tier,
+    flows::{payment::reauthorize::renew_now, traffic::admission::admit},
+    routes::{access::require_admin, bookings::show::booking_id, problems::Problem},
+    web::{reply::Reply, request::Request},
+};
+use http::StatusCode;
+use serde_json::json;
+
+pub(in crate::routes) async fn reauthorize(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin).await?;
+    let operator = require_admin(app, request).await?;
+    let id = booking_id(request)?;
+
+    let renewed = renew_now(app, request.deadline, id, &operator.name, &request.id).await?;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "success": true, "bookingId": id, "authorizationId": renewed }),
+    ))
+}

@@ -1,0 +1,34 @@
+//! `POST /api/admin/bookings/{id}/void`: gives an authorization back, all of it, and the booking up
+//! with it.
+
+use crate::{
+    app::App,
+    clients::supabase::CancelRequest,
+    domain::rate_limit::Tier,
+    flows::{booking::cancel, traffic::admission::admit},
+    routes::{
+        access::require_admin,
+        bookings::{cancel::answer, show::booking_id},
+        problems::Problem,
+        reason::read_reason,
+    },
+    web::{reply::Reply, request::Request},
+};
+
+pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin).await?;
+    let operator = require_admin(app, request).await?;
+    let id = booking_id(request)?;
+    let reason = read_reason(request)?;
+
+    let wish = CancelRequest {
+        booking: id,
+        actor: &operator.name,
+        by_operator: true,
+        void_only: true,
+        reason: reason.as_deref(),
+        request_id: &request.id,
+    };
+    let voided = cancel::cancel(app, request.deadline, &wish).await?;
+    Ok(answer(id, &voided))
+}

@@ -1,0 +1,51 @@
+//! `GET, POST /api/admin/payments/reconcile`: the cron that compares our payments with PayPal.
+
+use super::payments_drift::drift;
+use crate::{
+    app::App,
+    domain::rate_limit::Tier,
+    flows::{
+        payment::reconcile::{ReconcileRun, reconcile},
+        traffic::admission::admit,
+    },
+    routes::{
+        access::require_cron_or_admin,
+        cron::{CronCounts, run_cron},
+        problems::Problem,
+    },
+    web::{reply::Reply, request::Request},
+};
+use http::StatusCode;
+use serde_json::json;
+
+/// The cron's name in `cron_runs`.
+const NAME: &str = "reconcile-payments";
+
+pub(in crate::routes) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin).await?;
+    require_cron_or_admin(app, request).await?;
+
+    let work = reconcile(app, request.deadline);
+    let run = run_cron(app, request, NAME, work, |run| CronCounts {
+        succeeded: run.checked,
+        failed: run.failed,
+    })
+    .await?;
+    let drift = drift(app, request).await?;
+    let ReconcileRun {
+        checked,
+        repaired,
+        failed,
+    } = run;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({
+            "success": failed == 0,
+            "checked": checked,
+            "repaired": repaired,
+            "failed": failed,
+            "drift": drift.findings,
+            "deadLetters": drift.dead_letters,
+        }),
+    ))
+}

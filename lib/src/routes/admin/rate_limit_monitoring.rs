@@ -1,0 +1,89 @@
+//! `GET, DELETE /api/admin/rate-limit-monitoring`: who asked too often.
+
+use super::window::read_minutes;
+use crate::{
+    app::App,
+    domain::{rate_limit::Tier, refusal::plain_text},
+    flows::{
+        traffic::admission::admit,
+        traffic::violations::{self, Violation, ViolationList},
+    },
+    routes::{access::require_admin, problems::Problem},
+    web::{reply::Reply, request::Request},
+};
+use http::{Method, StatusCode};
+use jiff::SignedDuration;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Entries shown one by one; the totals count all.
+const SHOWN: usize = 100;
+
+pub(in crate::routes) async fn monitor(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Admin).await?;
+    require_admin(app, request).await?;
+    if request.method == Method::DELETE {
+        return Ok(clear(app, request).await);
+    }
+    let (minutes, identifier) = read_minutes(request, |fields| {
+        fields.optional("identifier", |text| plain_text(text, 100))
+    })?;
+
+    let now = app.platform().now();
+    let window = SignedDuration::from_mins(minutes.into());
+    let found = violations::list(app, now.checked_sub(window).unwrap_or(now)).await;
+    let found = found.unwrap_or_else(|error| {
+        log::warn!("request={} violations: {error}", request.id);
+        None
+    });
+    let is_available = found.is_some();
+    let ViolationList {
+        violations,
+        truncated,
+    } = found.unwrap_or_default();
+    let violations: Vec<Violation> = violations
+        .into_iter()
+        .filter(|violation| {
+            identifier
+                .as_ref()
+                .is_none_or(|wanted| violation.identifier == *wanted)
+        })
+        .collect();
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({
+            "success": true,
+            "minutes": minutes,
+            "available": is_available,
+            "truncated": truncated,
+            "total": violations.len(),
+            "byTier": totals(&violations, |violation| &violation.tier),
+            "byRoute": totals(&violations, |violation| &violation.route),
+            "byIdentifier": totals(&violations, |violation| &violation.identifier),
+            "violations": violations.iter().take(SHOWN).collect::<Vec<_>>(),
+        }),
+    ))
+}
+
+async fn clear(app: &App, request: &Request) -> Reply {
+    let cleared = violations::clear(app).await.unwrap_or_else(|error| {
+        log::error!("request={} violations: {error}", request.id);
+        false
+    });
+    let is_off = app.redis().is_none();
+    Reply::json(
+        StatusCode::OK,
+        &json!({ "success": cleared || is_off, "cleared": cleared }),
+    )
+}
+
+fn totals<'a>(
+    violations: &'a [Violation],
+    by: impl Fn(&'a Violation) -> &'a String,
+) -> BTreeMap<&'a str, u32> {
+    let mut totals = BTreeMap::new();
+    for violation in violations {
+        *totals.entry(by(violation).as_str()).or_default() += 1;
+    }
+    totals
+}

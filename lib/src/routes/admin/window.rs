@@ -1,0 +1,26 @@
+//! The window that operators look at.
+
+use crate::{
+    domain::refusal::Refusal,
+    routes::problems::Problem,
+    web::{fields::Fields, request::Request},
+};
+
+/// `minutes` of the query: 1 to 1440, 60 when it is not there. `more` reads what else is in the
+/// query.
+pub(in crate::routes) fn read_minutes<T>(
+    request: &Request,
+    more: impl FnOnce(&mut Fields) -> T,
+) -> Result<(u32, T), Problem> {
+    const MINUTES: Refusal = Refusal::new("out_of_range", "must be a whole number from 1 to 1440");
+    let mut fields = Fields::from_query(&request.query);
+    let minutes = fields
+        .optional_integer("minutes", 1, 1_440, MINUTES)
+        .unwrap_or(60);
+    let more = more(&mut fields);
+    if fields.is_clean() {
+        Ok((minutes, more))
+    } else {
+        Err(fields.refused().into())
+    }
+}

@@ -1,0 +1,41 @@
+//! `GET /api/cars/{car}`: everything about one car.
+
+use crate::{
+    app::App,
+    domain::car::CarRef,
+    flows::cache::read::LoadFn,
+    instance::cache_key::{CacheKey, CacheKind, Subject},
+    routes::{
+        cached::cached,
+        problems::{Code, Problem},
+    },
+    web::{reply::Reply, request::Request},
+};
+
+const FRESH_SECONDS: u64 = 300;
+
+pub(in crate::routes) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
+    let car = CarRef::parse(request.parameter.as_deref().unwrap_or_default());
+    // A name that no car can have names no car.
+    let car = car.map_err(|_| Problem::new(Code::CarNotFound));
+    cached(app, request, car, cache_key, load)
+        .await?
+        .ok_or_else(|| Problem::new(Code::CarNotFound))
+}
+
+/// What gives the car's page.
+pub(in crate::routes) fn load(car: CarRef) -> LoadFn {
+    Box::new(move |app, deadline| {
+        Box::pin(async move { app.database(deadline).get_car(&car).await })
+    })
+}
+
+/// Where the car's page is kept.
+pub(in crate::routes) fn cache_key(car: &CarRef) -> CacheKey {
+    CacheKey::new(
+        CacheKind::Car,
+        car.as_str(),
+        Subject::Car(car.clone()),
+        FRESH_SECONDS,
+    )
+}

@@ -1,0 +1,78 @@
+//! The codes of all problems, with their status and title.
+
+use http::StatusCode;
+
+macro_rules! codes {
+    ($($name:ident $code:literal $status:ident $retryable:literal $title:literal,)*) => {
+        /// What went wrong, for a program.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the statuses.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// As in `code`, lower case with underscores.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// Whether the same request may succeed later.
+            #[must_use]
+            pub fn is_retryable(self) -> bool {
+                match self { $(Self::$name => $retryable,)* }
+            }
+
+            /// One sentence for a person.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson              "malformed_json"               BAD_REQUEST            false "The body is not readable JSON",
+    Unauthenticated            "unauthenticated"              UNAUTHORIZED           false "A valid token is needed",
+    PaymentDeclined            "payment_declined"             PAYMENT_REQUIRED       false "The payment was declined",
+    NotFound                   "not_found"                    NOT_FOUND              false "There is nothing here",
+    CarNotFound                "car_not_found"                NOT_FOUND              false "This car is not offered",
+    BookingNotFound            "booking_not_found"            NOT_FOUND              false "There is no such booking",
+    OrderNotFound              "order_not_found"              NOT_FOUND              false "There is no such order",
+    EventNotFound              "event_not_found"              NOT_FOUND              false "There is no such event",
+    MethodNotAllowed           "method_not_allowed"           METHOD_NOT_ALLOWED     false "This method is not offered here",
+    DatesUnavailable           "dates_unavailable"            CONFLICT               false "The car is taken on some of these days",
+    BookingInProgress          "booking_in_progress"          CONFLICT               true  "Another booking of this car is being made",
+    BookingMismatch            "booking_mismatch"             CONFLICT               false "The booking is for another car or other days",
+    BookingNotPayable          "booking_not_payable"          CONFLICT               false "The booking can no longer be paid",
+    AlreadyPaid                "already_paid"                 CONFLICT               false "The booking is paid",
+    PaymentInProgress          "payment_in_progress"          CONFLICT               true  "This payment is being worked on",
+    OrderNotApproved           "order_not_approved"           CONFLICT               false "The payer has not approved the order",
+    PaymentMismatch            "payment_mismatch"             CONFLICT               false "The amount authorized is not the price",
+    BookingNotCancellable      "booking_not_cancellable"      CONFLICT               false "The booking can no longer be cancelled",
+    AlreadyCaptured            "already_captured"             CONFLICT               false "The money is taken",
+    PaymentNotCapturable       "payment_not_capturable"       CONFLICT               false "There is no authorization to work on",
+    RefundNotPossible          "refund_not_possible"          CONFLICT               false "So much cannot be refunded",
+    PayloadTooLarge            "payload_too_large"            PAYLOAD_TOO_LARGE      false "The body is larger than 64 KiB",
+    UnsupportedMediaType       "unsupported_media_type"       UNSUPPORTED_MEDIA_TYPE false "The body must be application/json",
+    InvalidFields              "invalid_fields"               UNPROCESSABLE_ENTITY   false "Some fields are missing or wrong",
+    PriceMismatch              "price_mismatch"               UNPROCESSABLE_ENTITY   false "The price has changed",
+    IdempotencyKeyReused       "idempotency_key_reused"       UNPROCESSABLE_ENTITY   false "The idempotency key came with other content before",
+    RentalNotAllowed           "rental_not_allowed"           UNPROCESSABLE_ENTITY   false "The car is not rented for these days",
+    RateLimited                "rate_limited"                 TOO_MANY_REQUESTS      true  "Too many requests",
+    Internal                   "internal"                     INTERNAL_SERVER_ERROR  true  "Something went wrong on our side",
+    PaymentProviderRefused     "payment_provider_refused"     BAD_GATEWAY            false "PayPal did not accept the request",
+    DatabaseUnavailable        "database_unavailable"         SERVICE_UNAVAILABLE    true  "The database does not answer",
+    PaymentProviderUnavailable "payment_provider_unavailable" SERVICE_UNAVAILABLE    true  "PayPal does not answer",
+    NotConfigured              "not_configured"               SERVICE_UNAVAILABLE    false "The service is not configured",
+}

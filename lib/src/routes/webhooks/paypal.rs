@@ -1,0 +1,72 @@
+//! `POST /api/webhooks/paypal`: PayPal tells what happened. The event is verified, stored,
+//! answered, then applied.
+//!
+//! 1. The signature is verified over the bytes as they came.
+//! 2. The event goes into the inbox, once by its id. Only then is it answered 200: anything else
+//!    has PayPal send it again.
+//! 3. It is applied after the response; what fails is tried again by `GET /api/webhooks/retry`.
+
+use crate::{
+    app::App,
+    clients::paypal::{Delivery, Event},
+    domain::rate_limit::Tier,
+    flows::{payment::webhook, traffic::admission::admit},
+    platform::Deadline,
+    routes::problems::{Code, Problem},
+    web::{reply::Reply, request::Request},
+};
+use http::StatusCode;
+use serde_json::json;
+use std::time::Duration;
+
+/// How long applying an event may take once PayPal has its answer.
+const APPLY_WITHIN: Duration = Duration::from_secs(50);
+
+pub(in crate::routes) async fn receive(app: &App, request: &Request) -> Result<Reply, Problem> {
+    admit(app, request, Tier::Webhook).await?;
+    verify(app, request).await?;
+    let unreadable = || {
+        Problem::new(Code::MalformedJson)
+            .detail("The body must be an event with id and event_type.")
+    };
+    let event = Event::read(&request.body).ok_or_else(unreadable)?;
+    let body = std::str::from_utf8(&request.body).map_err(|_| unreadable())?;
+
+    let stored = app
+        .database(request.deadline)
+        .store_webhook_event(
+            &event.id,
+            &event.event_type,
+            event.resource_id.as_deref(),
+            body,
+            &request.id,
+        )
+        .await?;
+    if let Some(work) = stored.work {
+        app.after_response(|app| {
+            Box::pin(async move {
+                let deadline = Deadline::after(app.platform().now(), APPLY_WITHIN);
+                webhook::process(&app, deadline, &work).await;
+            })
+        });
+    }
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "success": true, "eventId": event.id }),
+    ))
+}
+
+async fn verify(app: &App, request: &Request) -> Result<(), Problem> {
+    if app.config().paypal.webhook.is_none() {
+        return Err(Problem::new(Code::NotConfigured)
+            .detail("PAYPAL_WEBHOOK_ID is not set on this deployment."));
+    }
+    let forged =
+        || Problem::new(Code::Unauthenticated).detail("The signature is missing, or not PayPal's.");
+    let delivery = Delivery::read(&request.headers, &request.body).ok_or_else(forged)?;
+    let is_genuine = app
+        .paypal(request.deadline)
+        .verify_webhook(&delivery)
+        .await?;
+    if is_genuine { Ok(()) } else { Err(forged()) }
+}
