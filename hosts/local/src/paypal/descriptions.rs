@@ -1,7 +1,7 @@
 //! The sentence that goes with each issue. Clients must not depend on it, but the API's description fixes it for each
 //! operation, so an answer that says it differently would not be a valid one.
 
-use super::ledger::Operation;
+use super::operation::Operation;
 
 /// None for an issue that has no sentence of its own.
 pub(super) fn describe(operation: Operation, issue: &str) -> Option<&'static str> {
@@ -115,7 +115,7 @@ fn authorize_order(issue: &str) -> Option<&'static str> {
             "Order is expired and hence cannot be authorized. Please contact Customer Support if you need to increase your order validity period."
         }
         "ORDER_NOT_APPROVED" => {
-            "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order call."
+            "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order request."
         }
         "MISSING_REQUIRED_PARAMETER" => "A required field / parameter is missing",
         _ => return order_syntax(issue),

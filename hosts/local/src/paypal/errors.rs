@@ -1,6 +1,6 @@
 //! PayPal's error bodies: `{name, message, debug_id, details[{issue, ...}], links}`.
 
-use super::{descriptions, ledger::Operation};
+use super::{descriptions, operation::Operation};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! Amounts as PayPal writes them: `{"currency_code":"USD","value":"237.60"}`.
 
-use super::errors::Findings;
+use super::errors::{Findings, Refusal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,6 +67,17 @@ impl Money {
             return None;
         }
         Some(Self { currency, amount })
+    }
+
+    /// The `amount` of a payment's request, if it names one.
+    pub(super) fn read_optional(body: &Value) -> Result<Option<Self>, Refusal> {
+        let Some(amount) = body.get("amount").filter(|amount| !amount.is_null()) else {
+            return Ok(None);
+        };
+        let mut findings = Findings::default();
+        let amount = Self::read(amount, "/amount", Least::AboveZero, &mut findings);
+        findings.verdict()?;
+        Ok(amount)
     }
 
     /// The same currency.

@@ -1,6 +1,6 @@
-//! Access tokens: who may call, and until when.
+//! Access tokens: who may request, and until when.
 
-use super::{Credentials, ids::Ids};
+use super::ids::Ids;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +8,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const LIFETIME_SECONDS: i64 = 32_400;
+
+/// The merchant's keys.
+#[derive(Clone)]
+pub struct Credentials {
+    /// `PAYPAL_CLIENT_ID`.
+    pub client_id: String,
+    /// `PAYPAL_CLIENT_SECRET`.
+    pub client_secret: String,
+}
 
 /// The tokens given since the start.
 pub(super) struct Tokens {

@@ -1,21 +1,10 @@
-//! The one merchant, the one payer, and how a moment is written.
+//! The one merchant and the one payer.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Also given to the shop with the payer's return.
 pub(super) const PAYER_ID: &str = "QYR5Z8XDVJNXQ";
 const MERCHANT_ID: &str = "EXXDRVE234567";
-
-/// RFC 3339 in whole seconds.
-pub(super) fn time(when: Timestamp) -> Value {
-    moment(when).into()
-}
-
-/// [`time`] outside of JSON.
-pub(super) fn moment(when: Timestamp) -> String {
-    format!("{when:.0}")
-}
 
 /// The merchant.
 pub(super) fn payee() -> Value {

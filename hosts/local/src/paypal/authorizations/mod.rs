@@ -3,12 +3,10 @@
 //! A reauthorization has an id of its own, but the money is the same: what is captured through either counts for both,
 //! and voiding the original ends both.
 
-mod calls;
-mod shown;
+mod operations;
+mod representation;
 
-pub(super) use self::calls::read_amount;
-
-use super::{money::Money, orders::Order, scripted::Scripted};
+use super::{money::Money, orders::Order, scripted::Scripted, times::later};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -29,22 +27,22 @@ enum Grant {
 
 /// An authorization and what became of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Authorization {
-    pub(super) id: String,
-    pub(super) order_id: String,
-    pub(super) amount: Money,
-    pub(super) custom_id: Option<String>,
-    pub(super) invoice_id: Option<String>,
+pub(in crate::paypal) struct Authorization {
+    pub(in crate::paypal) id: String,
+    pub(in crate::paypal) order_id: String,
+    pub(in crate::paypal) amount: Money,
+    pub(in crate::paypal) custom_id: Option<String>,
+    pub(in crate::paypal) invoice_id: Option<String>,
     /// Of the purchase unit; it may script an outcome.
     description: Option<String>,
     grant: Grant,
     voided: bool,
     /// A capture was said to be the final one.
-    pub(super) closed: bool,
+    pub(in crate::paypal) closed: bool,
     /// The one 503 that a script asks for was given.
-    pub(super) was_busy: bool,
+    pub(in crate::paypal) was_busy: bool,
     created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
+    pub(in crate::paypal) updated_at: Timestamp,
     honoured_until: Timestamp,
     expires_at: Timestamp,
     reauthorizations: Vec<Reauthorization>,
@@ -52,7 +50,7 @@ pub(super) struct Authorization {
 
 /// A renewal of the 3 days.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Reauthorization {
+pub(in crate::paypal) struct Reauthorization {
     id: String,
     amount: Money,
     created_at: Timestamp,
@@ -61,7 +59,7 @@ pub(super) struct Reauthorization {
 
 /// Where an authorization stands, as PayPal words it, and whether time alone brought it there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Standing {
+pub(in crate::paypal) enum Standing {
     Created,
     Pending,
     Denied,
@@ -86,7 +84,7 @@ impl Standing {
 }
 
 impl Authorization {
-    pub(super) fn new(id: String, order: &Order, amount: Money, now: Timestamp) -> Self {
+    pub(in crate::paypal) fn new(id: String, order: &Order, amount: Money, now: Timestamp) -> Self {
         let description = order.text("description");
         let grant = if Scripted::AuthorizeDenied.in_description(description) {
             Grant::Denied
@@ -115,11 +113,11 @@ impl Authorization {
     }
 
     /// The payer's bank refused it.
-    pub(super) fn is_denied(&self) -> bool {
+    pub(in crate::paypal) fn is_denied(&self) -> bool {
         self.grant == Grant::Denied
     }
 
-    pub(super) fn scripts(&self, scripted: Scripted) -> bool {
+    pub(in crate::paypal) fn scripts(&self, scripted: Scripted) -> bool {
         scripted.in_description(self.description.as_deref())
     }
 
@@ -131,20 +129,20 @@ impl Authorization {
     }
 
     /// The amount to capture when a capture names none.
-    pub(super) fn amount_of(&self, id: &str) -> &Money {
+    pub(in crate::paypal) fn amount_of(&self, id: &str) -> &Money {
         self.renewal(id)
             .map_or(&self.amount, |renewal| &renewal.amount)
     }
 
     /// Whether the funds are sure when captured by this id.
-    pub(super) fn honoured(&self, id: &str, now: Timestamp) -> bool {
+    pub(in crate::paypal) fn honoured(&self, id: &str, now: Timestamp) -> bool {
         now < self
             .renewal(id)
             .map_or(self.honoured_until, |renewal| renewal.honoured_until)
     }
 
     /// The most that all captures may come to.
-    pub(super) fn limit(&self) -> Decimal {
+    pub(in crate::paypal) fn limit(&self) -> Decimal {
         let by_share = self.amount.share(115, 100).amount;
         if self.amount.currency == "USD" {
             by_share.min(self.amount.amount + MOST_ABOVE_USD)
@@ -153,7 +151,7 @@ impl Authorization {
         }
     }
 
-    pub(super) fn standing(&self, captured: Decimal, now: Timestamp) -> Standing {
+    pub(in crate::paypal) fn standing(&self, captured: Decimal, now: Timestamp) -> Standing {
         let whole = self
             .reauthorizations
             .last()
@@ -184,9 +182,4 @@ impl Authorization {
             honoured_until: later(now, HONOURED).min(self.expires_at),
         });
     }
-}
-
-/// A moment that far ahead.
-pub(super) fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
 }

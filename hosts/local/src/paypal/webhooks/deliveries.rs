@@ -1,16 +1,16 @@
 //! When an event is delivered, and the request that delivers it.
 
 use super::{
-    super::{links::Links, parties::moment},
-    WebhookError,
-    events::{Event, Events},
+    super::{links::Links, times::moment},
+    error::WebhookError,
+    events::{Event, Events, Standing},
     signature,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 /// How often a delivery is repeated.
@@ -23,19 +23,10 @@ const FIRST_PAUSE_SECONDS: i64 = 45;
 const PATH: &str = "/api/webhooks/paypal";
 const USER_AGENT: &str = "PayPal/AUHD-214.0-LOCAL";
 
-/// Whether an event is still to be delivered.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Standing {
-    Due(Timestamp),
-    Delivered,
-    GivenUp,
-}
-
 /// An event on its way to the merchant.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's id, for [`super::Simulator::answered`].
+    /// The event's id, for [`Simulator::answered`](super::super::Simulator::answered).
     pub event: String,
     /// The signed POST; its target is the path alone.
     pub request: Request<Bytes>,

@@ -1,6 +1,6 @@
 //! The signature of a delivery, and the certificates that vouch for it.
 
-use super::WebhookError;
+use super::error::WebhookError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,

@@ -2,10 +2,9 @@
 
 use super::{
     super::{
-        Simulator,
+        bodies::{json_response, whole},
         errors::Kind,
-        http::{json_response, whole},
-        lock,
+        simulator::{Simulator, lock},
     },
     signature,
 };
@@ -20,7 +19,7 @@ use serde_json::{Value, json, value::RawValue};
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// `GET /v1/notifications/certs/{id}` and `POST /v1/notifications/verify-webhook-signature`
-pub(in super::super) fn router() -> Router<Simulator> {
+pub(in crate::paypal) fn router() -> Router<Simulator> {
     Router::new()
         .route(signature::CERTIFICATE_PATH, get(certificates))
         .route("/v1/notifications/verify-webhook-signature", post(verify))

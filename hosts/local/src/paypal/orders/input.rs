@@ -1,9 +1,12 @@
 //! What a merchant may ask for when creating an order.
 
 use super::{
-    errors::{Findings, Refusal},
-    money::{Least, Money},
-    order_amounts::{check_breakdown, check_items},
+    super::{
+        errors::{Findings, Refusal},
+        fields::read_text,
+        money::{Least, Money},
+    },
+    amounts::{check_breakdown, check_items},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,48 +15,48 @@ use std::collections::BTreeSet;
 /// What happens to the money once the payer approved.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum Intent {
+pub(in crate::paypal) enum Intent {
     Authorize,
     Capture,
 }
 
 /// One thing to be paid for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Unit {
-    pub(super) reference_id: String,
-    pub(super) amount: Money,
+pub(in crate::paypal) struct Unit {
+    pub(in crate::paypal) reference_id: String,
+    pub(in crate::paypal) amount: Money,
     /// The members that every representation repeats, the amount's breakdown among them.
-    pub(super) echoed: Map<String, Value>,
+    pub(in crate::paypal) echoed: Map<String, Value>,
 }
 
 impl Unit {
-    pub(super) fn text(&self, member: &str) -> Option<&str> {
+    pub(in crate::paypal) fn text(&self, member: &str) -> Option<&str> {
         self.echoed.get(member).and_then(Value::as_str)
     }
 }
 
 /// Where the payer goes and what they read there.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(super) struct Experience {
-    pub(super) return_url: Option<String>,
-    pub(super) cancel_url: Option<String>,
-    pub(super) brand_name: Option<String>,
+pub(in crate::paypal) struct Experience {
+    pub(in crate::paypal) return_url: Option<String>,
+    pub(in crate::paypal) cancel_url: Option<String>,
+    pub(in crate::paypal) brand_name: Option<String>,
 }
 
 /// A request that keeps to all rules.
 #[derive(Clone, Debug)]
-pub(super) struct NewOrder {
-    pub(super) intent: Intent,
-    pub(super) units: Vec<Unit>,
-    pub(super) experience: Experience,
+pub(in crate::paypal) struct NewOrder {
+    pub(in crate::paypal) intent: Intent,
+    pub(in crate::paypal) units: Vec<Unit>,
+    pub(in crate::paypal) experience: Experience,
     /// Asked for by `payment_source.paypal` rather than the older `application_context`.
-    pub(super) wallet: bool,
+    pub(in crate::paypal) wallet: bool,
 }
 
 const MOST_UNITS: usize = 10;
 
 /// Reads the body of a new order, or says everything that is wrong with it.
-pub(super) fn read(body: &Value, request_id: Option<&str>) -> Result<NewOrder, Refusal> {
+pub(in crate::paypal) fn read(body: &Value, request_id: Option<&str>) -> Result<NewOrder, Refusal> {
     let mut findings = Findings::default();
     let wallet = body.pointer("/payment_source/paypal");
     if body
@@ -241,25 +244,4 @@ fn read_url(parent: &Value, name: &str, field: &str, findings: &mut Findings) ->
         parent.get(name),
     );
     None
-}
-
-/// An optional text of 1 to `longest` characters.
-pub(super) fn read_text(
-    parent: &Value,
-    name: &str,
-    longest: usize,
-    field: &str,
-    findings: &mut Findings,
-) -> Option<String> {
-    let value = parent.get(name).filter(|value| !value.is_null())?;
-    let field = format!("{field}/{name}");
-    let Value::String(text) = value else {
-        findings.malformed("INVALID_PARAMETER_SYNTAX", &field, Some(value));
-        return None;
-    };
-    if text.is_empty() || text.chars().count() > longest {
-        findings.malformed("INVALID_STRING_LENGTH", &field, Some(value));
-        return None;
-    }
-    Some(text.clone())
 }

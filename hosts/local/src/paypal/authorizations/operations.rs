@@ -4,21 +4,22 @@ use super::{
     super::{
         errors::{Findings, Refusal},
         idempotency::Action,
-        ledger::{Answer, Call, Ledger},
-        money::{Least, Money},
+        ledger::Ledger,
+        money::Money,
+        request::ApiRequest,
+        response::ApiResponse,
         scripted::Scripted,
-        webhooks::EventType,
+        webhooks::events::EventType,
     },
     Authorization, Standing,
 };
 use http::StatusCode;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::Value;
 
 impl Ledger {
     /// The original behind an id, be it its own or a reauthorization's.
-    pub(in super::super) fn original(&self, id: &str) -> Result<&Authorization, Refusal> {
+    pub(in crate::paypal) fn original(&self, id: &str) -> Result<&Authorization, Refusal> {
         self.authorizations
             .get(id)
             .or_else(|| {
@@ -30,14 +31,14 @@ impl Ledger {
     }
 
     /// What was captured of an original so far.
-    pub(in super::super) fn captured(&self, original: &Authorization) -> Decimal {
+    pub(in crate::paypal) fn captured(&self, original: &Authorization) -> Decimal {
         self.captures_of(original)
             .map(|capture| capture.amount.amount)
             .sum()
     }
 
     /// The originals whose 29 days are over, with money in them that nobody took or gave back.
-    pub(in super::super) fn lapsed_authorizations(
+    pub(in crate::paypal) fn lapsed_authorizations(
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = &Authorization> {
@@ -49,26 +50,30 @@ impl Ledger {
     }
 
     /// `GET /v2/payments/authorizations/{id}`
-    pub(in super::super) fn show_authorization(
+    pub(in crate::paypal) fn show_authorization(
         &self,
         id: &str,
-        call: &Call<'_>,
-    ) -> Result<Answer, Refusal> {
-        Ok(Answer::new(
+        request: &ApiRequest<'_>,
+    ) -> Result<ApiResponse, Refusal> {
+        Ok(ApiResponse::new(
             StatusCode::OK,
-            self.authorization_body(id, call)?,
+            self.authorization_body(id, request)?,
         ))
     }
 
     /// `POST /v2/payments/authorizations/{id}/void`
-    pub(in super::super) fn void(&mut self, id: &str, call: &Call<'_>) -> Result<Answer, Refusal> {
+    pub(in crate::paypal) fn void(
+        &mut self,
+        id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<ApiResponse, Refusal> {
         if self
             .request_ids
-            .earlier(call.request_id, Action::Void, id, call.now)?
+            .earlier(request.request_id, Action::Void, id, request.now)?
             .is_none()
         {
             let original = self.original(id)?;
-            let issue = match original.standing(self.captured(original), call.now) {
+            let issue = match original.standing(self.captured(original), request.now) {
                 _ if original.id != id => Some("CANNOT_BE_VOIDED"),
                 Standing::Captured => Some("PREVIOUSLY_CAPTURED"),
                 Standing::Voided | Standing::Expired | Standing::Denied => {
@@ -81,54 +86,59 @@ impl Ledger {
             }
             if let Some(original) = self.authorizations.get_mut(id) {
                 original.voided = true;
-                original.updated_at = call.now;
+                original.updated_at = request.now;
             }
             self.request_ids
-                .remember(call.request_id, Action::Void, id, id, call.now);
-            self.report(EventType::AuthorizationVoided, id, call);
+                .remember(request.request_id, Action::Void, id, id, request.now);
+            self.report(EventType::AuthorizationVoided, id, request);
         }
-        if call.representation {
-            return self.show_authorization(id, call);
+        if request.representation {
+            return self.show_authorization(id, request);
         }
-        Ok(Answer {
+        Ok(ApiResponse {
             status: StatusCode::NO_CONTENT,
             body: None,
         })
     }
 
     /// `POST /v2/payments/authorizations/{id}/reauthorize`
-    pub(in super::super) fn reauthorize(
+    pub(in crate::paypal) fn reauthorize(
         &mut self,
         id: &str,
-        call: &Call<'_>,
-    ) -> Result<Answer, Refusal> {
+        request: &ApiRequest<'_>,
+    ) -> Result<ApiResponse, Refusal> {
         if let Some(renewal) =
             self.request_ids
-                .earlier(call.request_id, Action::Reauthorize, id, call.now)?
+                .earlier(request.request_id, Action::Reauthorize, id, request.now)?
         {
-            return Ok(Answer::payment(
+            return Ok(ApiResponse::payment(
                 false,
-                self.authorization_body(&renewal, call)?,
-                call,
+                self.authorization_body(&renewal, request)?,
+                request,
             ));
         }
         let original = self.original(id)?;
-        let amount = read_amount(call.body)?.unwrap_or_else(|| original.amount.clone());
-        if let Some(issue) = self.refuses_renewal(original, id, &amount, call.now) {
+        let amount = Money::read_optional(request.body)?.unwrap_or_else(|| original.amount.clone());
+        if let Some(issue) = self.refuses_renewal(original, id, &amount, request.now) {
             return Err(Findings::semantic(issue).refusal());
         }
         let original_id = original.id.clone();
         let renewal = self.ids.resource();
         if let Some(original) = self.authorizations.get_mut(&original_id) {
-            original.renew(renewal.clone(), amount, call.now);
+            original.renew(renewal.clone(), amount, request.now);
         }
-        self.request_ids
-            .remember(call.request_id, Action::Reauthorize, id, &renewal, call.now);
-        self.report(EventType::AuthorizationCreated, &renewal, call);
-        Ok(Answer::payment(
+        self.request_ids.remember(
+            request.request_id,
+            Action::Reauthorize,
+            id,
+            &renewal,
+            request.now,
+        );
+        self.report(EventType::AuthorizationCreated, &renewal, request);
+        Ok(ApiResponse::payment(
             true,
-            self.authorization_body(&renewal, call)?,
-            call,
+            self.authorization_body(&renewal, request)?,
+            request,
         ))
     }
 
@@ -164,15 +174,4 @@ impl Ledger {
         }
         (amount.amount > original.limit()).then_some("TRANSACTION_REFUSED")
     }
-}
-
-/// The amount of a payment's request, if it names one.
-pub(in super::super) fn read_amount(body: &Value) -> Result<Option<Money>, Refusal> {
-    let Some(amount) = body.get("amount").filter(|amount| !amount.is_null()) else {
-        return Ok(None);
-    };
-    let mut findings = Findings::default();
-    let amount = Money::read(amount, "/amount", Least::AboveZero, &mut findings);
-    findings.verdict()?;
-    Ok(amount)
 }

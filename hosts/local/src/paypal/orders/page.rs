@@ -1,16 +1,15 @@
 //! The page on which a payer approves an order: plain HTML, one form, no script.
 
 use super::{
-    money::Money,
-    orders::{Order, OrderStatus},
-    parties::PAYER_ID,
+    super::{money::Money, parties::PAYER_ID},
+    Order, OrderStatus,
 };
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
 /// What the payer sees.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Page {
+pub(in crate::paypal) enum Page {
     /// No such order.
     Unknown,
     /// An order that may be approved.
@@ -22,7 +21,7 @@ pub(super) enum Page {
 }
 
 /// The page of an order.
-pub(super) fn of(order: Option<&Order>, now: Timestamp) -> Page {
+pub(in crate::paypal) fn of(order: Option<&Order>, now: Timestamp) -> Page {
     let Some(order) = order else {
         return Page::Unknown;
     };
@@ -36,7 +35,7 @@ pub(super) fn of(order: Option<&Order>, now: Timestamp) -> Page {
 }
 
 impl Page {
-    pub(super) const fn status(&self) -> http::StatusCode {
+    pub(in crate::paypal) const fn status(&self) -> http::StatusCode {
         match self {
             Self::Unknown => http::StatusCode::NOT_FOUND,
             Self::Expired => http::StatusCode::GONE,
@@ -44,7 +43,7 @@ impl Page {
         }
     }
 
-    pub(super) fn html(&self) -> String {
+    pub(in crate::paypal) fn html(&self) -> String {
         match self {
             Self::Unknown => document("Not found", "<p>There is no such order.</p>"),
             Self::Expired => document("Too late", "<p>This order can no longer be approved.</p>"),
@@ -106,7 +105,7 @@ fn question(order: &Order) -> String {
 }
 
 /// The shop's address after approval.
-pub(super) fn return_address(order: &Order) -> Option<String> {
+pub(in crate::paypal) fn return_address(order: &Order) -> Option<String> {
     let mut url =
         url::Url::parse(&with_token(order.experience.return_url.as_deref()?, order)?).ok()?;
     url.query_pairs_mut().append_pair("PayerID", PAYER_ID);

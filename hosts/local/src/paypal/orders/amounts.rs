@@ -1,9 +1,9 @@
 //! The sums of an order: what it is made of must come to what is asked for.
 
-use super::{
+use super::super::{
     errors::Findings,
+    fields::read_text,
     money::{Least, Money},
-    order_request::read_text,
 };
 use rust_decimal::Decimal;
 use serde_json::Value;

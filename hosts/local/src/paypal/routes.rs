@@ -1,84 +1,35 @@
 //! The simulator's addresses.
 
 use super::{
-    Simulator,
-    errors::{Findings, Kind, Refusal},
+    bodies::{json_response, whole},
+    errors::{Kind, Refusal},
     exchanges::{Exchange, kept_body, kept_headers},
-    ledger::{Answer, Call, Operation},
     links::Links,
-    lock,
-    orders::Approval,
-    page, webhooks,
+    operation::Operation,
+    orders::{Approval, page},
+    request::{ApiRequest, read, wants_representation},
+    response::ApiResponse,
+    simulator::{Simulator, lock},
+    webhooks::verification,
 };
 use axum::{
     Router,
-    body::{Body, Bytes},
     extract::{Path, Query, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{MethodRouter, get, post},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt as _, Limited};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::atomic::Ordering;
 
-const LARGEST_BODY: usize = 1024 * 1024;
-const LONGEST_REQUEST_ID: usize = 108;
-
-pub(super) fn router(simulator: Simulator) -> Router {
-    let authorization = "/v2/payments/authorizations/{id}";
-    Router::new()
-        .route("/v1/oauth2/token", post(token))
-        .route("/v2/checkout/orders", operation(Operation::CreateOrder))
-        .route("/v2/checkout/orders/{id}", operation(Operation::ShowOrder))
-        .route(
-            "/v2/checkout/orders/{id}/authorize",
-            operation(Operation::AuthorizeOrder),
-        )
-        .route(authorization, operation(Operation::ShowAuthorization))
-        .route(
-            &format!("{authorization}/capture"),
-            operation(Operation::Capture),
-        )
-        .route(&format!("{authorization}/void"), operation(Operation::Void))
-        .route(
-            &format!("{authorization}/reauthorize"),
-            operation(Operation::Reauthorize),
-        )
-        .route(
-            "/v2/payments/captures/{id}",
-            operation(Operation::ShowCapture),
-        )
-        .route(
-            "/v2/payments/captures/{id}/refund",
-            operation(Operation::Refund),
-        )
-        .route(
-            "/v2/payments/refunds/{id}",
-            operation(Operation::ShowRefund),
-        )
-        .route("/checkoutnow", get(ask).post(approve))
-        .merge(webhooks::router())
-        .with_state(simulator)
-}
-
-fn operation(operation: Operation) -> MethodRouter<Simulator> {
-    let handler = move |State(simulator): State<Simulator>,
-                        id: Option<Path<String>>,
-                        request: Request| async move {
-        let id = id.map(|Path(id)| id).unwrap_or_default();
-        simulator.exchange(operation, &id, request).await
-    };
-    if operation.writes() {
-        post(handler)
-    } else {
-        get(handler)
-    }
-}
-
 impl Simulator {
+    /// The API and the approval page.
+    pub fn router(&self) -> axum::Router {
+        router(self.clone())
+    }
+
     /// Answers one request of the API and keeps both.
     async fn exchange(&self, operation: Operation, id: &str, request: Request) -> Response {
         self.inner.requests.fetch_add(1, Ordering::Relaxed);
@@ -134,21 +85,21 @@ impl Simulator {
         let outcome = match allowed {
             None => Err(Refusal::bare(Kind::Unauthenticated)),
             Some(_) => read(operation, head, body).and_then(|(body, request_id)| {
-                let call = Call {
+                let request = ApiRequest {
                     request_id: request_id.as_deref(),
                     representation: wants_representation(&head.headers),
                     body: &body,
                     now,
                     links: Links::under(&self.inner.public_base),
                 };
-                ledger.perform(operation, id, &call)
+                ledger.perform(operation, id, &request)
             }),
         };
         if operation.writes() {
             self.inner.changed();
         }
         match outcome {
-            Ok(Answer { status, body }) => (status, body, debug_id),
+            Ok(ApiResponse { status, body }) => (status, body, debug_id),
             Err(refusal) => {
                 let body = refusal.body(operation, &debug_id);
                 (refusal.kind.status(), Some(body), debug_id)
@@ -157,49 +108,55 @@ impl Simulator {
     }
 }
 
-/// The body and the PayPal-Request-Id, when both are well-formed.
-fn read(
-    operation: Operation,
-    head: &Parts,
-    body: &[u8],
-) -> Result<(Value, Option<String>), Refusal> {
-    let request_id = head
-        .headers
-        .get("paypal-request-id")
-        .and_then(|id| id.to_str().ok());
-    if request_id.is_some_and(|id| id.is_empty() || id.len() > LONGEST_REQUEST_ID) {
-        return Err(Findings::syntactic("INVALID_STRING_LENGTH").refusal());
-    }
-    let request_id = request_id.map(str::to_owned);
-    if !operation.writes() {
-        return Ok((json!({}), request_id));
-    }
-    if !is_json(&head.headers) {
-        return Err(Refusal::bare(Kind::UnsupportedMediaType));
-    }
-    if body.is_empty() && operation != Operation::CreateOrder {
-        return Ok((json!({}), request_id));
-    }
-    match serde_json::from_slice(body) {
-        Ok(body @ Value::Object(_)) => Ok((body, request_id)),
-        _ if operation.of_orders() => Err(Findings::syntactic("MALFORMED_REQUEST_JSON").refusal()),
-        _ => Err(Findings::syntactic("INVALID_PARAMETER_SYNTAX").refusal()),
-    }
+fn router(simulator: Simulator) -> Router {
+    let authorization = "/v2/payments/authorizations/{id}";
+    Router::new()
+        .route("/v1/oauth2/token", post(token))
+        .route("/v2/checkout/orders", operation(Operation::CreateOrder))
+        .route("/v2/checkout/orders/{id}", operation(Operation::ShowOrder))
+        .route(
+            "/v2/checkout/orders/{id}/authorize",
+            operation(Operation::AuthorizeOrder),
+        )
+        .route(authorization, operation(Operation::ShowAuthorization))
+        .route(
+            &format!("{authorization}/capture"),
+            operation(Operation::Capture),
+        )
+        .route(&format!("{authorization}/void"), operation(Operation::Void))
+        .route(
+            &format!("{authorization}/reauthorize"),
+            operation(Operation::Reauthorize),
+        )
+        .route(
+            "/v2/payments/captures/{id}",
+            operation(Operation::ShowCapture),
+        )
+        .route(
+            "/v2/payments/captures/{id}/refund",
+            operation(Operation::Refund),
+        )
+        .route(
+            "/v2/payments/refunds/{id}",
+            operation(Operation::ShowRefund),
+        )
+        .route("/checkoutnow", get(ask).post(approve))
+        .merge(verification::router())
+        .with_state(simulator)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default();
-    kind.trim().eq_ignore_ascii_case("application/json")
-}
-
-fn wants_representation(headers: &HeaderMap) -> bool {
-    headers
-        .get("prefer")
-        .is_some_and(|prefer| prefer == "return=representation")
+fn operation(operation: Operation) -> MethodRouter<Simulator> {
+    let handler = move |State(simulator): State<Simulator>,
+                        id: Option<Path<String>>,
+                        request: Request| async move {
+        let id = id.map(|Path(id)| id).unwrap_or_default();
+        simulator.exchange(operation, &id, request).await
+    };
+    if operation.writes() {
+        post(handler)
+    } else {
+        get(handler)
+    }
 }
 
 async fn token(State(simulator): State<Simulator>, request: Request) -> Response {
@@ -269,27 +226,4 @@ fn page_response(page: &page::Page) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (page.status(), headers, Html(page.html())).into_response()
-}
-
-/// A body of a size that PayPal takes.
-pub(super) async fn whole(body: Body) -> Option<Bytes> {
-    Some(
-        Limited::new(body, LARGEST_BODY)
-            .collect()
-            .await
-            .ok()?
-            .to_bytes(),
-    )
-}
-
-pub(super) fn json_response(status: StatusCode, body: Option<Value>) -> Response {
-    let mut response = status.into_response();
-    if let Some(body) = body {
-        *response.body_mut() = Body::from(body.to_string());
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-    }
-    response
 }

@@ -2,10 +2,8 @@
 
 use super::{
     super::{
-        errors::Refusal,
-        ledger::{Call, Ledger},
-        parties::{payee, time},
-        refunds::refund_core,
+        errors::Refusal, ledger::Ledger, parties::payee, refunds::representation::refund_core,
+        request::ApiRequest, times::time,
     },
     Authorization, Reauthorization, Standing,
 };
@@ -13,37 +11,37 @@ use serde_json::{Map, Value, json};
 
 impl Ledger {
     /// All of an authorization.
-    pub(in super::super) fn authorization_body(
+    pub(in crate::paypal) fn authorization_body(
         &self,
         id: &str,
-        call: &Call<'_>,
+        request: &ApiRequest<'_>,
     ) -> Result<Value, Refusal> {
         let original = self.original(id)?;
-        let mut body = self.authorization_core(original, original.renewal(id), call);
+        let mut body = self.authorization_core(original, original.renewal(id), request);
         body["payee"] = payee();
         body["supplementary_data"] = json!({ "related_ids": { "order_id": original.order_id } });
         Ok(body)
     }
 
     /// What an order shows of its payments.
-    pub(in super::super) fn payments_body(&self, id: &str, call: &Call<'_>) -> Value {
+    pub(in crate::paypal) fn payments_body(&self, id: &str, request: &ApiRequest<'_>) -> Value {
         let Some(original) = self.authorizations.get(id) else {
             return json!({});
         };
         let renewals = original.reauthorizations.iter().map(Some);
         let authorizations: Vec<Value> = std::iter::once(None)
             .chain(renewals)
-            .map(|renewal| self.authorization_core(original, renewal, call))
+            .map(|renewal| self.authorization_core(original, renewal, request))
             .collect();
         let captures: Vec<_> = self.captures_of(original).collect();
         let refunds: Vec<Value> = captures
             .iter()
             .flat_map(|capture| self.refunds_of(capture))
-            .map(|refund| refund_core(refund, call))
+            .map(|refund| refund_core(refund, request))
             .collect();
         let captures: Vec<Value> = captures
             .into_iter()
-            .map(|capture| self.capture_core(capture, call))
+            .map(|capture| self.capture_core(capture, request))
             .collect();
         let mut body = Map::new();
         for (name, payments) in [
@@ -62,27 +60,29 @@ impl Ledger {
         &self,
         original: &Authorization,
         renewal: Option<&Reauthorization>,
-        call: &Call<'_>,
+        request: &ApiRequest<'_>,
     ) -> Value {
         let (id, amount, created_at) = renewal.map_or(
             (&original.id, &original.amount, original.created_at),
             |renewal| (&renewal.id, &renewal.amount, renewal.created_at),
         );
-        let standing = original.standing(self.captured(original), call.now);
+        let standing = original.standing(self.captured(original), request.now);
         let own = format!("/v2/payments/authorizations/{id}");
-        let mut links = vec![call.links.get("self", &own)];
+        let mut links = vec![request.links.get("self", &own)];
         if matches!(standing, Standing::Created | Standing::PartiallyCaptured) {
-            links.push(call.links.post("capture", &format!("{own}/capture")));
+            links.push(request.links.post("capture", &format!("{own}/capture")));
             if renewal.is_none() {
-                links.push(call.links.post("void", &format!("{own}/void")));
+                links.push(request.links.post("void", &format!("{own}/void")));
                 links.push(
-                    call.links
+                    request
+                        .links
                         .post("reauthorize", &format!("{own}/reauthorize")),
                 );
             }
         }
         links.push(
-            call.links
+            request
+                .links
                 .get("up", &format!("/v2/checkout/orders/{}", original.order_id)),
         );
         let mut body = json!({

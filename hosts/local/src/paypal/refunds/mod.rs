@@ -1,0 +1,23 @@
+//! Refunds: captured money that was given back.
+
+mod operations;
+pub(in crate::paypal) mod representation;
+
+use super::money::Money;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// A refund, which is always complete.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(in crate::paypal) struct Refund {
+    pub(in crate::paypal) id: String,
+    pub(in crate::paypal) capture_id: String,
+    amount: Money,
+    /// What was refunded of the capture, this refund included.
+    total: Decimal,
+    custom_id: Option<String>,
+    invoice_id: Option<String>,
+    note_to_payer: Option<String>,
+    created_at: Timestamp,
+}

@@ -1,0 +1,54 @@
+//! A refund as the API shows it.
+
+use super::{
+    super::{errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest, times::time},
+    Refund,
+};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+impl Ledger {
+    pub(in crate::paypal) fn refund_body(
+        &self,
+        id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<Value, Refusal> {
+        let refund = self.refunds.get(id).ok_or_else(Refusal::not_found)?;
+        let mut body = refund_core(refund, request);
+        // PayPal calls the one who pays back the payer.
+        body["payer"] = payee();
+        Ok(body)
+    }
+}
+
+/// What an order shows of a refund.
+pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) -> Value {
+    let mut body = json!({
+        "id": refund.id,
+        "status": "COMPLETED",
+        "amount": refund.amount.json(),
+        "seller_payable_breakdown": {
+            "gross_amount": refund.amount.json(),
+            "paypal_fee": refund.amount.with(Decimal::ZERO).json(),
+            "net_amount": refund.amount.json(),
+            "total_refunded_amount": refund.amount.with(refund.total).json(),
+        },
+        "create_time": time(refund.created_at),
+        "update_time": time(refund.created_at),
+        "links": [
+            request.links.get("self", &format!("/v2/payments/refunds/{}", refund.id)),
+            request.links.get("up", &format!("/v2/payments/captures/{}", refund.capture_id)),
+        ],
+    });
+    let texts = [
+        ("custom_id", &refund.custom_id),
+        ("invoice_id", &refund.invoice_id),
+        ("note_to_payer", &refund.note_to_payer),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            body[name] = value.as_str().into();
+        }
+    }
+    body
+}
