@@ -1,4 +1,4 @@
-//! Bodies of HTTP messages.
+//! Bodies of HTTP requests and responses.
 
 use axum::{
     body::{Body, Bytes},
@@ -8,12 +8,13 @@ use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
-const LARGEST_BODY: usize = 1024 * 1024;
+/// In bytes.
+const MAX_BODY_SIZE: usize = 1024 * 1024;
 
-/// A body of a size that PayPal takes.
-pub(super) async fn whole(body: Body) -> Option<Bytes> {
+/// None for a body that is too large or breaks off.
+pub(super) async fn read_body(body: Body) -> Option<Bytes> {
     Some(
-        Limited::new(body, LARGEST_BODY)
+        Limited::new(body, MAX_BODY_SIZE)
             .collect()
             .await
             .ok()?

@@ -1,23 +1,25 @@
-//! Everything that PayPal knows, and the operations on it as plain functions of a request and a moment.
+//! PayPal's records, and the dispatch of operations on them. An operation is a plain function of
+//! the ledger and a request, which carries the time.
 
 use super::{
-    authorizations::Authorization, captures::Capture, errors::Refusal, idempotency::RequestIds,
-    ids::Ids, operation::Operation, orders::Order, refunds::Refund, request::ApiRequest,
-    response::ApiResponse, webhooks::events::Events,
+    authorizations::Authorization, captures::Capture, errors::Refusal,
+    idempotency::IdempotencyRecords, ids::Ids, operation::Operation, orders::Order,
+    refunds::Refund, request::ApiRequest, response::ApiResponse, webhooks::events::Events,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Orders and payments by their ids.
+/// Orders and payments by id.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Ledger {
     pub(super) ids: Ids,
     pub(super) orders: BTreeMap<String, Order>,
-    /// By the id of the original; a reauthorization is a part of what it prolongs.
+    /// By the id of the original authorization, which contains its reauthorizations.
     pub(super) authorizations: BTreeMap<String, Authorization>,
     pub(super) captures: BTreeMap<String, Capture>,
     pub(super) refunds: BTreeMap<String, Refund>,
-    pub(super) request_ids: RequestIds,
+    pub(super) request_ids: IdempotencyRecords,
+    /// Missing in files that predate webhooks.
     #[serde(default)]
     pub(super) events: Events,
 }
@@ -30,12 +32,12 @@ impl Ledger {
             authorizations: BTreeMap::new(),
             captures: BTreeMap::new(),
             refunds: BTreeMap::new(),
-            request_ids: RequestIds::new(),
+            request_ids: IdempotencyRecords::new(),
             events: Events::default(),
         }
     }
 
-    /// Carries out one request. `id` is the resource in its path, empty for a new order.
+    /// `id` is the resource in the path, empty for a new order.
     pub(super) fn perform(
         &mut self,
         operation: Operation,

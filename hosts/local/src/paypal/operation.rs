@@ -1,6 +1,6 @@
 //! The API's operations.
 
-/// The API's operations.
+/// An operation of Orders v2 or Payments v2.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Operation {
     CreateOrder,
@@ -16,7 +16,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// The description's `operationId`.
+    /// The `operationId` in PayPal's API description.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::CreateOrder => "orders.create",
@@ -32,24 +32,23 @@ impl Operation {
         }
     }
 
-    /// Where its errors are documented.
+    /// The page of PayPal's reference that documents its errors.
     pub(super) const fn reference(self) -> &'static str {
-        if self.of_orders() {
+        if self.is_on_orders() {
             "orders/v2"
         } else {
             "payments/v2"
         }
     }
 
-    pub(super) const fn of_orders(self) -> bool {
+    pub(super) const fn is_on_orders(self) -> bool {
         matches!(
             self,
             Self::CreateOrder | Self::ShowOrder | Self::AuthorizeOrder
         )
     }
 
-    /// Whether it may change anything.
-    pub(super) const fn writes(self) -> bool {
+    pub(super) const fn is_write(self) -> bool {
         !matches!(
             self,
             Self::ShowOrder | Self::ShowAuthorization | Self::ShowCapture | Self::ShowRefund

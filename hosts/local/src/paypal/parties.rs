@@ -1,8 +1,8 @@
-//! The one merchant and the one payer.
+//! The simulator's only merchant and only payer.
 
 use serde_json::{Value, json};
 
-/// Also given to the shop with the payer's return.
+/// Also the query parameter `PayerID` of the redirect to the shop.
 pub(super) const PAYER_ID: &str = "QYR5Z8XDVJNXQ";
 const MERCHANT_ID: &str = "EXXDRVE234567";
 
@@ -11,7 +11,7 @@ pub(super) fn payee() -> Value {
     json!({ "email_address": "merchant@example.com", "merchant_id": MERCHANT_ID })
 }
 
-/// The payer as a source of payment.
+/// The payer as a `payment_source`.
 pub(super) fn wallet() -> Value {
     json!({
         "email_address": "payer@example.com",
@@ -22,7 +22,7 @@ pub(super) fn wallet() -> Value {
     })
 }
 
-/// The payer as a person.
+/// The payer as a member of an order.
 pub(super) fn payer() -> Value {
     json!({
         "email_address": "payer@example.com",

@@ -1,14 +1,13 @@
-//! One response of the API.
+//! A successful response of the API.
 
 use super::request::ApiRequest;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// What a request came to.
 #[derive(Debug, PartialEq)]
 pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
-    /// None with 204.
+    /// None for 204.
     pub(super) body: Option<Value>,
 }
 
@@ -20,14 +19,14 @@ impl ApiResponse {
         }
     }
 
-    /// A payment: 201 or 200, with all of it or just `{id, status, links}`.
-    pub(super) fn payment(first: bool, body: Value, request: &ApiRequest<'_>) -> Self {
-        let status = if first {
+    /// A payment, complete or as `{id, status, links}`. A new one is 201, a replayed one 200.
+    pub(super) fn payment(is_new: bool, body: Value, request: &ApiRequest<'_>) -> Self {
+        let status = if is_new {
             StatusCode::CREATED
         } else {
             StatusCode::OK
         };
-        let body = if request.representation {
+        let body = if request.prefers_representation {
             body
         } else {
             json!({ "id": body["id"], "status": body["status"], "links": body["links"] })

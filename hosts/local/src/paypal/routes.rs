@@ -1,13 +1,13 @@
-//! The simulator's addresses.
+//! The simulator's routes and their handlers.
 
 use super::{
-    bodies::{json_response, whole},
-    errors::{Kind, Refusal},
-    exchanges::{Exchange, kept_body, kept_headers},
+    bodies::{json_response, read_body},
+    errors::{Refusal, RefusalKind},
+    exchanges::{Exchange, recorded_body, recorded_headers},
     links::Links,
     operation::Operation,
     orders::{Approval, page},
-    request::{ApiRequest, read, wants_representation},
+    request::{ApiRequest, prefers_representation, read},
     response::ApiResponse,
     simulator::{Simulator, lock},
     webhooks::verification,
@@ -26,21 +26,21 @@ use std::sync::atomic::Ordering;
 
 impl Simulator {
     /// The API and the approval page.
-    pub fn router(&self) -> axum::Router {
+    pub fn router(&self) -> Router {
         router(self.clone())
     }
 
-    /// Answers one request of the API and keeps both.
-    async fn exchange(&self, operation: Operation, id: &str, request: Request) -> Response {
+    /// Handles one API request and records the exchange.
+    async fn handle(&self, operation: Operation, id: &str, request: Request) -> Response {
         self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let (head, body) = request.into_parts();
-        let Some(bytes) = whole(body).await else {
+        let Some(bytes) = read_body(body).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
         let now = self.inner.clock.now();
-        let (status, body, debug_id) = self.answer(operation, id, &head, &bytes, now);
-        let answered = body.clone().unwrap_or_default();
-        self.keep(&head, operation.name(), &bytes, status, answered);
+        let (status, body, debug_id) = self.respond(operation, id, &head, &bytes, now);
+        let response_body = body.clone().unwrap_or_default();
+        self.record_exchange(&head, operation.name(), &bytes, status, response_body);
         let mut response = json_response(status, body);
         if let Ok(value) = HeaderValue::from_str(&debug_id) {
             response.headers_mut().insert("paypal-debug-id", value);
@@ -48,8 +48,7 @@ impl Simulator {
         response
     }
 
-    /// Keeps a request and its answer.
-    pub(super) fn keep(
+    pub(super) fn record_exchange(
         &self,
         head: &Parts,
         operation: &'static str,
@@ -57,18 +56,18 @@ impl Simulator {
         status: StatusCode,
         response_body: Value,
     ) {
-        lock(&self.inner.exchanges).keep(Exchange {
+        lock(&self.inner.exchanges).push(Exchange {
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             operation,
-            request_headers: kept_headers(&head.headers),
-            request_body: kept_body(request_body),
+            request_headers: recorded_headers(&head.headers),
+            request_body: recorded_body(request_body),
             status: status.as_u16(),
             response_body,
         });
     }
 
-    fn answer(
+    fn respond(
         &self,
         operation: Operation,
         id: &str,
@@ -76,18 +75,18 @@ impl Simulator {
         body: &[u8],
         now: Timestamp,
     ) -> (StatusCode, Option<Value>, String) {
-        let allowed = lock(&self.inner.tokens).check(&head.headers, now);
+        let access = lock(&self.inner.tokens).check(&head.headers, now);
         let mut ledger = lock(&self.inner.ledger);
-        let debug_id = ledger.ids.debug();
-        if let Some(Err(denied)) = allowed {
-            return (denied.status, Some(denied.body()), debug_id);
+        let debug_id = ledger.ids.next_debug_id();
+        if let Some(Err(error)) = access {
+            return (error.status, Some(error.body()), debug_id);
         }
-        let outcome = match allowed {
-            None => Err(Refusal::bare(Kind::Unauthenticated)),
+        let result = match access {
+            None => Err(Refusal::without_details(RefusalKind::Unauthenticated)),
             Some(_) => read(operation, head, body).and_then(|(body, request_id)| {
                 let request = ApiRequest {
                     request_id: request_id.as_deref(),
-                    representation: wants_representation(&head.headers),
+                    prefers_representation: prefers_representation(&head.headers),
                     body: &body,
                     now,
                     links: Links::under(&self.inner.public_base),
@@ -95,10 +94,10 @@ impl Simulator {
                 ledger.perform(operation, id, &request)
             }),
         };
-        if operation.writes() {
-            self.inner.changed();
+        if operation.is_write() {
+            self.inner.mark_changed();
         }
-        match outcome {
+        match result {
             Ok(ApiResponse { status, body }) => (status, body, debug_id),
             Err(refusal) => {
                 let body = refusal.body(operation, &debug_id);
@@ -140,7 +139,7 @@ fn router(simulator: Simulator) -> Router {
             "/v2/payments/refunds/{id}",
             operation(Operation::ShowRefund),
         )
-        .route("/checkoutnow", get(ask).post(approve))
+        .route("/checkoutnow", get(show_approval_page).post(approve))
         .merge(verification::router())
         .with_state(simulator)
 }
@@ -150,9 +149,9 @@ fn operation(operation: Operation) -> MethodRouter<Simulator> {
                         id: Option<Path<String>>,
                         request: Request| async move {
         let id = id.map(|Path(id)| id).unwrap_or_default();
-        simulator.exchange(operation, &id, request).await
+        simulator.handle(operation, &id, request).await
     };
-    if operation.writes() {
+    if operation.is_write() {
         post(handler)
     } else {
         get(handler)
@@ -163,53 +162,59 @@ async fn token(State(simulator): State<Simulator>, request: Request) -> Response
     let inner = &simulator.inner;
     inner.requests.fetch_add(1, Ordering::Relaxed);
     let (head, body) = request.into_parts();
-    let Some(form) = whole(body).await else {
+    let Some(form) = read_body(body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let granted =
+    let result =
         lock(&inner.tokens).grant(&inner.credentials, &head.headers, &form, inner.clock.now());
-    let (status, body) = match granted {
+    let (status, body) = match result {
         Ok(body) => (StatusCode::OK, body),
-        Err(denied) => (denied.status, denied.body()),
+        Err(error) => (error.status, error.body()),
     };
-    let mut kept = body.clone();
-    if let Some(members) = kept.as_object_mut() {
+    let mut public_body = body.clone();
+    if let Some(members) = public_body.as_object_mut() {
         members.remove("access_token");
     }
-    simulator.keep(&head, "oauth2.token", &form, status, kept);
+    simulator.record_exchange(&head, "oauth2.token", &form, status, public_body);
     json_response(status, Some(body))
 }
 
 #[derive(Deserialize)]
-struct Payer {
+struct ApprovalQuery {
     #[serde(default)]
     token: String,
 }
 
-/// Shows the approval page; the payer's 3 hours begin.
-async fn ask(State(simulator): State<Simulator>, Query(payer): Query<Payer>) -> Response {
+/// Shows the approval page. The first visit starts the 3 hours for the approval.
+async fn show_approval_page(
+    State(simulator): State<Simulator>,
+    Query(query): Query<ApprovalQuery>,
+) -> Response {
     let inner = &simulator.inner;
     let now = inner.clock.now();
     let mut ledger = lock(&inner.ledger);
-    if let Some(order) = ledger.orders.get_mut(&payer.token) {
+    if let Some(order) = ledger.orders.get_mut(&query.token) {
         order.open(now);
     }
-    let page = page::of(ledger.orders.get(&payer.token), now);
-    inner.changed();
+    let page = page::of(ledger.orders.get(&query.token), now);
+    inner.mark_changed();
     page_response(&page)
 }
 
-/// Approves, and leads back to the shop where it said where that is.
-async fn approve(State(simulator): State<Simulator>, Query(payer): Query<Payer>) -> Response {
+/// Approves the order and redirects to the shop's `return_url`, if the order has one.
+async fn approve(
+    State(simulator): State<Simulator>,
+    Query(query): Query<ApprovalQuery>,
+) -> Response {
     let inner = &simulator.inner;
     let now = inner.clock.now();
     let mut ledger = lock(&inner.ledger);
     let links = Links::under(&inner.public_base);
-    let approval = ledger.approve_order(&payer.token, now, links);
-    inner.changed();
-    let order = ledger.orders.get(&payer.token);
+    let approval = ledger.approve_order(&query.token, now, links);
+    inner.mark_changed();
+    let order = ledger.orders.get(&query.token);
     match (approval, order.and_then(page::return_address)) {
-        (Some(Approval::Approved | Approval::Repeated), Some(address)) => {
+        (Some(Approval::Approved | Approval::AlreadyApproved), Some(address)) => {
             Redirect::to(&address).into_response()
         }
         (Some(Approval::Expired), _) => page_response(&page::Page::Expired),

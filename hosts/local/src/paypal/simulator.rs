@@ -1,4 +1,4 @@
-//! One PayPal with one merchant: its state, and the file that keeps it.
+//! The simulator's state, and the file that stores it.
 
 use super::{
     exchanges::{Exchange, Exchanges},
@@ -19,10 +19,10 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// How often what changed is written: all of it each time, which takes longer the more there is.
-const SAVE_EVERY: Duration = Duration::from_millis(500);
+/// Each save writes the whole ledger, so it should not follow every change.
+const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why the orders of an earlier start cannot be used.
+/// Why a stored ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read or written.
@@ -30,20 +30,20 @@ pub enum LoadError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's reason.
         source: io::Error,
     },
-    /// The file holds something else.
+    /// The file does not hold a ledger.
     #[error("{path} does not hold the simulator's orders: {source}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The parser's reason.
         source: serde_json::Error,
     },
 }
 
-/// One PayPal with one merchant. Clones share everything.
+/// PayPal with one merchant. Clones share their state.
 #[derive(Clone)]
 pub struct Simulator {
     pub(super) inner: Arc<Inner>,
@@ -52,12 +52,11 @@ pub struct Simulator {
 pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) credentials: Credentials,
-    /// Scheme, host and port under which the router is reached, without a slash at the end.
+    /// Scheme, host and port of the router, without a slash at the end.
     pub(super) public_base: String,
-    /// Where the orders are kept, if anywhere.
+    /// Empty for a simulator in memory.
     file: OnceLock<PathBuf>,
-    /// Whether the ledger is no longer what the file holds.
-    is_changed: AtomicBool,
+    has_unsaved_changes: AtomicBool,
     pub(super) ledger: Mutex<Ledger>,
     pub(super) tokens: Mutex<Tokens>,
     pub(super) exchanges: Mutex<Exchanges>,
@@ -65,8 +64,8 @@ pub(super) struct Inner {
 }
 
 impl Simulator {
-    /// An empty PayPal that forgets everything with its last clone. `public_base` is the address of [`Self::router`], as
-    /// `http://127.0.0.1:4003`; links begin with it.
+    /// A simulator in memory. Links begin with `public_base`, the address of [`Self::router`], as
+    /// `http://127.0.0.1:4003`.
     #[must_use]
     pub fn new(clock: Clock, credentials: Credentials, public_base: String) -> Self {
         Self::with_ids(
@@ -77,7 +76,7 @@ impl Simulator {
         )
     }
 
-    /// The same, whose identifiers and tokens are those of every other one with this `seed`.
+    /// A simulator in memory. The same `seed` gives the same identifiers and tokens.
     #[must_use]
     pub fn seeded(clock: Clock, credentials: Credentials, public_base: String, seed: u64) -> Self {
         Self::with_ids(
@@ -101,7 +100,7 @@ impl Simulator {
                 credentials,
                 public_base,
                 file: OnceLock::new(),
-                is_changed: AtomicBool::new(false),
+                has_unsaved_changes: AtomicBool::new(false),
                 ledger: Mutex::new(Ledger::new(resources)),
                 tokens: Mutex::new(Tokens::new(tokens)),
                 exchanges: Mutex::default(),
@@ -110,11 +109,12 @@ impl Simulator {
         }
     }
 
-    /// A PayPal that goes on with the orders in `file`, or begins without any where there is no such file, and writes the
-    /// file now. [`Self::keep_saving`] and [`Self::save`] write what changes. Access tokens are not kept.
+    /// A simulator that resumes with the ledger in `file`. A missing file is an empty ledger.
+    /// Loading writes the file. After that, [`Self::keep_saving`] and [`Self::save`] write changes.
+    /// Access tokens are not stored.
     ///
     /// # Errors
-    /// The file cannot be read or written, or holds something else.
+    /// The file cannot be read or written, or does not hold a ledger.
     pub fn load(
         clock: Clock,
         credentials: Credentials,
@@ -140,7 +140,7 @@ impl Simulator {
             }
         }
         simulator.inner.file.get_or_init(path);
-        simulator.inner.changed();
+        simulator.inner.mark_changed();
         simulator.save().map_err(|source| LoadError::Unusable {
             path: path(),
             source,
@@ -148,31 +148,32 @@ impl Simulator {
         Ok(simulator)
     }
 
-    /// The last 5,000 exchanges of the API, oldest first, without the caller's credentials.
+    /// The last 5,000 exchanges of the API, oldest first, without credentials.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
-        lock(&self.inner.exchanges).all()
+        lock(&self.inner.exchanges).to_vec()
     }
 
-    /// Those of [`Self::exchanges`] whose `PayPal-Request-Id` begins so.
+    /// The [`Self::exchanges`] with a `PayPal-Request-Id` that begins with `prefix`.
     #[must_use]
-    pub(crate) fn exchanges_under(&self, request_id: &str) -> Vec<Exchange> {
-        lock(&self.inner.exchanges).under(request_id)
+    pub(crate) fn exchanges_with_id_prefix(&self, prefix: &str) -> Vec<Exchange> {
+        lock(&self.inner.exchanges).with_id_prefix(prefix)
     }
 
-    /// Everything that PayPal knows, as the file of [`Self::load`] holds it.
+    /// The ledger in the format of its file.
     #[must_use]
     pub fn ledger(&self) -> serde_json::Value {
         serde_json::to_value(&*lock(&self.inner.ledger)).unwrap_or_default()
     }
 
-    /// How many requests the API had since the start; visits of the approval page are not counted.
+    /// Number of API requests since the start, without visits to the approval page.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.inner.requests.load(Ordering::Relaxed)
     }
 
-    /// Writes what changed to the file given to [`Self::load`], all or nothing; does nothing without one.
+    /// Writes unsaved changes to the file given to [`Self::load`]. The file is replaced as a whole.
+    /// Does nothing for a simulator in memory.
     ///
     /// # Errors
     /// The folder cannot be written to.
@@ -180,37 +181,39 @@ impl Simulator {
         let Some(file) = self.inner.file.get() else {
             return Ok(());
         };
-        // Held to the end, so that an older state never replaces a newer one.
+        // Held until the end: an older state must not replace a newer one.
         let ledger = lock(&self.inner.ledger);
-        if !self.inner.is_changed.load(Ordering::Relaxed) {
+        if !self.inner.has_unsaved_changes.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let unfinished = file.with_extension("tmp");
-        fs::write(&unfinished, serde_json::to_vec(&*ledger)?)?;
-        fs::rename(&unfinished, file)?;
-        self.inner.is_changed.store(false, Ordering::Relaxed);
+        let temporary = file.with_extension("tmp");
+        fs::write(&temporary, serde_json::to_vec(&*ledger)?)?;
+        fs::rename(&temporary, file)?;
+        self.inner
+            .has_unsaved_changes
+            .store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Saves what changed, for ever.
+    /// Saves changes until the task is aborted.
     pub(crate) async fn keep_saving(self) {
         loop {
-            sleep(SAVE_EVERY).await;
+            sleep(SAVE_INTERVAL).await;
             if let Err(error) = self.save() {
-                console::log(&format!("PayPal's orders are not written down: {error}"));
+                console::log(&format!("cannot save PayPal's orders: {error}"));
             }
         }
     }
 }
 
 impl Inner {
-    /// The caller holds the ledger's lock.
-    pub(super) fn changed(&self) {
-        self.is_changed.store(true, Ordering::Relaxed);
+    /// Call it with the ledger's lock held, so that no save misses the change.
+    pub(super) fn mark_changed(&self) {
+        self.has_unsaved_changes.store(true, Ordering::Relaxed);
     }
 }
 
-/// A panic while the lock was held is a bug of one request; the others go on with what it left.
+/// Ignores poisoning: a panic is a fault of one request, and the others continue.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

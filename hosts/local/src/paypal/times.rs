@@ -1,19 +1,19 @@
-//! How a moment is written and reckoned.
+//! Timestamps as PayPal writes them, and their arithmetic.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// RFC 3339 in whole seconds.
-pub(super) fn time(when: Timestamp) -> Value {
-    moment(when).into()
+pub(super) fn rfc3339(time: Timestamp) -> String {
+    format!("{time:.0}")
 }
 
-/// [`time`] outside of JSON.
-pub(super) fn moment(when: Timestamp) -> String {
-    format!("{when:.0}")
+/// [`rfc3339`] as a JSON string.
+pub(super) fn json_time(time: Timestamp) -> Value {
+    rfc3339(time).into()
 }
 
-/// A moment that far ahead.
-pub(super) fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
+/// [`Timestamp::MAX`] on overflow.
+pub(super) fn saturating_add(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -1,4 +1,4 @@
-//! What may be asked of an authorization.
+//! The operations on authorizations.
 
 use super::{
     super::{
@@ -8,44 +8,44 @@ use super::{
         money::Money,
         request::ApiRequest,
         response::ApiResponse,
-        scripted::Scripted,
+        scripted_outcome::ScriptedOutcome,
         webhooks::events::EventType,
     },
-    Authorization, Standing,
+    Authorization, AuthorizationStatus,
 };
 use http::StatusCode;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 impl Ledger {
-    /// The original behind an id, be it its own or a reauthorization's.
+    /// The original authorization of its own id or of a reauthorization's id.
     pub(in crate::paypal) fn original(&self, id: &str) -> Result<&Authorization, Refusal> {
         self.authorizations
             .get(id)
             .or_else(|| {
                 self.authorizations
                     .values()
-                    .find(|original| original.renewal(id).is_some())
+                    .find(|original| original.reauthorization(id).is_some())
             })
             .ok_or_else(Refusal::not_found)
     }
 
-    /// What was captured of an original so far.
-    pub(in crate::paypal) fn captured(&self, original: &Authorization) -> Decimal {
+    pub(in crate::paypal) fn captured_amount(&self, original: &Authorization) -> Decimal {
         self.captures_of(original)
             .map(|capture| capture.amount.amount)
             .sum()
     }
 
-    /// The originals whose 29 days are over, with money in them that nobody took or gave back.
-    pub(in crate::paypal) fn lapsed_authorizations(
+    /// Expired authorizations with money that was neither captured nor voided.
+    pub(in crate::paypal) fn expired_authorizations(
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = &Authorization> {
         self.authorizations.values().filter(move |original| {
-            // The captures are counted only where that matters.
+            // Compares the time first: summing the captures is slow.
             now >= original.expires_at
-                && original.standing(self.captured(original), now) == Standing::Expired
+                && original.status(self.captured_amount(original), now)
+                    == AuthorizationStatus::Expired
         })
     }
 
@@ -69,30 +69,32 @@ impl Ledger {
     ) -> Result<ApiResponse, Refusal> {
         if self
             .request_ids
-            .earlier(request.request_id, Action::Void, id, request.now)?
+            .find_result(request.request_id, Action::Void, id, request.now)?
             .is_none()
         {
             let original = self.original(id)?;
-            let issue = match original.standing(self.captured(original), request.now) {
+            let issue = match original.status(self.captured_amount(original), request.now) {
                 _ if original.id != id => Some("CANNOT_BE_VOIDED"),
-                Standing::Captured => Some("PREVIOUSLY_CAPTURED"),
-                Standing::Voided | Standing::Expired | Standing::Denied => {
-                    Some("PREVIOUSLY_VOIDED")
-                }
-                Standing::Created | Standing::Pending | Standing::PartiallyCaptured => None,
+                AuthorizationStatus::Captured => Some("PREVIOUSLY_CAPTURED"),
+                AuthorizationStatus::Voided
+                | AuthorizationStatus::Expired
+                | AuthorizationStatus::Denied => Some("PREVIOUSLY_VOIDED"),
+                AuthorizationStatus::Created
+                | AuthorizationStatus::Pending
+                | AuthorizationStatus::PartiallyCaptured => None,
             };
             if let Some(issue) = issue {
-                return Err(Findings::semantic(issue).refusal());
+                return Err(Findings::semantic(issue).into_refusal());
             }
             if let Some(original) = self.authorizations.get_mut(id) {
                 original.voided = true;
                 original.updated_at = request.now;
             }
             self.request_ids
-                .remember(request.request_id, Action::Void, id, id, request.now);
+                .record(request.request_id, Action::Void, id, id, request.now);
             self.report(EventType::AuthorizationVoided, id, request);
         }
-        if request.representation {
+        if request.prefers_representation {
             return self.show_authorization(id, request);
         }
         Ok(ApiResponse {
@@ -107,71 +109,81 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(renewal) =
-            self.request_ids
-                .earlier(request.request_id, Action::Reauthorize, id, request.now)?
-        {
+        if let Some(reauthorization_id) = self.request_ids.find_result(
+            request.request_id,
+            Action::Reauthorize,
+            id,
+            request.now,
+        )? {
             return Ok(ApiResponse::payment(
                 false,
-                self.authorization_body(&renewal, request)?,
+                self.authorization_body(&reauthorization_id, request)?,
                 request,
             ));
         }
         let original = self.original(id)?;
         let amount = Money::read_optional(request.body)?.unwrap_or_else(|| original.amount.clone());
-        if let Some(issue) = self.refuses_renewal(original, id, &amount, request.now) {
-            return Err(Findings::semantic(issue).refusal());
+        if let Some(issue) = self.reauthorization_issue(original, id, &amount, request.now) {
+            return Err(Findings::semantic(issue).into_refusal());
         }
         let original_id = original.id.clone();
-        let renewal = self.ids.resource();
+        let reauthorization_id = self.ids.next_resource_id();
         if let Some(original) = self.authorizations.get_mut(&original_id) {
-            original.renew(renewal.clone(), amount, request.now);
+            original.add_reauthorization(reauthorization_id.clone(), amount, request.now);
         }
-        self.request_ids.remember(
+        self.request_ids.record(
             request.request_id,
             Action::Reauthorize,
             id,
-            &renewal,
+            &reauthorization_id,
             request.now,
         );
-        self.report(EventType::AuthorizationCreated, &renewal, request);
+        self.report(
+            EventType::AuthorizationCreated,
+            &reauthorization_id,
+            request,
+        );
         Ok(ApiResponse::payment(
             true,
-            self.authorization_body(&renewal, request)?,
+            self.authorization_body(&reauthorization_id, request)?,
             request,
         ))
     }
 
-    fn refuses_renewal(
+    fn reauthorization_issue(
         &self,
         original: &Authorization,
         id: &str,
         amount: &Money,
         now: Timestamp,
     ) -> Option<&'static str> {
-        let again = original.scripts(Scripted::ReauthorizeAgain);
-        if original.id != id && !again {
+        let is_unlimited = original.is_scripted(ScriptedOutcome::ReauthorizeAgain);
+        if original.id != id && !is_unlimited {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
         }
-        match original.standing(self.captured(original), now) {
-            Standing::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
-            Standing::Voided | Standing::Expired => return Some("AUTHORIZATION_VOIDED"),
-            Standing::Pending | Standing::Denied => return Some("TRANSACTION_REFUSED"),
-            Standing::Created | Standing::PartiallyCaptured => {}
+        match original.status(self.captured_amount(original), now) {
+            AuthorizationStatus::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
+            AuthorizationStatus::Voided | AuthorizationStatus::Expired => {
+                return Some("AUTHORIZATION_VOIDED");
+            }
+            AuthorizationStatus::Pending | AuthorizationStatus::Denied => {
+                return Some("TRANSACTION_REFUSED");
+            }
+            AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured => {}
         }
-        if !original.reauthorizations.is_empty() && !again {
+        if !original.reauthorizations.is_empty() && !is_unlimited {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
         }
-        let latest = original
+        let latest_id = original
             .reauthorizations
             .last()
-            .map_or(original.id.as_str(), |renewal| &renewal.id);
-        if original.honoured(latest, now) {
+            .map_or(original.id.as_str(), |reauthorization| &reauthorization.id);
+        if original.is_honored(latest_id, now) {
             return Some("REAUTHORIZATION_TOO_SOON");
         }
         if amount.currency != original.amount.currency {
             return Some("AUTH_CURRENCY_MISMATCH");
         }
-        (amount.amount > original.limit()).then_some("TRANSACTION_REFUSED")
+        (amount.amount > original.capture_limit()).then_some("TRANSACTION_REFUSED")
     }
 }

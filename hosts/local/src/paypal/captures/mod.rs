@@ -1,4 +1,4 @@
-//! Captures: authorized money that was taken.
+//! Captures: money collected from an authorization.
 
 mod operations;
 mod representation;
@@ -7,43 +7,43 @@ use super::{money::Money, webhooks::events::EventType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Where a capture's money comes from.
+/// The source of a capture's money.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Funding {
     #[default]
     Balance,
-    /// Somebody at PayPal looks at it, for ever.
+    /// A review by PayPal that never ends.
     Review,
-    /// A bank decides, and time shows how.
+    /// An e-check, which the payer's bank accepts or refuses later.
     Check { decided_at: Timestamp, clears: bool },
 }
 
-/// What a capture came to, refunds aside.
+/// The result of a capture, without its refunds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::paypal) enum Outcome {
+pub(in crate::paypal) enum CaptureOutcome {
     Completed,
-    /// Not yet known, for this reason.
+    /// With the reason.
     Pending(&'static str),
-    /// No money came. The authorization is used up all the same.
+    /// The merchant received no money, but the authorization remains captured.
     Declined,
 }
 
-/// A capture; whether it was refunded is for its refunds to say.
+/// A capture. The ledger stores its refunds separately.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::paypal) struct Capture {
     pub(in crate::paypal) id: String,
     pub(in crate::paypal) order_id: String,
-    /// The original, whichever id was captured.
+    /// The original authorization.
     original_id: String,
-    /// The id that was captured.
+    /// The captured id, which may be a reauthorization.
     pub(in crate::paypal) authorization_id: String,
     pub(in crate::paypal) amount: Money,
     #[serde(default)]
     funding: Funding,
-    /// The script of the purchase unit makes its refunds fail.
+    /// Scripted by the purchase unit.
     pub(in crate::paypal) refuses_refunds: bool,
-    /// No further capture was to follow.
+    /// The merchant sent `final_capture`.
     is_final: bool,
     pub(in crate::paypal) custom_id: Option<String>,
     invoice_id: Option<String>,
@@ -52,21 +52,22 @@ pub(in crate::paypal) struct Capture {
 }
 
 impl Capture {
-    pub(in crate::paypal) fn outcome(&self, now: Timestamp) -> Outcome {
+    pub(in crate::paypal) fn outcome(&self, now: Timestamp) -> CaptureOutcome {
         match self.funding {
-            Funding::Review => Outcome::Pending("PENDING_REVIEW"),
-            Funding::Check { decided_at, .. } if now < decided_at => Outcome::Pending("ECHECK"),
-            Funding::Check { clears: false, .. } => Outcome::Declined,
-            Funding::Balance | Funding::Check { clears: true, .. } => Outcome::Completed,
+            Funding::Review => CaptureOutcome::Pending("PENDING_REVIEW"),
+            Funding::Check { decided_at, .. } if now < decided_at => {
+                CaptureOutcome::Pending("ECHECK")
+            }
+            Funding::Check { clears: false, .. } => CaptureOutcome::Declined,
+            Funding::Balance | Funding::Check { clears: true, .. } => CaptureOutcome::Completed,
         }
     }
 
-    /// The event that says what it came to.
     fn event_type(&self, now: Timestamp) -> EventType {
         match self.outcome(now) {
-            Outcome::Completed => EventType::CaptureCompleted,
-            Outcome::Pending(_) => EventType::CapturePending,
-            Outcome::Declined => EventType::CaptureDeclined,
+            CaptureOutcome::Completed => EventType::CaptureCompleted,
+            CaptureOutcome::Pending(_) => EventType::CapturePending,
+            CaptureOutcome::Declined => EventType::CaptureDeclined,
         }
     }
 }

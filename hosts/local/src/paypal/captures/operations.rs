@@ -2,16 +2,16 @@
 
 use super::{
     super::{
-        authorizations::{Authorization, Standing},
-        errors::{Findings, Kind, Refusal},
+        authorizations::{Authorization, AuthorizationStatus},
+        errors::{Findings, Refusal, RefusalKind},
         fields::read_text,
         idempotency::Action,
         ledger::Ledger,
         money::Money,
         request::ApiRequest,
         response::ApiResponse,
-        scripted::Scripted,
-        times::later,
+        scripted_outcome::ScriptedOutcome,
+        times::saturating_add,
         webhooks::events::EventType,
     },
     Capture, Funding,
@@ -20,20 +20,19 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// How often one authorization may be captured.
-const MOST_CAPTURES: usize = 10;
-/// How long a bank takes to decide on an e-check.
-const CHECK_TAKES: SignedDuration = SignedDuration::from_hours(3 * 24);
+const MAX_CAPTURES: usize = 10;
+/// The time until the payer's bank accepts or refuses an e-check.
+const CHECK_DURATION: SignedDuration = SignedDuration::from_hours(3 * 24);
 
-/// A request that is well-formed.
-struct NewCapture {
+/// The body of a request to capture.
+struct CaptureInput {
     amount: Option<Money>,
     invoice_id: Option<String>,
     is_final: bool,
 }
 
 impl Ledger {
-    /// The captures that a bank has decided on, and what to report of them.
+    /// The captures by e-check that the payer's bank has decided on, with the event to report.
     pub(in crate::paypal) fn decided_captures(
         &self,
         now: Timestamp,
@@ -46,7 +45,7 @@ impl Ledger {
             .map(move |capture| (capture, capture.event_type(now)))
     }
 
-    /// The captures of an original, oldest first.
+    /// The captures of an original authorization, oldest first.
     pub(in crate::paypal) fn captures_of<'a>(
         &'a self,
         original: &'a Authorization,
@@ -66,26 +65,26 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(capture) =
+        if let Some(capture_id) =
             self.request_ids
-                .earlier(request.request_id, Action::Capture, id, request.now)?
+                .find_result(request.request_id, Action::Capture, id, request.now)?
         {
             return Ok(ApiResponse::payment(
                 false,
-                self.capture_body(&capture, request)?,
+                self.capture_body(&capture_id, request)?,
                 request,
             ));
         }
         let original = self.original(id)?;
-        let new = read(request.body)?;
-        let amount = new.amount.clone().unwrap_or_else(|| {
-            let whole = original.amount_of(id);
-            whole.with(whole.amount - self.captured(original))
+        let input = read(request.body)?;
+        let amount = input.amount.clone().unwrap_or_else(|| {
+            let authorized = original.amount_of(id);
+            authorized.with_amount(authorized.amount - self.captured_amount(original))
         });
-        if let Some(issue) = self.refuses_capture(original, id, &amount, &new, request.now) {
-            return Err(Findings::semantic(issue).refusal());
+        if let Some(issue) = self.capture_issue(original, id, &amount, &input, request.now) {
+            return Err(Findings::semantic(issue).into_refusal());
         }
-        let busy = original.scripts(Scripted::CaptureBusyOnce) && !original.was_busy;
+        let is_busy = original.is_scripted(ScriptedOutcome::CaptureBusyOnce) && !original.was_busy;
         let capture = Capture {
             id: String::new(),
             order_id: original.order_id.clone(),
@@ -93,26 +92,26 @@ impl Ledger {
             authorization_id: id.to_owned(),
             amount,
             funding: funding(original, request.now),
-            refuses_refunds: original.scripts(Scripted::RefundRefused),
-            is_final: new.is_final,
+            refuses_refunds: original.is_scripted(ScriptedOutcome::RefundRefused),
+            is_final: input.is_final,
             custom_id: original.custom_id.clone(),
-            invoice_id: new.invoice_id.or_else(|| original.invoice_id.clone()),
+            invoice_id: input.invoice_id.or_else(|| original.invoice_id.clone()),
             created_at: request.now,
             updated_at: request.now,
         };
         if let Some(original) = self.authorizations.get_mut(&capture.original_id) {
-            original.was_busy |= busy;
-            if busy {
-                return Err(Refusal::bare(Kind::Unavailable));
+            original.was_busy |= is_busy;
+            if is_busy {
+                return Err(Refusal::without_details(RefusalKind::Unavailable));
             }
-            original.closed |= new.is_final;
+            original.closed |= input.is_final;
             original.updated_at = request.now;
         }
         let capture = Capture {
-            id: self.ids.resource(),
+            id: self.ids.next_resource_id(),
             ..capture
         };
-        self.request_ids.remember(
+        self.request_ids.record(
             request.request_id,
             Action::Capture,
             id,
@@ -129,51 +128,52 @@ impl Ledger {
         ))
     }
 
-    fn refuses_capture(
+    fn capture_issue(
         &self,
         original: &Authorization,
         id: &str,
         amount: &Money,
-        new: &NewCapture,
+        input: &CaptureInput,
         now: Timestamp,
     ) -> Option<&'static str> {
-        let captured = self.captured(original);
-        match original.standing(captured, now) {
-            Standing::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
-            Standing::Voided => return Some("AUTHORIZATION_VOIDED"),
-            Standing::Expired => return Some("AUTHORIZATION_EXPIRED"),
-            Standing::Denied => return Some("AUTHORIZATION_DENIED"),
-            Standing::Pending => return Some("TRANSACTION_REFUSED"),
-            Standing::Created | Standing::PartiallyCaptured => {}
+        let captured = self.captured_amount(original);
+        match original.status(captured, now) {
+            AuthorizationStatus::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
+            AuthorizationStatus::Voided => return Some("AUTHORIZATION_VOIDED"),
+            AuthorizationStatus::Expired => return Some("AUTHORIZATION_EXPIRED"),
+            AuthorizationStatus::Denied => return Some("AUTHORIZATION_DENIED"),
+            AuthorizationStatus::Pending => return Some("TRANSACTION_REFUSED"),
+            AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured => {}
         }
         if amount.currency != original.amount.currency {
             return Some("AUTH_CAPTURE_CURRENCY_MISMATCH");
         }
-        if captured + amount.amount > original.limit() {
+        if captured + amount.amount > original.capture_limit() {
             return Some("MAX_CAPTURE_AMOUNT_EXCEEDED");
         }
-        if self.captures_of(original).count() >= MOST_CAPTURES {
+        if self.captures_of(original).count() >= MAX_CAPTURES {
             return Some("MAX_CAPTURE_COUNT_EXCEEDED");
         }
-        if self.invoice_was_captured(original, new) {
+        if self.is_invoice_duplicate(original, input) {
             return Some("DUPLICATE_INVOICE_ID");
         }
-        if original.scripts(Scripted::FundsLapse) && !original.honoured(id, now) {
+        if original.is_scripted(ScriptedOutcome::FundsLapse) && !original.is_honored(id, now) {
             return Some("PAYER_CANNOT_PAY");
         }
         original
-            .scripts(Scripted::CaptureDeclined)
+            .is_scripted(ScriptedOutcome::CaptureDeclined)
             .then_some("TRANSACTION_REFUSED")
     }
 
-    /// An invoice is paid once. The order's own invoice may be paid in parts, one that the capture names may not.
-    fn invoice_was_captured(&self, original: &Authorization, new: &NewCapture) -> bool {
-        let Some(invoice) = new.invoice_id.as_ref().or(original.invoice_id.as_ref()) else {
+    /// An invoice is paid once. Several captures may pay the order's invoice in parts. An invoice
+    /// in the request to capture cannot be paid in parts.
+    fn is_invoice_duplicate(&self, original: &Authorization, input: &CaptureInput) -> bool {
+        let Some(invoice) = input.invoice_id.as_ref().or(original.invoice_id.as_ref()) else {
             return false;
         };
         self.captures.values().any(|capture| {
             capture.invoice_id.as_ref() == Some(invoice)
-                && (new.invoice_id.is_some() || capture.original_id != original.id)
+                && (input.invoice_id.is_some() || capture.original_id != original.id)
         })
     }
 
@@ -192,37 +192,37 @@ impl Ledger {
 
 fn funding(original: &Authorization, now: Timestamp) -> Funding {
     let check = |clears| Funding::Check {
-        decided_at: later(now, CHECK_TAKES),
+        decided_at: saturating_add(now, CHECK_DURATION),
         clears,
     };
-    if original.scripts(Scripted::CapturePending) {
+    if original.is_scripted(ScriptedOutcome::CapturePending) {
         Funding::Review
-    } else if original.scripts(Scripted::CheckClears) {
+    } else if original.is_scripted(ScriptedOutcome::CheckClears) {
         check(true)
-    } else if original.scripts(Scripted::CheckBounces) {
+    } else if original.is_scripted(ScriptedOutcome::CheckBounces) {
         check(false)
     } else {
         Funding::Balance
     }
 }
 
-fn read(body: &Value) -> Result<NewCapture, Refusal> {
+fn read(body: &Value) -> Result<CaptureInput, Refusal> {
     let amount = Money::read_optional(body)?;
     let mut findings = Findings::default();
     let invoice_id = read_text(body, "invoice_id", 127, "", &mut findings);
-    for (name, longest) in [("note_to_payer", 255), ("soft_descriptor", 22)] {
-        read_text(body, name, longest, "", &mut findings);
+    for (name, max_length) in [("note_to_payer", 255), ("soft_descriptor", 22)] {
+        read_text(body, name, max_length, "", &mut findings);
     }
     let is_final = match body.get("final_capture") {
         None | Some(Value::Null) => false,
         Some(Value::Bool(flag)) => *flag,
         other => {
-            findings.malformed("INVALID_PARAMETER_SYNTAX", "/final_capture", other);
+            findings.add_syntax("INVALID_PARAMETER_SYNTAX", "/final_capture", other);
             false
         }
     };
-    findings.verdict()?;
-    Ok(NewCapture {
+    findings.into_result()?;
+    Ok(CaptureInput {
         amount,
         invoice_id,
         is_final,

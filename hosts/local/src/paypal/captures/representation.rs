@@ -3,9 +3,9 @@
 use super::{
     super::{
         errors::Refusal, ledger::Ledger, money::Money, parties::payee, request::ApiRequest,
-        times::time,
+        times::json_time,
     },
-    Capture, Outcome,
+    Capture, CaptureOutcome,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -25,19 +25,20 @@ impl Ledger {
         Ok(body)
     }
 
+    /// The members that both the capture and its order show.
     pub(in crate::paypal) fn capture_core(
         &self,
         capture: &Capture,
         request: &ApiRequest<'_>,
     ) -> Value {
-        let refunded = self.refunded(capture);
+        let refunded = self.refunded_amount(capture);
         let outcome = capture.outcome(request.now);
         let status = match outcome {
-            Outcome::Pending(_) => "PENDING",
-            Outcome::Declined => "DECLINED",
-            Outcome::Completed if refunded >= capture.amount.amount => "REFUNDED",
-            Outcome::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
-            Outcome::Completed => "COMPLETED",
+            CaptureOutcome::Pending(_) => "PENDING",
+            CaptureOutcome::Declined => "DECLINED",
+            CaptureOutcome::Completed if refunded >= capture.amount.amount => "REFUNDED",
+            CaptureOutcome::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
+            CaptureOutcome::Completed => "COMPLETED",
         };
         let own = format!("/v2/payments/captures/{}", capture.id);
         let mut links = vec![request.links.get("self", &own)];
@@ -55,16 +56,16 @@ impl Ledger {
                 "status": "ELIGIBLE",
                 "dispute_categories": ["ITEM_NOT_RECEIVED", "UNAUTHORIZED_TRANSACTION"],
             },
-            "create_time": time(capture.created_at),
-            "update_time": time(capture.updated_at),
+            "create_time": json_time(capture.created_at),
+            "update_time": json_time(capture.updated_at),
             "links": links,
         });
         match outcome {
-            Outcome::Completed => {
+            CaptureOutcome::Completed => {
                 body["seller_receivable_breakdown"] = breakdown(&capture.amount);
             }
-            Outcome::Pending(reason) => body["status_details"] = json!({ "reason": reason }),
-            Outcome::Declined => {}
+            CaptureOutcome::Pending(reason) => body["status_details"] = json!({ "reason": reason }),
+            CaptureOutcome::Declined => {}
         }
         for (name, value) in [
             ("custom_id", &capture.custom_id),
@@ -78,9 +79,9 @@ impl Ledger {
     }
 }
 
-/// PayPal's part, taken to be 3 %, and what is left.
+/// PayPal's fee is 3 % in the simulator.
 fn breakdown(gross: &Money) -> Value {
     let fee = gross.share(3, 100);
-    let net = gross.with(gross.amount - fee.amount);
+    let net = gross.with_amount(gross.amount - fee.amount);
     json!({ "gross_amount": gross.json(), "paypal_fee": fee.json(), "net_amount": net.json() })
 }

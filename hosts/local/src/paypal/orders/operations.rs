@@ -10,7 +10,7 @@ use super::{
         money::Money,
         request::ApiRequest,
         response::ApiResponse,
-        scripted::Scripted,
+        scripted_outcome::ScriptedOutcome,
         webhooks::events::EventType,
     },
     Approval, Order, OrderStatus,
@@ -25,18 +25,20 @@ impl Ledger {
         &mut self,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(id) =
-            self.request_ids
-                .earlier(request.request_id, Action::CreateOrder, "", request.now)?
-        {
+        if let Some(id) = self.request_ids.find_result(
+            request.request_id,
+            Action::CreateOrder,
+            "",
+            request.now,
+        )? {
             return Ok(ApiResponse::new(
                 StatusCode::OK,
                 self.order_body(&id, request)?,
             ));
         }
-        let new = input::read(request.body, request.request_id)?;
-        let id = self.ids.resource();
-        let status = if new.wallet {
+        let input = input::read(request.body, request.request_id)?;
+        let id = self.ids.next_resource_id();
+        let status = if input.wallet {
             OrderStatus::PayerActionRequired
         } else {
             OrderStatus::Created
@@ -45,18 +47,18 @@ impl Ledger {
             id.clone(),
             Order {
                 id: id.clone(),
-                intent: new.intent,
+                intent: input.intent,
                 status,
-                units: new.units,
-                experience: new.experience,
-                wallet: new.wallet,
+                units: input.units,
+                experience: input.experience,
+                wallet: input.wallet,
                 created_at: request.now,
                 updated_at: request.now,
                 opened_at: None,
                 authorization_id: None,
             },
         );
-        self.request_ids.remember(
+        self.request_ids.record(
             request.request_id,
             Action::CreateOrder,
             "",
@@ -75,17 +77,17 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        let whole = ApiRequest {
-            representation: true,
+        let full_request = ApiRequest {
+            prefers_representation: true,
             ..*request
         };
         Ok(ApiResponse::new(
             StatusCode::OK,
-            self.order_body(id, &whole)?,
+            self.order_body(id, &full_request)?,
         ))
     }
 
-    /// The payer pressed the button; None where there is no such order.
+    /// The payer approves the order. None for an unknown order.
     pub(in crate::paypal) fn approve_order(
         &mut self,
         id: &str,
@@ -97,7 +99,7 @@ impl Ledger {
             self.report(
                 EventType::OrderApproved,
                 id,
-                &ApiRequest::of_nobody(now, links),
+                &ApiRequest::internal(now, links),
             );
         }
         Some(approval)
@@ -111,7 +113,7 @@ impl Ledger {
     ) -> Result<ApiResponse, Refusal> {
         if self
             .request_ids
-            .earlier(request.request_id, Action::AuthorizeOrder, id, request.now)?
+            .find_result(request.request_id, Action::AuthorizeOrder, id, request.now)?
             .is_some()
         {
             return Ok(ApiResponse::new(
@@ -120,21 +122,21 @@ impl Ledger {
             ));
         }
         let order = self.orders.get_mut(id).ok_or_else(Refusal::not_found)?;
-        let refused = if order.intent == Intent::Capture {
+        let issue = if order.intent == Intent::Capture {
             Some("ACTION_DOES_NOT_MATCH_INTENT")
         } else if order.status == OrderStatus::Completed {
             Some("ORDER_ALREADY_AUTHORIZED")
-        } else if order.expired(request.now) {
+        } else if order.is_expired(request.now) {
             Some("ORDER_EXPIRED")
         } else if order.status != OrderStatus::Approved {
             Some("ORDER_NOT_APPROVED")
-        } else if Scripted::AuthorizeDeclined.in_description(order.text("description")) {
+        } else if ScriptedOutcome::AuthorizeDeclined.is_in(order.text("description")) {
             Some("INSTRUMENT_DECLINED")
         } else {
             None
         };
-        if let Some(issue) = refused {
-            return Err(Findings::semantic(issue).refusal());
+        if let Some(issue) = issue {
+            return Err(Findings::semantic(issue).into_refusal());
         }
         let amount = order
             .units
@@ -142,25 +144,25 @@ impl Ledger {
             .map(|unit| unit.amount.clone())
             .ok_or_else(Refusal::not_found)?;
         let authorization = Authorization::new(
-            self.ids.resource(),
+            self.ids.next_resource_id(),
             order,
-            granted(order, amount),
+            authorized_amount(order, amount),
             request.now,
         );
         order.status = OrderStatus::Completed;
         order.updated_at = request.now;
         order.authorization_id = Some(authorization.id.clone());
-        self.request_ids.remember(
+        self.request_ids.record(
             request.request_id,
             Action::AuthorizeOrder,
             id,
             &authorization.id,
             request.now,
         );
-        let (authorization_id, denied) = (authorization.id.clone(), authorization.is_denied());
+        let (authorization_id, is_denied) = (authorization.id.clone(), authorization.is_denied());
         self.authorizations
             .insert(authorization_id.clone(), authorization);
-        if !denied {
+        if !is_denied {
             self.report(EventType::AuthorizationCreated, &authorization_id, request);
         }
         Ok(ApiResponse::new(
@@ -170,11 +172,10 @@ impl Ledger {
     }
 }
 
-/// What the payer's bank granted.
-fn granted(order: &Order, asked: Money) -> Money {
-    if Scripted::AuthorizeOtherAmount.in_description(order.text("description")) {
-        asked.share(1, 2)
+fn authorized_amount(order: &Order, order_amount: Money) -> Money {
+    if ScriptedOutcome::AuthorizeOtherAmount.is_in(order.text("description")) {
+        order_amount.share(1, 2)
     } else {
-        asked
+        order_amount
     }
 }

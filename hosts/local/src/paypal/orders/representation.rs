@@ -6,10 +6,10 @@ use super::{
         ledger::Ledger,
         parties::{payee, payer, wallet},
         request::ApiRequest,
-        times::time,
+        times::json_time,
     },
     Order, OrderStatus,
-    input::Unit,
+    input::PurchaseUnit,
 };
 use serde_json::{Map, Value, json};
 
@@ -22,17 +22,17 @@ impl Ledger {
         let order = self.orders.get(id).ok_or_else(Refusal::not_found)?;
         let mut body = Map::new();
         body.insert("id".to_owned(), order.id.as_str().into());
-        body.insert("status".to_owned(), order.status.word().into());
+        body.insert("status".to_owned(), order.status.as_str().into());
         body.insert("links".to_owned(), order.links(request.links));
-        let approved = matches!(order.status, OrderStatus::Approved | OrderStatus::Completed);
-        if approved {
+        let is_approved = matches!(order.status, OrderStatus::Approved | OrderStatus::Completed);
+        if is_approved {
             body.insert("payment_source".to_owned(), json!({ "paypal": wallet() }));
             body.insert("payer".to_owned(), payer());
         } else if order.wallet {
             body.insert("payment_source".to_owned(), json!({ "paypal": {} }));
         }
-        // The payments are what the caller came for, so even a minimal answer has them.
-        if request.representation || order.authorization_id.is_some() {
+        // Even a minimal response has the payments: a client that authorizes needs their ids.
+        if request.prefers_representation || order.authorization_id.is_some() {
             let units = order
                 .units
                 .iter()
@@ -40,18 +40,18 @@ impl Ledger {
                 .collect();
             body.insert("purchase_units".to_owned(), units);
         }
-        if request.representation {
+        if request.prefers_representation {
             body.insert("intent".to_owned(), json!(order.intent));
-            body.insert("create_time".to_owned(), time(order.created_at));
-            body.insert("update_time".to_owned(), time(order.updated_at));
+            body.insert("create_time".to_owned(), json_time(order.created_at));
+            body.insert("update_time".to_owned(), json_time(order.updated_at));
         }
         Ok(body.into())
     }
 
-    fn unit_body(&self, order: &Order, unit: &Unit, request: &ApiRequest<'_>) -> Value {
+    fn unit_body(&self, order: &Order, unit: &PurchaseUnit, request: &ApiRequest<'_>) -> Value {
         let mut body = Map::new();
         body.insert("reference_id".to_owned(), unit.reference_id.as_str().into());
-        if request.representation {
+        if request.prefers_representation {
             let mut amount = unit.amount.json();
             for (name, value) in &unit.echoed {
                 if name == "breakdown" {

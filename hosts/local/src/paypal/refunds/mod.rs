@@ -1,4 +1,4 @@
-//! Refunds: captured money that was given back.
+//! Refunds: captured money returned to the payer.
 
 mod operations;
 pub(in crate::paypal) mod representation;
@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// A refund, which is always complete.
+/// A refund, which completes at once.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::paypal) struct Refund {
     pub(in crate::paypal) id: String,
     pub(in crate::paypal) capture_id: String,
     amount: Money,
-    /// What was refunded of the capture, this refund included.
+    /// The sum of the capture's refunds up to this one, included.
     total: Decimal,
     custom_id: Option<String>,
     invoice_id: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        captures::{Capture, Outcome},
+        captures::{Capture, CaptureOutcome},
         errors::{Findings, Refusal},
         fields::read_text,
         idempotency::Action,
@@ -10,7 +10,7 @@ use super::{
         money::Money,
         request::ApiRequest,
         response::ApiResponse,
-        times::later,
+        times::saturating_add,
         webhooks::events::EventType,
     },
     Refund,
@@ -19,7 +19,8 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
-const REFUNDABLE: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// The time after a capture in which it can be refunded.
+const REFUND_PERIOD: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 impl Ledger {
     /// The refunds of a capture, oldest first.
@@ -36,8 +37,7 @@ impl Ledger {
         refunds.into_iter()
     }
 
-    /// What was refunded of a capture so far.
-    pub(in crate::paypal) fn refunded(&self, capture: &Capture) -> Decimal {
+    pub(in crate::paypal) fn refunded_amount(&self, capture: &Capture) -> Decimal {
         self.refunds_of(capture)
             .map(|refund| refund.amount.amount)
             .sum()
@@ -49,35 +49,35 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(refund) =
+        if let Some(refund_id) =
             self.request_ids
-                .earlier(request.request_id, Action::Refund, id, request.now)?
+                .find_result(request.request_id, Action::Refund, id, request.now)?
         {
             return Ok(ApiResponse::payment(
                 false,
-                self.refund_body(&refund, request)?,
+                self.refund_body(&refund_id, request)?,
                 request,
             ));
         }
         let capture = self.captures.get(id).ok_or_else(Refusal::not_found)?;
-        let refunded = self.refunded(capture);
+        let refunded = self.refunded_amount(capture);
         let amount = Money::read_optional(request.body)?
-            .unwrap_or_else(|| capture.amount.with(capture.amount.amount - refunded));
+            .unwrap_or_else(|| capture.amount.with_amount(capture.amount.amount - refunded));
         let mut findings = Findings::default();
-        let mut text = |name, longest| read_text(request.body, name, longest, "", &mut findings);
+        let mut text =
+            |name, max_length| read_text(request.body, name, max_length, "", &mut findings);
         let (custom_id, invoice_id, note_to_payer) = (
             text("custom_id", 127),
             text("invoice_id", 127),
             text("note_to_payer", 255),
         );
-        findings.verdict()?;
-        if let Some(issue) =
-            self.refuses_refund(capture, &amount, invoice_id.as_deref(), request.now)
+        findings.into_result()?;
+        if let Some(issue) = self.refund_issue(capture, &amount, invoice_id.as_deref(), request.now)
         {
-            return Err(Findings::semantic(issue).refusal());
+            return Err(Findings::semantic(issue).into_refusal());
         }
         let refund = Refund {
-            id: self.ids.resource(),
+            id: self.ids.next_resource_id(),
             capture_id: id.to_owned(),
             total: refunded + amount.amount,
             amount,
@@ -89,7 +89,7 @@ impl Ledger {
         if let Some(capture) = self.captures.get_mut(id) {
             capture.updated_at = request.now;
         }
-        self.request_ids.remember(
+        self.request_ids.record(
             request.request_id,
             Action::Refund,
             id,
@@ -106,29 +106,29 @@ impl Ledger {
         ))
     }
 
-    fn refuses_refund(
+    fn refund_issue(
         &self,
         capture: &Capture,
         amount: &Money,
         invoice: Option<&str>,
         now: Timestamp,
     ) -> Option<&'static str> {
-        let left = capture.amount.amount - self.refunded(capture);
+        let refundable = capture.amount.amount - self.refunded_amount(capture);
         match capture.outcome(now) {
-            Outcome::Pending(_) => return Some("PENDING_CAPTURE"),
-            Outcome::Declined => return Some("REFUND_NOT_ALLOWED"),
-            Outcome::Completed => {}
+            CaptureOutcome::Pending(_) => return Some("PENDING_CAPTURE"),
+            CaptureOutcome::Declined => return Some("REFUND_NOT_ALLOWED"),
+            CaptureOutcome::Completed => {}
         }
-        if left <= Decimal::ZERO {
+        if refundable <= Decimal::ZERO {
             return Some("CAPTURE_FULLY_REFUNDED");
         }
-        if now >= later(capture.created_at, REFUNDABLE) {
+        if now >= saturating_add(capture.created_at, REFUND_PERIOD) {
             return Some("REFUND_TIME_LIMIT_EXCEEDED");
         }
         if amount.currency != capture.amount.currency {
             return Some("REFUND_CAPTURE_CURRENCY_MISMATCH");
         }
-        if amount.amount > left {
+        if amount.amount > refundable {
             return Some("REFUND_AMOUNT_EXCEEDED");
         }
         if invoice.is_some()

@@ -1,7 +1,9 @@
 //! A refund as the API shows it.
 
 use super::{
-    super::{errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest, times::time},
+    super::{
+        errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest, times::json_time,
+    },
     Refund,
 };
 use rust_decimal::Decimal;
@@ -15,13 +17,13 @@ impl Ledger {
     ) -> Result<Value, Refusal> {
         let refund = self.refunds.get(id).ok_or_else(Refusal::not_found)?;
         let mut body = refund_core(refund, request);
-        // PayPal calls the one who pays back the payer.
+        // In PayPal's schema, the payer of a refund is the merchant.
         body["payer"] = payee();
         Ok(body)
     }
 }
 
-/// What an order shows of a refund.
+/// The members that both the refund and its order show.
 pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) -> Value {
     let mut body = json!({
         "id": refund.id,
@@ -29,12 +31,12 @@ pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) 
         "amount": refund.amount.json(),
         "seller_payable_breakdown": {
             "gross_amount": refund.amount.json(),
-            "paypal_fee": refund.amount.with(Decimal::ZERO).json(),
+            "paypal_fee": refund.amount.with_amount(Decimal::ZERO).json(),
             "net_amount": refund.amount.json(),
-            "total_refunded_amount": refund.amount.with(refund.total).json(),
+            "total_refunded_amount": refund.amount.with_amount(refund.total).json(),
         },
-        "create_time": time(refund.created_at),
-        "update_time": time(refund.created_at),
+        "create_time": json_time(refund.created_at),
+        "update_time": json_time(refund.created_at),
         "links": [
             request.links.get("self", &format!("/v2/payments/refunds/{}", refund.id)),
             request.links.get("up", &format!("/v2/payments/captures/{}", refund.capture_id)),

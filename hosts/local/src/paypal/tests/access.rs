@@ -1,4 +1,4 @@
-use super::{BASE, PayPal, ask_token, credentials, send};
+use super::{BASE, PayPal, credentials, request_token, send};
 use crate::paypal::Simulator;
 use axum::body::Body;
 use exodrive_native::Clock;
@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_token_for_the_right_keys() {
+async fn token_needs_valid_client_credentials() {
     let simulator = Simulator::new(Clock::default(), credentials(), BASE.to_owned());
-    let granted = ask_token(&simulator, "client:secret", "grant_type=client_credentials").await;
+    let granted = request_token(&simulator, "client:secret", "grant_type=client_credentials").await;
     assert_eq!(granted.status, StatusCode::OK);
     assert_eq!(granted.body["token_type"], "Bearer");
     assert_eq!(granted.body["expires_in"], 32_400);
@@ -21,13 +21,13 @@ async fn a_token_for_the_right_keys() {
             "{member}"
         );
     }
-    let refused = ask_token(&simulator, "client:wrong", "grant_type=client_credentials").await;
+    let refused = request_token(&simulator, "client:wrong", "grant_type=client_credentials").await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
         refused.body,
         json!({"error": "invalid_client", "error_description": "Client Authentication failed"})
     );
-    let refused = ask_token(&simulator, "client:secret", "grant_type=password").await;
+    let refused = request_token(&simulator, "client:secret", "grant_type=password").await;
     assert_eq!(
         (refused.status, &refused.body["error"]),
         (StatusCode::BAD_REQUEST, &json!("unsupported_grant_type"))
@@ -35,7 +35,7 @@ async fn a_token_for_the_right_keys() {
 }
 
 #[tokio::test]
-async fn every_call_needs_a_token_that_is_still_good() {
+async fn calls_need_unexpired_token() {
     let mut paypal = PayPal::new().await;
     let path = "/v2/checkout/orders/1";
     let bare = send(
@@ -63,10 +63,10 @@ async fn every_call_needs_a_token_that_is_still_good() {
 }
 
 #[tokio::test]
-async fn exchanges_are_kept_without_secrets() {
+async fn exchanges_are_recorded_without_secrets() {
     let paypal = PayPal::new().await;
     paypal
-        .post_as("id-1", "/v2/checkout/orders", json!({"intent": "NONE"}))
+        .post_with_id("id-1", "/v2/checkout/orders", json!({"intent": "NONE"}))
         .await;
     let kept = serde_json::to_value(paypal.simulator.exchanges()).unwrap();
     assert_eq!(paypal.simulator.requests(), 2);
@@ -87,7 +87,7 @@ async fn exchanges_are_kept_without_secrets() {
 }
 
 #[tokio::test]
-async fn an_error_has_all_of_its_members() {
+async fn error_body_has_all_members() {
     let paypal = PayPal::new().await;
     let answer = paypal.get("/v2/payments/captures/NONE").await;
     let debug_id = answer.headers["paypal-debug-id"].to_str().unwrap();
@@ -112,7 +112,7 @@ async fn an_error_has_all_of_its_members() {
 }
 
 #[tokio::test]
-async fn only_json_is_read() {
+async fn only_json_bodies_are_accepted() {
     let paypal = PayPal::new().await;
     let request = |kind: &'static str, body: &'static str| {
         let request = Request::post("/v2/checkout/orders")

@@ -1,11 +1,11 @@
-use super::{BASE, PayPal, dollars, moment};
+use super::{BASE, PayPal, dollars, timestamp};
 use http::StatusCode;
 use serde_json::json;
 
 #[tokio::test]
-async fn an_authorization_is_shown_with_what_may_be_done() {
+async fn authorization_links_possible_operations() {
     let paypal = PayPal::new().await;
-    let (order, id) = paypal.authorized("A car").await;
+    let (order, id) = paypal.authorize_order("A car").await;
     let shown = paypal
         .get(&format!("/v2/payments/authorizations/{id}"))
         .await;
@@ -29,9 +29,9 @@ async fn an_authorization_is_shown_with_what_may_be_done() {
 }
 
 #[tokio::test]
-async fn a_void_releases_the_money_once() {
+async fn void_succeeds_once() {
     let paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     let voided = paypal
         .call("POST", &format!("{path}/void"), None, &[])
         .await;
@@ -62,7 +62,7 @@ async fn a_void_releases_the_money_once() {
         (422, "AUTHORIZATION_VOIDED")
     );
 
-    let other = paypal.authorization("A car").await;
+    let other = paypal.authorization_path("A car").await;
     let voided = paypal.post(&format!("{other}/void"), json!({})).await;
     assert_eq!(
         (voided.status, &voided.body["status"]),
@@ -71,9 +71,9 @@ async fn a_void_releases_the_money_once() {
 }
 
 #[tokio::test]
-async fn captured_money_cannot_be_voided_but_the_rest_can() {
+async fn only_uncaptured_money_can_be_voided() {
     let paypal = PayPal::new().await;
-    let whole = paypal.authorization("A car").await;
+    let whole = paypal.authorization_path("A car").await;
     paypal.post(&format!("{whole}/capture"), json!({})).await;
     assert_eq!(
         paypal
@@ -83,7 +83,7 @@ async fn captured_money_cannot_be_voided_but_the_rest_can() {
         (422, "PREVIOUSLY_CAPTURED")
     );
 
-    let part = paypal.authorization("A car").await;
+    let part = paypal.authorization_path("A car").await;
     paypal
         .post(&format!("{part}/capture"), dollars("100"))
         .await;
@@ -96,16 +96,16 @@ async fn captured_money_cannot_be_voided_but_the_rest_can() {
 }
 
 #[tokio::test]
-async fn a_reauthorization_is_possible_once_from_the_fourth_day() {
+async fn reauthorization_possible_once_from_fourth_day() {
     let mut paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     let reauthorize = format!("{path}/reauthorize");
-    paypal.pass(71).await;
+    paypal.advance_hours(71).await;
     assert_eq!(
         paypal.post(&reauthorize, json!({})).await.issue(),
         (422, "REAUTHORIZATION_TOO_SOON")
     );
-    paypal.pass(1).await;
+    paypal.advance_hours(1).await;
     let euros = json!({"amount": {"currency_code": "EUR", "value": "237.60"}});
     assert_eq!(
         paypal.post(&reauthorize, euros).await.issue(),
@@ -122,10 +122,10 @@ async fn a_reauthorization_is_possible_once_from_the_fourth_day() {
         renewed.body["expiration_time"],
         original.body["expiration_time"]
     );
-    assert!(moment(&renewed.body["create_time"]) > moment(&original.body["create_time"]));
+    assert!(timestamp(&renewed.body["create_time"]) > timestamp(&original.body["create_time"]));
 
     let renewed = format!("/v2/payments/authorizations/{}", renewed.id());
-    paypal.pass(80).await;
+    paypal.advance_hours(80).await;
     assert_eq!(
         paypal.post(&reauthorize, json!({})).await.issue(),
         (422, "REAUTHORIZATION_NOT_SUPPORTED")
@@ -160,12 +160,14 @@ async fn a_reauthorization_is_possible_once_from_the_fourth_day() {
 }
 
 #[tokio::test]
-async fn a_scripted_authorization_is_renewed_every_three_days_until_it_ends() {
+async fn scripted_authorization_reauthorizes_until_expiry() {
     let mut paypal = PayPal::new().await;
-    let path = paypal.authorization("SIMULATE_REAUTHORIZE_AGAIN").await;
+    let path = paypal
+        .authorization_path("SIMULATE_REAUTHORIZE_AGAIN")
+        .await;
     let mut latest = path.clone();
     for _ in 0..9 {
-        paypal.pass(72).await;
+        paypal.advance_hours(72).await;
         let renewed = paypal
             .post(&format!("{latest}/reauthorize"), json!({}))
             .await;
@@ -180,7 +182,7 @@ async fn a_scripted_authorization_is_renewed_every_three_days_until_it_ends() {
         (422, "REAUTHORIZATION_TOO_SOON")
     );
     // 27 days are over; the last renewal ends with the 29th like all of it.
-    paypal.pass(48).await;
+    paypal.advance_hours(48).await;
     assert_eq!(
         paypal
             .post(&format!("{latest}/reauthorize"), json!({}))
@@ -191,12 +193,12 @@ async fn a_scripted_authorization_is_renewed_every_three_days_until_it_ends() {
 }
 
 #[tokio::test]
-async fn after_29_days_nothing_is_left() {
+async fn authorization_expires_after_29_days() {
     let mut paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
-    paypal.pass(29 * 24 - 1).await;
+    let path = paypal.authorization_path("A car").await;
+    paypal.advance_hours(29 * 24 - 1).await;
     assert_eq!(paypal.status(&path).await, "CREATED");
-    paypal.pass(1).await;
+    paypal.advance_hours(1).await;
     assert_eq!(paypal.status(&path).await, "VOIDED");
     assert_eq!(
         paypal

@@ -1,11 +1,11 @@
-use super::{PayPal, dollars, order};
+use super::{PayPal, dollars, order_body};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_capture_of_all() {
+async fn full_capture_completes_authorization() {
     let paypal = PayPal::new().await;
-    let (order, id) = paypal.authorized("A car").await;
+    let (order, id) = paypal.authorize_order("A car").await;
     let path = format!("/v2/payments/authorizations/{id}/capture");
     let minimal = paypal
         .call("POST", &path, Some(json!({"final_capture": true})), &[])
@@ -48,9 +48,9 @@ async fn a_capture_of_all() {
 }
 
 #[tokio::test]
-async fn captures_in_parts_up_to_the_limit() {
+async fn partial_captures_stop_at_limit() {
     let paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     let capture = format!("{path}/capture");
     // 115 % of 237.60 is 273.24, less than 75 dollars more.
     assert_eq!(
@@ -72,14 +72,14 @@ async fn captures_in_parts_up_to_the_limit() {
     );
     assert_eq!(paypal.status(&path).await, "CAPTURED");
 
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     paypal
         .post(&format!("{path}/capture"), dollars("37.60"))
         .await;
     let rest = paypal.post(&format!("{path}/capture"), json!({})).await;
     assert_eq!(rest.body["amount"]["value"], "200.00");
 
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     let last = json!({"amount": {"currency_code": "USD", "value": "1.00"}, "final_capture": true});
     assert_eq!(
         paypal.post(&format!("{path}/capture"), last).await.status,
@@ -89,9 +89,9 @@ async fn captures_in_parts_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn large_orders_are_limited_by_75_dollars_and_ten_captures() {
+async fn capture_limits_are_75_dollars_and_ten_captures() {
     let paypal = PayPal::new().await;
-    let mut body = order("A dear car");
+    let mut body = order_body("A dear car");
     body["purchase_units"][0]["amount"]["value"] = json!("1000");
     let id = paypal.post("/v2/checkout/orders", body).await.id();
     paypal.approve(&id).await;
@@ -119,9 +119,9 @@ async fn large_orders_are_limited_by_75_dollars_and_ten_captures() {
 }
 
 #[tokio::test]
-async fn faults_of_a_capture() {
+async fn invalid_captures_are_refused() {
     let paypal = PayPal::new().await;
-    let capture = format!("{}/capture", paypal.authorization("A car").await);
+    let capture = format!("{}/capture", paypal.authorization_path("A car").await);
     let euros = json!({"amount": {"currency_code": "EUR", "value": "1.00"}});
     let faults = [
         (euros, 422, "AUTH_CAPTURE_CURRENCY_MISMATCH"),
@@ -163,10 +163,10 @@ async fn faults_of_a_capture() {
 }
 
 #[tokio::test]
-async fn an_invoice_is_captured_once() {
+async fn invoice_is_captured_once() {
     let paypal = PayPal::new().await;
-    let first = format!("{}/capture", paypal.authorization("A car").await);
-    let second = format!("{}/capture", paypal.authorization("A car").await);
+    let first = format!("{}/capture", paypal.authorization_path("A car").await);
+    let second = format!("{}/capture", paypal.authorization_path("A car").await);
     let bill =
         json!({"invoice_id": "BILL-1", "amount": {"currency_code": "USD", "value": "10.00"}});
     assert_eq!(
@@ -188,11 +188,11 @@ async fn an_invoice_is_captured_once() {
 }
 
 #[tokio::test]
-async fn scripted_outcomes_of_capturing() {
+async fn scripted_capture_outcomes_occur() {
     let mut paypal = PayPal::new().await;
     let declined = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_CAPTURE_DECLINED").await
+        paypal.authorization_path("SIMULATE_CAPTURE_DECLINED").await
     );
     assert_eq!(
         paypal.post(&declined, json!({})).await.issue(),
@@ -200,7 +200,7 @@ async fn scripted_outcomes_of_capturing() {
     );
     let denied = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_AUTHORIZE_DENIED").await
+        paypal.authorization_path("SIMULATE_AUTHORIZE_DENIED").await
     );
     assert_eq!(
         paypal.post(&denied, json!({})).await.issue(),
@@ -209,9 +209,11 @@ async fn scripted_outcomes_of_capturing() {
 
     let busy = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_CAPTURE_BUSY_ONCE").await
+        paypal
+            .authorization_path("SIMULATE_CAPTURE_BUSY_ONCE")
+            .await
     );
-    let first = paypal.post_as("capture-1", &busy, json!({})).await;
+    let first = paypal.post_with_id("capture-1", &busy, json!({})).await;
     assert_eq!(
         (first.status, &first.body["name"]),
         (
@@ -220,13 +222,16 @@ async fn scripted_outcomes_of_capturing() {
         )
     );
     assert_eq!(
-        paypal.post_as("capture-1", &busy, json!({})).await.status,
+        paypal
+            .post_with_id("capture-1", &busy, json!({}))
+            .await
+            .status,
         StatusCode::CREATED
     );
 
     let pending = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_CAPTURE_PENDING").await
+        paypal.authorization_path("SIMULATE_CAPTURE_PENDING").await
     );
     let capture = paypal.post(&pending, json!({})).await;
     assert_eq!(
@@ -239,8 +244,8 @@ async fn scripted_outcomes_of_capturing() {
     );
     assert_eq!(capture.body.get("seller_receivable_breakdown"), None);
 
-    let lapsing = paypal.authorization("SIMULATE_FUNDS_LAPSE").await;
-    paypal.pass(72).await;
+    let lapsing = paypal.authorization_path("SIMULATE_FUNDS_LAPSE").await;
+    paypal.advance_hours(72).await;
     assert_eq!(
         paypal
             .post(&format!("{lapsing}/capture"), json!({}))

@@ -4,7 +4,7 @@ use serde_json::json;
 
 /// The address of a new capture over 237.60.
 async fn captured(paypal: &PayPal, description: &str) -> String {
-    let authorization = paypal.authorization(description).await;
+    let authorization = paypal.authorization_path(description).await;
     let capture = paypal
         .post(&format!("{authorization}/capture"), json!({}))
         .await;
@@ -12,7 +12,7 @@ async fn captured(paypal: &PayPal, description: &str) -> String {
 }
 
 #[tokio::test]
-async fn refunds_in_parts_until_nothing_is_left() {
+async fn partial_refunds_stop_at_captured_amount() {
     let paypal = PayPal::new().await;
     let capture = captured(&paypal, "A car").await;
     let path = format!("{capture}/refund");
@@ -44,7 +44,7 @@ async fn refunds_in_parts_until_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn faults_of_a_refund() {
+async fn invalid_refunds_are_refused() {
     let mut paypal = PayPal::new().await;
     let path = format!("{}/refund", captured(&paypal, "A car").await);
     let euros = json!({"amount": {"currency_code": "EUR", "value": "1.00"}});
@@ -97,7 +97,7 @@ async fn faults_of_a_refund() {
         (422, "PENDING_CAPTURE")
     );
 
-    paypal.pass(180 * 24).await;
+    paypal.advance_hours(180 * 24).await;
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "REFUND_TIME_LIMIT_EXCEEDED")

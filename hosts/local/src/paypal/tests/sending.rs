@@ -1,6 +1,6 @@
 //! Deliveries over HTTP, to a merchant that answers as it is told.
 
-use super::{PayPal, reported};
+use super::{PayPal, event_records};
 use crate::{
     paypal::{Tamper, WebhookError},
     serve::Server,
@@ -69,9 +69,9 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 async fn approved(paypal: &PayPal) -> (String, String) {
-    let order = paypal.order("A car").await;
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    let event = reported(paypal, &order)[0]["id"]
+    let event = event_records(paypal, &order)[0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -79,7 +79,7 @@ async fn approved(paypal: &PayPal) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_is_due_is_sent_again_until_it_arrives() {
+async fn due_event_is_resent_until_delivered() {
     let paypal = PayPal::new().await;
     let (merchant, server, address) =
         Merchant::open(&[StatusCode::SERVICE_UNAVAILABLE, StatusCode::FOUND]).await;
@@ -88,12 +88,12 @@ async fn what_is_due_is_sent_again_until_it_arrives() {
     let (order, event) = approved(&paypal).await;
     for (times, pause) in [(1, 45), (2, 180)] {
         until("an attempt", || merchant.events().len() == times).await;
-        assert_eq!(reported(&paypal, &order)[0]["delivered"], false);
+        assert_eq!(event_records(&paypal, &order)[0]["delivered"], false);
         paypal.clock.advance(SignedDuration::from_secs(pause));
         sender.clock_moved();
     }
     until("the delivery", || {
-        reported(&paypal, &order)[0]["delivered"] == true
+        event_records(&paypal, &order)[0]["delivered"] == true
     })
     .await;
     assert_eq!(merchant.events(), vec![event; 3]);
@@ -106,14 +106,14 @@ async fn what_is_due_is_sent_again_until_it_arrives() {
 }
 
 #[tokio::test]
-async fn an_event_is_sent_several_times_at_once_when_asked() {
+async fn send_now_sends_several_copies() {
     let paypal = PayPal::new().await;
     let (merchant, server, address) = Merchant::open(&[StatusCode::OK, StatusCode::CONFLICT]).await;
     let sender = Sender::new(paypal.simulator.clone(), &address);
     let (order, event) = approved(&paypal).await;
     let forged = sender.send_now(&event, 1, Some(Tamper::Body)).await;
     assert_eq!(forged.unwrap(), [StatusCode::OK]);
-    let seen = &reported(&paypal, &order)[0];
+    let seen = &event_records(&paypal, &order)[0];
     assert_eq!(
         (&seen["delivered"], &seen["attempts"]),
         (&false.into(), &0.into())
@@ -126,7 +126,7 @@ async fn an_event_is_sent_several_times_at_once_when_asked() {
         [StatusCode::OK, StatusCode::OK, StatusCode::CONFLICT]
     );
     assert_eq!(merchant.events(), vec![event; 4]);
-    let seen = &reported(&paypal, &order)[0];
+    let seen = &event_records(&paypal, &order)[0];
     assert_eq!(
         (&seen["delivered"], &seen["attempts"]),
         (&true.into(), &3.into())
@@ -139,7 +139,7 @@ async fn an_event_is_sent_several_times_at_once_when_asked() {
 }
 
 #[tokio::test]
-async fn a_merchant_that_is_not_there_is_an_error_and_the_event_waits() {
+async fn unreachable_merchant_leaves_event_due() {
     let paypal = PayPal::new().await;
     let (_, server, address) = Merchant::open(&[]).await;
     server.stop().await;
@@ -149,7 +149,7 @@ async fn a_merchant_that_is_not_there_is_an_error_and_the_event_waits() {
         sender.send_now(&event, 1, None).await,
         Err(SendError::Transport(_))
     ));
-    let seen = &reported(&paypal, &order)[0];
+    let seen = &event_records(&paypal, &order)[0];
     assert_eq!(
         (&seen["delivered"], &seen["attempts"]),
         (&false.into(), &1.into())

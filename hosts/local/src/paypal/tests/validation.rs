@@ -1,9 +1,9 @@
-use super::{PayPal, order};
+use super::{PayPal, order_body};
 use serde_json::{Value, json};
 
 async fn issues(paypal: &PayPal, body: Value) -> (u16, Vec<(String, String)>) {
     let answer = paypal
-        .post_as("validation", "/v2/checkout/orders", body)
+        .post_with_id("validation", "/v2/checkout/orders", body)
         .await;
     let details = answer.body["details"]
         .as_array()
@@ -19,7 +19,7 @@ async fn issues(paypal: &PayPal, body: Value) -> (u16, Vec<(String, String)>) {
 
 /// The order with one member replaced.
 fn with(pointer: &str, value: Value) -> Value {
-    let mut body = order("A car");
+    let mut body = order_body("A car");
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     body.pointer_mut(parent).unwrap()[name] = value;
     body
@@ -32,7 +32,7 @@ async fn assert_found(pointer: &str, value: Value, status: u16, issue: &str, fie
 }
 
 #[tokio::test]
-async fn faults_of_the_order() {
+async fn invalid_order_fields_are_refused() {
     let faults = [
         ("/intent", Value::Null, "MISSING_REQUIRED_PARAMETER", ""),
         ("/intent", json!("PAY"), "INVALID_PARAMETER_VALUE", ""),
@@ -63,7 +63,7 @@ async fn faults_of_the_order() {
 }
 
 #[tokio::test]
-async fn faults_of_a_unit() {
+async fn invalid_unit_fields_are_refused() {
     let long = json!("x".repeat(128));
     let faults = [
         ("amount", Value::Null, "MISSING_REQUIRED_PARAMETER"),
@@ -85,7 +85,7 @@ async fn faults_of_a_unit() {
 }
 
 #[tokio::test]
-async fn faults_of_an_amount() {
+async fn invalid_amounts_are_refused() {
     let faults = [
         ("value", json!(237.6), 400, "INVALID_PARAMETER_SYNTAX"),
         ("value", json!("1e3"), 400, "INVALID_PARAMETER_SYNTAX"),
@@ -121,7 +121,7 @@ async fn faults_of_an_amount() {
 }
 
 #[tokio::test]
-async fn all_faults_of_form_are_named_at_once() {
+async fn all_syntax_issues_are_listed() {
     let paypal = PayPal::new().await;
     let body = json!({"purchase_units": [{"amount": {"value": "x"}, "custom_id": ""}]});
     let (status, found) = issues(&paypal, body).await;
@@ -139,7 +139,7 @@ async fn all_faults_of_form_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn several_units_are_for_capturing_and_have_names() {
+async fn several_units_need_capture_and_unique_ids() {
     let paypal = PayPal::new().await;
     let unit = |name: &str| json!({"reference_id": name, "amount": {"currency_code": "USD", "value": "1"}});
     let body = |intent: &str, names: [&str; 2]| json!({"intent": intent, "purchase_units": names.map(unit)});
@@ -158,7 +158,7 @@ async fn several_units_are_for_capturing_and_have_names() {
 }
 
 #[tokio::test]
-async fn parts_must_make_up_the_whole() {
+async fn breakdown_and_items_must_add_up() {
     let paypal = PayPal::new().await;
     let dollars = |value: &str| json!({"currency_code": "USD", "value": value});
     let item = json!({"name": "Day", "quantity": "4", "unit_amount": dollars("60.00")});

@@ -1,6 +1,6 @@
 //! What a merchant can find out about a delivery.
 
-use super::{BASE, PayPal, ask_token, reported, send};
+use super::{BASE, PayPal, event_records, request_token, send};
 use crate::paypal::{Delivery, Tamper};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
@@ -10,9 +10,9 @@ const PATH: &str = "/v1/notifications/verify-webhook-signature";
 
 /// The event of an approval.
 async fn approved(paypal: &PayPal) -> String {
-    let order = paypal.order("A car").await;
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    reported(paypal, &order)[0]["id"]
+    event_records(paypal, &order)[0]["id"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -36,7 +36,7 @@ fn text(delivery: &Delivery) -> String {
     String::from_utf8(delivery.request.body().to_vec()).unwrap()
 }
 
-async fn ask(paypal: &PayPal, body: String) -> super::Answer {
+async fn ask(paypal: &PayPal, body: String) -> super::TestResponse {
     let request = Request::post(PATH)
         .header(header::AUTHORIZATION, format!("Bearer {}", paypal.token))
         .header(header::CONTENT_TYPE, "application/json")
@@ -52,7 +52,7 @@ async fn verdict(paypal: &PayPal, body: String) -> Value {
 }
 
 #[tokio::test]
-async fn what_paypal_sent_is_verified_over_the_bytes_of_the_event() {
+async fn only_exact_genuine_bytes_are_verified() {
     let paypal = PayPal::new().await;
     let event = approved(&paypal).await;
     let success = json!({"verification_status": "SUCCESS"});
@@ -92,7 +92,7 @@ async fn what_paypal_sent_is_verified_over_the_bytes_of_the_event() {
 }
 
 #[tokio::test]
-async fn a_question_that_lacks_something_is_refused_by_name() {
+async fn invalid_verification_members_are_named() {
     let paypal = PayPal::new().await;
     let event = approved(&paypal).await;
     let genuine = paypal.simulator.deliver(&event, None).unwrap();
@@ -140,7 +140,7 @@ async fn a_question_that_lacks_something_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn only_a_merchant_may_ask() {
+async fn verification_needs_token() {
     let paypal = PayPal::new().await;
     let bare = Request::post(PATH).body(Body::from("{}")).unwrap();
     let answer = send(&paypal.simulator, bare).await;
@@ -160,7 +160,7 @@ async fn only_a_merchant_may_ask() {
 }
 
 #[tokio::test]
-async fn the_certificates_are_where_a_delivery_says_for_all_to_read() {
+async fn certificates_are_public_at_cert_url() {
     let paypal = PayPal::new().await;
     let event = approved(&paypal).await;
     let delivery = paypal.simulator.deliver(&event, None).unwrap();
@@ -182,9 +182,9 @@ async fn the_certificates_are_where_a_delivery_says_for_all_to_read() {
 }
 
 #[tokio::test]
-async fn both_are_among_the_exchanges() {
+async fn verifications_and_certificate_reads_are_recorded() {
     let paypal = PayPal::new().await;
-    ask_token(&paypal.simulator, "client:secret", "").await;
+    request_token(&paypal.simulator, "client:secret", "").await;
     let before = paypal.simulator.requests();
     let request = Request::get("/v1/notifications/certs/CERT-LOCAL")
         .body(Body::empty())

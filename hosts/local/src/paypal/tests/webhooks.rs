@@ -1,20 +1,25 @@
 //! What makes an event, and what stands in it.
 
-use super::{BASE, PayPal, dollars, event, moment, order, persistence::Folder, reported, types};
+use super::{
+    BASE, PayPal, dollars, event_body, event_records, event_types, order_body, persistence::Folder,
+    timestamp,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn each_change_of_an_order_is_one_event() {
+async fn each_order_change_is_one_event() {
     let paypal = PayPal::new().await;
-    let order = paypal.order("A car").await;
-    assert_eq!(types(&paypal, &order), Vec::<String>::new());
+    let order = paypal.create_order("A car").await;
+    assert_eq!(event_types(&paypal, &order), Vec::<String>::new());
     for _ in 0..2 {
         paypal.approve(&order).await;
     }
     let authorize = format!("/v2/checkout/orders/{order}/authorize");
     for _ in 0..2 {
-        paypal.post_as("authorize-1", &authorize, json!({})).await;
+        paypal
+            .post_with_id("authorize-1", &authorize, json!({}))
+            .await;
     }
     // Refused: nothing changed.
     paypal.post(&authorize, json!({})).await;
@@ -26,17 +31,17 @@ async fn each_change_of_an_order_is_one_event() {
     let mut capture = Value::Null;
     for _ in 0..2 {
         let answer = paypal
-            .post_as("capture-1", &format!("{authorization}/capture"), json!({}))
+            .post_with_id("capture-1", &format!("{authorization}/capture"), json!({}))
             .await;
         capture = answer.body["id"].clone();
     }
     let capture = format!("/v2/payments/captures/{}", capture.as_str().unwrap());
     for id in ["refund-1", "refund-1", "refund-2"] {
         let path = format!("{capture}/refund");
-        paypal.post_as(id, &path, dollars("10")).await;
+        paypal.post_with_id(id, &path, dollars("10")).await;
     }
     assert_eq!(
-        types(&paypal, &order),
+        event_types(&paypal, &order),
         [
             "CHECKOUT.ORDER.APPROVED",
             "PAYMENT.AUTHORIZATION.CREATED",
@@ -45,13 +50,13 @@ async fn each_change_of_an_order_is_one_event() {
             "PAYMENT.CAPTURE.REFUNDED",
         ]
     );
-    let elsewhere = paypal.order("A car").await;
-    assert_eq!(types(&paypal, &elsewhere), Vec::<String>::new());
+    let elsewhere = paypal.create_order("A car").await;
+    assert_eq!(event_types(&paypal, &elsewhere), Vec::<String>::new());
 }
 
 /// An order whose money is taken and given back: its id, and what the API showed after each step.
 async fn refunded(paypal: &PayPal) -> (String, Vec<Value>) {
-    let mut body = order("A car");
+    let mut body = order_body("A car");
     body["purchase_units"][0]["invoice_id"] = json!("R-1");
     let order = paypal.post("/v2/checkout/orders", body).await.id();
     paypal.approve(&order).await;
@@ -85,7 +90,7 @@ async fn refunded(paypal: &PayPal) -> (String, Vec<Value>) {
 }
 
 #[tokio::test]
-async fn an_event_shows_the_resource_as_the_api_does() {
+async fn event_resource_equals_api_representation() {
     let paypal = PayPal::new().await;
     let (order, shown) = refunded(&paypal).await;
 
@@ -98,11 +103,11 @@ async fn an_event_shows_the_resource_as_the_api_does() {
         ("capture", "Payment completed for $ 237.60 USD"),
         ("refund", "A $ 237.60 USD capture payment was refunded"),
     ];
-    let reported = reported(&paypal, &order);
+    let reported = event_records(&paypal, &order);
     assert_eq!(reported.len(), 4);
     for ((reported, shown), (resource_type, summary)) in reported.iter().zip(shown).zip(expected) {
         let id = reported["id"].as_str().unwrap();
-        let event = event(&paypal, id);
+        let event = event_body(&paypal, id);
         let own = format!("{BASE}/v1/notifications/webhooks-events/{id}");
         assert_eq!(
             event,
@@ -121,19 +126,20 @@ async fn an_event_shows_the_resource_as_the_api_does() {
                 ],
             })
         );
-        let age = moment(&reported["createdAt"]).duration_since(moment(&event["create_time"]));
+        let age =
+            timestamp(&reported["createdAt"]).duration_since(timestamp(&event["create_time"]));
         assert!(age.as_millis() == 0, "{age}");
         assert_eq!(id.len(), "WH-58D329510W468432D-8HN650336L201105X".len());
     }
 }
 
 #[tokio::test]
-async fn an_event_says_whose_money_it_is_about() {
+async fn event_resource_names_order_and_payment() {
     let paypal = PayPal::new().await;
     let (order, shown) = refunded(&paypal).await;
-    let reported = reported(&paypal, &order);
+    let reported = event_records(&paypal, &order);
     let resource =
-        |at: usize| event(&paypal, reported[at]["id"].as_str().unwrap())["resource"].clone();
+        |at: usize| event_body(&paypal, reported[at]["id"].as_str().unwrap())["resource"].clone();
     for at in [1, 2] {
         assert_eq!(resource(at)["custom_id"], "payment-1");
         assert_eq!(resource(at)["invoice_id"], "R-1");
@@ -151,13 +157,13 @@ async fn an_event_says_whose_money_it_is_about() {
 }
 
 #[tokio::test]
-async fn voids_and_reauthorizations_are_reported_and_denials_are_not() {
+async fn voids_and_reauthorizations_reported_denials_not() {
     let mut paypal = PayPal::new().await;
-    let (voided, id) = paypal.authorized("A car").await;
-    let (renewed, renewed_id) = paypal.authorized("A car").await;
-    let (denied, _) = paypal.authorized("SIMULATE_AUTHORIZE_DENIED").await;
-    let (pending, _) = paypal.authorized("SIMULATE_AUTHORIZE_PENDING").await;
-    let declined = paypal.order("SIMULATE_AUTHORIZE_DECLINED").await;
+    let (voided, id) = paypal.authorize_order("A car").await;
+    let (renewed, renewed_id) = paypal.authorize_order("A car").await;
+    let (denied, _) = paypal.authorize_order("SIMULATE_AUTHORIZE_DENIED").await;
+    let (pending, _) = paypal.authorize_order("SIMULATE_AUTHORIZE_PENDING").await;
+    let declined = paypal.create_order("SIMULATE_AUTHORIZE_DECLINED").await;
     paypal.approve(&declined).await;
     let path = format!("/v2/checkout/orders/{declined}/authorize");
     assert_eq!(
@@ -169,15 +175,15 @@ async fn voids_and_reauthorizations_are_reported_and_denials_are_not() {
         paypal.call("POST", &path, None, &[]).await;
     }
     assert_eq!(
-        types(&paypal, &voided),
+        event_types(&paypal, &voided),
         [
             "CHECKOUT.ORDER.APPROVED",
             "PAYMENT.AUTHORIZATION.CREATED",
             "PAYMENT.AUTHORIZATION.VOIDED"
         ]
     );
-    let last = reported(&paypal, &voided)[2]["id"].clone();
-    let last = event(&paypal, last.as_str().unwrap());
+    let last = event_records(&paypal, &voided)[2]["id"].clone();
+    let last = event_body(&paypal, last.as_str().unwrap());
     assert_eq!(
         last["summary"],
         "A payment authorization was voided for $ 237.60 USD"
@@ -185,52 +191,52 @@ async fn voids_and_reauthorizations_are_reported_and_denials_are_not() {
     assert_eq!(last["resource"]["status"], "VOIDED");
     assert_eq!(last["resource"]["id"], id);
     for order in [&denied, &declined] {
-        assert_eq!(types(&paypal, order), ["CHECKOUT.ORDER.APPROVED"]);
+        assert_eq!(event_types(&paypal, order), ["CHECKOUT.ORDER.APPROVED"]);
     }
     assert_eq!(
-        types(&paypal, &pending),
+        event_types(&paypal, &pending),
         ["CHECKOUT.ORDER.APPROVED", "PAYMENT.AUTHORIZATION.CREATED"]
     );
 
-    paypal.pass(72).await;
+    paypal.advance_hours(72).await;
     let path = format!("/v2/payments/authorizations/{renewed_id}/reauthorize");
     let renewal = paypal.post(&path, json!({})).await.id();
-    let last = reported(&paypal, &renewed);
+    let last = event_records(&paypal, &renewed);
     assert_eq!(last.len(), 3);
     assert_eq!(last[2]["type"], "PAYMENT.AUTHORIZATION.CREATED");
-    let last = event(&paypal, last[2]["id"].as_str().unwrap());
+    let last = event_body(&paypal, last[2]["id"].as_str().unwrap());
     assert_eq!(last["resource"]["id"], renewal);
 }
 
 #[tokio::test]
-async fn an_authorization_that_lapses_is_reported_once() {
+async fn authorization_expiry_is_reported_once() {
     let mut paypal = PayPal::new().await;
-    let (lapses, id) = paypal.authorized("A car").await;
-    let (taken, taken_id) = paypal.authorized("A car").await;
+    let (lapses, id) = paypal.authorize_order("A car").await;
+    let (taken, taken_id) = paypal.authorize_order("A car").await;
     let path = format!("/v2/payments/authorizations/{taken_id}/capture");
     paypal.post(&path, json!({})).await;
-    paypal.pass(29 * 24 - 1).await;
-    assert_eq!(types(&paypal, &lapses).len(), 2);
-    paypal.pass(1).await;
+    paypal.advance_hours(29 * 24 - 1).await;
+    assert_eq!(event_types(&paypal, &lapses).len(), 2);
+    paypal.advance_hours(1).await;
     for _ in 0..2 {
         assert_eq!(
-            types(&paypal, &lapses).last().unwrap(),
+            event_types(&paypal, &lapses).last().unwrap(),
             "PAYMENT.AUTHORIZATION.VOIDED"
         );
-        assert_eq!(types(&paypal, &lapses).len(), 3);
+        assert_eq!(event_types(&paypal, &lapses).len(), 3);
     }
-    let last = reported(&paypal, &lapses)[2].clone();
-    let last = event(&paypal, last["id"].as_str().unwrap());
+    let last = event_records(&paypal, &lapses)[2].clone();
+    let last = event_body(&paypal, last["id"].as_str().unwrap());
     assert_eq!(last["resource"]["id"], id);
     assert_eq!(last["resource"]["status"], "VOIDED");
     assert_eq!(
-        types(&paypal, &taken).last().unwrap(),
+        event_types(&paypal, &taken).last().unwrap(),
         "PAYMENT.CAPTURE.COMPLETED"
     );
 }
 
 #[tokio::test]
-async fn an_e_check_is_reported_when_it_is_sent_and_when_the_bank_decided() {
+async fn e_check_reported_pending_then_decided() {
     let mut paypal = PayPal::new().await;
     let outcomes = [
         ("SIMULATE_CAPTURE_CHECK_CLEARS", "COMPLETED"),
@@ -239,30 +245,30 @@ async fn an_e_check_is_reported_when_it_is_sent_and_when_the_bank_decided() {
     ];
     let mut captures = Vec::new();
     for (description, outcome) in outcomes {
-        let (order, id) = paypal.authorized(description).await;
+        let (order, id) = paypal.authorize_order(description).await;
         let path = format!("/v2/payments/authorizations/{id}/capture");
         let capture = paypal.post(&path, json!({"final_capture": true})).await;
         assert_eq!(capture.body["status"], "PENDING");
         assert_eq!(
-            types(&paypal, &order).last().unwrap(),
+            event_types(&paypal, &order).last().unwrap(),
             "PAYMENT.CAPTURE.PENDING"
         );
         captures.push((order, capture.id(), outcome));
     }
-    paypal.pass(3 * 24 - 1).await;
+    paypal.advance_hours(3 * 24 - 1).await;
     for (order, _, _) in &captures {
-        assert_eq!(types(&paypal, order).len(), 3);
+        assert_eq!(event_types(&paypal, order).len(), 3);
     }
-    paypal.pass(1).await;
+    paypal.advance_hours(1).await;
     for (order, capture, outcome) in captures {
         let path = format!("/v2/payments/captures/{capture}");
         assert_eq!(paypal.status(&path).await, outcome);
         assert_eq!(
-            types(&paypal, &order).last().unwrap(),
+            event_types(&paypal, &order).last().unwrap(),
             &format!("PAYMENT.CAPTURE.{outcome}")
         );
         assert_eq!(
-            types(&paypal, &order).len(),
+            event_types(&paypal, &order).len(),
             if outcome == "PENDING" { 3 } else { 4 }
         );
         let refund = paypal.post(&format!("{path}/refund"), json!({})).await;
@@ -276,9 +282,9 @@ async fn an_e_check_is_reported_when_it_is_sent_and_when_the_bank_decided() {
 }
 
 #[tokio::test]
-async fn an_order_shows_what_became_of_its_money() {
+async fn order_shows_captures_and_refunds() {
     let paypal = PayPal::new().await;
-    let (order, id) = paypal.authorized("A car").await;
+    let (order, id) = paypal.authorize_order("A car").await;
     let authorization = format!("/v2/payments/authorizations/{id}");
     let mut captures = Vec::new();
     for value in ["100", "50"] {
@@ -339,15 +345,16 @@ async fn an_order_shows_what_became_of_its_money() {
 }
 
 #[tokio::test]
-async fn the_same_ledger_reports_under_the_same_ids() {
+async fn same_ledger_gives_same_event_ids() {
     let (one, other) = (Folder::new("seed-one"), Folder::new("seed-other"));
     drop(one.load().unwrap());
     std::fs::copy(one.file(), other.file()).unwrap();
     let mut ids = Vec::new();
     for folder in [&one, &other] {
-        let paypal = PayPal::with(folder.load().unwrap(), exodrive_native::Clock::default()).await;
-        let (order, _) = paypal.authorized("A car").await;
-        let events = reported(&paypal, &order);
+        let paypal =
+            PayPal::with_simulator(folder.load().unwrap(), exodrive_native::Clock::default()).await;
+        let (order, _) = paypal.authorize_order("A car").await;
+        let events = event_records(&paypal, &order);
         assert_eq!(events.len(), 2);
         ids.push([events[0]["id"].clone(), events[1]["id"].clone()]);
     }

@@ -1,15 +1,15 @@
-//! Why there is no delivery.
+//! Errors of deliveries.
 
-/// Why there is no delivery.
+/// A delivery that cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// No event of the last 30 days has this id.
     #[error("there is no event {0:?}")]
     UnknownEvent(String),
-    /// The key does not sign.
+    /// The private key is unusable.
     #[error("hosts/local/certificates/webhook.key.pem cannot sign")]
     Unsigned,
-    /// A header cannot be written as HTTP wants it.
-    #[error("a delivery cannot be written: {0}")]
+    /// The request is invalid, for example because of a header.
+    #[error("cannot build a delivery: {0}")]
     Unwritable(#[from] http::Error),
 }

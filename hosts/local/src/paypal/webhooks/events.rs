@@ -1,11 +1,10 @@
-//! What is reported, and in which words.
+//! Events, and the status of their deliveries.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What happened.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(in crate::paypal) enum EventType {
     #[serde(rename = "CHECKOUT.ORDER.APPROVED")]
@@ -24,53 +23,55 @@ pub(in crate::paypal) enum EventType {
     CaptureRefunded,
 }
 
-/// Whether an event is still to be delivered.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Standing {
+pub(super) enum DeliveryStatus {
     Due(Timestamp),
     Delivered,
-    GivenUp,
+    /// No retry is left.
+    #[serde(rename = "given_up")]
+    Failed,
 }
 
-/// An event and what became of its deliveries.
+/// An event and the status of its deliveries.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Event {
     pub(super) id: String,
     pub(super) kind: EventType,
     pub(super) order_id: String,
     pub(super) created_at: Timestamp,
-    /// The bytes of every delivery: a retry is signed anew, but says the same.
+    /// Every delivery sends these bytes, with a new signature.
     pub(super) body: String,
     pub(super) attempts: u32,
-    pub(super) standing: Standing,
+    #[serde(rename = "standing")]
+    pub(super) status: DeliveryStatus,
 }
 
-/// An event as a test sees it.
+/// An event in the control API.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Reported {
+pub(crate) struct EventRecord {
     /// `WH-…`
     pub(crate) id: String,
     #[serde(rename = "type")]
     kind: EventType,
-    /// The id of the order that it is about.
+    /// An order's id.
     order: String,
     created_at: Timestamp,
-    /// How often a delivery was attempted.
     attempts: u32,
-    /// Whether one was answered 2xx.
+    /// An attempt had a 2xx response.
     delivered: bool,
-    /// When the next attempt is due; None once there is none.
+    /// The time of the next attempt, if there is one.
     due: Option<Timestamp>,
 }
 
-/// Everything that was reported, oldest first.
+/// The events of the last 30 days, oldest first.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(in crate::paypal) struct Events {
     pub(super) all: Vec<Event>,
-    /// The authorizations and captures of which it was noticed what time brought about.
-    pub(super) noticed: BTreeSet<String>,
+    /// Ids of authorizations and captures with a reported change that time caused.
+    #[serde(rename = "noticed")]
+    pub(super) timed_reports: BTreeSet<String>,
 }
 
 impl EventType {
@@ -105,21 +106,21 @@ impl EventType {
 }
 
 impl Events {
-    /// The events, or those of one order.
-    pub(super) fn reported(&self, order: Option<&str>) -> Vec<Reported> {
+    /// All events, or those of one order.
+    pub(super) fn records(&self, order: Option<&str>) -> Vec<EventRecord> {
         self.all
             .iter()
             .filter(|event| order.is_none_or(|order| event.order_id == order))
-            .map(|event| Reported {
+            .map(|event| EventRecord {
                 id: event.id.clone(),
                 kind: event.kind,
                 order: event.order_id.clone(),
                 created_at: event.created_at,
                 attempts: event.attempts,
-                delivered: event.standing == Standing::Delivered,
-                due: match event.standing {
-                    Standing::Due(moment) => Some(moment),
-                    Standing::Delivered | Standing::GivenUp => None,
+                delivered: event.status == DeliveryStatus::Delivered,
+                due: match event.status {
+                    DeliveryStatus::Due(time) => Some(time),
+                    DeliveryStatus::Delivered | DeliveryStatus::Failed => None,
                 },
             })
             .collect()

@@ -1,28 +1,35 @@
-//! Webhooks: what PayPal tells the merchant by itself.
+//! Webhooks: events that PayPal reports to the merchant.
 //!
-//! Each change below makes one event, which keeps the resource as the API shows it at that moment. What time alone brings
-//! about is noticed when somebody next looks at the events.
+//! Each change below is one event. The event contains the resource as the API shows it at that
+//! time. Changes caused by time are reported when the events or the due deliveries are next read.
 //!
-//! | event | when | resource |
+//! | event | cause | resource |
 //! |---|---|---|
-//! | `CHECKOUT.ORDER.APPROVED` | the payer approved | the order |
-//! | `PAYMENT.AUTHORIZATION.CREATED` | an authorization or a reauthorization that was not denied | the authorization |
-//! | `PAYMENT.AUTHORIZATION.VOIDED` | it was voided, or its 29 days are over | the original authorization |
-//! | `PAYMENT.CAPTURE.COMPLETED` | a capture, or its e-check, brought the money | the capture |
+//! | `CHECKOUT.ORDER.APPROVED` | the payer approves | the order |
+//! | `PAYMENT.AUTHORIZATION.CREATED` | an authorization or a reauthorization, unless denied | the authorization |
+//! | `PAYMENT.AUTHORIZATION.VOIDED` | a void, or expiry after 29 days | the original authorization |
+//! | `PAYMENT.CAPTURE.COMPLETED` | a capture succeeds, or its e-check clears | the capture |
 //! | `PAYMENT.CAPTURE.PENDING` | a capture waits for a review or an e-check | the capture |
-//! | `PAYMENT.CAPTURE.DECLINED` | its e-check bounced | the capture |
-//! | `PAYMENT.CAPTURE.REFUNDED` | some or all was given back | the refund, whose link `up` is the capture |
+//! | `PAYMENT.CAPTURE.DECLINED` | its e-check bounces | the capture |
+//! | `PAYMENT.CAPTURE.REFUNDED` | a full or partial refund | the refund, with the capture as link `up` |
 //!
-//! An event is due at once, and again after every answer that is not 2xx: at most 25 more times in 3 days, after pauses
-//! that grow. Each delivery is signed with RSA-SHA256 (PKCS#1 v1.5) over `transmissionId|transmissionTime|webhookId|crc32`,
-//! the last being the CRC-32 of the body in decimal. The certificate that signed is served with its intermediate at
-//! `/v1/notifications/certs/CERT-LOCAL`; [`root`](signature::root) is what to trust. `POST /v1/notifications/verify-webhook-signature`
-//! verifies over the bytes of the event as they stand in the request.
+//! An event is due at once. A delivery without a 2xx response is retried up to 25 times in 3 days,
+//! with growing pauses.
 //!
-//! Nothing here sends: who owns a [`Simulator`](super::Simulator) takes the [`Delivery`](deliveries::Delivery)s, sends them, and says what was answered.
+//! Each delivery is signed with RSA-SHA256 (PKCS#1 v1.5). The signature covers
+//! `transmissionId|transmissionTime|webhookId|crc32`, with the body's CRC-32 in decimal. The signing
+//! certificate and its intermediate are served at `/v1/notifications/certs/CERT-LOCAL`. The root
+//! certificate to trust is [`root`](signature::root).
+//! `POST /v1/notifications/verify-webhook-signature` verifies the exact bytes of the event in its
+//! request.
 //!
-//! Sources: <https://developer.paypal.com/api/rest/webhooks/rest/>, <https://developer.paypal.com/api/rest/webhooks/event-names/>,
-//! <https://developer.paypal.com/docs/api/webhooks/v1/>
+//! This module sends nothing. The owner of a [`Simulator`](super::Simulator) takes each
+//! [`Delivery`](deliveries::Delivery), sends it and reports the response's status.
+//!
+//! Sources:
+//! - <https://developer.paypal.com/api/rest/webhooks/rest/>
+//! - <https://developer.paypal.com/api/rest/webhooks/event-names/>
+//! - <https://developer.paypal.com/docs/api/webhooks/v1/>
 
 pub(super) mod deliveries;
 pub(super) mod error;

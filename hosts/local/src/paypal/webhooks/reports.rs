@@ -1,28 +1,28 @@
-//! When an event is made.
+//! Reports of changes as events.
 
 use super::{
     super::{ids::Ids, ledger::Ledger, links::Links, request::ApiRequest},
-    events::{Event, EventType, Standing},
+    events::{DeliveryStatus, Event, EventType},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// How long PayPal shows an event.
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// PayPal shows an event for 30 days.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Ledger {
-    /// Makes the event of what just happened to the resource `id`; an id that names nothing makes none.
+    /// Adds the event of a change to the resource `id`. An unknown resource has no event.
     pub(in crate::paypal) fn report(
         &mut self,
         event_type: EventType,
         id: &str,
         request: &ApiRequest<'_>,
     ) {
-        let whole = ApiRequest {
-            representation: true,
+        let full_request = ApiRequest {
+            prefers_representation: true,
             ..*request
         };
-        let Some((order_id, resource)) = self.resource(event_type, id, &whole) else {
+        let Some((order_id, resource)) = self.resource(event_type, id, &full_request) else {
             return;
         };
         let event_id = event_id(&mut self.ids);
@@ -39,7 +39,7 @@ impl Ledger {
             "links": [request.links.get("self", &own), request.links.post("resend", &format!("{own}/resend"))],
         });
         let all = &mut self.events.all;
-        all.retain(|event| request.now.duration_since(event.created_at) < KEPT_FOR);
+        all.retain(|event| request.now.duration_since(event.created_at) < RETENTION);
         all.push(Event {
             id: event_id,
             kind: event_type,
@@ -47,31 +47,32 @@ impl Ledger {
             created_at: request.now,
             body: body.to_string(),
             attempts: 0,
-            standing: Standing::Due(request.now),
+            status: DeliveryStatus::Due(request.now),
         });
     }
 
-    /// Reports what time alone has brought about; whether there was anything.
-    pub(super) fn notice(&mut self, now: Timestamp, links: Links<'_>) -> bool {
-        let noticed = &self.events.noticed;
-        let lapsed = self
-            .lapsed_authorizations(now)
+    /// Reports expired authorizations and decided e-checks, each once. Returns whether there were
+    /// any.
+    pub(super) fn report_timed_changes(&mut self, now: Timestamp, links: Links<'_>) -> bool {
+        let reported_ids = &self.events.timed_reports;
+        let expiries = self
+            .expired_authorizations(now)
             .map(|authorization| (EventType::AuthorizationVoided, authorization.id.clone()));
-        let decided = self
+        let decisions = self
             .decided_captures(now)
             .map(|(capture, event_type)| (event_type, capture.id.clone()));
-        let news: Vec<(EventType, String)> = lapsed
-            .chain(decided)
-            .filter(|(_, id)| !noticed.contains(id))
+        let changes: Vec<(EventType, String)> = expiries
+            .chain(decisions)
+            .filter(|(_, id)| !reported_ids.contains(id))
             .collect();
-        for (event_type, id) in &news {
-            self.report(*event_type, id, &ApiRequest::of_nobody(now, links));
-            self.events.noticed.insert(id.clone());
+        for (event_type, id) in &changes {
+            self.report(*event_type, id, &ApiRequest::internal(now, links));
+            self.events.timed_reports.insert(id.clone());
         }
-        !news.is_empty()
+        !changes.is_empty()
     }
 
-    /// The resource that an event is about, and the id of its order.
+    /// The order's id and the resource of an event.
     fn resource(
         &self,
         event_type: EventType,
@@ -99,7 +100,7 @@ impl Ledger {
     }
 }
 
-/// As `WH-58D329510W468432D-8HN650336L201105X`.
+/// Such as `WH-58D329510W468432D-8HN650336L201105X`.
 fn event_id(ids: &mut Ids) -> String {
-    format!("WH-{}-{}", ids.resource(), ids.resource())
+    format!("WH-{}-{}", ids.next_resource_id(), ids.next_resource_id())
 }

@@ -1,4 +1,4 @@
-//! The simulator's side of webhooks.
+//! The simulator's methods for events and deliveries.
 
 use super::{
     super::{
@@ -7,56 +7,56 @@ use super::{
     },
     deliveries::{Delivery, Tamper},
     error::WebhookError,
-    events::Reported,
+    events::EventRecord,
 };
 use http::StatusCode;
 
 impl Simulator {
-    /// What PayPal reported in the last 30 days, oldest first: all of it, or what concerns one order.
-    pub(crate) fn events(&self, order: Option<&str>) -> Vec<Reported> {
+    /// The events of the last 30 days, or those of one order, oldest first.
+    pub(crate) fn events(&self, order: Option<&str>) -> Vec<EventRecord> {
         let mut ledger = lock(&self.inner.ledger);
-        if ledger.notice(self.inner.clock.now(), self.links()) {
-            self.inner.changed();
+        if ledger.report_timed_changes(self.inner.clock.now(), self.links()) {
+            self.inner.mark_changed();
         }
-        ledger.events.reported(order)
+        ledger.events.records(order)
     }
 
-    /// Takes deliveries that are due, the oldest events first, `most` at most. Each counts as an attempt, and is due again
-    /// later unless [`Self::answered`] says before that it arrived.
+    /// Takes due deliveries, oldest first, at most `limit`. Each counts as an attempt. The event is
+    /// due again later, unless [`Self::answered`] reports success before that.
     ///
     /// # Errors
-    /// They cannot be signed.
-    pub fn take_deliveries(&self, most: usize) -> Result<Vec<Delivery>, WebhookError> {
+    /// A delivery cannot be signed.
+    pub fn take_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
-        let noticed = ledger.notice(now, self.links());
-        let deliveries = ledger.events.take_due(now, most, self.links())?;
-        if noticed || !deliveries.is_empty() {
-            self.inner.changed();
+        let has_reported = ledger.report_timed_changes(now, self.links());
+        let deliveries = ledger.events.take_due(now, limit, self.links())?;
+        if has_reported || !deliveries.is_empty() {
+            self.inner.mark_changed();
         }
         Ok(deliveries)
     }
 
-    /// One more delivery of an event, whether it is due or arrived long ago. It counts as an attempt, unless it is
-    /// tampered with: then PayPal knows nothing of it.
+    /// Another delivery of an event, due or not. It counts as an attempt unless it is forged,
+    /// because a forged delivery does not come from PayPal.
     ///
     /// # Errors
-    /// There is no such event, or it cannot be signed.
+    /// The event is unknown, or the delivery cannot be signed.
     pub fn deliver(&self, event: &str, tamper: Option<Tamper>) -> Result<Delivery, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
         let delivery = ledger.events.deliver(event, tamper, now, self.links())?;
         if tamper.is_none() {
-            self.inner.changed();
+            self.inner.mark_changed();
         }
         Ok(delivery)
     }
 
-    /// What the merchant answered to a delivery: 2xx ends the deliveries of its event.
+    /// Records the status of the merchant's response. After a 2xx, the event is not due again.
     pub fn answered(&self, event: &str, status: StatusCode) {
         let mut ledger = lock(&self.inner.ledger);
-        if status.is_success() && ledger.events.delivered(event) {
-            self.inner.changed();
+        if status.is_success() && ledger.events.mark_delivered(event) {
+            self.inner.mark_changed();
         }
     }
 
