@@ -38,11 +38,11 @@ async fn approval_redirects_to_shop() {
     ] {
         assert!(page.text.contains(part), "{part} in {}", page.text);
     }
-    let back = format!("https://shop.test/back?a=1&token={id}&PayerID=QYR5Z8XDVJNXQ");
+    let return_address = format!("https://shop.test/back?a=1&token={id}&PayerID=QYR5Z8XDVJNXQ");
     for _ in 0..2 {
-        let approved = paypal.approve(&id).await;
-        assert_eq!(approved.status, StatusCode::SEE_OTHER);
-        assert_eq!(approved.headers[header::LOCATION], back);
+        let response = paypal.approve(&id).await;
+        assert_eq!(response.status, StatusCode::SEE_OTHER);
+        assert_eq!(response.headers[header::LOCATION], return_address);
     }
     let page = visit(&paypal, &id).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -73,7 +73,7 @@ async fn unknown_orders_not_found_expired_orders_gone() {
     let id = paypal.create_order("A car").await;
     paypal.advance_hours(2).await;
     assert_eq!(visit(&paypal, &id).await.status, StatusCode::OK);
-    // The visit began the second window.
+    // The visit started the second window.
     paypal.advance_hours(2).await;
     assert_eq!(paypal.approve(&id).await.status, StatusCode::OK);
     let late = paypal.create_order("A car").await;

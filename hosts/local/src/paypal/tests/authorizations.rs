@@ -6,20 +6,20 @@ use serde_json::json;
 async fn authorization_links_possible_operations() {
     let paypal = PayPal::new().await;
     let (order, id) = paypal.authorize_order("A car").await;
-    let shown = paypal
+    let response = paypal
         .get(&format!("/v2/payments/authorizations/{id}"))
         .await;
-    assert_eq!(shown.status, StatusCode::OK);
+    assert_eq!(response.status, StatusCode::OK);
     assert_eq!(
-        shown.relations(),
+        response.relations(),
         ["self", "capture", "void", "reauthorize", "up"]
     );
     assert_eq!(
-        shown.body["links"][4]["href"],
+        response.body["links"][4]["href"],
         format!("{BASE}/v2/checkout/orders/{order}")
     );
     assert_eq!(
-        shown.body["supplementary_data"]["related_ids"]["order_id"],
+        response.body["supplementary_data"]["related_ids"]["order_id"],
         order
     );
     assert_eq!(
@@ -32,11 +32,11 @@ async fn authorization_links_possible_operations() {
 async fn void_succeeds_once() {
     let paypal = PayPal::new().await;
     let path = paypal.authorization_path("A car").await;
-    let voided = paypal
+    let response = paypal
         .call("POST", &format!("{path}/void"), None, &[])
         .await;
     assert_eq!(
-        (voided.status, voided.text.as_str()),
+        (response.status, response.text.as_str()),
         (StatusCode::NO_CONTENT, "")
     );
     assert_eq!(paypal.status(&path).await, "VOIDED");
@@ -62,10 +62,10 @@ async fn void_succeeds_once() {
         (422, "AUTHORIZATION_VOIDED")
     );
 
-    let other = paypal.authorization_path("A car").await;
-    let voided = paypal.post(&format!("{other}/void"), json!({})).await;
+    let second_path = paypal.authorization_path("A car").await;
+    let response = paypal.post(&format!("{second_path}/void"), json!({})).await;
     assert_eq!(
-        (voided.status, &voided.body["status"]),
+        (response.status, &response.body["status"]),
         (StatusCode::OK, &json!("VOIDED"))
     );
 }
@@ -73,26 +73,31 @@ async fn void_succeeds_once() {
 #[tokio::test]
 async fn only_uncaptured_money_can_be_voided() {
     let paypal = PayPal::new().await;
-    let whole = paypal.authorization_path("A car").await;
-    paypal.post(&format!("{whole}/capture"), json!({})).await;
+    let captured_path = paypal.authorization_path("A car").await;
+    paypal
+        .post(&format!("{captured_path}/capture"), json!({}))
+        .await;
     assert_eq!(
         paypal
-            .post(&format!("{whole}/void"), json!({}))
+            .post(&format!("{captured_path}/void"), json!({}))
             .await
             .issue(),
         (422, "PREVIOUSLY_CAPTURED")
     );
 
-    let part = paypal.authorization_path("A car").await;
+    let partial_path = paypal.authorization_path("A car").await;
     paypal
-        .post(&format!("{part}/capture"), dollars("100"))
+        .post(&format!("{partial_path}/capture"), dollars("100"))
         .await;
-    assert_eq!(paypal.status(&part).await, "PARTIALLY_CAPTURED");
+    assert_eq!(paypal.status(&partial_path).await, "PARTIALLY_CAPTURED");
     assert_eq!(
-        paypal.post(&format!("{part}/void"), json!({})).await.status,
+        paypal
+            .post(&format!("{partial_path}/void"), json!({}))
+            .await
+            .status,
         StatusCode::OK
     );
-    assert_eq!(paypal.status(&part).await, "VOIDED");
+    assert_eq!(paypal.status(&partial_path).await, "VOIDED");
 }
 
 #[tokio::test]
@@ -111,32 +116,37 @@ async fn reauthorization_possible_once_from_fourth_day() {
         paypal.post(&reauthorize, euros).await.issue(),
         (422, "AUTH_CURRENCY_MISMATCH")
     );
-    let renewed = paypal.post(&reauthorize, dollars("237.60")).await;
+    let reauthorization = paypal.post(&reauthorize, dollars("237.60")).await;
     assert_eq!(
-        (renewed.status, &renewed.body["status"]),
+        (reauthorization.status, &reauthorization.body["status"]),
         (StatusCode::CREATED, &json!("CREATED"))
     );
     let original = paypal.get(&path).await;
-    assert_ne!(renewed.id(), original.id());
+    assert_ne!(reauthorization.id(), original.id());
     assert_eq!(
-        renewed.body["expiration_time"],
+        reauthorization.body["expiration_time"],
         original.body["expiration_time"]
     );
-    assert!(timestamp(&renewed.body["create_time"]) > timestamp(&original.body["create_time"]));
+    assert!(
+        timestamp(&reauthorization.body["create_time"]) > timestamp(&original.body["create_time"])
+    );
 
-    let renewed = format!("/v2/payments/authorizations/{}", renewed.id());
+    let reauthorization = format!("/v2/payments/authorizations/{}", reauthorization.id());
     paypal.advance_hours(80).await;
     assert_eq!(
         paypal.post(&reauthorize, json!({})).await.issue(),
         (422, "REAUTHORIZATION_NOT_SUPPORTED")
     );
-    let again = paypal
-        .post(&format!("{renewed}/reauthorize"), json!({}))
+    let second_reauthorization = paypal
+        .post(&format!("{reauthorization}/reauthorize"), json!({}))
         .await;
-    assert_eq!(again.issue(), (422, "REAUTHORIZATION_NOT_SUPPORTED"));
+    assert_eq!(
+        second_reauthorization.issue(),
+        (422, "REAUTHORIZATION_NOT_SUPPORTED")
+    );
     assert_eq!(
         paypal
-            .post(&format!("{renewed}/void"), json!({}))
+            .post(&format!("{reauthorization}/void"), json!({}))
             .await
             .issue(),
         (422, "CANNOT_BE_VOIDED")
@@ -144,7 +154,7 @@ async fn reauthorization_possible_once_from_fourth_day() {
 
     assert_eq!(
         paypal
-            .post(&format!("{renewed}/capture"), json!({}))
+            .post(&format!("{reauthorization}/capture"), json!({}))
             .await
             .status,
         StatusCode::CREATED
@@ -168,11 +178,16 @@ async fn scripted_authorization_reauthorizes_until_expiry() {
     let mut latest = path.clone();
     for _ in 0..9 {
         paypal.advance_hours(72).await;
-        let renewed = paypal
+        let reauthorization = paypal
             .post(&format!("{latest}/reauthorize"), json!({}))
             .await;
-        assert_eq!(renewed.status, StatusCode::CREATED, "{}", renewed.text);
-        latest = format!("/v2/payments/authorizations/{}", renewed.id());
+        assert_eq!(
+            reauthorization.status,
+            StatusCode::CREATED,
+            "{}",
+            reauthorization.text
+        );
+        latest = format!("/v2/payments/authorizations/{}", reauthorization.id());
     }
     assert_eq!(
         paypal
@@ -181,7 +196,7 @@ async fn scripted_authorization_reauthorizes_until_expiry() {
             .issue(),
         (422, "REAUTHORIZATION_TOO_SOON")
     );
-    // 27 days are over; the last renewal ends with the 29th like all of it.
+    // The last reauthorization started on day 27 and expires on day 29 with the original.
     paypal.advance_hours(48).await;
     assert_eq!(
         paypal

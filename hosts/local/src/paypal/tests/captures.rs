@@ -7,26 +7,26 @@ async fn full_capture_completes_authorization() {
     let paypal = PayPal::new().await;
     let (order, id) = paypal.authorize_order("A car").await;
     let path = format!("/v2/payments/authorizations/{id}/capture");
-    let minimal = paypal
+    let created = paypal
         .call("POST", &path, Some(json!({"final_capture": true})), &[])
         .await;
-    assert_eq!(minimal.status, StatusCode::CREATED);
-    let mut members: Vec<&String> = minimal.body.as_object().unwrap().keys().collect();
+    assert_eq!(created.status, StatusCode::CREATED);
+    let mut members: Vec<&String> = created.body.as_object().unwrap().keys().collect();
     members.sort();
     assert_eq!(members, ["id", "links", "status"]);
 
-    let shown = paypal
-        .get(&format!("/v2/payments/captures/{}", minimal.id()))
+    let capture = paypal
+        .get(&format!("/v2/payments/captures/{}", created.id()))
         .await;
-    assert_eq!(shown.body["status"], "COMPLETED");
+    assert_eq!(capture.body["status"], "COMPLETED");
     assert_eq!(
-        shown.body["amount"],
+        capture.body["amount"],
         json!({"currency_code": "USD", "value": "237.60"})
     );
-    assert_eq!(shown.body["final_capture"], true);
-    assert_eq!(shown.body["custom_id"], "payment-1");
+    assert_eq!(capture.body["final_capture"], true);
+    assert_eq!(capture.body["custom_id"], "payment-1");
     assert_eq!(
-        shown.body["seller_receivable_breakdown"],
+        capture.body["seller_receivable_breakdown"],
         json!({
             "gross_amount": {"currency_code": "USD", "value": "237.60"},
             "paypal_fee": {"currency_code": "USD", "value": "7.12"},
@@ -34,13 +34,13 @@ async fn full_capture_completes_authorization() {
         })
     );
     assert_eq!(
-        shown.body["supplementary_data"],
+        capture.body["supplementary_data"],
         json!({"related_ids": {"order_id": order, "authorization_id": id}})
     );
     let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
     let payments = &order.body["purchase_units"][0]["payments"];
     assert_eq!(payments["authorizations"][0]["status"], "CAPTURED");
-    assert_eq!(payments["captures"][0]["id"], minimal.id());
+    assert_eq!(payments["captures"][0]["id"], created.id());
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "AUTHORIZATION_ALREADY_CAPTURED")
@@ -52,7 +52,7 @@ async fn partial_captures_stop_at_limit() {
     let paypal = PayPal::new().await;
     let path = paypal.authorization_path("A car").await;
     let capture = format!("{path}/capture");
-    // 115 % of 237.60 is 273.24, less than 75 dollars more.
+    // The limit is 115 % of 237.60, which is less than 75 dollars more.
     assert_eq!(
         paypal.post(&capture, dollars("273.25")).await.issue(),
         (422, "MAX_CAPTURE_AMOUNT_EXCEEDED")
@@ -76,13 +76,17 @@ async fn partial_captures_stop_at_limit() {
     paypal
         .post(&format!("{path}/capture"), dollars("37.60"))
         .await;
-    let rest = paypal.post(&format!("{path}/capture"), json!({})).await;
-    assert_eq!(rest.body["amount"]["value"], "200.00");
+    let remainder = paypal.post(&format!("{path}/capture"), json!({})).await;
+    assert_eq!(remainder.body["amount"]["value"], "200.00");
 
     let path = paypal.authorization_path("A car").await;
-    let last = json!({"amount": {"currency_code": "USD", "value": "1.00"}, "final_capture": true});
+    let final_capture =
+        json!({"amount": {"currency_code": "USD", "value": "1.00"}, "final_capture": true});
     assert_eq!(
-        paypal.post(&format!("{path}/capture"), last).await.status,
+        paypal
+            .post(&format!("{path}/capture"), final_capture)
+            .await
+            .status,
         StatusCode::CREATED
     );
     assert_eq!(paypal.status(&path).await, "CAPTURED");
@@ -95,10 +99,10 @@ async fn capture_limits_are_75_dollars_and_ten_captures() {
     body["purchase_units"][0]["amount"]["value"] = json!("1000");
     let id = paypal.post("/v2/checkout/orders", body).await.id();
     paypal.approve(&id).await;
-    let authorized = paypal
+    let response = paypal
         .post(&format!("/v2/checkout/orders/{id}/authorize"), json!({}))
         .await;
-    let id = authorized.body["purchase_units"][0]["payments"]["authorizations"][0]["id"]
+    let id = response.body["purchase_units"][0]["payments"]["authorizations"][0]["id"]
         .as_str()
         .unwrap();
     let capture = format!("/v2/payments/authorizations/{id}/capture");
@@ -156,10 +160,10 @@ async fn invalid_captures_are_refused() {
             "{body}"
         );
     }
-    let nowhere = paypal
+    let unknown = paypal
         .post("/v2/payments/authorizations/NONE/capture", json!({}))
         .await;
-    assert_eq!(nowhere.issue(), (404, "INVALID_RESOURCE_ID"));
+    assert_eq!(unknown.issue(), (404, "INVALID_RESOURCE_ID"));
 }
 
 #[tokio::test]
@@ -167,18 +171,18 @@ async fn invoice_is_captured_once() {
     let paypal = PayPal::new().await;
     let first = format!("{}/capture", paypal.authorization_path("A car").await);
     let second = format!("{}/capture", paypal.authorization_path("A car").await);
-    let bill =
+    let invoice =
         json!({"invoice_id": "BILL-1", "amount": {"currency_code": "USD", "value": "10.00"}});
     assert_eq!(
-        paypal.post(&first, bill.clone()).await.body["invoice_id"],
+        paypal.post(&first, invoice.clone()).await.body["invoice_id"],
         "BILL-1"
     );
     assert_eq!(
-        paypal.post(&first, bill.clone()).await.issue(),
+        paypal.post(&first, invoice.clone()).await.issue(),
         (422, "DUPLICATE_INVOICE_ID")
     );
     assert_eq!(
-        paypal.post(&second, bill).await.issue(),
+        paypal.post(&second, invoice).await.issue(),
         (422, "DUPLICATE_INVOICE_ID")
     );
     assert_eq!(
@@ -190,32 +194,34 @@ async fn invoice_is_captured_once() {
 #[tokio::test]
 async fn scripted_capture_outcomes_occur() {
     let mut paypal = PayPal::new().await;
-    let declined = format!(
+    let declined_path = format!(
         "{}/capture",
         paypal.authorization_path("SIMULATE_CAPTURE_DECLINED").await
     );
     assert_eq!(
-        paypal.post(&declined, json!({})).await.issue(),
+        paypal.post(&declined_path, json!({})).await.issue(),
         (422, "TRANSACTION_REFUSED")
     );
-    let denied = format!(
+    let denied_path = format!(
         "{}/capture",
         paypal.authorization_path("SIMULATE_AUTHORIZE_DENIED").await
     );
     assert_eq!(
-        paypal.post(&denied, json!({})).await.issue(),
+        paypal.post(&denied_path, json!({})).await.issue(),
         (422, "AUTHORIZATION_DENIED")
     );
 
-    let busy = format!(
+    let busy_path = format!(
         "{}/capture",
         paypal
             .authorization_path("SIMULATE_CAPTURE_BUSY_ONCE")
             .await
     );
-    let first = paypal.post_with_id("capture-1", &busy, json!({})).await;
+    let busy_response = paypal
+        .post_with_id("capture-1", &busy_path, json!({}))
+        .await;
     assert_eq!(
-        (first.status, &first.body["name"]),
+        (busy_response.status, &busy_response.body["name"]),
         (
             StatusCode::SERVICE_UNAVAILABLE,
             &json!("SERVICE_UNAVAILABLE")
@@ -223,17 +229,17 @@ async fn scripted_capture_outcomes_occur() {
     );
     assert_eq!(
         paypal
-            .post_with_id("capture-1", &busy, json!({}))
+            .post_with_id("capture-1", &busy_path, json!({}))
             .await
             .status,
         StatusCode::CREATED
     );
 
-    let pending = format!(
+    let pending_path = format!(
         "{}/capture",
         paypal.authorization_path("SIMULATE_CAPTURE_PENDING").await
     );
-    let capture = paypal.post(&pending, json!({})).await;
+    let capture = paypal.post(&pending_path, json!({})).await;
     assert_eq!(
         (capture.status, &capture.body["status"]),
         (StatusCode::CREATED, &json!("PENDING"))
@@ -244,20 +250,20 @@ async fn scripted_capture_outcomes_occur() {
     );
     assert_eq!(capture.body.get("seller_receivable_breakdown"), None);
 
-    let lapsing = paypal.authorization_path("SIMULATE_FUNDS_LAPSE").await;
+    let lapse_path = paypal.authorization_path("SIMULATE_FUNDS_LAPSE").await;
     paypal.advance_hours(72).await;
     assert_eq!(
         paypal
-            .post(&format!("{lapsing}/capture"), json!({}))
+            .post(&format!("{lapse_path}/capture"), json!({}))
             .await
             .issue(),
         (422, "PAYER_CANNOT_PAY")
     );
-    let renewed = paypal
-        .post(&format!("{lapsing}/reauthorize"), json!({}))
+    let reauthorization = paypal
+        .post(&format!("{lapse_path}/reauthorize"), json!({}))
         .await
         .id();
-    let capture = format!("/v2/payments/authorizations/{renewed}/capture");
+    let capture = format!("/v2/payments/authorizations/{reauthorization}/capture");
     assert_eq!(
         paypal.post(&capture, json!({})).await.status,
         StatusCode::CREATED

@@ -1,4 +1,4 @@
-//! When an event is delivered, and until when.
+//! The schedule of deliveries.
 
 use super::{PayPal, event_records, persistence::Folder};
 use crate::paypal::{Tamper, WebhookError};
@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Takes everything that is due: the events' ids.
+/// Takes all due deliveries and returns the ids of their events.
 fn take(paypal: &PayPal) -> Vec<String> {
     let deliveries = paypal.simulator.take_deliveries(usize::MAX).unwrap();
     deliveries
@@ -57,7 +57,7 @@ async fn event_is_due_until_success_response() {
         .to_owned();
     assert_eq!(take(&paypal), [event.as_str()]);
     assert!(take(&paypal).is_empty());
-    // Lost, then refused, then redirected: due again after ever longer pauses.
+    // An error, a refusal and a redirect are failures. Each pause is longer than the last.
     for (pause, status) in [(45, 503), (180, 401), (405, 302)] {
         paypal.clock.advance(SignedDuration::from_secs(pause - 2));
         assert!(take(&paypal).is_empty(), "{pause}");
@@ -70,9 +70,9 @@ async fn event_is_due_until_success_response() {
     paypal.clock.advance(SignedDuration::from_secs(720));
     assert_eq!(take(&paypal), [event.as_str()]);
     paypal.simulator.answered(&event, StatusCode::NO_CONTENT);
-    let seen = event_records(&paypal, &order)[0].clone();
+    let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"], &seen["due"]),
+        (&record["delivered"], &record["attempts"], &record["due"]),
         (&json!(true), &json!(5), &Value::Null)
     );
     paypal.clock.advance(SignedDuration::from_hours(24));
@@ -90,9 +90,9 @@ async fn delivery_stops_after_25_retries() {
         paypal.clock.advance(SignedDuration::from_mins(1));
     }
     assert_eq!(attempts, 26);
-    let seen = event_records(&paypal, &order)[0].clone();
+    let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"], &seen["due"]),
+        (&record["delivered"], &record["attempts"], &record["due"]),
         (&json!(false), &json!(26), &Value::Null)
     );
 }
@@ -105,8 +105,8 @@ async fn clock_jump_leaves_one_attempt() {
     paypal.advance_hours(20 * 24).await;
     assert_eq!(take(&paypal).len(), 1);
     paypal.advance_hours(24).await;
-    assert!(take(&paypal).is_empty(), "the three days are over");
-    // After 30 days PayPal shows it no more.
+    assert!(take(&paypal).is_empty(), "a retry after three days");
+    // Events are removed after 30 days.
     paypal.advance_hours(9 * 24).await;
     paypal.authorize_order("A car").await;
     assert!(event_records(&paypal, &order).is_empty());
@@ -121,9 +121,9 @@ async fn deliveries_are_taken_in_order_up_to_limit() {
         .map(|event| event["id"].clone())
         .collect();
     for id in ids {
-        let taken = paypal.simulator.take_deliveries(1).unwrap();
-        assert_eq!(taken.len(), 1);
-        assert_eq!(taken[0].event, id);
+        let deliveries = paypal.simulator.take_deliveries(1).unwrap();
+        assert_eq!(deliveries.len(), 1);
+        assert_eq!(deliveries[0].event, id);
     }
     assert!(paypal.simulator.take_deliveries(1).unwrap().is_empty());
 }
@@ -137,10 +137,10 @@ async fn resend_counts_as_attempt_forgery_does_not() {
         .as_str()
         .unwrap()
         .to_owned();
-    let genuine = paypal.simulator.deliver(&event, None).unwrap();
+    let first = paypal.simulator.deliver(&event, None).unwrap();
     paypal.simulator.answered(&event, StatusCode::OK);
-    let again = paypal.simulator.deliver(&event, None).unwrap();
-    assert_eq!(genuine.request.body(), again.request.body());
+    let resent = paypal.simulator.deliver(&event, None).unwrap();
+    assert_eq!(first.request.body(), resent.request.body());
     let header = |delivery: &crate::paypal::Delivery, name: &str| {
         delivery.request.headers()[name]
             .to_str()
@@ -148,8 +148,8 @@ async fn resend_counts_as_attempt_forgery_does_not() {
             .to_owned()
     };
     assert_ne!(
-        header(&genuine, "paypal-transmission-id"),
-        header(&again, "paypal-transmission-id")
+        header(&first, "paypal-transmission-id"),
+        header(&resent, "paypal-transmission-id")
     );
     paypal
         .simulator
@@ -160,21 +160,21 @@ async fn resend_counts_as_attempt_forgery_does_not() {
         Tamper::CertUrl,
         Tamper::WebhookId,
     ] {
-        let forged = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
-        let body: Value = serde_json::from_slice(forged.request.body()).unwrap();
+        let forgery = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
+        let body: Value = serde_json::from_slice(forgery.request.body()).unwrap();
         assert_eq!(body["id"], event);
         assert_eq!(
-            forged.request.body() != again.request.body(),
+            forgery.request.body() != resent.request.body(),
             tamper == Tamper::Body
         );
         assert_eq!(
-            header(&forged, "paypal-cert-url") != header(&again, "paypal-cert-url"),
+            header(&forgery, "paypal-cert-url") != header(&resent, "paypal-cert-url"),
             tamper == Tamper::CertUrl
         );
     }
-    let seen = event_records(&paypal, &order)[0].clone();
+    let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"]),
+        (&record["delivered"], &record["attempts"]),
         (&json!(true), &json!(2))
     );
     assert!(matches!(
@@ -189,17 +189,17 @@ async fn restart_resumes_undelivered_events() {
     let clock = Clock::default();
     let first = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
     let (order, _) = first.authorize_order("A car").await;
-    let taken = take(&first);
-    first.simulator.answered(&taken[0], StatusCode::OK);
-    let before = event_records(&first, &order);
+    let event_ids = take(&first);
+    first.simulator.answered(&event_ids[0], StatusCode::OK);
+    let saved_records = event_records(&first, &order);
 
     let clock = Clock::default();
     first.simulator.save().unwrap();
     let second = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
-    assert_eq!(event_records(&second, &order), before);
+    assert_eq!(event_records(&second, &order), saved_records);
     assert!(take(&second).is_empty());
     second.clock.advance(SignedDuration::from_secs(45));
-    assert_eq!(take(&second), [taken[1].as_str()]);
+    assert_eq!(take(&second), [event_ids[1].as_str()]);
 }
 
 #[tokio::test]
@@ -210,10 +210,11 @@ async fn restart_keeps_timed_events() {
     let (order, _) = first.authorize_order("A car").await;
     first.clock.advance(SignedDuration::from_hours(29 * 24));
     assert_eq!(take(&first).len(), 3);
-    let before = event_records(&first, &order);
-    let later = Clock::default();
-    later.advance(SignedDuration::from_hours(29 * 24));
+    let saved_records = event_records(&first, &order);
+    let later_clock = Clock::default();
+    later_clock.advance(SignedDuration::from_hours(29 * 24));
     first.simulator.save().unwrap();
-    let second = PayPal::with_simulator(folder.load_at(later.clone()).unwrap(), later).await;
-    assert_eq!(event_records(&second, &order), before);
+    let second =
+        PayPal::with_simulator(folder.load_at(later_clock.clone()).unwrap(), later_clock).await;
+    assert_eq!(event_records(&second, &order), saved_records);
 }

@@ -10,21 +10,21 @@ async fn order_retry_returns_current_state() {
         .await;
     assert_eq!(first.status, StatusCode::CREATED);
     paypal.approve(&first.id()).await;
-    let mut other = order_body("Another car");
-    other["purchase_units"][0]["amount"]["value"] = json!("1.00");
-    let again = paypal
-        .post_with_id("order-1", "/v2/checkout/orders", other)
+    let mut changed_body = order_body("Another car");
+    changed_body["purchase_units"][0]["amount"]["value"] = json!("1.00");
+    let retry = paypal
+        .post_with_id("order-1", "/v2/checkout/orders", changed_body)
         .await;
-    assert_eq!((again.status, again.id()), (StatusCode::OK, first.id()));
-    assert_eq!(again.body["status"], "APPROVED");
-    assert_eq!(again.body["purchase_units"][0]["amount"]["value"], "237.60");
+    assert_eq!((retry.status, retry.id()), (StatusCode::OK, first.id()));
+    assert_eq!(retry.body["status"], "APPROVED");
+    assert_eq!(retry.body["purchase_units"][0]["amount"]["value"], "237.60");
 
     paypal.advance_hours(6).await;
-    let forgotten = paypal
+    let new_order = paypal
         .post_with_id("order-1", "/v2/checkout/orders", order_body("A car"))
         .await;
-    assert_eq!(forgotten.status, StatusCode::CREATED);
-    assert_ne!(forgotten.id(), first.id());
+    assert_eq!(new_order.status, StatusCode::CREATED);
+    assert_ne!(new_order.id(), first.id());
 }
 
 #[tokio::test]
@@ -45,46 +45,52 @@ async fn retry_of_every_action_has_no_effect() {
     let first = paypal
         .post_with_id("authorize-1", &authorize, json!({}))
         .await;
-    let again = paypal
+    let retry = paypal
         .post_with_id("authorize-1", &authorize, json!({}))
         .await;
     assert_eq!(
-        (first.status, again.status),
+        (first.status, retry.status),
         (StatusCode::CREATED, StatusCode::OK)
     );
-    assert_eq!(first.body, again.body);
+    assert_eq!(first.body, retry.body);
 
     let authorization = first.body["purchase_units"][0]["payments"]["authorizations"][0]["id"]
         .as_str()
         .unwrap();
     let path = format!("/v2/payments/authorizations/{authorization}");
     paypal.advance_hours(72).await;
-    let renewed = paypal
+    let reauthorization = paypal
         .post_with_id("reauthorize-1", &format!("{path}/reauthorize"), json!({}))
         .await;
-    let again = paypal
+    let retry = paypal
         .post_with_id("reauthorize-1", &format!("{path}/reauthorize"), json!({}))
         .await;
     assert_eq!(
-        (renewed.status, again.status),
+        (reauthorization.status, retry.status),
         (StatusCode::CREATED, StatusCode::OK)
     );
-    assert_eq!(renewed.body, again.body);
+    assert_eq!(reauthorization.body, retry.body);
 
-    let capture = format!("/v2/payments/authorizations/{}/capture", renewed.id());
-    let captured = paypal.post_with_id("capture-1", &capture, json!({})).await;
-    let refund = format!("/v2/payments/captures/{}/refund", captured.id());
-    let refunded = paypal.post_with_id("refund-1", &refund, dollars("1")).await;
-    let again = paypal.post_with_id("refund-1", &refund, dollars("1")).await;
+    let capture = format!(
+        "/v2/payments/authorizations/{}/capture",
+        reauthorization.id()
+    );
+    let capture_response = paypal.post_with_id("capture-1", &capture, json!({})).await;
+    let refund = format!("/v2/payments/captures/{}/refund", capture_response.id());
+    let refund_response = paypal.post_with_id("refund-1", &refund, dollars("1")).await;
+    let retry = paypal.post_with_id("refund-1", &refund, dollars("1")).await;
     assert_eq!(
-        (refunded.status, again.status),
+        (refund_response.status, retry.status),
         (StatusCode::CREATED, StatusCode::OK)
     );
-    assert_eq!(refunded.id(), again.id());
-    // The state is the present one, not the one of then.
-    let again = paypal.post_with_id("capture-1", &capture, json!({})).await;
-    assert_eq!((again.status, again.id()), (StatusCode::OK, captured.id()));
-    assert_eq!(again.body["status"], "PARTIALLY_REFUNDED");
+    assert_eq!(refund_response.id(), retry.id());
+    // A retry returns the current state.
+    let retry = paypal.post_with_id("capture-1", &capture, json!({})).await;
+    assert_eq!(
+        (retry.status, retry.id()),
+        (StatusCode::OK, capture_response.id())
+    );
+    assert_eq!(retry.body["status"], "PARTIALLY_REFUNDED");
 
     let void = format!("{}/void", paypal.authorization_path("A car").await);
     assert_eq!(
@@ -137,10 +143,10 @@ async fn request_id_is_bound_to_action_and_resource() {
     paypal
         .post_with_id("one", &format!("{first}/capture"), json!({}))
         .await;
-    let other = paypal
+    let response = paypal
         .post_with_id("one", &format!("{second}/capture"), json!({}))
         .await;
-    assert_eq!(other.issue(), (422, "DUPLICATE_REQUEST_ID"));
+    assert_eq!(response.issue(), (422, "DUPLICATE_REQUEST_ID"));
     assert_eq!(
         paypal
             .post_with_id("one", &format!("{second}/void"), json!({}))
@@ -149,7 +155,7 @@ async fn request_id_is_bound_to_action_and_resource() {
         (422, "DUPLICATE_REQUEST_ID")
     );
     assert_eq!(paypal.status(&second).await, "CREATED");
-    // Orders and payments are remembered apart.
+    // Orders and payments have separate id spaces.
     assert_eq!(
         paypal
             .post_with_id("one", "/v2/checkout/orders", order_body("A car"))
@@ -173,9 +179,12 @@ async fn refused_request_leaves_its_id_unused() {
         paypal.post_with_id("a-1", &path, json!({})).await.status,
         StatusCode::CREATED
     );
-    let long = "x".repeat(109);
+    let long_id = "x".repeat(109);
     assert_eq!(
-        paypal.post_with_id(&long, &path, json!({})).await.issue(),
+        paypal
+            .post_with_id(&long_id, &path, json!({}))
+            .await
+            .issue(),
         (400, "INVALID_STRING_LENGTH")
     );
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// A folder that goes with the test.
+/// A temporary folder, deleted on drop.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -41,8 +41,8 @@ async fn restart_keeps_orders_but_not_tokens() {
     let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
     let (order, authorization) = first.authorize_order("A car").await;
     let capture = format!("/v2/payments/authorizations/{authorization}/capture");
-    let captured = first.post_with_id("capture-1", &capture, json!({})).await;
-    let shown = first.get(&format!("/v2/checkout/orders/{order}")).await;
+    let capture_response = first.post_with_id("capture-1", &capture, json!({})).await;
+    let saved_order = first.get(&format!("/v2/checkout/orders/{order}")).await;
 
     first.simulator.save().unwrap();
     let second = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
@@ -51,17 +51,20 @@ async fn restart_keeps_orders_but_not_tokens() {
             .get(&format!("/v2/checkout/orders/{order}"))
             .await
             .body,
-        shown.body
+        saved_order.body
     );
-    let again = second.post_with_id("capture-1", &capture, json!({})).await;
-    assert_eq!((again.status, again.id()), (StatusCode::OK, captured.id()));
-    // Tokens are not kept.
-    let stranger = PayPal {
+    let retry = second.post_with_id("capture-1", &capture, json!({})).await;
+    assert_eq!(
+        (retry.status, retry.id()),
+        (StatusCode::OK, capture_response.id())
+    );
+    // Tokens are not stored.
+    let old_client = PayPal {
         token: first.token,
         ..second
     };
     assert_eq!(
-        stranger.get("/v2/checkout/orders/1").await.body["error"],
+        old_client.get("/v2/checkout/orders/1").await.body["error"],
         "invalid_token"
     );
 }
@@ -86,10 +89,10 @@ async fn file_without_events_is_loaded() {
     let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
     let (order, authorization) = first.authorize_order("A car").await;
     first.simulator.save().unwrap();
-    let mut kept: serde_json::Value =
+    let mut ledger: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.file()).unwrap()).unwrap();
-    kept.as_object_mut().unwrap().remove("events");
-    std::fs::write(folder.file(), kept.to_string()).unwrap();
+    ledger.as_object_mut().unwrap().remove("events");
+    std::fs::write(folder.file(), ledger.to_string()).unwrap();
     let second = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
     assert!(event_types(&second, &order).is_empty());
     let capture = format!("/v2/payments/authorizations/{authorization}/capture");

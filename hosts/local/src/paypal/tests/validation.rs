@@ -2,10 +2,10 @@ use super::{PayPal, order_body};
 use serde_json::{Value, json};
 
 async fn issues(paypal: &PayPal, body: Value) -> (u16, Vec<(String, String)>) {
-    let answer = paypal
+    let response = paypal
         .post_with_id("validation", "/v2/checkout/orders", body)
         .await;
-    let details = answer.body["details"]
+    let details = response.body["details"]
         .as_array()
         .cloned()
         .unwrap_or_default();
@@ -14,21 +14,21 @@ async fn issues(paypal: &PayPal, body: Value) -> (u16, Vec<(String, String)>) {
         .iter()
         .map(|detail| (text(detail, "issue"), text(detail, "field")))
         .collect();
-    (answer.status.as_u16(), details)
+    (response.status.as_u16(), details)
 }
 
-/// The order with one member replaced.
-fn with(pointer: &str, value: Value) -> Value {
+/// An order with one member replaced.
+fn order_with(pointer: &str, value: Value) -> Value {
     let mut body = order_body("A car");
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     body.pointer_mut(parent).unwrap()[name] = value;
     body
 }
 
-async fn assert_found(pointer: &str, value: Value, status: u16, issue: &str, field: &str) {
-    let found = issues(&PayPal::new().await, with(pointer, value.clone())).await;
+async fn assert_issue(pointer: &str, value: Value, status: u16, issue: &str, field: &str) {
+    let issues_found = issues(&PayPal::new().await, order_with(pointer, value.clone())).await;
     let expected = (status, vec![(issue.to_owned(), field.to_owned())]);
-    assert_eq!(found, expected, "{pointer} = {value}");
+    assert_eq!(issues_found, expected, "{pointer} = {value}");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn invalid_order_fields_are_refused() {
         ),
     ];
     for (pointer, value, issue, below) in faults {
-        assert_found(pointer, value, 400, issue, &format!("{pointer}{below}")).await;
+        assert_issue(pointer, value, 400, issue, &format!("{pointer}{below}")).await;
     }
 }
 
@@ -80,7 +80,7 @@ async fn invalid_unit_fields_are_refused() {
     ];
     for (name, value, issue) in faults {
         let pointer = format!("/purchase_units/0/{name}");
-        assert_found(&pointer, value, 400, issue, &pointer).await;
+        assert_issue(&pointer, value, 400, issue, &pointer).await;
     }
 }
 
@@ -112,9 +112,9 @@ async fn invalid_amounts_are_refused() {
     ];
     for (name, value, status, issue) in faults {
         let pointer = format!("/purchase_units/0/amount/{name}");
-        assert_found(&pointer, value, status, issue, &pointer).await;
+        assert_issue(&pointer, value, status, issue, &pointer).await;
     }
-    let yen = with("/purchase_units/0/amount/currency_code", json!("JPY"));
+    let yen = order_with("/purchase_units/0/amount/currency_code", json!("JPY"));
     let field = "/purchase_units/0/amount/value".to_owned();
     let expected = (422, vec![("DECIMALS_NOT_SUPPORTED".to_owned(), field)]);
     assert_eq!(issues(&PayPal::new().await, yen).await, expected);
@@ -163,7 +163,7 @@ async fn breakdown_and_items_must_add_up() {
     let dollars = |value: &str| json!({"currency_code": "USD", "value": value});
     let item = json!({"name": "Day", "quantity": "4", "unit_amount": dollars("60.00")});
     let parts = |total: &str, discount: &str| {
-        let mut body = with(
+        let mut body = order_with(
             "/purchase_units/0/amount/breakdown",
             json!({
                 "item_total": dollars(total), "tax_total": dollars("21.60"), "discount": dollars(discount),
@@ -184,7 +184,7 @@ async fn breakdown_and_items_must_add_up() {
         issues(&paypal, parts("240.00", "-1")).await.1[0].0,
         "CANNOT_BE_NEGATIVE"
     );
-    let without = with("/purchase_units/0/items", json!([item]));
+    let without = order_with("/purchase_units/0/items", json!([item]));
     assert_eq!(issues(&paypal, without).await.1[0].0, "ITEM_TOTAL_REQUIRED");
     assert_eq!(
         issues(&paypal, parts("240.00", "24.00")).await,
