@@ -11,7 +11,7 @@ use serde_json::Value;
 /// In bytes.
 const MAX_BODY_SIZE: usize = 1024 * 1024;
 
-/// None for a body that is too large or breaks off.
+/// None for a body that is too large or incomplete.
 pub(super) async fn read_body(body: Body) -> Option<Bytes> {
     Some(
         Limited::new(body, MAX_BODY_SIZE)

@@ -34,7 +34,7 @@ impl Detail {
     }
 }
 
-/// The kinds of error of the API, one a status.
+/// The API's kinds of error, each with its own status.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum RefusalKind {
     Invalid,

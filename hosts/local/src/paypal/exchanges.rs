@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
 const MAX_EXCHANGES: usize = 5_000;
-/// Credentials must not be recorded, so the `Authorization` header is missing.
+/// Credentials must not be recorded, so `Authorization` is omitted.
 const RECORDED_HEADERS: [&str; 3] = ["prefer", "paypal-request-id", "content-type"];
 
 /// One request and its response.

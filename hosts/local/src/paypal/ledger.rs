@@ -19,7 +19,7 @@ pub(super) struct Ledger {
     pub(super) captures: BTreeMap<String, Capture>,
     pub(super) refunds: BTreeMap<String, Refund>,
     pub(super) request_ids: IdempotencyRecords,
-    /// Missing in files that predate webhooks.
+    /// Empty for a file without events.
     #[serde(default)]
     pub(super) events: Events,
 }

@@ -22,7 +22,7 @@ use tokio::time::sleep;
 /// Each save writes the whole ledger, so it should not follow every change.
 const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why a stored ledger cannot be used.
+/// A file that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read or written.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 const LIFETIME: SignedDuration = SignedDuration::from_hours(29 * 24);
 const HONOR_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// Captures may exceed an authorization by 15 %, in US dollars by this amount at most.
+/// Captures may exceed an authorization by 15 %, but in US dollars by no more than this.
 const MAX_EXCESS_USD: Decimal = Decimal::from_parts(75, 0, 0, false, 0);
 
 /// The decision of the payer's bank.

@@ -57,7 +57,7 @@ async fn event_is_due_until_success_response() {
         .to_owned();
     assert_eq!(take(&paypal), [event.as_str()]);
     assert!(take(&paypal).is_empty());
-    // An error, a refusal and a redirect are failures. Each pause is longer than the last.
+    // Failures are a missing response, an error, a refusal and a redirect. The pauses grow.
     for (pause, status) in [(45, 503), (180, 401), (405, 302)] {
         paypal.clock.advance(SignedDuration::from_secs(pause - 2));
         assert!(take(&paypal).is_empty(), "{pause}");
