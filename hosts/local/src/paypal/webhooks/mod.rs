@@ -17,9 +17,9 @@
 //! with growing pauses.
 //!
 //! Each delivery is signed with RSA-SHA256 (PKCS#1 v1.5). The signature covers
-//! `transmissionId|transmissionTime|webhookId|crc32`, with the body's CRC-32 in decimal. The signing
-//! certificate and its intermediate are served at `/v1/notifications/certs/CERT-LOCAL`. The root
-//! certificate to trust is [`root`](signature::root).
+//! `transmissionId|transmissionTime|webhookId|crc32`, with the body's CRC-32 in decimal.
+//! `/v1/notifications/certs/CERT-LOCAL` serves the signing certificate and its intermediate. The
+//! root certificate to trust is [`root`](signature::root).
 //! `POST /v1/notifications/verify-webhook-signature` verifies the exact bytes of the event in its
 //! request.
 //!
