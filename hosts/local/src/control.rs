@@ -254,7 +254,7 @@ struct Under {
 
 async fn exchanges(State(control): State<Control>, Query(under): Query<Under>) -> Json<Value> {
     let exchanges = match under.request_id {
-        Some(request_id) => control.paypal.exchanges_under(&request_id),
+        Some(request_id) => control.paypal.exchanges_with_id_prefix(&request_id),
         None => control.paypal.exchanges(),
     };
     Json(json!(exchanges))

@@ -1,11 +1,11 @@
-//! The sentence that goes with each issue. Clients must not depend on it, but the API's description fixes it for each
-//! operation, so an answer that says it differently would not be a valid one.
+//! PayPal's description of each issue. PayPal's API description fixes the text for each operation,
+//! so a response with another text would be invalid. Clients must not depend on it.
 
-use super::ledger::Operation;
+use super::operation::Operation;
 
-/// None for an issue that has no sentence of its own.
+/// None for an issue without a description.
 pub(super) fn describe(operation: Operation, issue: &str) -> Option<&'static str> {
-    let own = match operation {
+    let description = match operation {
         Operation::CreateOrder => create_order(issue),
         Operation::AuthorizeOrder => authorize_order(issue),
         Operation::Capture => capture(issue),
@@ -17,10 +17,10 @@ pub(super) fn describe(operation: Operation, issue: &str) -> Option<&'static str
         | Operation::ShowCapture
         | Operation::ShowRefund => None,
     };
-    own.or_else(|| common(issue))
+    description.or_else(|| any_operation(issue))
 }
 
-fn common(issue: &str) -> Option<&'static str> {
+fn any_operation(issue: &str) -> Option<&'static str> {
     Some(match issue {
         "INVALID_RESOURCE_ID" => {
             "Specified resource ID does not exist. Please check the resource ID and try again."
@@ -115,7 +115,7 @@ fn authorize_order(issue: &str) -> Option<&'static str> {
             "Order is expired and hence cannot be authorized. Please contact Customer Support if you need to increase your order validity period."
         }
         "ORDER_NOT_APPROVED" => {
-            "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order call."
+            "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order request."
         }
         "MISSING_REQUIRED_PARAMETER" => "A required field / parameter is missing",
         _ => return order_syntax(issue),

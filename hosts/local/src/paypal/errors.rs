@@ -1,21 +1,21 @@
 //! PayPal's error bodies: `{name, message, debug_id, details[{issue, ...}], links}`.
 
-use super::{descriptions, ledger::Operation};
+use super::{descriptions, operation::Operation};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-/// One finding. Its description depends on the operation and is added when the body is made.
+/// One issue of a refused request. The body adds the description, which depends on the operation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Detail {
     pub(super) issue: &'static str,
-    /// JSON pointer into the request's body.
+    /// JSON pointer into the request body.
     pub(super) field: Option<String>,
     pub(super) value: Option<String>,
     pub(super) location: Option<&'static str>,
 }
 
 impl Detail {
-    const fn plain(issue: &'static str) -> Self {
+    const fn without_field(issue: &'static str) -> Self {
         Self {
             issue,
             field: None,
@@ -24,7 +24,7 @@ impl Detail {
         }
     }
 
-    fn at(issue: &'static str, field: &str, value: Option<String>) -> Self {
+    fn in_body(issue: &'static str, field: &str, value: Option<String>) -> Self {
         Self {
             issue,
             field: Some(field.to_owned()),
@@ -34,9 +34,9 @@ impl Detail {
     }
 }
 
-/// The API's kinds of refusal.
+/// The API's kinds of error, each with its own status.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum RefusalKind {
     Invalid,
     Unauthenticated,
     NotFound,
@@ -45,7 +45,7 @@ pub(super) enum Kind {
     Unavailable,
 }
 
-impl Kind {
+impl RefusalKind {
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Invalid => StatusCode::BAD_REQUEST,
@@ -88,26 +88,25 @@ impl Kind {
     }
 }
 
-/// A request that PayPal would not carry out.
+/// The error response to a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Refusal {
-    pub(super) kind: Kind,
+    pub(super) kind: RefusalKind,
     pub(super) details: Vec<Detail>,
 }
 
 impl Refusal {
-    pub(super) const fn bare(kind: Kind) -> Self {
+    pub(super) const fn without_details(kind: RefusalKind) -> Self {
         Self {
             kind,
             details: Vec::new(),
         }
     }
 
-    /// An address that names nothing.
     pub(super) fn not_found() -> Self {
         Self {
-            kind: Kind::NotFound,
-            details: vec![Detail::plain("INVALID_RESOURCE_ID")],
+            kind: RefusalKind::NotFound,
+            details: vec![Detail::without_field("INVALID_RESOURCE_ID")],
         }
     }
 
@@ -142,7 +141,7 @@ impl Refusal {
 
 fn detail_body(detail: &Detail, operation: Operation) -> Value {
     let mut body = Map::new();
-    let optional = [
+    let optional_members = [
         ("field", detail.field.as_deref()),
         ("value", detail.value.as_deref()),
         ("location", detail.location),
@@ -152,7 +151,7 @@ fn detail_body(detail: &Detail, operation: Operation) -> Value {
         ),
     ];
     body.insert("issue".to_owned(), detail.issue.into());
-    for (name, value) in optional {
+    for (name, value) in optional_members {
         if let Some(value) = value {
             body.insert(name.to_owned(), value.into());
         }
@@ -160,7 +159,8 @@ fn detail_body(detail: &Detail, operation: Operation) -> Value {
     body.into()
 }
 
-/// What is wrong with a request: all of its syntax (400), or else all of its meaning (422).
+/// The issues of a request. Syntax issues are reported as 400. Without any, semantic issues are
+/// reported as 422.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     syntax: Vec<Detail>,
@@ -168,50 +168,50 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// One rule of business that the request broke.
+    /// One broken business rule.
     pub(super) fn semantic(issue: &'static str) -> Self {
         Self {
             syntax: Vec::new(),
-            semantics: vec![Detail::plain(issue)],
+            semantics: vec![Detail::without_field(issue)],
         }
     }
 
-    /// One fault of form without a field of the body.
+    /// One syntax issue outside the fields of the body.
     pub(super) fn syntactic(issue: &'static str) -> Self {
         Self {
-            syntax: vec![Detail::plain(issue)],
+            syntax: vec![Detail::without_field(issue)],
             semantics: Vec::new(),
         }
     }
 
-    pub(super) fn malformed(&mut self, issue: &'static str, field: &str, value: Option<&Value>) {
+    pub(super) fn add_syntax(&mut self, issue: &'static str, field: &str, value: Option<&Value>) {
         self.syntax
-            .push(Detail::at(issue, field, value.map(plain_text)));
+            .push(Detail::in_body(issue, field, value.map(plain_text)));
     }
 
-    pub(super) fn wrong(&mut self, issue: &'static str, field: &str, value: Option<&Value>) {
+    pub(super) fn add_semantic(&mut self, issue: &'static str, field: &str, value: Option<&Value>) {
         self.semantics
-            .push(Detail::at(issue, field, value.map(plain_text)));
+            .push(Detail::in_body(issue, field, value.map(plain_text)));
     }
 
-    /// Whether nothing was found.
-    pub(super) fn verdict(self) -> Result<(), Refusal> {
+    /// Ok if there are no findings.
+    pub(super) fn into_result(self) -> Result<(), Refusal> {
         if self.syntax.is_empty() && self.semantics.is_empty() {
             Ok(())
         } else {
-            Err(self.refusal())
+            Err(self.into_refusal())
         }
     }
 
-    pub(super) fn refusal(self) -> Refusal {
+    pub(super) fn into_refusal(self) -> Refusal {
         if self.syntax.is_empty() {
             Refusal {
-                kind: Kind::Unprocessable,
+                kind: RefusalKind::Unprocessable,
                 details: self.semantics,
             }
         } else {
             Refusal {
-                kind: Kind::Invalid,
+                kind: RefusalKind::Invalid,
                 details: self.syntax,
             }
         }

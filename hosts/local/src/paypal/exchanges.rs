@@ -1,66 +1,66 @@
-//! What was asked and answered, for tests that compare it with the API's description.
+//! Recorded requests and responses, for tests that check them against PayPal's API description.
 
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
-const KEPT: usize = 5_000;
-/// The only request headers that are kept; the caller's credentials are not among them.
-const HEADERS: [&str; 3] = ["prefer", "paypal-request-id", "content-type"];
+const MAX_EXCHANGES: usize = 5_000;
+/// Credentials must not be recorded, so `Authorization` is omitted.
+const RECORDED_HEADERS: [&str; 3] = ["prefer", "paypal-request-id", "content-type"];
 
-/// One request and its answer.
+/// One request and its response.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
-    /// As `POST`.
+    /// Such as `POST`.
     pub method: String,
     /// Without the query.
     pub path: String,
-    /// The description's `operationId`, as `authorizations.capture`; `oauth2.token` for a token, `certs.get` for certificates.
+    /// The `operationId` of PayPal's API description, such as `authorizations.capture`. A token
+    /// request has `oauth2.token`, a certificate request `certs.get`.
     pub operation: &'static str,
-    /// `prefer`, `paypal-request-id` and `content-type`, where given.
+    /// `prefer`, `paypal-request-id` and `content-type`, if present.
     pub request_headers: Map<String, Value>,
-    /// The JSON sent; text that is not JSON as a string; null when empty.
+    /// JSON, or any other text as a string. Null if empty.
     pub request_body: Value,
     /// The HTTP status.
     pub status: u16,
-    /// The JSON answered; text that is not JSON as a string; null when empty. A token is left out.
+    /// In the format of `request_body`, without the access token.
     pub response_body: Value,
 }
 
-/// The latest exchanges.
+/// The latest exchanges, oldest first.
 #[derive(Default)]
 pub(super) struct Exchanges(VecDeque<Exchange>);
 
 impl Exchanges {
-    pub(super) fn keep(&mut self, exchange: Exchange) {
-        if self.0.len() == KEPT {
+    pub(super) fn push(&mut self, exchange: Exchange) {
+        if self.0.len() == MAX_EXCHANGES {
             self.0.pop_front();
         }
         self.0.push_back(exchange);
     }
 
-    /// Those whose PayPal-Request-Id begins so.
-    pub(super) fn under(&self, request_id: &str) -> Vec<Exchange> {
-        let is_under = |exchange: &&Exchange| {
+    /// The exchanges with a `PayPal-Request-Id` that begins with `prefix`.
+    pub(super) fn with_id_prefix(&self, prefix: &str) -> Vec<Exchange> {
+        let has_prefix = |exchange: &&Exchange| {
             exchange
                 .request_headers
                 .get("paypal-request-id")
                 .and_then(Value::as_str)
-                .is_some_and(|id| id.starts_with(request_id))
+                .is_some_and(|id| id.starts_with(prefix))
         };
-        self.0.iter().filter(is_under).cloned().collect()
+        self.0.iter().filter(has_prefix).cloned().collect()
     }
 
-    pub(super) fn all(&self) -> Vec<Exchange> {
+    pub(super) fn to_vec(&self) -> Vec<Exchange> {
         self.0.iter().cloned().collect()
     }
 }
 
-/// The headers that an exchange keeps.
-pub(super) fn kept_headers(headers: &HeaderMap) -> Map<String, Value> {
-    HEADERS
+pub(super) fn recorded_headers(headers: &HeaderMap) -> Map<String, Value> {
+    RECORDED_HEADERS
         .iter()
         .filter_map(|name| {
             Some((
@@ -71,8 +71,8 @@ pub(super) fn kept_headers(headers: &HeaderMap) -> Map<String, Value> {
         .collect()
 }
 
-/// A body as an exchange keeps it.
-pub(super) fn kept_body(body: &[u8]) -> Value {
+/// A body in the format of [`Exchange::request_body`].
+pub(super) fn recorded_body(body: &[u8]) -> Value {
     if body.is_empty() {
         return Value::Null;
     }

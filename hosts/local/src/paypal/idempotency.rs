@@ -1,14 +1,18 @@
-//! PayPal-Request-Id: the same id means the same request.
+//! Idempotency records: a retry with the same `PayPal-Request-Id` has no second effect.
 //!
-//! A repeat gets the present state of what the first one made. An id is the merchant's, not a resource's: used for
-//! another operation or on another resource, it is refused. A request that was refused does not use its id up.
+//! A retry returns the current state of the resource that the first request created. Request ids
+//! are unique per merchant, not per resource. An id used for another action or another resource is
+//! refused. A refused request leaves no record, so its id can be used again.
 
-use super::errors::{Findings, Refusal};
+use super::{
+    errors::{Findings, Refusal},
+    times::saturating_add,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What may be asked with a request id.
+/// An operation that takes a request id.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Action {
@@ -21,12 +25,12 @@ pub(super) enum Action {
 }
 
 impl Action {
-    const fn of_orders(self) -> bool {
+    const fn is_on_orders(self) -> bool {
         matches!(self, Self::CreateOrder | Self::AuthorizeOrder)
     }
 
-    const fn kept_for(self) -> SignedDuration {
-        if self.of_orders() {
+    const fn lifetime(self) -> SignedDuration {
+        if self.is_on_orders() {
             SignedDuration::from_hours(6)
         } else {
             SignedDuration::from_hours(45 * 24)
@@ -35,23 +39,23 @@ impl Action {
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-struct Used {
+struct IdempotencyRecord {
     action: Action,
-    /// The resource acted upon; empty for a new order.
+    /// The id in the request's path, empty for a new order.
     subject: String,
-    /// The id of what came of it.
+    /// The id of the resource that the request created or changed.
     result: String,
     until: Timestamp,
 }
 
-/// The request ids in use, those of orders and those of payments apart.
+/// The records by request id. Orders and payments have separate id spaces.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct RequestIds {
-    orders: BTreeMap<String, Used>,
-    payments: BTreeMap<String, Used>,
+pub(super) struct IdempotencyRecords {
+    orders: BTreeMap<String, IdempotencyRecord>,
+    payments: BTreeMap<String, IdempotencyRecord>,
 }
 
-impl RequestIds {
+impl IdempotencyRecords {
     pub(super) const fn new() -> Self {
         Self {
             orders: BTreeMap::new(),
@@ -59,8 +63,8 @@ impl RequestIds {
         }
     }
 
-    /// The id of what an earlier request with this id made, if there was one.
-    pub(super) fn earlier(
+    /// The result of the first request with this id. None if this request is the first.
+    pub(super) fn find_result(
         &self,
         request_id: Option<&str>,
         action: Action,
@@ -70,22 +74,21 @@ impl RequestIds {
         let Some(request_id) = request_id else {
             return Ok(None);
         };
-        let ids = if action.of_orders() {
+        let records = if action.is_on_orders() {
             &self.orders
         } else {
             &self.payments
         };
-        match ids.get(request_id).filter(|used| used.until > now) {
+        match records.get(request_id).filter(|record| record.until > now) {
             None => Ok(None),
-            Some(used) if used.action == action && used.subject == subject => {
-                Ok(Some(used.result.clone()))
+            Some(record) if record.action == action && record.subject == subject => {
+                Ok(Some(record.result.clone()))
             }
-            Some(_) => Err(Findings::semantic("DUPLICATE_REQUEST_ID").refusal()),
+            Some(_) => Err(Findings::semantic("DUPLICATE_REQUEST_ID").into_refusal()),
         }
     }
 
-    /// Remembers what a request made.
-    pub(super) fn remember(
+    pub(super) fn record(
         &mut self,
         request_id: Option<&str>,
         action: Action,
@@ -94,18 +97,18 @@ impl RequestIds {
         now: Timestamp,
     ) {
         let Some(request_id) = request_id else { return };
-        let ids = if action.of_orders() {
+        let records = if action.is_on_orders() {
             &mut self.orders
         } else {
             &mut self.payments
         };
-        ids.retain(|_, used| used.until > now);
-        let used = Used {
+        records.retain(|_, record| record.until > now);
+        let record = IdempotencyRecord {
             action,
             subject: subject.to_owned(),
             result: result.to_owned(),
-            until: now.checked_add(action.kept_for()).unwrap_or(Timestamp::MAX),
+            until: saturating_add(now, action.lifetime()),
         };
-        ids.insert(request_id.to_owned(), used);
+        records.insert(request_id.to_owned(), record);
     }
 }

@@ -1,4 +1,4 @@
-//! Identifiers in PayPal's shapes.
+//! Identifiers in PayPal's formats.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 const CAPITALS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const HEXADECIMALS: &[u8; 16] = b"0123456789abcdef";
 
-/// A sequence that no other start repeats unless it is given the same seed; saved with the orders, it never gives an identifier twice.
+/// A sequence of identifiers, determined by its seed. The ledger's file stores the position, so no
+/// identifier is used twice.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Ids {
     seed: [u8; 16],
@@ -14,37 +15,36 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// A sequence of its own.
     pub(super) fn random() -> Self {
         let mut seed = [0; 16];
-        // Without the system's randomness the identifiers are merely guessable, which nothing here depends on.
+        // A guessable seed is acceptable: the simulator protects no money.
         if getrandom::fill(&mut seed).is_err() {
             seed = u128::from(std::process::id()).to_be_bytes();
         }
         Self { seed, given: 0 }
     }
 
-    /// The sequence number `which` of a seed.
-    pub(super) fn seeded(seed: u64, which: u64) -> Self {
-        let seed = (u128::from(seed) << 64) | u128::from(which);
+    /// Each `stream` of a seed is a separate sequence.
+    pub(super) fn seeded(seed: u64, stream: u64) -> Self {
+        let seed = (u128::from(seed) << 64) | u128::from(stream);
         Self {
             seed: seed.to_be_bytes(),
             given: 0,
         }
     }
 
-    /// Of an order, an authorization, a capture or a refund: 17 capitals and digits.
-    pub(super) fn resource(&mut self) -> String {
+    /// The id of an order, an authorization, a capture or a refund: 17 capitals and digits.
+    pub(super) fn next_resource_id(&mut self) -> String {
         self.draw(17, CAPITALS)
     }
 
     /// A `debug_id`: 13 hexadecimal digits.
-    pub(super) fn debug(&mut self) -> String {
+    pub(super) fn next_debug_id(&mut self) -> String {
         self.draw(13, HEXADECIMALS)
     }
 
-    /// Of an access token.
-    pub(super) fn token(&mut self) -> String {
+    /// An access token: `A21AA`, then 92 capitals and digits.
+    pub(super) fn next_token(&mut self) -> String {
         format!(
             "A21AA{}{}{}",
             self.draw(32, CAPITALS),

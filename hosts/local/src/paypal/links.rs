@@ -1,8 +1,7 @@
-//! HATEOAS links, all under the simulator's public address.
+//! HATEOAS links below the simulator's public address.
 
 use serde_json::{Value, json};
 
-/// Builds links.
 #[derive(Clone, Copy)]
 pub(super) struct Links<'a> {
     base: &'a str,
@@ -21,7 +20,7 @@ impl<'a> Links<'a> {
         self.link(rel, path, "POST")
     }
 
-    /// Where a path of the simulator's is.
+    /// The absolute URL of a path.
     pub(super) fn address(self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -1,286 +1,82 @@
-//! PayPal's Orders v2 and Payments v2, as far as a merchant who authorizes now and captures later can see them.
+//! A simulator of PayPal's Orders v2 and Payments v2 for a merchant who authorizes first and
+//! captures later.
 //!
-//! Offered: an OAuth token; orders (create, show, authorize); authorizations (show, capture, void, reauthorize);
-//! captures (show, refund); refunds (show); and the page on which a payer approves an order: GET shows it, POST to the
-//! same address approves; and webhooks, see `webhooks/mod.rs`. Not offered: capturing an order with intent CAPTURE, changing an
-//! order, managing webhooks.
+//! Supported:
+//! - OAuth tokens
+//! - orders (create, show, authorize)
+//! - authorizations (show, capture, void, reauthorize)
+//! - captures (show, refund) and refunds (show)
+//! - the page on which a payer approves an order (GET shows it, POST approves)
+//! - webhooks, see `webhooks/mod.rs`
 //!
-//! Time is the given clock's, so a test can let an authorization lapse. An order waits 3 hours for its payer to come, then
-//! 3 hours for the approval and the authorization. An authorization lives 29 days; its funds are honoured for 3 days, and
-//! again for 3 days after a reauthorization, which is possible once, from the fourth day on.
+//! Not supported: capturing an order with intent CAPTURE, changing an order, managing webhooks.
 //!
-//! The purchase unit's `description` scripts what would otherwise be luck. It may contain:
+//! Time comes from the given clock, so a test can let an authorization expire. The payer of an
+//! order has 3 hours to open the approval page. Opening it starts another 3 hours for the approval
+//! and the authorization. An authorization expires after 29 days, and its honor period is 3 days.
+//! One reauthorization is possible, from the fourth day on. It starts another honor period.
 //!
-//! | word | effect |
+//! The `description` of the purchase unit scripts outcomes that are chance at PayPal:
+//!
+//! | word in the description | effect |
 //! |---|---|
-//! | `SIMULATE_AUTHORIZE_DECLINED` | authorizing the order: 422 `INSTRUMENT_DECLINED` |
-//! | `SIMULATE_AUTHORIZE_DENIED` | the authorization has the status DENIED |
-//! | `SIMULATE_AUTHORIZE_PENDING` | the authorization has the status PENDING and stays so |
-//! | `SIMULATE_AUTHORIZE_OTHER_AMOUNT` | the authorization carries half the amount |
-//! | `SIMULATE_CAPTURE_DECLINED` | capturing: 422 `TRANSACTION_REFUSED` |
-//! | `SIMULATE_CAPTURE_PENDING` | the capture has the status PENDING and stays so |
-//! | `SIMULATE_CAPTURE_CHECK_CLEARS` | the capture has the status PENDING, and COMPLETED 3 days later |
-//! | `SIMULATE_CAPTURE_CHECK_BOUNCES` | the capture has the status PENDING, and DECLINED 3 days later |
-//! | `SIMULATE_CAPTURE_BUSY_ONCE` | the first attempt to capture: 503, nothing happens; the next ones work |
-//! | `SIMULATE_FUNDS_LAPSE` | capturing after the 3 honoured days: 422 `PAYER_CANNOT_PAY` |
-//! | `SIMULATE_REAUTHORIZE_AGAIN` | reauthorizing is possible every 3 days, also of a reauthorization |
-//! | `SIMULATE_REFUND_REFUSED` | refunding: 422 `REFUND_FAILED_INSUFFICIENT_FUNDS` |
+//! | `SIMULATE_AUTHORIZE_DECLINED` | authorizing the order returns 422 `INSTRUMENT_DECLINED` |
+//! | `SIMULATE_AUTHORIZE_DENIED` | the authorization is DENIED |
+//! | `SIMULATE_AUTHORIZE_PENDING` | the authorization stays PENDING |
+//! | `SIMULATE_AUTHORIZE_OTHER_AMOUNT` | the authorization has half the amount |
+//! | `SIMULATE_CAPTURE_DECLINED` | capturing returns 422 `TRANSACTION_REFUSED` |
+//! | `SIMULATE_CAPTURE_PENDING` | the capture stays PENDING |
+//! | `SIMULATE_CAPTURE_CHECK_CLEARS` | the capture is PENDING, and COMPLETED 3 days later |
+//! | `SIMULATE_CAPTURE_CHECK_BOUNCES` | the capture is PENDING, and DECLINED 3 days later |
+//! | `SIMULATE_CAPTURE_BUSY_ONCE` | the first capture returns 503 without effect, the next succeeds |
+//! | `SIMULATE_FUNDS_LAPSE` | capturing after the honor period returns 422 `PAYER_CANNOT_PAY` |
+//! | `SIMULATE_REAUTHORIZE_AGAIN` | each honor period can be followed by a reauthorization |
+//! | `SIMULATE_REFUND_REFUSED` | refunding returns 422 `REFUND_FAILED_INSUFFICIENT_FUNDS` |
 //!
-//! The answers keep to PayPal's published description of its API. Its edition of February 2024 does not list four issues that
-//! PayPal gives nevertheless: `INSTRUMENT_DECLINED` on authorizing an order, `DECIMALS_NOT_SUPPORTED` on creating one,
-//! `REAUTHORIZATION_TOO_SOON` and `DUPLICATE_REQUEST_ID`.
+//! Responses follow PayPal's published API description. Its edition of February 2024 omits four
+//! issues that PayPal returns: `INSTRUMENT_DECLINED` for authorizing an order,
+//! `DECIMALS_NOT_SUPPORTED` for creating one, `REAUTHORIZATION_TOO_SOON` and
+//! `DUPLICATE_REQUEST_ID`.
 //!
-//! Sources: <https://developer.paypal.com/docs/api/orders/v2/>, <https://developer.paypal.com/docs/api/payments/v2/>,
-//! <https://developer.paypal.com/api/rest/reference/idempotency/>
+//! Sources:
+//! - <https://developer.paypal.com/docs/api/orders/v2/>
+//! - <https://developer.paypal.com/docs/api/payments/v2/>
+//! - <https://developer.paypal.com/api/rest/reference/idempotency/>
 
 mod authorizations;
+mod bodies;
 mod captures;
 mod descriptions;
 mod errors;
 mod exchanges;
-mod http;
+mod fields;
 mod idempotency;
 mod ids;
 mod ledger;
 mod links;
 mod money;
 mod oauth;
-mod order_amounts;
-mod order_request;
+mod operation;
 mod orders;
-mod page;
 mod parties;
 mod refunds;
-mod scripted;
+mod request;
+mod response;
+mod routes;
+mod scripted_outcome;
+mod simulator;
 #[cfg(test)]
 mod tests;
+mod times;
 mod webhooks;
 
 pub use self::{
     exchanges::Exchange,
-    webhooks::{Delivery, Tamper, WEBHOOK_ID, WebhookError, root},
+    oauth::Credentials,
+    simulator::{LoadError, Simulator},
+    webhooks::{
+        deliveries::{Delivery, Tamper},
+        error::WebhookError,
+        signature::{WEBHOOK_ID, root},
+    },
 };
-
-use self::{exchanges::Exchanges, ids::Ids, ledger::Ledger, oauth::Tokens};
-use crate::console;
-use exodrive_native::Clock;
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-use tokio::time::sleep;
-
-/// How often what changed is written: all of it each time, which takes longer the more there is.
-const SAVE_EVERY: Duration = Duration::from_millis(500);
-
-/// The merchant's keys.
-#[derive(Clone)]
-pub struct Credentials {
-    /// `PAYPAL_CLIENT_ID`.
-    pub client_id: String,
-    /// `PAYPAL_CLIENT_SECRET`.
-    pub client_secret: String,
-}
-
-/// Why the orders of an earlier start cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read or written.
-    #[error("cannot use {path}: {source}")]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The file holds something else.
-    #[error("{path} does not hold the simulator's orders: {source}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-}
-
-/// One PayPal with one merchant. Clones share everything.
-#[derive(Clone)]
-pub struct Simulator {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    clock: Clock,
-    credentials: Credentials,
-    /// Scheme, host and port under which the router is reached, without a slash at the end.
-    public_base: String,
-    /// Where the orders are kept, if anywhere.
-    file: OnceLock<PathBuf>,
-    /// Whether the ledger is no longer what the file holds.
-    is_changed: AtomicBool,
-    ledger: Mutex<Ledger>,
-    tokens: Mutex<Tokens>,
-    exchanges: Mutex<Exchanges>,
-    requests: AtomicU64,
-}
-
-impl Simulator {
-    /// An empty PayPal that forgets everything with its last clone. `public_base` is the address of [`Self::router`], as
-    /// `http://127.0.0.1:4003`; links begin with it.
-    #[must_use]
-    pub fn new(clock: Clock, credentials: Credentials, public_base: String) -> Self {
-        Self::with_ids(
-            clock,
-            credentials,
-            public_base,
-            [Ids::random(), Ids::random()],
-        )
-    }
-
-    /// The same, whose identifiers and tokens are those of every other one with this `seed`.
-    #[must_use]
-    pub fn seeded(clock: Clock, credentials: Credentials, public_base: String, seed: u64) -> Self {
-        Self::with_ids(
-            clock,
-            credentials,
-            public_base,
-            [Ids::seeded(seed, 0), Ids::seeded(seed, 1)],
-        )
-    }
-
-    fn with_ids(
-        clock: Clock,
-        credentials: Credentials,
-        mut public_base: String,
-        [resources, tokens]: [Ids; 2],
-    ) -> Self {
-        public_base.truncate(public_base.trim_end_matches('/').len());
-        Self {
-            inner: Arc::new(Inner {
-                clock,
-                credentials,
-                public_base,
-                file: OnceLock::new(),
-                is_changed: AtomicBool::new(false),
-                ledger: Mutex::new(Ledger::new(resources)),
-                tokens: Mutex::new(Tokens::new(tokens)),
-                exchanges: Mutex::default(),
-                requests: AtomicU64::new(0),
-            }),
-        }
-    }
-
-    /// A PayPal that goes on with the orders in `file`, or begins without any where there is no such file, and writes the
-    /// file now. [`Self::keep_saving`] and [`Self::save`] write what changes. Access tokens are not kept.
-    ///
-    /// # Errors
-    /// The file cannot be read or written, or holds something else.
-    pub fn load(
-        clock: Clock,
-        credentials: Credentials,
-        public_base: String,
-        file: &Path,
-    ) -> Result<Self, LoadError> {
-        let path = || file.to_path_buf();
-        let simulator = Self::new(clock, credentials, public_base);
-        match fs::read(file) {
-            Ok(bytes) => {
-                *lock(&simulator.inner.ledger) =
-                    serde_json::from_slice(&bytes).map_err(|source| LoadError::Malformed {
-                        path: path(),
-                        source,
-                    })?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => {
-                return Err(LoadError::Unusable {
-                    path: path(),
-                    source,
-                });
-            }
-        }
-        simulator.inner.file.get_or_init(path);
-        simulator.inner.changed();
-        simulator.save().map_err(|source| LoadError::Unusable {
-            path: path(),
-            source,
-        })?;
-        Ok(simulator)
-    }
-
-    /// The API and the approval page.
-    pub fn router(&self) -> axum::Router {
-        http::router(self.clone())
-    }
-
-    /// The last 5,000 exchanges of the API, oldest first, without the caller's credentials.
-    #[must_use]
-    pub fn exchanges(&self) -> Vec<Exchange> {
-        lock(&self.inner.exchanges).all()
-    }
-
-    /// Those of [`Self::exchanges`] whose `PayPal-Request-Id` begins so.
-    #[must_use]
-    pub(crate) fn exchanges_under(&self, request_id: &str) -> Vec<Exchange> {
-        lock(&self.inner.exchanges).under(request_id)
-    }
-
-    /// Everything that PayPal knows, as the file of [`Self::load`] holds it.
-    #[must_use]
-    pub fn ledger(&self) -> serde_json::Value {
-        serde_json::to_value(&*lock(&self.inner.ledger)).unwrap_or_default()
-    }
-
-    /// How many requests the API had since the start; visits of the approval page are not counted.
-    #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.inner.requests.load(Ordering::Relaxed)
-    }
-
-    /// Writes what changed to the file given to [`Self::load`], all or nothing; does nothing without one.
-    ///
-    /// # Errors
-    /// The folder cannot be written to.
-    pub fn save(&self) -> io::Result<()> {
-        let Some(file) = self.inner.file.get() else {
-            return Ok(());
-        };
-        // Held to the end, so that an older state never replaces a newer one.
-        let ledger = lock(&self.inner.ledger);
-        if !self.inner.is_changed.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let unfinished = file.with_extension("tmp");
-        fs::write(&unfinished, serde_json::to_vec(&*ledger)?)?;
-        fs::rename(&unfinished, file)?;
-        self.inner.is_changed.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Saves what changed, for ever.
-    pub(crate) async fn keep_saving(self) {
-        loop {
-            sleep(SAVE_EVERY).await;
-            if let Err(error) = self.save() {
-                console::log(&format!("PayPal's orders are not written down: {error}"));
-            }
-        }
-    }
-}
-
-impl Inner {
-    /// The caller holds the ledger's lock.
-    fn changed(&self) {
-        self.is_changed.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A panic while the lock was held is a bug of one request; the others go on with what it left.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -1,6 +1,6 @@
-//! Amounts as PayPal writes them: `{"currency_code":"USD","value":"237.60"}`.
+//! Amounts in PayPal's format: `{"currency_code":"USD","value":"237.60"}`.
 
-use super::errors::Findings;
+use super::errors::{Findings, Refusal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,34 +11,34 @@ const CURRENCIES: [&str; 24] = [
 ];
 const WITHOUT_DECIMALS: [&str; 3] = ["HUF", "JPY", "TWD"];
 /// 999999999999999.99
-const LARGEST: Decimal = Decimal::from_parts(1_569_325_055, 23_283_064, 0, false, 2);
+const MAX_AMOUNT: Decimal = Decimal::from_parts(1_569_325_055, 23_283_064, 0, false, 2);
 
-/// An amount in a currency that PayPal knows, with no more decimals than the currency has.
+/// A currency of PayPal, and an amount with at most the decimals of that currency.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Money {
     pub(super) currency: String,
     pub(super) amount: Decimal,
 }
 
-/// The least amount that a field takes.
+/// The minimum amount that a field takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Least {
-    /// Parts of a sum.
+pub(super) enum Minimum {
+    /// For the parts of a sum.
     Zero,
-    /// What is to be paid.
+    /// For payments.
     AboveZero,
 }
 
 impl Money {
-    /// Reads `field` of a body, noting every fault.
+    /// Reads `value`, the member at `field` of the body. Issues are added to `findings`.
     pub(super) fn read(
         value: &Value,
         field: &str,
-        least: Least,
+        minimum: Minimum,
         findings: &mut Findings,
     ) -> Option<Self> {
         let Value::Object(members) = value else {
-            findings.malformed("INVALID_PARAMETER_SYNTAX", field, Some(value));
+            findings.add_syntax("INVALID_PARAMETER_SYNTAX", field, Some(value));
             return None;
         };
         let currency = read_currency(
@@ -49,7 +49,7 @@ impl Money {
         let amount = read_amount(
             members.get("value"),
             &format!("{field}/value"),
-            least,
+            minimum,
             findings,
         );
         let (currency, amount) = (currency?, amount?);
@@ -63,27 +63,38 @@ impl Money {
             None
         };
         if let Some(issue) = issue {
-            findings.wrong(issue, &format!("{field}/value"), members.get("value"));
+            findings.add_semantic(issue, &format!("{field}/value"), members.get("value"));
             return None;
         }
         Some(Self { currency, amount })
     }
 
-    /// The same currency.
-    pub(super) fn with(&self, amount: Decimal) -> Self {
+    /// Reads the optional `amount` of a request to capture, reauthorize or refund.
+    pub(super) fn read_optional(body: &Value) -> Result<Option<Self>, Refusal> {
+        let Some(amount) = body.get("amount").filter(|amount| !amount.is_null()) else {
+            return Ok(None);
+        };
+        let mut findings = Findings::default();
+        let amount = Self::read(amount, "/amount", Minimum::AboveZero, &mut findings);
+        findings.into_result()?;
+        Ok(amount)
+    }
+
+    /// Another amount in the same currency.
+    pub(super) fn with_amount(&self, amount: Decimal) -> Self {
         Self {
             currency: self.currency.clone(),
             amount,
         }
     }
 
-    /// Rounded down to what the currency can express.
+    /// Rounded down to the decimals of the currency.
     pub(super) fn share(&self, numerator: i64, denominator: i64) -> Self {
         let exact = self.amount * Decimal::from(numerator) / Decimal::from(denominator);
-        self.with(exact.trunc_with_scale(self.decimals()))
+        self.with_amount(exact.trunc_with_scale(self.decimals()))
     }
 
-    /// As `237.60`.
+    /// Such as `237.60`.
     pub(super) fn text(&self) -> String {
         let mut amount = self.amount;
         amount.rescale(self.decimals());
@@ -106,20 +117,20 @@ impl Money {
 fn read_currency(value: Option<&Value>, field: &str, findings: &mut Findings) -> Option<String> {
     match value {
         None | Some(Value::Null) => {
-            findings.malformed("MISSING_REQUIRED_PARAMETER", field, None);
+            findings.add_syntax("MISSING_REQUIRED_PARAMETER", field, None);
             None
         }
         Some(Value::String(code)) if code.chars().count() != 3 => {
-            findings.malformed("INVALID_STRING_LENGTH", field, value);
+            findings.add_syntax("INVALID_STRING_LENGTH", field, value);
             None
         }
         Some(Value::String(code)) if CURRENCIES.contains(&code.as_str()) => Some(code.clone()),
         Some(Value::String(_)) => {
-            findings.wrong("INVALID_CURRENCY_CODE", field, value);
+            findings.add_semantic("INVALID_CURRENCY_CODE", field, value);
             None
         }
         Some(_) => {
-            findings.malformed("INVALID_PARAMETER_SYNTAX", field, value);
+            findings.add_syntax("INVALID_PARAMETER_SYNTAX", field, value);
             None
         }
     }
@@ -128,56 +139,58 @@ fn read_currency(value: Option<&Value>, field: &str, findings: &mut Findings) ->
 fn read_amount(
     value: Option<&Value>,
     field: &str,
-    least: Least,
+    minimum: Minimum,
     findings: &mut Findings,
 ) -> Option<Decimal> {
     let text = match value {
         None | Some(Value::Null) => {
-            findings.malformed("MISSING_REQUIRED_PARAMETER", field, None);
+            findings.add_syntax("MISSING_REQUIRED_PARAMETER", field, None);
             return None;
         }
         Some(Value::String(text)) if text.is_empty() || text.len() > 32 => {
-            findings.malformed("INVALID_STRING_LENGTH", field, value);
+            findings.add_syntax("INVALID_STRING_LENGTH", field, value);
             return None;
         }
         Some(Value::String(text)) if is_amount(text) => text,
         Some(_) => {
-            findings.malformed("INVALID_PARAMETER_SYNTAX", field, value);
+            findings.add_syntax("INVALID_PARAMETER_SYNTAX", field, value);
             return None;
         }
     };
     let amount = Decimal::from_str_exact(text)
         .ok()
-        .filter(|amount| *amount <= LARGEST);
+        .filter(|amount| *amount <= MAX_AMOUNT);
     let Some(amount) = amount else {
-        // More digits than a decimal holds are either far too many before the point or far too many behind it.
-        let behind = text.split_once('.').map_or(0, |(_, behind)| behind.len());
-        let issue = if behind > 2 {
+        // A text that is too long for `Decimal` has too many digits before or after the point.
+        let decimals = text
+            .split_once('.')
+            .map_or(0, |(_, decimals)| decimals.len());
+        let issue = if decimals > 2 {
             "DECIMAL_PRECISION"
         } else {
             "MAX_VALUE_EXCEEDED"
         };
-        findings.wrong(issue, field, value);
+        findings.add_semantic(issue, field, value);
         return None;
     };
-    let issue = match least {
-        Least::AboveZero if amount <= Decimal::ZERO => Some("CANNOT_BE_ZERO_OR_NEGATIVE"),
-        Least::Zero if amount < Decimal::ZERO => Some("CANNOT_BE_NEGATIVE"),
+    let issue = match minimum {
+        Minimum::AboveZero if amount <= Decimal::ZERO => Some("CANNOT_BE_ZERO_OR_NEGATIVE"),
+        Minimum::Zero if amount < Decimal::ZERO => Some("CANNOT_BE_NEGATIVE"),
         _ => None,
     };
     if let Some(issue) = issue {
-        findings.wrong(issue, field, value);
+        findings.add_semantic(issue, field, value);
         return None;
     }
     Some(amount)
 }
 
-/// `^((-?[0-9]+)|(-?([0-9]+)?[.][0-9]+))$`
+/// Matches `^((-?[0-9]+)|(-?([0-9]+)?[.][0-9]+))$`.
 fn is_amount(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     match unsigned.split_once('.') {
-        None => !unsigned.is_empty() && digits(unsigned),
-        Some((before, behind)) => digits(before) && !behind.is_empty() && digits(behind),
+        None => !unsigned.is_empty() && is_digits(unsigned),
+        Some((whole, decimals)) => is_digits(whole) && !decimals.is_empty() && is_digits(decimals),
     }
 }

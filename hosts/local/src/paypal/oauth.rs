@@ -1,6 +1,6 @@
-//! Access tokens: who may call, and until when.
+//! Access tokens of the merchant.
 
-use super::{Credentials, ids::Ids};
+use super::{ids::Ids, times::saturating_add};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -9,21 +9,30 @@ use std::collections::BTreeMap;
 
 const LIFETIME_SECONDS: i64 = 32_400;
 
-/// The tokens given since the start.
+/// The merchant's client id and secret.
+#[derive(Clone)]
+pub struct Credentials {
+    /// `PAYPAL_CLIENT_ID`.
+    pub client_id: String,
+    /// `PAYPAL_CLIENT_SECRET`.
+    pub client_secret: String,
+}
+
+/// The tokens granted since the start.
 pub(super) struct Tokens {
     ids: Ids,
     valid_until: BTreeMap<String, Timestamp>,
 }
 
-/// Why a caller was not let in; the body is RFC 6749's, not the API's.
+/// A client without access. Its body follows RFC 6749, unlike the API's other errors.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Denied {
+pub(super) struct OAuthError {
     pub(super) status: StatusCode,
     error: &'static str,
     description: &'static str,
 }
 
-impl Denied {
+impl OAuthError {
     const fn new(status: StatusCode, error: &'static str, description: &'static str) -> Self {
         Self {
             status,
@@ -52,14 +61,14 @@ impl Tokens {
         headers: &HeaderMap,
         form: &[u8],
         now: Timestamp,
-    ) -> Result<Value, Denied> {
-        if basic(headers).as_deref()
+    ) -> Result<Value, OAuthError> {
+        if basic_credentials(headers).as_deref()
             != Some(&*format!(
                 "{}:{}",
                 credentials.client_id, credentials.client_secret
             ))
         {
-            return Err(Denied::new(
+            return Err(OAuthError::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_client",
                 "Client Authentication failed",
@@ -69,14 +78,14 @@ impl Tokens {
         match grant.as_ref().map(|(_, value)| value.as_ref()) {
             Some("client_credentials") => {}
             None => {
-                return Err(Denied::new(
+                return Err(OAuthError::new(
                     StatusCode::BAD_REQUEST,
                     "unsupported_grant_type",
                     "Grant Type is NULL",
                 ));
             }
             Some(_) => {
-                return Err(Denied::new(
+                return Err(OAuthError::new(
                     StatusCode::BAD_REQUEST,
                     "unsupported_grant_type",
                     "unsupported grant_type",
@@ -84,10 +93,8 @@ impl Tokens {
             }
         }
         self.valid_until.retain(|_, until| *until > now);
-        let token = self.ids.token();
-        let until = now
-            .checked_add(SignedDuration::from_secs(LIFETIME_SECONDS))
-            .unwrap_or(Timestamp::MAX);
+        let token = self.ids.next_token();
+        let until = saturating_add(now, SignedDuration::from_secs(LIFETIME_SECONDS));
         self.valid_until.insert(token.clone(), until);
         Ok(json!({
             "scope": "https://uri.paypal.com/services/payments/payment/authcapture https://uri.paypal.com/services/payments/refund",
@@ -95,12 +102,16 @@ impl Tokens {
             "token_type": "Bearer",
             "app_id": "APP-LOCAL",
             "expires_in": LIFETIME_SECONDS,
-            "nonce": format!("{now:.0}{}", self.ids.resource()),
+            "nonce": format!("{now:.0}{}", self.ids.next_resource_id()),
         }))
     }
 
-    /// None without a bearer token at all.
-    pub(super) fn check(&self, headers: &HeaderMap, now: Timestamp) -> Option<Result<(), Denied>> {
+    /// None for a request without a bearer token.
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<Result<(), OAuthError>> {
         let token = headers
             .get(header::AUTHORIZATION)?
             .to_str()
@@ -108,7 +119,7 @@ impl Tokens {
             .strip_prefix("Bearer ")?;
         Some(match self.valid_until.get(token) {
             Some(until) if *until > now => Ok(()),
-            _ => Err(Denied::new(
+            _ => Err(OAuthError::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",
                 "Access Token not found in cache",
@@ -117,8 +128,8 @@ impl Tokens {
     }
 }
 
-/// The name and secret of a Basic header, joined by their colon.
-fn basic(headers: &HeaderMap) -> Option<String> {
+/// The decoded `id:secret` of a Basic header.
+fn basic_credentials(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -1,28 +1,17 @@
-//! The one merchant, the one payer, and how a moment is written.
+//! The simulator's only merchant and only payer.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Also given to the shop with the payer's return.
+/// Also the query parameter `PayerID` of the redirect to the shop.
 pub(super) const PAYER_ID: &str = "QYR5Z8XDVJNXQ";
 const MERCHANT_ID: &str = "EXXDRVE234567";
-
-/// RFC 3339 in whole seconds.
-pub(super) fn time(when: Timestamp) -> Value {
-    moment(when).into()
-}
-
-/// [`time`] outside of JSON.
-pub(super) fn moment(when: Timestamp) -> String {
-    format!("{when:.0}")
-}
 
 /// The merchant.
 pub(super) fn payee() -> Value {
     json!({ "email_address": "merchant@example.com", "merchant_id": MERCHANT_ID })
 }
 
-/// The payer as a source of payment.
+/// The payer as a `payment_source`.
 pub(super) fn wallet() -> Value {
     json!({
         "email_address": "payer@example.com",
@@ -33,7 +22,7 @@ pub(super) fn wallet() -> Value {
     })
 }
 
-/// The payer as a person.
+/// The payer as a member of an order.
 pub(super) fn payer() -> Value {
     json!({
         "email_address": "payer@example.com",

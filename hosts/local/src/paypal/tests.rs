@@ -1,4 +1,4 @@
-//! Through the router, as a merchant and a payer would.
+//! Tests through the router, as a merchant and a payer.
 
 mod access;
 mod approval;
@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 const BASE: &str = "http://paypal.test";
 
-/// A simulator, its clock, and a merchant with a token.
+/// A simulator with its clock, and the access token of its merchant.
 struct PayPal {
     simulator: Simulator,
     clock: Clock,
@@ -34,15 +34,15 @@ struct PayPal {
 }
 
 #[derive(Debug)]
-struct Answer {
+struct TestResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Value,
     text: String,
 }
 
-impl Answer {
-    /// The status and the first issue.
+impl TestResponse {
+    /// The status and the first issue of an error.
     fn issue(&self) -> (u16, &str) {
         (
             self.status.as_u16(),
@@ -56,7 +56,7 @@ impl Answer {
         self.body["id"].as_str().unwrap().to_owned()
     }
 
-    /// The relations of its links.
+    /// The `rel` of each link.
     fn relations(&self) -> Vec<&str> {
         self.body["links"]
             .as_array()
@@ -74,11 +74,11 @@ fn credentials() -> Credentials {
     }
 }
 
-async fn send(simulator: &Simulator, request: Request<Body>) -> Answer {
+async fn send(simulator: &Simulator, request: Request<Body>) -> TestResponse {
     let response = simulator.router().oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    Answer {
+    TestResponse {
         status: head.status,
         headers: head.headers,
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
@@ -86,7 +86,7 @@ async fn send(simulator: &Simulator, request: Request<Body>) -> Answer {
     }
 }
 
-async fn ask_token(simulator: &Simulator, user: &str, form: &'static str) -> Answer {
+async fn request_token(simulator: &Simulator, user: &str, form: &'static str) -> TestResponse {
     let request = Request::post("/v1/oauth2/token")
         .header(
             header::AUTHORIZATION,
@@ -101,16 +101,17 @@ async fn ask_token(simulator: &Simulator, user: &str, form: &'static str) -> Ans
 impl PayPal {
     async fn new() -> Self {
         let clock = Clock::default();
-        Self::with(
+        Self::with_simulator(
             Simulator::new(clock.clone(), credentials(), format!("{BASE}/")),
             clock,
         )
         .await
     }
 
-    async fn with(simulator: Simulator, clock: Clock) -> Self {
-        let granted = ask_token(&simulator, "client:secret", "grant_type=client_credentials").await;
-        let token = granted.body["access_token"].as_str().unwrap().to_owned();
+    async fn with_simulator(simulator: Simulator, clock: Clock) -> Self {
+        let response =
+            request_token(&simulator, "client:secret", "grant_type=client_credentials").await;
+        let token = response.body["access_token"].as_str().unwrap().to_owned();
         Self {
             simulator,
             clock,
@@ -118,10 +119,10 @@ impl PayPal {
         }
     }
 
-    /// Lets time pass, and gets a token for it.
-    async fn pass(&mut self, hours: i64) {
+    /// Advances the clock and requests a new token.
+    async fn advance_hours(&mut self, hours: i64) {
         self.clock.advance(SignedDuration::from_hours(hours));
-        *self = Self::with(self.simulator.clone(), self.clock.clone()).await;
+        *self = Self::with_simulator(self.simulator.clone(), self.clock.clone()).await;
     }
 
     async fn call(
@@ -130,7 +131,7 @@ impl PayPal {
         path: &str,
         body: Option<Value>,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -143,12 +144,12 @@ impl PayPal {
         send(&self.simulator, request.body(body).unwrap()).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> TestResponse {
         self.call("GET", path, None, &[]).await
     }
 
-    /// Posts and wants the whole of what comes of it.
-    async fn post(&self, path: &str, body: Value) -> Answer {
+    /// POST with `Prefer: return=representation`.
+    async fn post(&self, path: &str, body: Value) -> TestResponse {
         self.call(
             "POST",
             path,
@@ -158,7 +159,7 @@ impl PayPal {
         .await
     }
 
-    async fn post_as(&self, request_id: &str, path: &str, body: Value) -> Answer {
+    async fn post_with_id(&self, request_id: &str, path: &str, body: Value) -> TestResponse {
         let headers = [
             ("prefer", "return=representation"),
             ("paypal-request-id", request_id),
@@ -166,37 +167,39 @@ impl PayPal {
         self.call("POST", path, Some(body), &headers).await
     }
 
-    /// A payer presses the button.
-    async fn approve(&self, order: &str) -> Answer {
+    /// The payer approves the order.
+    async fn approve(&self, order: &str) -> TestResponse {
         let request = Request::post(format!("/checkoutnow?token={order}"))
             .body(Body::empty())
             .unwrap();
         send(&self.simulator, request).await
     }
 
-    async fn order(&self, description: &str) -> String {
-        let answer = self.post("/v2/checkout/orders", order(description)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-        answer.id()
+    async fn create_order(&self, description: &str) -> String {
+        let response = self
+            .post("/v2/checkout/orders", order_body(description))
+            .await;
+        assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+        response.id()
     }
 
-    /// An order that was approved and authorized: its id and the authorization's.
-    async fn authorized(&self, description: &str) -> (String, String) {
-        let order = self.order(description).await;
+    /// Returns the ids of a new order and of its authorization.
+    async fn authorize_order(&self, description: &str) -> (String, String) {
+        let order = self.create_order(description).await;
         assert_eq!(self.approve(&order).await.status, StatusCode::OK);
-        let answer = self
+        let response = self
             .post(&format!("/v2/checkout/orders/{order}/authorize"), json!({}))
             .await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-        let id = answer.body["purchase_units"][0]["payments"]["authorizations"][0]["id"].as_str();
+        assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+        let id = response.body["purchase_units"][0]["payments"]["authorizations"][0]["id"].as_str();
         (order, id.unwrap().to_owned())
     }
 
-    /// An authorization's address.
-    async fn authorization(&self, description: &str) -> String {
+    /// Returns the path of a new authorization.
+    async fn authorization_path(&self, description: &str) -> String {
         format!(
             "/v2/payments/authorizations/{}",
-            self.authorized(description).await.1
+            self.authorize_order(description).await.1
         )
     }
 
@@ -208,8 +211,8 @@ impl PayPal {
     }
 }
 
-/// An order of the older form over 237.60 USD.
-fn order(description: &str) -> Value {
+/// An order of 237.60 USD without `payment_source`.
+fn order_body(description: &str) -> Value {
     json!({
         "intent": "AUTHORIZE",
         "purchase_units": [{
@@ -220,22 +223,22 @@ fn order(description: &str) -> Value {
     })
 }
 
-/// What was reported of one order: the types, oldest first.
-fn types(paypal: &PayPal, order: &str) -> Vec<String> {
-    reported(paypal, order)
+/// The types of an order's events, oldest first.
+fn event_types(paypal: &PayPal, order: &str) -> Vec<String> {
+    event_records(paypal, order)
         .iter()
         .map(|event| event["type"].as_str().unwrap().to_owned())
         .collect()
 }
 
-/// What was reported of one order, as a test of the system sees it.
-fn reported(paypal: &PayPal, order: &str) -> Vec<Value> {
+/// An order's events in the format of the control API, oldest first.
+fn event_records(paypal: &PayPal, order: &str) -> Vec<Value> {
     let events = serde_json::to_value(paypal.simulator.events(Some(order))).unwrap();
     events.as_array().unwrap().clone()
 }
 
-/// The body of an event, as it is delivered.
-fn event(paypal: &PayPal, id: &str) -> Value {
+/// The body of an event's delivery.
+fn event_body(paypal: &PayPal, id: &str) -> Value {
     let delivery = paypal.simulator.deliver(id, None).unwrap();
     serde_json::from_slice(delivery.request.body()).unwrap()
 }
@@ -244,6 +247,6 @@ fn dollars(value: &str) -> Value {
     json!({ "amount": { "currency_code": "USD", "value": value } })
 }
 
-fn moment(value: &Value) -> Timestamp {
+fn timestamp(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
 }

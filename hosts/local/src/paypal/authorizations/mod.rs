@@ -1,24 +1,24 @@
-//! Authorizations: money that is promised, for 29 days at most and surely for 3.
+//! Authorizations: money reserved for 29 days, and guaranteed for an honor period of 3 days.
 //!
-//! A reauthorization has an id of its own, but the money is the same: what is captured through either counts for both,
-//! and voiding the original ends both.
+//! A reauthorization has its own id but reserves the same money. A capture through either id counts
+//! for both. Voiding the original authorization voids its reauthorizations.
 
-mod calls;
-mod shown;
+mod operations;
+mod representation;
 
-pub(super) use self::calls::read_amount;
-
-use super::{money::Money, orders::Order, scripted::Scripted};
+use super::{
+    money::Money, orders::Order, scripted_outcome::ScriptedOutcome, times::saturating_add,
+};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-const LIFE: SignedDuration = SignedDuration::from_hours(29 * 24);
-const HONOURED: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// How much more than authorized may be captured in dollars, where 15 % would be more.
-const MOST_ABOVE_USD: Decimal = Decimal::from_parts(75, 0, 0, false, 0);
+const LIFETIME: SignedDuration = SignedDuration::from_hours(29 * 24);
+const HONOR_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// Captures may exceed an authorization by 15 %, but in US dollars by no more than this.
+const MAX_EXCESS_USD: Decimal = Decimal::from_parts(75, 0, 0, false, 0);
 
-/// What the payer's bank said.
+/// The decision of the payer's bank.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Grant {
@@ -27,53 +27,54 @@ enum Grant {
     Denied,
 }
 
-/// An authorization and what became of it.
+/// An original authorization with its reauthorizations.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Authorization {
-    pub(super) id: String,
-    pub(super) order_id: String,
-    pub(super) amount: Money,
-    pub(super) custom_id: Option<String>,
-    pub(super) invoice_id: Option<String>,
-    /// Of the purchase unit; it may script an outcome.
+pub(in crate::paypal) struct Authorization {
+    pub(in crate::paypal) id: String,
+    pub(in crate::paypal) order_id: String,
+    pub(in crate::paypal) amount: Money,
+    pub(in crate::paypal) custom_id: Option<String>,
+    pub(in crate::paypal) invoice_id: Option<String>,
+    /// Of the purchase unit. It may select a scripted outcome.
     description: Option<String>,
     grant: Grant,
     voided: bool,
-    /// A capture was said to be the final one.
-    pub(super) closed: bool,
-    /// The one 503 that a script asks for was given.
-    pub(super) was_busy: bool,
+    /// A final capture was made.
+    pub(in crate::paypal) closed: bool,
+    /// The scripted 503 was returned.
+    pub(in crate::paypal) was_busy: bool,
     created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-    honoured_until: Timestamp,
+    pub(in crate::paypal) updated_at: Timestamp,
+    #[serde(rename = "honoured_until")]
+    honored_until: Timestamp,
     expires_at: Timestamp,
     reauthorizations: Vec<Reauthorization>,
 }
 
-/// A renewal of the 3 days.
+/// Another honor period for the same money.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Reauthorization {
+pub(in crate::paypal) struct Reauthorization {
     id: String,
     amount: Money,
     created_at: Timestamp,
-    honoured_until: Timestamp,
+    #[serde(rename = "honoured_until")]
+    honored_until: Timestamp,
 }
 
-/// Where an authorization stands, as PayPal words it, and whether time alone brought it there.
+/// PayPal's statuses, and expiry, which PayPal shows as VOIDED.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Standing {
+pub(in crate::paypal) enum AuthorizationStatus {
     Created,
     Pending,
     Denied,
     PartiallyCaptured,
     Captured,
     Voided,
-    /// Reads as VOIDED: there is no such status.
     Expired,
 }
 
-impl Standing {
-    const fn word(self) -> &'static str {
+impl AuthorizationStatus {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "CREATED",
             Self::Pending => "PENDING",
@@ -86,11 +87,11 @@ impl Standing {
 }
 
 impl Authorization {
-    pub(super) fn new(id: String, order: &Order, amount: Money, now: Timestamp) -> Self {
+    pub(in crate::paypal) fn new(id: String, order: &Order, amount: Money, now: Timestamp) -> Self {
         let description = order.text("description");
-        let grant = if Scripted::AuthorizeDenied.in_description(description) {
+        let grant = if ScriptedOutcome::AuthorizeDenied.is_in(description) {
             Grant::Denied
-        } else if Scripted::AuthorizePending.in_description(description) {
+        } else if ScriptedOutcome::AuthorizePending.is_in(description) {
             Grant::Pending
         } else {
             Grant::Given
@@ -108,85 +109,85 @@ impl Authorization {
             was_busy: false,
             created_at: now,
             updated_at: now,
-            honoured_until: later(now, HONOURED),
-            expires_at: later(now, LIFE),
+            honored_until: saturating_add(now, HONOR_PERIOD),
+            expires_at: saturating_add(now, LIFETIME),
             reauthorizations: Vec::new(),
         }
     }
 
-    /// The payer's bank refused it.
-    pub(super) fn is_denied(&self) -> bool {
+    pub(in crate::paypal) fn is_denied(&self) -> bool {
         self.grant == Grant::Denied
     }
 
-    pub(super) fn scripts(&self, scripted: Scripted) -> bool {
-        scripted.in_description(self.description.as_deref())
+    pub(in crate::paypal) fn is_scripted(&self, outcome: ScriptedOutcome) -> bool {
+        outcome.is_in(self.description.as_deref())
     }
 
-    /// The reauthorization that bears this id; None where it is the original's own.
-    fn renewal(&self, id: &str) -> Option<&Reauthorization> {
+    /// None for the id of the original authorization.
+    fn reauthorization(&self, id: &str) -> Option<&Reauthorization> {
         self.reauthorizations
             .iter()
-            .find(|renewal| renewal.id == id)
+            .find(|reauthorization| reauthorization.id == id)
     }
 
-    /// The amount to capture when a capture names none.
-    pub(super) fn amount_of(&self, id: &str) -> &Money {
-        self.renewal(id)
-            .map_or(&self.amount, |renewal| &renewal.amount)
+    /// The amount of the original authorization or of a reauthorization.
+    pub(in crate::paypal) fn amount_of(&self, id: &str) -> &Money {
+        self.reauthorization(id)
+            .map_or(&self.amount, |reauthorization| &reauthorization.amount)
     }
 
-    /// Whether the funds are sure when captured by this id.
-    pub(super) fn honoured(&self, id: &str, now: Timestamp) -> bool {
+    /// Whether the honor period of this id lasts.
+    pub(in crate::paypal) fn is_honored(&self, id: &str, now: Timestamp) -> bool {
         now < self
-            .renewal(id)
-            .map_or(self.honoured_until, |renewal| renewal.honoured_until)
+            .reauthorization(id)
+            .map_or(self.honored_until, |reauthorization| {
+                reauthorization.honored_until
+            })
     }
 
-    /// The most that all captures may come to.
-    pub(super) fn limit(&self) -> Decimal {
-        let by_share = self.amount.share(115, 100).amount;
+    /// The maximum sum of all captures.
+    pub(in crate::paypal) fn capture_limit(&self) -> Decimal {
+        let relative_limit = self.amount.share(115, 100).amount;
         if self.amount.currency == "USD" {
-            by_share.min(self.amount.amount + MOST_ABOVE_USD)
+            relative_limit.min(self.amount.amount + MAX_EXCESS_USD)
         } else {
-            by_share
+            relative_limit
         }
     }
 
-    pub(super) fn standing(&self, captured: Decimal, now: Timestamp) -> Standing {
-        let whole = self
+    pub(in crate::paypal) fn status(
+        &self,
+        captured: Decimal,
+        now: Timestamp,
+    ) -> AuthorizationStatus {
+        let latest_amount = self
             .reauthorizations
             .last()
-            .map_or(&self.amount, |renewal| &renewal.amount);
-        if self.closed || captured >= whole.amount {
-            Standing::Captured
+            .map_or(&self.amount, |reauthorization| &reauthorization.amount);
+        if self.closed || captured >= latest_amount.amount {
+            AuthorizationStatus::Captured
         } else if self.voided {
-            Standing::Voided
+            AuthorizationStatus::Voided
         } else if self.grant == Grant::Denied {
-            Standing::Denied
+            AuthorizationStatus::Denied
         } else if self.grant == Grant::Pending {
-            Standing::Pending
+            AuthorizationStatus::Pending
         } else if now >= self.expires_at {
-            Standing::Expired
+            AuthorizationStatus::Expired
         } else if captured > Decimal::ZERO {
-            Standing::PartiallyCaptured
+            AuthorizationStatus::PartiallyCaptured
         } else {
-            Standing::Created
+            AuthorizationStatus::Created
         }
     }
 
-    fn renew(&mut self, id: String, amount: Money, now: Timestamp) {
+    fn add_reauthorization(&mut self, id: String, amount: Money, now: Timestamp) {
         self.updated_at = now;
         self.reauthorizations.push(Reauthorization {
             id,
             amount,
             created_at: now,
-            honoured_until: later(now, HONOURED).min(self.expires_at),
+            honored_until: saturating_add(now, HONOR_PERIOD).min(self.expires_at),
         });
     }
-}
-
-/// A moment that far ahead.
-pub(super) fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,4 +1,4 @@
-use super::{BASE, PayPal, ask_token, credentials, send};
+use super::{BASE, PayPal, credentials, request_token, send};
 use crate::paypal::Simulator;
 use axum::body::Body;
 use exodrive_native::Clock;
@@ -7,44 +7,45 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_token_for_the_right_keys() {
+async fn token_needs_valid_client_credentials() {
     let simulator = Simulator::new(Clock::default(), credentials(), BASE.to_owned());
-    let granted = ask_token(&simulator, "client:secret", "grant_type=client_credentials").await;
-    assert_eq!(granted.status, StatusCode::OK);
-    assert_eq!(granted.body["token_type"], "Bearer");
-    assert_eq!(granted.body["expires_in"], 32_400);
+    let response =
+        request_token(&simulator, "client:secret", "grant_type=client_credentials").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.body["token_type"], "Bearer");
+    assert_eq!(response.body["expires_in"], 32_400);
     for member in ["scope", "access_token", "app_id", "nonce"] {
         assert!(
-            granted.body[member]
+            response.body[member]
                 .as_str()
                 .is_some_and(|text| !text.is_empty()),
             "{member}"
         );
     }
-    let refused = ask_token(&simulator, "client:wrong", "grant_type=client_credentials").await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    let error = request_token(&simulator, "client:wrong", "grant_type=client_credentials").await;
+    assert_eq!(error.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
-        refused.body,
+        error.body,
         json!({"error": "invalid_client", "error_description": "Client Authentication failed"})
     );
-    let refused = ask_token(&simulator, "client:secret", "grant_type=password").await;
+    let error = request_token(&simulator, "client:secret", "grant_type=password").await;
     assert_eq!(
-        (refused.status, &refused.body["error"]),
+        (error.status, &error.body["error"]),
         (StatusCode::BAD_REQUEST, &json!("unsupported_grant_type"))
     );
 }
 
 #[tokio::test]
-async fn every_call_needs_a_token_that_is_still_good() {
+async fn calls_need_unexpired_token() {
     let mut paypal = PayPal::new().await;
     let path = "/v2/checkout/orders/1";
-    let bare = send(
+    let response = send(
         &paypal.simulator,
         Request::get(path).body(Body::empty()).unwrap(),
     )
     .await;
     assert_eq!(
-        (bare.status, &bare.body["name"]),
+        (response.status, &response.body["name"]),
         (StatusCode::UNAUTHORIZED, &json!("AUTHENTICATION_FAILURE"))
     );
 
@@ -52,9 +53,9 @@ async fn every_call_needs_a_token_that_is_still_good() {
     paypal.clock.advance(SignedDuration::from_secs(32_399));
     assert_eq!(paypal.get(path).await.status, StatusCode::NOT_FOUND);
     paypal.clock.advance(SignedDuration::from_secs(1));
-    let expired = paypal.get(path).await;
+    let response = paypal.get(path).await;
     assert_eq!(
-        (expired.status, &expired.body["error"]),
+        (response.status, &response.body["error"]),
         (StatusCode::UNAUTHORIZED, &json!("invalid_token"))
     );
 
@@ -63,37 +64,37 @@ async fn every_call_needs_a_token_that_is_still_good() {
 }
 
 #[tokio::test]
-async fn exchanges_are_kept_without_secrets() {
+async fn exchanges_are_recorded_without_secrets() {
     let paypal = PayPal::new().await;
     paypal
-        .post_as("id-1", "/v2/checkout/orders", json!({"intent": "NONE"}))
+        .post_with_id("id-1", "/v2/checkout/orders", json!({"intent": "NONE"}))
         .await;
-    let kept = serde_json::to_value(paypal.simulator.exchanges()).unwrap();
+    let exchanges = serde_json::to_value(paypal.simulator.exchanges()).unwrap();
     assert_eq!(paypal.simulator.requests(), 2);
-    assert_eq!(kept.as_array().unwrap().len(), 2);
-    assert_eq!(kept[0]["operation"], "oauth2.token");
-    assert_eq!(kept[0]["responseBody"].get("access_token"), None);
-    assert!(!kept.to_string().contains(&paypal.token));
-    assert_eq!(kept[1]["method"], "POST");
-    assert_eq!(kept[1]["path"], "/v2/checkout/orders");
-    assert_eq!(kept[1]["operation"], "orders.create");
-    assert_eq!(kept[1]["status"], 400);
-    assert_eq!(kept[1]["requestBody"], json!({"intent": "NONE"}));
-    assert_eq!(kept[1]["responseBody"]["name"], "INVALID_REQUEST");
+    assert_eq!(exchanges.as_array().unwrap().len(), 2);
+    assert_eq!(exchanges[0]["operation"], "oauth2.token");
+    assert_eq!(exchanges[0]["responseBody"].get("access_token"), None);
+    assert!(!exchanges.to_string().contains(&paypal.token));
+    assert_eq!(exchanges[1]["method"], "POST");
+    assert_eq!(exchanges[1]["path"], "/v2/checkout/orders");
+    assert_eq!(exchanges[1]["operation"], "orders.create");
+    assert_eq!(exchanges[1]["status"], 400);
+    assert_eq!(exchanges[1]["requestBody"], json!({"intent": "NONE"}));
+    assert_eq!(exchanges[1]["responseBody"]["name"], "INVALID_REQUEST");
     assert_eq!(
-        kept[1]["requestHeaders"],
+        exchanges[1]["requestHeaders"],
         json!({"content-type": "application/json", "prefer": "return=representation", "paypal-request-id": "id-1"})
     );
 }
 
 #[tokio::test]
-async fn an_error_has_all_of_its_members() {
+async fn error_body_has_all_members() {
     let paypal = PayPal::new().await;
-    let answer = paypal.get("/v2/payments/captures/NONE").await;
-    let debug_id = answer.headers["paypal-debug-id"].to_str().unwrap();
+    let response = paypal.get("/v2/payments/captures/NONE").await;
+    let debug_id = response.headers["paypal-debug-id"].to_str().unwrap();
     assert_eq!(debug_id.len(), 13);
     assert_eq!(
-        answer.body,
+        response.body,
         json!({
             "name": "RESOURCE_NOT_FOUND",
             "message": "The specified resource does not exist.",
@@ -112,7 +113,7 @@ async fn an_error_has_all_of_its_members() {
 }
 
 #[tokio::test]
-async fn only_json_is_read() {
+async fn only_json_bodies_are_accepted() {
     let paypal = PayPal::new().await;
     let request = |kind: &'static str, body: &'static str| {
         let request = Request::post("/v2/checkout/orders")

@@ -1,9 +1,9 @@
-use super::{PayPal, order, send};
+use super::{PayPal, order_body, send};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
-async fn visit(paypal: &PayPal, token: &str) -> super::Answer {
+async fn visit(paypal: &PayPal, token: &str) -> super::TestResponse {
     let request = Request::get(format!("/checkoutnow?token={token}"))
         .body(Body::empty())
         .unwrap();
@@ -11,13 +11,13 @@ async fn visit(paypal: &PayPal, token: &str) -> super::Answer {
 }
 
 async fn order_with(paypal: &PayPal, context: Value, description: &str) -> String {
-    let mut body = order(description);
+    let mut body = order_body(description);
     body["application_context"] = context;
     paypal.post("/v2/checkout/orders", body).await.id()
 }
 
 #[tokio::test]
-async fn the_page_asks_and_the_button_leads_back() {
+async fn approval_redirects_to_shop() {
     let paypal = PayPal::new().await;
     let context =
         json!({"return_url": "https://shop.test/back?a=1", "cancel_url": "https://shop.test/no"});
@@ -38,11 +38,11 @@ async fn the_page_asks_and_the_button_leads_back() {
     ] {
         assert!(page.text.contains(part), "{part} in {}", page.text);
     }
-    let back = format!("https://shop.test/back?a=1&token={id}&PayerID=QYR5Z8XDVJNXQ");
+    let return_address = format!("https://shop.test/back?a=1&token={id}&PayerID=QYR5Z8XDVJNXQ");
     for _ in 0..2 {
-        let approved = paypal.approve(&id).await;
-        assert_eq!(approved.status, StatusCode::SEE_OTHER);
-        assert_eq!(approved.headers[header::LOCATION], back);
+        let response = paypal.approve(&id).await;
+        assert_eq!(response.status, StatusCode::SEE_OTHER);
+        assert_eq!(response.headers[header::LOCATION], return_address);
     }
     let page = visit(&paypal, &id).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -51,7 +51,7 @@ async fn the_page_asks_and_the_button_leads_back() {
 }
 
 #[tokio::test]
-async fn text_of_the_shop_cannot_become_markup() {
+async fn shop_text_is_escaped() {
     let paypal = PayPal::new().await;
     let context =
         json!({"brand_name": "<b>'&\"", "cancel_url": "https://shop.test/?q=\"><script>"});
@@ -64,19 +64,19 @@ async fn text_of_the_shop_cannot_become_markup() {
 }
 
 #[tokio::test]
-async fn unknown_orders_and_late_payers() {
+async fn unknown_orders_not_found_expired_orders_gone() {
     let mut paypal = PayPal::new().await;
     for token in ["NONE", "", "%3Cscript%3E"] {
         assert_eq!(visit(&paypal, token).await.status, StatusCode::NOT_FOUND);
         assert_eq!(paypal.approve(token).await.status, StatusCode::NOT_FOUND);
     }
-    let id = paypal.order("A car").await;
-    paypal.pass(2).await;
+    let id = paypal.create_order("A car").await;
+    paypal.advance_hours(2).await;
     assert_eq!(visit(&paypal, &id).await.status, StatusCode::OK);
-    // The visit began the second window.
-    paypal.pass(2).await;
+    // The visit started the second window.
+    paypal.advance_hours(2).await;
     assert_eq!(paypal.approve(&id).await.status, StatusCode::OK);
-    let late = paypal.order("A car").await;
-    paypal.pass(3).await;
+    let late = paypal.create_order("A car").await;
+    paypal.advance_hours(3).await;
     assert_eq!(visit(&paypal, &late).await.status, StatusCode::GONE);
 }

@@ -1,25 +1,25 @@
-use super::{BASE, PayPal, dollars, moment};
+use super::{BASE, PayPal, dollars, timestamp};
 use http::StatusCode;
 use serde_json::json;
 
 #[tokio::test]
-async fn an_authorization_is_shown_with_what_may_be_done() {
+async fn authorization_links_possible_operations() {
     let paypal = PayPal::new().await;
-    let (order, id) = paypal.authorized("A car").await;
-    let shown = paypal
+    let (order, id) = paypal.authorize_order("A car").await;
+    let response = paypal
         .get(&format!("/v2/payments/authorizations/{id}"))
         .await;
-    assert_eq!(shown.status, StatusCode::OK);
+    assert_eq!(response.status, StatusCode::OK);
     assert_eq!(
-        shown.relations(),
+        response.relations(),
         ["self", "capture", "void", "reauthorize", "up"]
     );
     assert_eq!(
-        shown.body["links"][4]["href"],
+        response.body["links"][4]["href"],
         format!("{BASE}/v2/checkout/orders/{order}")
     );
     assert_eq!(
-        shown.body["supplementary_data"]["related_ids"]["order_id"],
+        response.body["supplementary_data"]["related_ids"]["order_id"],
         order
     );
     assert_eq!(
@@ -29,14 +29,14 @@ async fn an_authorization_is_shown_with_what_may_be_done() {
 }
 
 #[tokio::test]
-async fn a_void_releases_the_money_once() {
+async fn void_succeeds_once() {
     let paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
-    let voided = paypal
+    let path = paypal.authorization_path("A car").await;
+    let response = paypal
         .call("POST", &format!("{path}/void"), None, &[])
         .await;
     assert_eq!(
-        (voided.status, voided.text.as_str()),
+        (response.status, response.text.as_str()),
         (StatusCode::NO_CONTENT, "")
     );
     assert_eq!(paypal.status(&path).await, "VOIDED");
@@ -62,81 +62,91 @@ async fn a_void_releases_the_money_once() {
         (422, "AUTHORIZATION_VOIDED")
     );
 
-    let other = paypal.authorization("A car").await;
-    let voided = paypal.post(&format!("{other}/void"), json!({})).await;
+    let second_path = paypal.authorization_path("A car").await;
+    let response = paypal.post(&format!("{second_path}/void"), json!({})).await;
     assert_eq!(
-        (voided.status, &voided.body["status"]),
+        (response.status, &response.body["status"]),
         (StatusCode::OK, &json!("VOIDED"))
     );
 }
 
 #[tokio::test]
-async fn captured_money_cannot_be_voided_but_the_rest_can() {
+async fn only_uncaptured_money_can_be_voided() {
     let paypal = PayPal::new().await;
-    let whole = paypal.authorization("A car").await;
-    paypal.post(&format!("{whole}/capture"), json!({})).await;
+    let captured_path = paypal.authorization_path("A car").await;
+    paypal
+        .post(&format!("{captured_path}/capture"), json!({}))
+        .await;
     assert_eq!(
         paypal
-            .post(&format!("{whole}/void"), json!({}))
+            .post(&format!("{captured_path}/void"), json!({}))
             .await
             .issue(),
         (422, "PREVIOUSLY_CAPTURED")
     );
 
-    let part = paypal.authorization("A car").await;
+    let partial_path = paypal.authorization_path("A car").await;
     paypal
-        .post(&format!("{part}/capture"), dollars("100"))
+        .post(&format!("{partial_path}/capture"), dollars("100"))
         .await;
-    assert_eq!(paypal.status(&part).await, "PARTIALLY_CAPTURED");
+    assert_eq!(paypal.status(&partial_path).await, "PARTIALLY_CAPTURED");
     assert_eq!(
-        paypal.post(&format!("{part}/void"), json!({})).await.status,
+        paypal
+            .post(&format!("{partial_path}/void"), json!({}))
+            .await
+            .status,
         StatusCode::OK
     );
-    assert_eq!(paypal.status(&part).await, "VOIDED");
+    assert_eq!(paypal.status(&partial_path).await, "VOIDED");
 }
 
 #[tokio::test]
-async fn a_reauthorization_is_possible_once_from_the_fourth_day() {
+async fn reauthorization_possible_once_from_fourth_day() {
     let mut paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     let reauthorize = format!("{path}/reauthorize");
-    paypal.pass(71).await;
+    paypal.advance_hours(71).await;
     assert_eq!(
         paypal.post(&reauthorize, json!({})).await.issue(),
         (422, "REAUTHORIZATION_TOO_SOON")
     );
-    paypal.pass(1).await;
+    paypal.advance_hours(1).await;
     let euros = json!({"amount": {"currency_code": "EUR", "value": "237.60"}});
     assert_eq!(
         paypal.post(&reauthorize, euros).await.issue(),
         (422, "AUTH_CURRENCY_MISMATCH")
     );
-    let renewed = paypal.post(&reauthorize, dollars("237.60")).await;
+    let reauthorization = paypal.post(&reauthorize, dollars("237.60")).await;
     assert_eq!(
-        (renewed.status, &renewed.body["status"]),
+        (reauthorization.status, &reauthorization.body["status"]),
         (StatusCode::CREATED, &json!("CREATED"))
     );
     let original = paypal.get(&path).await;
-    assert_ne!(renewed.id(), original.id());
+    assert_ne!(reauthorization.id(), original.id());
     assert_eq!(
-        renewed.body["expiration_time"],
+        reauthorization.body["expiration_time"],
         original.body["expiration_time"]
     );
-    assert!(moment(&renewed.body["create_time"]) > moment(&original.body["create_time"]));
+    assert!(
+        timestamp(&reauthorization.body["create_time"]) > timestamp(&original.body["create_time"])
+    );
 
-    let renewed = format!("/v2/payments/authorizations/{}", renewed.id());
-    paypal.pass(80).await;
+    let reauthorization = format!("/v2/payments/authorizations/{}", reauthorization.id());
+    paypal.advance_hours(80).await;
     assert_eq!(
         paypal.post(&reauthorize, json!({})).await.issue(),
         (422, "REAUTHORIZATION_NOT_SUPPORTED")
     );
-    let again = paypal
-        .post(&format!("{renewed}/reauthorize"), json!({}))
+    let second_reauthorization = paypal
+        .post(&format!("{reauthorization}/reauthorize"), json!({}))
         .await;
-    assert_eq!(again.issue(), (422, "REAUTHORIZATION_NOT_SUPPORTED"));
+    assert_eq!(
+        second_reauthorization.issue(),
+        (422, "REAUTHORIZATION_NOT_SUPPORTED")
+    );
     assert_eq!(
         paypal
-            .post(&format!("{renewed}/void"), json!({}))
+            .post(&format!("{reauthorization}/void"), json!({}))
             .await
             .issue(),
         (422, "CANNOT_BE_VOIDED")
@@ -144,7 +154,7 @@ async fn a_reauthorization_is_possible_once_from_the_fourth_day() {
 
     assert_eq!(
         paypal
-            .post(&format!("{renewed}/capture"), json!({}))
+            .post(&format!("{reauthorization}/capture"), json!({}))
             .await
             .status,
         StatusCode::CREATED
@@ -160,17 +170,24 @@ async fn a_reauthorization_is_possible_once_from_the_fourth_day() {
 }
 
 #[tokio::test]
-async fn a_scripted_authorization_is_renewed_every_three_days_until_it_ends() {
+async fn scripted_authorization_reauthorizes_until_expiry() {
     let mut paypal = PayPal::new().await;
-    let path = paypal.authorization("SIMULATE_REAUTHORIZE_AGAIN").await;
+    let path = paypal
+        .authorization_path("SIMULATE_REAUTHORIZE_AGAIN")
+        .await;
     let mut latest = path.clone();
     for _ in 0..9 {
-        paypal.pass(72).await;
-        let renewed = paypal
+        paypal.advance_hours(72).await;
+        let reauthorization = paypal
             .post(&format!("{latest}/reauthorize"), json!({}))
             .await;
-        assert_eq!(renewed.status, StatusCode::CREATED, "{}", renewed.text);
-        latest = format!("/v2/payments/authorizations/{}", renewed.id());
+        assert_eq!(
+            reauthorization.status,
+            StatusCode::CREATED,
+            "{}",
+            reauthorization.text
+        );
+        latest = format!("/v2/payments/authorizations/{}", reauthorization.id());
     }
     assert_eq!(
         paypal
@@ -179,8 +196,8 @@ async fn a_scripted_authorization_is_renewed_every_three_days_until_it_ends() {
             .issue(),
         (422, "REAUTHORIZATION_TOO_SOON")
     );
-    // 27 days are over; the last renewal ends with the 29th like all of it.
-    paypal.pass(48).await;
+    // The last reauthorization started on day 27 and expires on day 29 with the original.
+    paypal.advance_hours(48).await;
     assert_eq!(
         paypal
             .post(&format!("{latest}/reauthorize"), json!({}))
@@ -191,12 +208,12 @@ async fn a_scripted_authorization_is_renewed_every_three_days_until_it_ends() {
 }
 
 #[tokio::test]
-async fn after_29_days_nothing_is_left() {
+async fn authorization_expires_after_29_days() {
     let mut paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
-    paypal.pass(29 * 24 - 1).await;
+    let path = paypal.authorization_path("A car").await;
+    paypal.advance_hours(29 * 24 - 1).await;
     assert_eq!(paypal.status(&path).await, "CREATED");
-    paypal.pass(1).await;
+    paypal.advance_hours(1).await;
     assert_eq!(paypal.status(&path).await, "VOIDED");
     assert_eq!(
         paypal

@@ -1,32 +1,32 @@
-use super::{PayPal, dollars, order};
+use super::{PayPal, dollars, order_body};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_capture_of_all() {
+async fn full_capture_completes_authorization() {
     let paypal = PayPal::new().await;
-    let (order, id) = paypal.authorized("A car").await;
+    let (order, id) = paypal.authorize_order("A car").await;
     let path = format!("/v2/payments/authorizations/{id}/capture");
-    let minimal = paypal
+    let created = paypal
         .call("POST", &path, Some(json!({"final_capture": true})), &[])
         .await;
-    assert_eq!(minimal.status, StatusCode::CREATED);
-    let mut members: Vec<&String> = minimal.body.as_object().unwrap().keys().collect();
+    assert_eq!(created.status, StatusCode::CREATED);
+    let mut members: Vec<&String> = created.body.as_object().unwrap().keys().collect();
     members.sort();
     assert_eq!(members, ["id", "links", "status"]);
 
-    let shown = paypal
-        .get(&format!("/v2/payments/captures/{}", minimal.id()))
+    let capture = paypal
+        .get(&format!("/v2/payments/captures/{}", created.id()))
         .await;
-    assert_eq!(shown.body["status"], "COMPLETED");
+    assert_eq!(capture.body["status"], "COMPLETED");
     assert_eq!(
-        shown.body["amount"],
+        capture.body["amount"],
         json!({"currency_code": "USD", "value": "237.60"})
     );
-    assert_eq!(shown.body["final_capture"], true);
-    assert_eq!(shown.body["custom_id"], "payment-1");
+    assert_eq!(capture.body["final_capture"], true);
+    assert_eq!(capture.body["custom_id"], "payment-1");
     assert_eq!(
-        shown.body["seller_receivable_breakdown"],
+        capture.body["seller_receivable_breakdown"],
         json!({
             "gross_amount": {"currency_code": "USD", "value": "237.60"},
             "paypal_fee": {"currency_code": "USD", "value": "7.12"},
@@ -34,13 +34,13 @@ async fn a_capture_of_all() {
         })
     );
     assert_eq!(
-        shown.body["supplementary_data"],
+        capture.body["supplementary_data"],
         json!({"related_ids": {"order_id": order, "authorization_id": id}})
     );
     let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
     let payments = &order.body["purchase_units"][0]["payments"];
     assert_eq!(payments["authorizations"][0]["status"], "CAPTURED");
-    assert_eq!(payments["captures"][0]["id"], minimal.id());
+    assert_eq!(payments["captures"][0]["id"], created.id());
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "AUTHORIZATION_ALREADY_CAPTURED")
@@ -48,11 +48,11 @@ async fn a_capture_of_all() {
 }
 
 #[tokio::test]
-async fn captures_in_parts_up_to_the_limit() {
+async fn partial_captures_stop_at_limit() {
     let paypal = PayPal::new().await;
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     let capture = format!("{path}/capture");
-    // 115 % of 237.60 is 273.24, less than 75 dollars more.
+    // The limit is 115 % of 237.60, which is less than 75 dollars more.
     assert_eq!(
         paypal.post(&capture, dollars("273.25")).await.issue(),
         (422, "MAX_CAPTURE_AMOUNT_EXCEEDED")
@@ -72,33 +72,37 @@ async fn captures_in_parts_up_to_the_limit() {
     );
     assert_eq!(paypal.status(&path).await, "CAPTURED");
 
-    let path = paypal.authorization("A car").await;
+    let path = paypal.authorization_path("A car").await;
     paypal
         .post(&format!("{path}/capture"), dollars("37.60"))
         .await;
-    let rest = paypal.post(&format!("{path}/capture"), json!({})).await;
-    assert_eq!(rest.body["amount"]["value"], "200.00");
+    let remainder = paypal.post(&format!("{path}/capture"), json!({})).await;
+    assert_eq!(remainder.body["amount"]["value"], "200.00");
 
-    let path = paypal.authorization("A car").await;
-    let last = json!({"amount": {"currency_code": "USD", "value": "1.00"}, "final_capture": true});
+    let path = paypal.authorization_path("A car").await;
+    let final_capture =
+        json!({"amount": {"currency_code": "USD", "value": "1.00"}, "final_capture": true});
     assert_eq!(
-        paypal.post(&format!("{path}/capture"), last).await.status,
+        paypal
+            .post(&format!("{path}/capture"), final_capture)
+            .await
+            .status,
         StatusCode::CREATED
     );
     assert_eq!(paypal.status(&path).await, "CAPTURED");
 }
 
 #[tokio::test]
-async fn large_orders_are_limited_by_75_dollars_and_ten_captures() {
+async fn capture_limits_are_75_dollars_and_ten_captures() {
     let paypal = PayPal::new().await;
-    let mut body = order("A dear car");
+    let mut body = order_body("A dear car");
     body["purchase_units"][0]["amount"]["value"] = json!("1000");
     let id = paypal.post("/v2/checkout/orders", body).await.id();
     paypal.approve(&id).await;
-    let authorized = paypal
+    let response = paypal
         .post(&format!("/v2/checkout/orders/{id}/authorize"), json!({}))
         .await;
-    let id = authorized.body["purchase_units"][0]["payments"]["authorizations"][0]["id"]
+    let id = response.body["purchase_units"][0]["payments"]["authorizations"][0]["id"]
         .as_str()
         .unwrap();
     let capture = format!("/v2/payments/authorizations/{id}/capture");
@@ -119,9 +123,9 @@ async fn large_orders_are_limited_by_75_dollars_and_ten_captures() {
 }
 
 #[tokio::test]
-async fn faults_of_a_capture() {
+async fn invalid_captures_are_refused() {
     let paypal = PayPal::new().await;
-    let capture = format!("{}/capture", paypal.authorization("A car").await);
+    let capture = format!("{}/capture", paypal.authorization_path("A car").await);
     let euros = json!({"amount": {"currency_code": "EUR", "value": "1.00"}});
     let faults = [
         (euros, 422, "AUTH_CAPTURE_CURRENCY_MISMATCH"),
@@ -156,29 +160,29 @@ async fn faults_of_a_capture() {
             "{body}"
         );
     }
-    let nowhere = paypal
+    let unknown = paypal
         .post("/v2/payments/authorizations/NONE/capture", json!({}))
         .await;
-    assert_eq!(nowhere.issue(), (404, "INVALID_RESOURCE_ID"));
+    assert_eq!(unknown.issue(), (404, "INVALID_RESOURCE_ID"));
 }
 
 #[tokio::test]
-async fn an_invoice_is_captured_once() {
+async fn invoice_is_captured_once() {
     let paypal = PayPal::new().await;
-    let first = format!("{}/capture", paypal.authorization("A car").await);
-    let second = format!("{}/capture", paypal.authorization("A car").await);
-    let bill =
+    let first = format!("{}/capture", paypal.authorization_path("A car").await);
+    let second = format!("{}/capture", paypal.authorization_path("A car").await);
+    let invoice =
         json!({"invoice_id": "BILL-1", "amount": {"currency_code": "USD", "value": "10.00"}});
     assert_eq!(
-        paypal.post(&first, bill.clone()).await.body["invoice_id"],
+        paypal.post(&first, invoice.clone()).await.body["invoice_id"],
         "BILL-1"
     );
     assert_eq!(
-        paypal.post(&first, bill.clone()).await.issue(),
+        paypal.post(&first, invoice.clone()).await.issue(),
         (422, "DUPLICATE_INVOICE_ID")
     );
     assert_eq!(
-        paypal.post(&second, bill).await.issue(),
+        paypal.post(&second, invoice).await.issue(),
         (422, "DUPLICATE_INVOICE_ID")
     );
     assert_eq!(
@@ -188,47 +192,54 @@ async fn an_invoice_is_captured_once() {
 }
 
 #[tokio::test]
-async fn scripted_outcomes_of_capturing() {
+async fn scripted_capture_outcomes_occur() {
     let mut paypal = PayPal::new().await;
-    let declined = format!(
+    let declined_path = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_CAPTURE_DECLINED").await
+        paypal.authorization_path("SIMULATE_CAPTURE_DECLINED").await
     );
     assert_eq!(
-        paypal.post(&declined, json!({})).await.issue(),
+        paypal.post(&declined_path, json!({})).await.issue(),
         (422, "TRANSACTION_REFUSED")
     );
-    let denied = format!(
+    let denied_path = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_AUTHORIZE_DENIED").await
+        paypal.authorization_path("SIMULATE_AUTHORIZE_DENIED").await
     );
     assert_eq!(
-        paypal.post(&denied, json!({})).await.issue(),
+        paypal.post(&denied_path, json!({})).await.issue(),
         (422, "AUTHORIZATION_DENIED")
     );
 
-    let busy = format!(
+    let busy_path = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_CAPTURE_BUSY_ONCE").await
+        paypal
+            .authorization_path("SIMULATE_CAPTURE_BUSY_ONCE")
+            .await
     );
-    let first = paypal.post_as("capture-1", &busy, json!({})).await;
+    let busy_response = paypal
+        .post_with_id("capture-1", &busy_path, json!({}))
+        .await;
     assert_eq!(
-        (first.status, &first.body["name"]),
+        (busy_response.status, &busy_response.body["name"]),
         (
             StatusCode::SERVICE_UNAVAILABLE,
             &json!("SERVICE_UNAVAILABLE")
         )
     );
     assert_eq!(
-        paypal.post_as("capture-1", &busy, json!({})).await.status,
+        paypal
+            .post_with_id("capture-1", &busy_path, json!({}))
+            .await
+            .status,
         StatusCode::CREATED
     );
 
-    let pending = format!(
+    let pending_path = format!(
         "{}/capture",
-        paypal.authorization("SIMULATE_CAPTURE_PENDING").await
+        paypal.authorization_path("SIMULATE_CAPTURE_PENDING").await
     );
-    let capture = paypal.post(&pending, json!({})).await;
+    let capture = paypal.post(&pending_path, json!({})).await;
     assert_eq!(
         (capture.status, &capture.body["status"]),
         (StatusCode::CREATED, &json!("PENDING"))
@@ -239,20 +250,20 @@ async fn scripted_outcomes_of_capturing() {
     );
     assert_eq!(capture.body.get("seller_receivable_breakdown"), None);
 
-    let lapsing = paypal.authorization("SIMULATE_FUNDS_LAPSE").await;
-    paypal.pass(72).await;
+    let lapse_path = paypal.authorization_path("SIMULATE_FUNDS_LAPSE").await;
+    paypal.advance_hours(72).await;
     assert_eq!(
         paypal
-            .post(&format!("{lapsing}/capture"), json!({}))
+            .post(&format!("{lapse_path}/capture"), json!({}))
             .await
             .issue(),
         (422, "PAYER_CANNOT_PAY")
     );
-    let renewed = paypal
-        .post(&format!("{lapsing}/reauthorize"), json!({}))
+    let reauthorization = paypal
+        .post(&format!("{lapse_path}/reauthorize"), json!({}))
         .await
         .id();
-    let capture = format!("/v2/payments/authorizations/{renewed}/capture");
+    let capture = format!("/v2/payments/authorizations/{reauthorization}/capture");
     assert_eq!(
         paypal.post(&capture, json!({})).await.status,
         StatusCode::CREATED

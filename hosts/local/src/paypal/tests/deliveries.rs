@@ -1,6 +1,6 @@
-//! When an event is delivered, and until when.
+//! The schedule of deliveries.
 
-use super::{PayPal, persistence::Folder, reported};
+use super::{PayPal, event_records, persistence::Folder};
 use crate::paypal::{Tamper, WebhookError};
 use exodrive_native::Clock;
 use http::{Method, StatusCode};
@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Takes everything that is due: the events' ids.
+/// Takes all due deliveries and returns the ids of their events.
 fn take(paypal: &PayPal) -> Vec<String> {
     let deliveries = paypal.simulator.take_deliveries(usize::MAX).unwrap();
     deliveries
@@ -18,11 +18,11 @@ fn take(paypal: &PayPal) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_delivery_is_a_signed_post_to_the_products_path() {
+async fn delivery_is_signed_post_to_product() {
     let paypal = PayPal::new().await;
-    let (order, _) = paypal.authorized("A car").await;
+    let (order, _) = paypal.authorize_order("A car").await;
     let deliveries = paypal.simulator.take_deliveries(usize::MAX).unwrap();
-    let events = reported(&paypal, &order);
+    let events = event_records(&paypal, &order);
     assert_eq!(deliveries.len(), 2);
     let mut transmissions = BTreeSet::new();
     for (delivery, event) in deliveries.iter().zip(&events) {
@@ -47,17 +47,17 @@ async fn a_delivery_is_a_signed_post_to_the_products_path() {
 }
 
 #[tokio::test]
-async fn an_event_is_due_until_it_is_answered_with_success() {
+async fn event_is_due_until_success_response() {
     let paypal = PayPal::new().await;
-    let order = paypal.order("A car").await;
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    let event = reported(&paypal, &order)[0]["id"]
+    let event = event_records(&paypal, &order)[0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
     assert_eq!(take(&paypal), [event.as_str()]);
     assert!(take(&paypal).is_empty());
-    // Lost, then refused, then redirected: due again after ever longer pauses.
+    // Failures are a missing response, an error, a refusal and a redirect. The pauses grow.
     for (pause, status) in [(45, 503), (180, 401), (405, 302)] {
         paypal.clock.advance(SignedDuration::from_secs(pause - 2));
         assert!(take(&paypal).is_empty(), "{pause}");
@@ -65,14 +65,14 @@ async fn an_event_is_due_until_it_is_answered_with_success() {
         assert_eq!(take(&paypal), [event.as_str()], "{pause}");
         let status = StatusCode::from_u16(status).unwrap();
         paypal.simulator.answered(&event, status);
-        assert_eq!(reported(&paypal, &order)[0]["delivered"], false);
+        assert_eq!(event_records(&paypal, &order)[0]["delivered"], false);
     }
     paypal.clock.advance(SignedDuration::from_secs(720));
     assert_eq!(take(&paypal), [event.as_str()]);
     paypal.simulator.answered(&event, StatusCode::NO_CONTENT);
-    let seen = reported(&paypal, &order)[0].clone();
+    let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"], &seen["due"]),
+        (&record["delivered"], &record["attempts"], &record["due"]),
         (&json!(true), &json!(5), &Value::Null)
     );
     paypal.clock.advance(SignedDuration::from_hours(24));
@@ -80,9 +80,9 @@ async fn an_event_is_due_until_it_is_answered_with_success() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_more_often_than_25_times_again_or_longer_than_three_days() {
+async fn delivery_stops_after_25_retries() {
     let paypal = PayPal::new().await;
-    let order = paypal.order("A car").await;
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
     let mut attempts = 0;
     for _ in 0..(4 * 24 * 60) {
@@ -90,57 +90,57 @@ async fn nobody_is_asked_more_often_than_25_times_again_or_longer_than_three_day
         paypal.clock.advance(SignedDuration::from_mins(1));
     }
     assert_eq!(attempts, 26);
-    let seen = reported(&paypal, &order)[0].clone();
+    let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"], &seen["due"]),
+        (&record["delivered"], &record["attempts"], &record["due"]),
         (&json!(false), &json!(26), &Value::Null)
     );
 }
 
 #[tokio::test]
-async fn a_clock_that_leaps_is_no_reason_to_forget() {
+async fn clock_jump_leaves_one_attempt() {
     let mut paypal = PayPal::new().await;
-    let order = paypal.order("A car").await;
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    paypal.pass(20 * 24).await;
+    paypal.advance_hours(20 * 24).await;
     assert_eq!(take(&paypal).len(), 1);
-    paypal.pass(24).await;
-    assert!(take(&paypal).is_empty(), "the three days are over");
-    // After 30 days PayPal shows it no more.
-    paypal.pass(9 * 24).await;
-    paypal.authorized("A car").await;
-    assert!(reported(&paypal, &order).is_empty());
+    paypal.advance_hours(24).await;
+    assert!(take(&paypal).is_empty(), "a retry after three days");
+    // Events are removed after 30 days.
+    paypal.advance_hours(9 * 24).await;
+    paypal.authorize_order("A car").await;
+    assert!(event_records(&paypal, &order).is_empty());
 }
 
 #[tokio::test]
-async fn deliveries_are_taken_in_order_and_no_more_than_asked() {
+async fn deliveries_are_taken_in_order_up_to_limit() {
     let paypal = PayPal::new().await;
-    let (order, _) = paypal.authorized("A car").await;
-    let ids: Vec<Value> = reported(&paypal, &order)
+    let (order, _) = paypal.authorize_order("A car").await;
+    let ids: Vec<Value> = event_records(&paypal, &order)
         .iter()
         .map(|event| event["id"].clone())
         .collect();
     for id in ids {
-        let taken = paypal.simulator.take_deliveries(1).unwrap();
-        assert_eq!(taken.len(), 1);
-        assert_eq!(taken[0].event, id);
+        let deliveries = paypal.simulator.take_deliveries(1).unwrap();
+        assert_eq!(deliveries.len(), 1);
+        assert_eq!(deliveries[0].event, id);
     }
     assert!(paypal.simulator.take_deliveries(1).unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
+async fn resend_counts_as_attempt_forgery_does_not() {
     let paypal = PayPal::new().await;
-    let order = paypal.order("A car").await;
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    let event = reported(&paypal, &order)[0]["id"]
+    let event = event_records(&paypal, &order)[0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
-    let genuine = paypal.simulator.deliver(&event, None).unwrap();
+    let first = paypal.simulator.deliver(&event, None).unwrap();
     paypal.simulator.answered(&event, StatusCode::OK);
-    let again = paypal.simulator.deliver(&event, None).unwrap();
-    assert_eq!(genuine.request.body(), again.request.body());
+    let resent = paypal.simulator.deliver(&event, None).unwrap();
+    assert_eq!(first.request.body(), resent.request.body());
     let header = |delivery: &crate::paypal::Delivery, name: &str| {
         delivery.request.headers()[name]
             .to_str()
@@ -148,8 +148,8 @@ async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
             .to_owned()
     };
     assert_ne!(
-        header(&genuine, "paypal-transmission-id"),
-        header(&again, "paypal-transmission-id")
+        header(&first, "paypal-transmission-id"),
+        header(&resent, "paypal-transmission-id")
     );
     paypal
         .simulator
@@ -160,21 +160,21 @@ async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
         Tamper::CertUrl,
         Tamper::WebhookId,
     ] {
-        let forged = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
-        let body: Value = serde_json::from_slice(forged.request.body()).unwrap();
+        let forgery = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
+        let body: Value = serde_json::from_slice(forgery.request.body()).unwrap();
         assert_eq!(body["id"], event);
         assert_eq!(
-            forged.request.body() != again.request.body(),
+            forgery.request.body() != resent.request.body(),
             tamper == Tamper::Body
         );
         assert_eq!(
-            header(&forged, "paypal-cert-url") != header(&again, "paypal-cert-url"),
+            header(&forgery, "paypal-cert-url") != header(&resent, "paypal-cert-url"),
             tamper == Tamper::CertUrl
         );
     }
-    let seen = reported(&paypal, &order)[0].clone();
+    let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"]),
+        (&record["delivered"], &record["attempts"]),
         (&json!(true), &json!(2))
     );
     assert!(matches!(
@@ -184,36 +184,37 @@ async fn an_event_may_be_sent_again_and_a_forged_one_is_not_paypals() {
 }
 
 #[tokio::test]
-async fn a_second_start_goes_on_with_what_was_not_delivered() {
+async fn restart_resumes_undelivered_events() {
     let folder = Folder::new("deliveries");
     let clock = Clock::default();
-    let first = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
-    let (order, _) = first.authorized("A car").await;
-    let taken = take(&first);
-    first.simulator.answered(&taken[0], StatusCode::OK);
-    let before = reported(&first, &order);
+    let first = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
+    let (order, _) = first.authorize_order("A car").await;
+    let event_ids = take(&first);
+    first.simulator.answered(&event_ids[0], StatusCode::OK);
+    let saved_records = event_records(&first, &order);
 
     let clock = Clock::default();
     first.simulator.save().unwrap();
-    let second = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
-    assert_eq!(reported(&second, &order), before);
+    let second = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
+    assert_eq!(event_records(&second, &order), saved_records);
     assert!(take(&second).is_empty());
     second.clock.advance(SignedDuration::from_secs(45));
-    assert_eq!(take(&second), [taken[1].as_str()]);
+    assert_eq!(take(&second), [event_ids[1].as_str()]);
 }
 
 #[tokio::test]
-async fn what_time_brought_about_is_kept_too() {
+async fn restart_keeps_timed_events() {
     let folder = Folder::new("lapsed");
     let clock = Clock::default();
-    let first = PayPal::with(folder.load_at(clock.clone()).unwrap(), clock).await;
-    let (order, _) = first.authorized("A car").await;
+    let first = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
+    let (order, _) = first.authorize_order("A car").await;
     first.clock.advance(SignedDuration::from_hours(29 * 24));
     assert_eq!(take(&first).len(), 3);
-    let before = reported(&first, &order);
-    let later = Clock::default();
-    later.advance(SignedDuration::from_hours(29 * 24));
+    let saved_records = event_records(&first, &order);
+    let later_clock = Clock::default();
+    later_clock.advance(SignedDuration::from_hours(29 * 24));
     first.simulator.save().unwrap();
-    let second = PayPal::with(folder.load_at(later.clone()).unwrap(), later).await;
-    assert_eq!(reported(&second, &order), before);
+    let second =
+        PayPal::with_simulator(folder.load_at(later_clock.clone()).unwrap(), later_clock).await;
+    assert_eq!(event_records(&second, &order), saved_records);
 }

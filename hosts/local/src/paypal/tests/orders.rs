@@ -1,14 +1,19 @@
-use super::{super::Simulator, BASE, PayPal, credentials, moment, order};
+use super::{super::Simulator, BASE, PayPal, credentials, order_body, timestamp};
 use exodrive_native::Clock;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn an_order_of_the_older_form() {
+async fn order_without_payment_source_links_approve() {
     let paypal = PayPal::new().await;
     let created = paypal
-        .call("POST", "/v2/checkout/orders", Some(order("A car")), &[])
+        .call(
+            "POST",
+            "/v2/checkout/orders",
+            Some(order_body("A car")),
+            &[],
+        )
         .await;
     assert_eq!(created.status, StatusCode::CREATED);
     let id = created.id();
@@ -25,11 +30,11 @@ async fn an_order_of_the_older_form() {
             ],
         })
     );
-    let shown = paypal.get(&format!("/v2/checkout/orders/{id}")).await;
-    assert_eq!(shown.status, StatusCode::OK);
-    assert_eq!(shown.body["intent"], "AUTHORIZE");
+    let order = paypal.get(&format!("/v2/checkout/orders/{id}")).await;
+    assert_eq!(order.status, StatusCode::OK);
+    assert_eq!(order.body["intent"], "AUTHORIZE");
     assert_eq!(
-        shown.body["purchase_units"],
+        order.body["purchase_units"],
         json!([{
             "reference_id": "default",
             "amount": {"currency_code": "USD", "value": "237.60"},
@@ -39,24 +44,24 @@ async fn an_order_of_the_older_form() {
         }])
     );
     assert_eq!(
-        moment(&shown.body["create_time"]),
-        moment(&shown.body["update_time"])
+        timestamp(&order.body["create_time"]),
+        timestamp(&order.body["update_time"])
     );
 }
 
 #[tokio::test]
-async fn an_order_of_the_present_form() {
+async fn order_with_payment_source_needs_payer_action() {
     let paypal = PayPal::new().await;
-    let mut body = order("A car");
+    let mut body = order_body("A car");
     body["payment_source"] = json!({"paypal": {"experience_context": {
         "return_url": "https://shop.test/back?a=1", "cancel_url": "https://shop.test/no", "brand_name": "ExoDrive",
         "user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING",
     }}});
-    let refused = paypal.post("/v2/checkout/orders", body.clone()).await;
-    assert_eq!(refused.issue(), (400, "PAYPAL_REQUEST_ID_REQUIRED"));
+    let error = paypal.post("/v2/checkout/orders", body.clone()).await;
+    assert_eq!(error.issue(), (400, "PAYPAL_REQUEST_ID_REQUIRED"));
 
     let created = paypal
-        .post_as("request-1", "/v2/checkout/orders", body)
+        .post_with_id("request-1", "/v2/checkout/orders", body)
         .await;
     assert_eq!(created.status, StatusCode::CREATED);
     assert_eq!(created.body["status"], "PAYER_ACTION_REQUIRED");
@@ -65,9 +70,9 @@ async fn an_order_of_the_present_form() {
 }
 
 #[tokio::test]
-async fn authorizing_completes_an_approved_order_once() {
+async fn approved_order_is_authorized_once() {
     let paypal = PayPal::new().await;
-    let id = paypal.order("A car").await;
+    let id = paypal.create_order("A car").await;
     let path = format!("/v2/checkout/orders/{id}/authorize");
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
@@ -79,19 +84,19 @@ async fn authorizing_completes_an_approved_order_once() {
         "APPROVED"
     );
 
-    let answer = paypal.call("POST", &path, None, &[]).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(answer.body["status"], "COMPLETED");
-    assert_eq!(answer.body["payer"]["payer_id"], "QYR5Z8XDVJNXQ");
-    let authorization = &answer.body["purchase_units"][0]["payments"]["authorizations"][0];
+    let response = paypal.call("POST", &path, None, &[]).await;
+    assert_eq!(response.status, StatusCode::CREATED);
+    assert_eq!(response.body["status"], "COMPLETED");
+    assert_eq!(response.body["payer"]["payer_id"], "QYR5Z8XDVJNXQ");
+    let authorization = &response.body["purchase_units"][0]["payments"]["authorizations"][0];
     assert_eq!(authorization["status"], "CREATED");
     assert_eq!(
         authorization["amount"],
         json!({"currency_code": "USD", "value": "237.60"})
     );
     assert_eq!(authorization["custom_id"], "payment-1");
-    let life = moment(&authorization["expiration_time"])
-        .duration_since(moment(&authorization["create_time"]));
+    let life = timestamp(&authorization["expiration_time"])
+        .duration_since(timestamp(&authorization["create_time"]));
     assert_eq!(life.as_hours(), 29 * 24);
 
     assert_eq!(
@@ -108,40 +113,45 @@ async fn authorizing_completes_an_approved_order_once() {
 }
 
 #[tokio::test]
-async fn an_order_to_capture_is_not_authorized() {
+async fn capture_intent_cannot_be_authorized() {
     let paypal = PayPal::new().await;
-    let mut body = order("A car");
+    let mut body = order_body("A car");
     body["intent"] = json!("CAPTURE");
     let id = paypal.post("/v2/checkout/orders", body).await.id();
     paypal.approve(&id).await;
-    let answer = paypal
+    let response = paypal
         .post(&format!("/v2/checkout/orders/{id}/authorize"), json!({}))
         .await;
-    assert_eq!(answer.issue(), (422, "ACTION_DOES_NOT_MATCH_INTENT"));
+    assert_eq!(response.issue(), (422, "ACTION_DOES_NOT_MATCH_INTENT"));
 }
 
 #[tokio::test]
-async fn an_order_waits_three_hours_for_its_payer_and_three_more_for_the_rest() {
+async fn order_expires_after_either_three_hour_window() {
     let mut paypal = PayPal::new().await;
-    let (late, in_time) = (paypal.order("late").await, paypal.order("in time").await);
-    paypal.pass(2).await;
-    assert_eq!(paypal.approve(&in_time).await.status, StatusCode::OK);
-    paypal.pass(1).await;
-    assert_eq!(paypal.approve(&late).await.status, StatusCode::GONE);
-    let path = format!("/v2/checkout/orders/{late}/authorize");
+    let (unvisited, approved_order) = (
+        paypal.create_order("late").await,
+        paypal.create_order("in time").await,
+    );
+    paypal.advance_hours(2).await;
+    assert_eq!(paypal.approve(&approved_order).await.status, StatusCode::OK);
+    paypal.advance_hours(1).await;
+    assert_eq!(paypal.approve(&unvisited).await.status, StatusCode::GONE);
+    let path = format!("/v2/checkout/orders/{unvisited}/authorize");
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "ORDER_EXPIRED")
     );
-    paypal.pass(1).await;
-    let (other, _) = paypal.authorized("another").await;
+    paypal.advance_hours(1).await;
+    let (completed_order, _) = paypal.authorize_order("another").await;
     assert_eq!(
-        paypal.status(&format!("/v2/checkout/orders/{other}")).await,
+        paypal
+            .status(&format!("/v2/checkout/orders/{completed_order}"))
+            .await,
         "COMPLETED"
     );
-    paypal.pass(1).await;
-    // 2 h until the approval, 3 h since.
-    let path = format!("/v2/checkout/orders/{in_time}/authorize");
+    paypal.advance_hours(1).await;
+    // The approval was after 2 hours, and 3 more have passed.
+    let path = format!("/v2/checkout/orders/{approved_order}/authorize");
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "ORDER_EXPIRED")
@@ -149,9 +159,9 @@ async fn an_order_waits_three_hours_for_its_payer_and_three_more_for_the_rest() 
 }
 
 #[tokio::test]
-async fn scripted_outcomes_of_authorizing() {
+async fn scripted_authorize_outcomes_occur() {
     let paypal = PayPal::new().await;
-    let id = paypal.order("SIMULATE_AUTHORIZE_DECLINED").await;
+    let id = paypal.create_order("SIMULATE_AUTHORIZE_DECLINED").await;
     paypal.approve(&id).await;
     let path = format!("/v2/checkout/orders/{id}/authorize");
     assert_eq!(
@@ -179,25 +189,33 @@ async fn scripted_outcomes_of_authorizing() {
         ("SIMULATE_AUTHORIZE_DENIED", "DENIED", "237.60", Value::Null),
     ];
     for (description, status, amount, details) in expected {
-        let shown = paypal.get(&paypal.authorization(description).await).await;
-        assert_eq!(shown.body["status"], status, "{description}");
-        assert_eq!(shown.body["amount"]["value"], amount, "{description}");
-        assert_eq!(shown.body["status_details"], details, "{description}");
+        let authorization = paypal
+            .get(&paypal.authorization_path(description).await)
+            .await;
+        assert_eq!(authorization.body["status"], status, "{description}");
+        assert_eq!(
+            authorization.body["amount"]["value"], amount,
+            "{description}"
+        );
+        assert_eq!(
+            authorization.body["status_details"], details,
+            "{description}"
+        );
     }
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_identifiers() {
-    let tokens_and_order = async |seed| {
+async fn same_seed_gives_same_identifiers() {
+    let token_and_ledger = async |seed| {
         let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
         let simulator = Simulator::seeded(clock.clone(), credentials(), BASE.to_owned(), seed);
-        let paypal = PayPal::with(simulator, clock).await;
-        let (order, authorization) = paypal.authorized("A car").await;
+        let paypal = PayPal::with_simulator(simulator, clock).await;
+        let (order, authorization) = paypal.authorize_order("A car").await;
         let ledger = paypal.simulator.ledger();
         assert_eq!(ledger["orders"][&order]["authorization_id"], authorization);
         (paypal.token, ledger)
     };
-    assert_eq!(tokens_and_order(7).await, tokens_and_order(7).await);
-    let (token, _) = tokens_and_order(7).await;
-    assert_ne!(token, tokens_and_order(8).await.0);
+    assert_eq!(token_and_ledger(7).await, token_and_ledger(7).await);
+    let (token, _) = token_and_ledger(7).await;
+    assert_ne!(token, token_and_ledger(8).await.0);
 }

@@ -1,11 +1,11 @@
-use super::{BASE, PayPal, credentials, types};
+use super::{BASE, PayPal, credentials, event_types};
 use crate::paypal::{LoadError, Simulator};
 use exodrive_native::Clock;
 use http::StatusCode;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// A folder that goes with the test.
+/// A temporary folder, deleted on drop.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -36,44 +36,47 @@ impl Drop for Folder {
 }
 
 #[tokio::test]
-async fn a_second_start_goes_on_where_the_first_was() {
+async fn restart_keeps_orders_but_not_tokens() {
     let folder = Folder::new("goes-on");
-    let first = PayPal::with(folder.load().unwrap(), Clock::default()).await;
-    let (order, authorization) = first.authorized("A car").await;
+    let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
+    let (order, authorization) = first.authorize_order("A car").await;
     let capture = format!("/v2/payments/authorizations/{authorization}/capture");
-    let captured = first.post_as("capture-1", &capture, json!({})).await;
-    let shown = first.get(&format!("/v2/checkout/orders/{order}")).await;
+    let capture_response = first.post_with_id("capture-1", &capture, json!({})).await;
+    let saved_order = first.get(&format!("/v2/checkout/orders/{order}")).await;
 
     first.simulator.save().unwrap();
-    let second = PayPal::with(folder.load().unwrap(), Clock::default()).await;
+    let second = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
     assert_eq!(
         second
             .get(&format!("/v2/checkout/orders/{order}"))
             .await
             .body,
-        shown.body
+        saved_order.body
     );
-    let again = second.post_as("capture-1", &capture, json!({})).await;
-    assert_eq!((again.status, again.id()), (StatusCode::OK, captured.id()));
-    // Tokens are not kept.
-    let stranger = PayPal {
+    let retry = second.post_with_id("capture-1", &capture, json!({})).await;
+    assert_eq!(
+        (retry.status, retry.id()),
+        (StatusCode::OK, capture_response.id())
+    );
+    // Tokens are not stored.
+    let old_client = PayPal {
         token: first.token,
         ..second
     };
     assert_eq!(
-        stranger.get("/v2/checkout/orders/1").await.body["error"],
+        old_client.get("/v2/checkout/orders/1").await.body["error"],
         "invalid_token"
     );
 }
 
 #[tokio::test]
-async fn an_order_that_is_only_approved_is_kept_too() {
+async fn approval_alone_is_saved() {
     let folder = Folder::new("approved");
-    let first = PayPal::with(folder.load().unwrap(), Clock::default()).await;
-    let order = first.order("A car").await;
+    let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
+    let order = first.create_order("A car").await;
     first.approve(&order).await;
     first.simulator.save().unwrap();
-    let second = PayPal::with(folder.load().unwrap(), Clock::default()).await;
+    let second = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
     assert_eq!(
         second.status(&format!("/v2/checkout/orders/{order}")).await,
         "APPROVED"
@@ -81,24 +84,24 @@ async fn an_order_that_is_only_approved_is_kept_too() {
 }
 
 #[tokio::test]
-async fn orders_that_were_kept_without_events_are_gone_on_with() {
+async fn file_without_events_is_loaded() {
     let folder = Folder::new("no-events");
-    let first = PayPal::with(folder.load().unwrap(), Clock::default()).await;
-    let (order, authorization) = first.authorized("A car").await;
+    let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
+    let (order, authorization) = first.authorize_order("A car").await;
     first.simulator.save().unwrap();
-    let mut kept: serde_json::Value =
+    let mut ledger: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.file()).unwrap()).unwrap();
-    kept.as_object_mut().unwrap().remove("events");
-    std::fs::write(folder.file(), kept.to_string()).unwrap();
-    let second = PayPal::with(folder.load().unwrap(), Clock::default()).await;
-    assert!(types(&second, &order).is_empty());
+    ledger.as_object_mut().unwrap().remove("events");
+    std::fs::write(folder.file(), ledger.to_string()).unwrap();
+    let second = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
+    assert!(event_types(&second, &order).is_empty());
     let capture = format!("/v2/payments/authorizations/{authorization}/capture");
     second.post(&capture, json!({})).await;
-    assert_eq!(types(&second, &order), ["PAYMENT.CAPTURE.COMPLETED"]);
+    assert_eq!(event_types(&second, &order), ["PAYMENT.CAPTURE.COMPLETED"]);
 }
 
 #[tokio::test]
-async fn a_file_of_another_kind_is_not_overwritten() {
+async fn malformed_file_is_not_overwritten() {
     let folder = Folder::new("malformed");
     std::fs::write(folder.file(), "[]").unwrap();
     assert!(matches!(folder.load(), Err(LoadError::Malformed { .. })));

@@ -2,9 +2,9 @@ use super::{PayPal, dollars};
 use http::StatusCode;
 use serde_json::json;
 
-/// The address of a new capture over 237.60.
-async fn captured(paypal: &PayPal, description: &str) -> String {
-    let authorization = paypal.authorization(description).await;
+/// Returns the path of a new capture of 237.60.
+async fn create_capture(paypal: &PayPal, description: &str) -> String {
+    let authorization = paypal.authorization_path(description).await;
     let capture = paypal
         .post(&format!("{authorization}/capture"), json!({}))
         .await;
@@ -12,9 +12,9 @@ async fn captured(paypal: &PayPal, description: &str) -> String {
 }
 
 #[tokio::test]
-async fn refunds_in_parts_until_nothing_is_left() {
+async fn partial_refunds_stop_at_captured_amount() {
     let paypal = PayPal::new().await;
-    let capture = captured(&paypal, "A car").await;
+    let capture = create_capture(&paypal, "A car").await;
     let path = format!("{capture}/refund");
     let first = paypal.post(&path, dollars("37.60")).await;
     assert_eq!(
@@ -26,16 +26,16 @@ async fn refunds_in_parts_until_nothing_is_left() {
         paypal.post(&path, dollars("200.01")).await.issue(),
         (422, "REFUND_AMOUNT_EXCEEDED")
     );
-    let rest = paypal.call("POST", &path, None, &[]).await;
-    let rest = paypal
-        .get(&format!("/v2/payments/refunds/{}", rest.id()))
+    let remainder = paypal.call("POST", &path, None, &[]).await;
+    let remainder = paypal
+        .get(&format!("/v2/payments/refunds/{}", remainder.id()))
         .await;
-    assert_eq!(rest.body["amount"]["value"], "200.00");
+    assert_eq!(remainder.body["amount"]["value"], "200.00");
     assert_eq!(
-        rest.body["seller_payable_breakdown"]["total_refunded_amount"]["value"],
+        remainder.body["seller_payable_breakdown"]["total_refunded_amount"]["value"],
         "237.60"
     );
-    assert_eq!(rest.relations(), ["self", "up"]);
+    assert_eq!(remainder.relations(), ["self", "up"]);
     assert_eq!(paypal.status(&capture).await, "REFUNDED");
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
@@ -44,9 +44,9 @@ async fn refunds_in_parts_until_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn faults_of_a_refund() {
+async fn invalid_refunds_are_refused() {
     let mut paypal = PayPal::new().await;
-    let path = format!("{}/refund", captured(&paypal, "A car").await);
+    let path = format!("{}/refund", create_capture(&paypal, "A car").await);
     let euros = json!({"amount": {"currency_code": "EUR", "value": "1.00"}});
     assert_eq!(
         paypal.post(&path, euros).await.issue(),
@@ -59,13 +59,13 @@ async fn faults_of_a_refund() {
             .issue(),
         (400, "INVALID_STRING_LENGTH")
     );
-    let billed = json!({"invoice_id": "R-1", "amount": {"currency_code": "USD", "value": "1.00"}});
+    let invoice = json!({"invoice_id": "R-1", "amount": {"currency_code": "USD", "value": "1.00"}});
     assert_eq!(
-        paypal.post(&path, billed.clone()).await.status,
+        paypal.post(&path, invoice.clone()).await.status,
         StatusCode::CREATED
     );
     assert_eq!(
-        paypal.post(&path, billed).await.issue(),
+        paypal.post(&path, invoice).await.issue(),
         (422, "DUPLICATE_INVOICE_ID")
     );
     assert_eq!(
@@ -80,24 +80,24 @@ async fn faults_of_a_refund() {
         (404, "INVALID_RESOURCE_ID")
     );
 
-    let refused = format!(
+    let refused_path = format!(
         "{}/refund",
-        captured(&paypal, "SIMULATE_REFUND_REFUSED").await
+        create_capture(&paypal, "SIMULATE_REFUND_REFUSED").await
     );
     assert_eq!(
-        paypal.post(&refused, json!({})).await.issue(),
+        paypal.post(&refused_path, json!({})).await.issue(),
         (422, "REFUND_FAILED_INSUFFICIENT_FUNDS")
     );
-    let pending = format!(
+    let pending_path = format!(
         "{}/refund",
-        captured(&paypal, "SIMULATE_CAPTURE_PENDING").await
+        create_capture(&paypal, "SIMULATE_CAPTURE_PENDING").await
     );
     assert_eq!(
-        paypal.post(&pending, json!({})).await.issue(),
+        paypal.post(&pending_path, json!({})).await.issue(),
         (422, "PENDING_CAPTURE")
     );
 
-    paypal.pass(180 * 24).await;
+    paypal.advance_hours(180 * 24).await;
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "REFUND_TIME_LIMIT_EXCEEDED")

@@ -1,6 +1,6 @@
-//! Deliveries over HTTP, to a merchant that answers as it is told.
+//! Deliveries over HTTP, to a merchant with scripted responses.
 
-use super::{PayPal, reported};
+use super::{PayPal, event_records};
 use crate::{
     paypal::{Tamper, WebhookError},
     serve::Server,
@@ -18,32 +18,33 @@ use std::{
 };
 use tokio::{net::TcpListener, time::sleep};
 
-/// What a merchant got, and what it answers next; 200 when it was not told.
+/// A merchant's server. It responds 200 after the last of `responses`.
 #[derive(Clone, Default)]
 struct Merchant {
-    got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
-    answers: Arc<Mutex<VecDeque<StatusCode>>>,
+    requests: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
+    responses: Arc<Mutex<VecDeque<StatusCode>>>,
 }
 
 impl Merchant {
-    /// A merchant at work, and where.
-    async fn open(answers: &[StatusCode]) -> (Self, Server, String) {
+    /// Starts a merchant and returns its base URL.
+    async fn open(responses: &[StatusCode]) -> (Self, Server, String) {
         let merchant = Self {
-            answers: Arc::new(Mutex::new(answers.iter().copied().collect())),
+            responses: Arc::new(Mutex::new(responses.iter().copied().collect())),
             ..Self::default()
         };
         let router = Router::new()
-            .route("/api/webhooks/paypal", post(take))
+            .route("/api/webhooks/paypal", post(receive))
             .with_state(merchant.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         (merchant, Server::start(listener, router, None), address)
     }
 
-    /// The events that came, in order.
+    /// The ids of the received events, in order.
     fn events(&self) -> Vec<String> {
-        let got = self.got.lock().unwrap();
-        got.iter()
+        let requests = self.requests.lock().unwrap();
+        requests
+            .iter()
             .map(|(_, body)| {
                 let event: Value = serde_json::from_slice(body).unwrap();
                 event["id"].as_str().unwrap().to_owned()
@@ -52,26 +53,26 @@ impl Merchant {
     }
 }
 
-async fn take(State(merchant): State<Merchant>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    merchant.got.lock().unwrap().push((headers, body));
-    let next = merchant.answers.lock().unwrap().pop_front();
+async fn receive(State(merchant): State<Merchant>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    merchant.requests.lock().unwrap().push((headers, body));
+    let next = merchant.responses.lock().unwrap().pop_front();
     next.unwrap_or(StatusCode::OK)
 }
 
-async fn until(what: &str, holds: impl Fn() -> bool) {
+async fn wait_for(name: &str, condition: impl Fn() -> bool) {
     for _ in 0..500 {
-        if holds() {
+        if condition() {
             return;
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("not within ten seconds: {what}");
+    panic!("{name} did not happen within ten seconds");
 }
 
-async fn approved(paypal: &PayPal) -> (String, String) {
-    let order = paypal.order("A car").await;
+async fn approve_order(paypal: &PayPal) -> (String, String) {
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    let event = reported(paypal, &order)[0]["id"]
+    let event = event_records(paypal, &order)[0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -79,43 +80,46 @@ async fn approved(paypal: &PayPal) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_is_due_is_sent_again_until_it_arrives() {
+async fn due_event_is_resent_until_delivered() {
     let paypal = PayPal::new().await;
     let (merchant, server, address) =
         Merchant::open(&[StatusCode::SERVICE_UNAVAILABLE, StatusCode::FOUND]).await;
     let sender = Arc::new(Sender::new(paypal.simulator.clone(), &address));
     let task = tokio::spawn(Arc::clone(&sender).keep_sending());
-    let (order, event) = approved(&paypal).await;
+    let (order, event) = approve_order(&paypal).await;
     for (times, pause) in [(1, 45), (2, 180)] {
-        until("an attempt", || merchant.events().len() == times).await;
-        assert_eq!(reported(&paypal, &order)[0]["delivered"], false);
+        wait_for("an attempt", || merchant.events().len() == times).await;
+        assert_eq!(event_records(&paypal, &order)[0]["delivered"], false);
         paypal.clock.advance(SignedDuration::from_secs(pause));
         sender.clock_moved();
     }
-    until("the delivery", || {
-        reported(&paypal, &order)[0]["delivered"] == true
+    wait_for("the delivery", || {
+        event_records(&paypal, &order)[0]["delivered"] == true
     })
     .await;
     assert_eq!(merchant.events(), vec![event; 3]);
-    let got = merchant.got.lock().unwrap().clone();
-    let transmission = |at: usize| got[at].0["paypal-transmission-id"].clone();
-    assert_eq!(got[0].1, got[2].1, "every attempt says the same");
+    let requests = merchant.requests.lock().unwrap().clone();
+    let transmission = |index: usize| requests[index].0["paypal-transmission-id"].clone();
+    assert_eq!(
+        requests[0].1, requests[2].1,
+        "every attempt has the same body"
+    );
     assert_ne!(transmission(0), transmission(1));
     task.abort();
     server.stop().await;
 }
 
 #[tokio::test]
-async fn an_event_is_sent_several_times_at_once_when_asked() {
+async fn send_now_sends_several_copies() {
     let paypal = PayPal::new().await;
     let (merchant, server, address) = Merchant::open(&[StatusCode::OK, StatusCode::CONFLICT]).await;
     let sender = Sender::new(paypal.simulator.clone(), &address);
-    let (order, event) = approved(&paypal).await;
-    let forged = sender.send_now(&event, 1, Some(Tamper::Body)).await;
-    assert_eq!(forged.unwrap(), [StatusCode::OK]);
-    let seen = &reported(&paypal, &order)[0];
+    let (order, event) = approve_order(&paypal).await;
+    let forgery = sender.send_now(&event, 1, Some(Tamper::Body)).await;
+    assert_eq!(forgery.unwrap(), [StatusCode::OK]);
+    let record = &event_records(&paypal, &order)[0];
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"]),
+        (&record["delivered"], &record["attempts"]),
         (&false.into(), &0.into())
     );
 
@@ -126,9 +130,9 @@ async fn an_event_is_sent_several_times_at_once_when_asked() {
         [StatusCode::OK, StatusCode::OK, StatusCode::CONFLICT]
     );
     assert_eq!(merchant.events(), vec![event; 4]);
-    let seen = &reported(&paypal, &order)[0];
+    let record = &event_records(&paypal, &order)[0];
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"]),
+        (&record["delivered"], &record["attempts"]),
         (&true.into(), &3.into())
     );
     assert!(matches!(
@@ -139,25 +143,25 @@ async fn an_event_is_sent_several_times_at_once_when_asked() {
 }
 
 #[tokio::test]
-async fn a_merchant_that_is_not_there_is_an_error_and_the_event_waits() {
+async fn unreachable_merchant_leaves_event_due() {
     let paypal = PayPal::new().await;
     let (_, server, address) = Merchant::open(&[]).await;
     server.stop().await;
     let sender = Sender::new(paypal.simulator.clone(), &address);
-    let (order, event) = approved(&paypal).await;
+    let (order, event) = approve_order(&paypal).await;
     assert!(matches!(
         sender.send_now(&event, 1, None).await,
         Err(SendError::Transport(_))
     ));
-    let seen = &reported(&paypal, &order)[0];
+    let record = &event_records(&paypal, &order)[0];
     assert_eq!(
-        (&seen["delivered"], &seen["attempts"]),
+        (&record["delivered"], &record["attempts"]),
         (&false.into(), &1.into())
     );
-    assert!(seen["due"].is_string());
-    let nowhere = Sender::new(paypal.simulator.clone(), "no address");
+    assert!(record["due"].is_string());
+    let misconfigured = Sender::new(paypal.simulator.clone(), "no address");
     assert!(matches!(
-        nowhere.send_now(&event, 1, None).await,
+        misconfigured.send_now(&event, 1, None).await,
         Err(SendError::Address(..))
     ));
 }

@@ -1,11 +1,11 @@
-use super::{PayPal, order};
+use super::{PayPal, order_body};
 use serde_json::{Value, json};
 
 async fn issues(paypal: &PayPal, body: Value) -> (u16, Vec<(String, String)>) {
-    let answer = paypal
-        .post_as("validation", "/v2/checkout/orders", body)
+    let response = paypal
+        .post_with_id("validation", "/v2/checkout/orders", body)
         .await;
-    let details = answer.body["details"]
+    let details = response.body["details"]
         .as_array()
         .cloned()
         .unwrap_or_default();
@@ -14,25 +14,25 @@ async fn issues(paypal: &PayPal, body: Value) -> (u16, Vec<(String, String)>) {
         .iter()
         .map(|detail| (text(detail, "issue"), text(detail, "field")))
         .collect();
-    (answer.status.as_u16(), details)
+    (response.status.as_u16(), details)
 }
 
-/// The order with one member replaced.
-fn with(pointer: &str, value: Value) -> Value {
-    let mut body = order("A car");
+/// An order with one member replaced.
+fn order_with(pointer: &str, value: Value) -> Value {
+    let mut body = order_body("A car");
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     body.pointer_mut(parent).unwrap()[name] = value;
     body
 }
 
-async fn assert_found(pointer: &str, value: Value, status: u16, issue: &str, field: &str) {
-    let found = issues(&PayPal::new().await, with(pointer, value.clone())).await;
+async fn assert_issue(pointer: &str, value: Value, status: u16, issue: &str, field: &str) {
+    let issues_found = issues(&PayPal::new().await, order_with(pointer, value.clone())).await;
     let expected = (status, vec![(issue.to_owned(), field.to_owned())]);
-    assert_eq!(found, expected, "{pointer} = {value}");
+    assert_eq!(issues_found, expected, "{pointer} = {value}");
 }
 
 #[tokio::test]
-async fn faults_of_the_order() {
+async fn invalid_order_fields_are_refused() {
     let faults = [
         ("/intent", Value::Null, "MISSING_REQUIRED_PARAMETER", ""),
         ("/intent", json!("PAY"), "INVALID_PARAMETER_VALUE", ""),
@@ -58,12 +58,12 @@ async fn faults_of_the_order() {
         ),
     ];
     for (pointer, value, issue, below) in faults {
-        assert_found(pointer, value, 400, issue, &format!("{pointer}{below}")).await;
+        assert_issue(pointer, value, 400, issue, &format!("{pointer}{below}")).await;
     }
 }
 
 #[tokio::test]
-async fn faults_of_a_unit() {
+async fn invalid_unit_fields_are_refused() {
     let long = json!("x".repeat(128));
     let faults = [
         ("amount", Value::Null, "MISSING_REQUIRED_PARAMETER"),
@@ -80,12 +80,12 @@ async fn faults_of_a_unit() {
     ];
     for (name, value, issue) in faults {
         let pointer = format!("/purchase_units/0/{name}");
-        assert_found(&pointer, value, 400, issue, &pointer).await;
+        assert_issue(&pointer, value, 400, issue, &pointer).await;
     }
 }
 
 #[tokio::test]
-async fn faults_of_an_amount() {
+async fn invalid_amounts_are_refused() {
     let faults = [
         ("value", json!(237.6), 400, "INVALID_PARAMETER_SYNTAX"),
         ("value", json!("1e3"), 400, "INVALID_PARAMETER_SYNTAX"),
@@ -112,16 +112,16 @@ async fn faults_of_an_amount() {
     ];
     for (name, value, status, issue) in faults {
         let pointer = format!("/purchase_units/0/amount/{name}");
-        assert_found(&pointer, value, status, issue, &pointer).await;
+        assert_issue(&pointer, value, status, issue, &pointer).await;
     }
-    let yen = with("/purchase_units/0/amount/currency_code", json!("JPY"));
+    let yen = order_with("/purchase_units/0/amount/currency_code", json!("JPY"));
     let field = "/purchase_units/0/amount/value".to_owned();
     let expected = (422, vec![("DECIMALS_NOT_SUPPORTED".to_owned(), field)]);
     assert_eq!(issues(&PayPal::new().await, yen).await, expected);
 }
 
 #[tokio::test]
-async fn all_faults_of_form_are_named_at_once() {
+async fn all_syntax_issues_are_listed() {
     let paypal = PayPal::new().await;
     let body = json!({"purchase_units": [{"amount": {"value": "x"}, "custom_id": ""}]});
     let (status, found) = issues(&paypal, body).await;
@@ -139,7 +139,7 @@ async fn all_faults_of_form_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn several_units_are_for_capturing_and_have_names() {
+async fn several_units_need_capture_and_unique_ids() {
     let paypal = PayPal::new().await;
     let unit = |name: &str| json!({"reference_id": name, "amount": {"currency_code": "USD", "value": "1"}});
     let body = |intent: &str, names: [&str; 2]| json!({"intent": intent, "purchase_units": names.map(unit)});
@@ -158,12 +158,12 @@ async fn several_units_are_for_capturing_and_have_names() {
 }
 
 #[tokio::test]
-async fn parts_must_make_up_the_whole() {
+async fn breakdown_and_items_must_add_up() {
     let paypal = PayPal::new().await;
     let dollars = |value: &str| json!({"currency_code": "USD", "value": value});
     let item = json!({"name": "Day", "quantity": "4", "unit_amount": dollars("60.00")});
     let parts = |total: &str, discount: &str| {
-        let mut body = with(
+        let mut body = order_with(
             "/purchase_units/0/amount/breakdown",
             json!({
                 "item_total": dollars(total), "tax_total": dollars("21.60"), "discount": dollars(discount),
@@ -184,7 +184,7 @@ async fn parts_must_make_up_the_whole() {
         issues(&paypal, parts("240.00", "-1")).await.1[0].0,
         "CANNOT_BE_NEGATIVE"
     );
-    let without = with("/purchase_units/0/items", json!([item]));
+    let without = order_with("/purchase_units/0/items", json!([item]));
     assert_eq!(issues(&paypal, without).await.1[0].0, "ITEM_TOTAL_REQUIRED");
     assert_eq!(
         issues(&paypal, parts("240.00", "24.00")).await,

@@ -1,6 +1,6 @@
-//! What a merchant can find out about a delivery.
+//! Verification of deliveries.
 
-use super::{BASE, PayPal, ask_token, reported, send};
+use super::{BASE, PayPal, event_records, request_token, send};
 use crate::paypal::{Delivery, Tamper};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/v1/notifications/verify-webhook-signature";
 
-/// The event of an approval.
-async fn approved(paypal: &PayPal) -> String {
-    let order = paypal.order("A car").await;
+/// Approves a new order and returns the id of the event.
+async fn approve_order(paypal: &PayPal) -> String {
+    let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
-    reported(paypal, &order)[0]["id"]
+    event_records(paypal, &order)[0]["id"]
         .as_str()
         .unwrap()
         .to_owned()
 }
 
-/// PayPal's question about a delivery, as a merchant puts it, around the bytes of the event.
-fn question(delivery: &Delivery, event: &str) -> String {
+/// The body of a request to verify a delivery, with these bytes as the event.
+fn verification_body(delivery: &Delivery, event: &str) -> String {
     let header = |name: &str| delivery.request.headers()[name].to_str().unwrap();
     format!(
         r#"{{"auth_algo": "{}", "cert_url": "{}", "transmission_id": "{}", "transmission_sig": "{}", "transmission_time": "{}",
@@ -36,7 +36,7 @@ fn text(delivery: &Delivery) -> String {
     String::from_utf8(delivery.request.body().to_vec()).unwrap()
 }
 
-async fn ask(paypal: &PayPal, body: String) -> super::Answer {
+async fn verify(paypal: &PayPal, body: String) -> super::TestResponse {
     let request = Request::post(PATH)
         .header(header::AUTHORIZATION, format!("Bearer {}", paypal.token))
         .header(header::CONTENT_TYPE, "application/json")
@@ -45,23 +45,26 @@ async fn ask(paypal: &PayPal, body: String) -> super::Answer {
     send(&paypal.simulator, request).await
 }
 
-async fn verdict(paypal: &PayPal, body: String) -> Value {
-    let answer = ask(paypal, body).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.body
+async fn verification_result(paypal: &PayPal, body: String) -> Value {
+    let response = verify(paypal, body).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    response.body
 }
 
 #[tokio::test]
-async fn what_paypal_sent_is_verified_over_the_bytes_of_the_event() {
+async fn only_exact_genuine_bytes_are_verified() {
     let paypal = PayPal::new().await;
-    let event = approved(&paypal).await;
+    let event = approve_order(&paypal).await;
     let success = json!({"verification_status": "SUCCESS"});
     let failure = json!({"verification_status": "FAILURE"});
-    // A retry is signed anew, and as good.
+    // A retry has a new signature, which is also genuine.
     for _ in 0..2 {
-        let genuine = paypal.simulator.deliver(&event, None).unwrap();
-        let question = question(&genuine, &text(&genuine));
-        assert_eq!(verdict(&paypal, question).await, success);
+        let delivery = paypal.simulator.deliver(&event, None).unwrap();
+        let verification_body = verification_body(&delivery, &text(&delivery));
+        assert_eq!(
+            verification_result(&paypal, verification_body).await,
+            success
+        );
     }
     for tamper in [
         Tamper::Body,
@@ -69,34 +72,47 @@ async fn what_paypal_sent_is_verified_over_the_bytes_of_the_event() {
         Tamper::CertUrl,
         Tamper::WebhookId,
     ] {
-        let forged = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
-        let question = question(&forged, &text(&forged));
-        assert_eq!(verdict(&paypal, question).await, failure, "{tamper:?}");
+        let forgery = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
+        let verification_body = verification_body(&forgery, &text(&forgery));
+        assert_eq!(
+            verification_result(&paypal, verification_body).await,
+            failure,
+            "{tamper:?}"
+        );
     }
-    // The same JSON in other bytes is another event.
-    let genuine = paypal.simulator.deliver(&event, None).unwrap();
-    let spaced = text(&genuine).replacen(',', ", ", 1);
+    // Other bytes fail, even for the same JSON.
+    let delivery = paypal.simulator.deliver(&event, None).unwrap();
+    let reformatted = text(&delivery).replacen(',', ", ", 1);
     assert_eq!(
-        serde_json::from_str::<Value>(&spaced).unwrap(),
-        serde_json::from_str::<Value>(&text(&genuine)).unwrap()
+        serde_json::from_str::<Value>(&reformatted).unwrap(),
+        serde_json::from_str::<Value>(&text(&delivery)).unwrap()
     );
-    assert_eq!(verdict(&paypal, question(&genuine, &spaced)).await, failure);
+    assert_eq!(
+        verification_result(&paypal, verification_body(&delivery, &reformatted)).await,
+        failure
+    );
     for (from, to) in [
         ("SHA256withRSA", "SHA1withRSA"),
         ("LOCALWEBHOOK00001", "LOCALWEBHOOK00002"),
         ("Z\"", "+00:00\""),
     ] {
-        let question = question(&genuine, &text(&genuine)).replacen(from, to, 1);
-        assert_eq!(verdict(&paypal, question).await, failure, "{to}");
+        let verification_body =
+            verification_body(&delivery, &text(&delivery)).replacen(from, to, 1);
+        assert_eq!(
+            verification_result(&paypal, verification_body).await,
+            failure,
+            "{to}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_question_that_lacks_something_is_refused_by_name() {
+async fn invalid_verification_members_are_named() {
     let paypal = PayPal::new().await;
-    let event = approved(&paypal).await;
-    let genuine = paypal.simulator.deliver(&event, None).unwrap();
-    let whole: Value = serde_json::from_str(&question(&genuine, &text(&genuine))).unwrap();
+    let event = approve_order(&paypal).await;
+    let delivery = paypal.simulator.deliver(&event, None).unwrap();
+    let valid: Value =
+        serde_json::from_str(&verification_body(&delivery, &text(&delivery))).unwrap();
     let changes = [
         ("auth_algo", Value::Null, "INVALID_PARAMETER_SYNTAX"),
         ("cert_url", json!(""), "INVALID_STRING_LENGTH"),
@@ -119,50 +135,50 @@ async fn a_question_that_lacks_something_is_refused_by_name() {
             (Some(value.clone()), issue),
             (None, "MISSING_REQUIRED_PARAMETER"),
         ] {
-            let mut question = whole.clone();
+            let mut verification_body = valid.clone();
             match value {
-                Some(value) => question[name] = value,
-                None => drop(question.as_object_mut().unwrap().remove(name)),
+                Some(value) => verification_body[name] = value,
+                None => drop(verification_body.as_object_mut().unwrap().remove(name)),
             }
-            let answer = ask(&paypal, question.to_string()).await;
-            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{name}");
-            assert_eq!(answer.body["name"], "VALIDATION_ERROR");
+            let response = verify(&paypal, verification_body.to_string()).await;
+            assert_eq!(response.status, StatusCode::BAD_REQUEST, "{name}");
+            assert_eq!(response.body["name"], "VALIDATION_ERROR");
             assert_eq!(
-                answer.body["details"],
+                response.body["details"],
                 json!([{"field": format!("/{name}"), "location": "body", "issue": issue}])
             );
         }
     }
     for body in ["", "[]", "{"] {
-        let answer = ask(&paypal, body.to_owned()).await;
-        assert_eq!(answer.issue(), (400, "MALFORMED_REQUEST_JSON"), "{body}");
+        let response = verify(&paypal, body.to_owned()).await;
+        assert_eq!(response.issue(), (400, "MALFORMED_REQUEST_JSON"), "{body}");
     }
 }
 
 #[tokio::test]
-async fn only_a_merchant_may_ask() {
+async fn verification_needs_token() {
     let paypal = PayPal::new().await;
-    let bare = Request::post(PATH).body(Body::from("{}")).unwrap();
-    let answer = send(&paypal.simulator, bare).await;
+    let request = Request::post(PATH).body(Body::from("{}")).unwrap();
+    let response = send(&paypal.simulator, request).await;
     assert_eq!(
-        (answer.status, &answer.body["name"]),
+        (response.status, &response.body["name"]),
         (StatusCode::UNAUTHORIZED, &json!("AUTHENTICATION_FAILURE"))
     );
-    let stranger = PayPal {
+    let unauthorized = PayPal {
         token: "made-up".to_owned(),
         ..paypal
     };
-    let answer = ask(&stranger, "{}".to_owned()).await;
+    let response = verify(&unauthorized, "{}".to_owned()).await;
     assert_eq!(
-        (answer.status, &answer.body["error"]),
+        (response.status, &response.body["error"]),
         (StatusCode::UNAUTHORIZED, &json!("invalid_token"))
     );
 }
 
 #[tokio::test]
-async fn the_certificates_are_where_a_delivery_says_for_all_to_read() {
+async fn certificates_are_public_at_cert_url() {
     let paypal = PayPal::new().await;
-    let event = approved(&paypal).await;
+    let event = approve_order(&paypal).await;
     let delivery = paypal.simulator.deliver(&event, None).unwrap();
     let address = delivery.request.headers()["paypal-cert-url"]
         .to_str()
@@ -175,30 +191,30 @@ async fn the_certificates_are_where_a_delivery_says_for_all_to_read() {
     let chain = read(path).await;
     assert_eq!(chain.status, StatusCode::OK);
     assert_eq!(chain.text.matches("-----BEGIN CERTIFICATE-----").count(), 2);
-    let own = include_str!("../../../certificates/webhook.pem");
-    assert!(chain.text.starts_with(own));
-    let elsewhere = read("/v1/notifications/certs/CERT-NONE").await;
-    assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
+    let leaf = include_str!("../../../certificates/webhook.pem");
+    assert!(chain.text.starts_with(leaf));
+    let unknown = read("/v1/notifications/certs/CERT-NONE").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn both_are_among_the_exchanges() {
+async fn verifications_and_certificate_reads_are_recorded() {
     let paypal = PayPal::new().await;
-    ask_token(&paypal.simulator, "client:secret", "").await;
+    request_token(&paypal.simulator, "client:secret", "").await;
     let before = paypal.simulator.requests();
     let request = Request::get("/v1/notifications/certs/CERT-LOCAL")
         .body(Body::empty())
         .unwrap();
     send(&paypal.simulator, request).await;
-    ask(&paypal, "{}".to_owned()).await;
+    verify(&paypal, "{}".to_owned()).await;
     assert_eq!(paypal.simulator.requests(), before + 2);
-    let kept = serde_json::to_value(paypal.simulator.exchanges()).unwrap();
-    let last: Vec<&Value> = kept.as_array().unwrap().iter().rev().take(2).collect();
+    let exchanges = serde_json::to_value(paypal.simulator.exchanges()).unwrap();
+    let last: Vec<&Value> = exchanges.as_array().unwrap().iter().rev().take(2).collect();
     assert_eq!(last[1]["operation"], "certs.get");
     assert_eq!(last[0]["operation"], "verify-webhook-signature.post");
     assert_eq!(
         (&last[0]["requestBody"], &last[0]["status"]),
         (&json!({}), &json!(400))
     );
-    assert!(!kept.to_string().contains(&paypal.token));
+    assert!(!exchanges.to_string().contains(&paypal.token));
 }

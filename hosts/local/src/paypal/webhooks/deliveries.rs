@@ -1,78 +1,68 @@
-//! When an event is delivered, and the request that delivers it.
+//! Deliveries of events: their schedule and their signed requests.
 
 use super::{
-    super::{links::Links, parties::moment},
-    WebhookError,
-    events::{Event, Events},
+    super::{links::Links, times::rfc3339},
+    error::WebhookError,
+    events::{DeliveryStatus, Event, Events},
     signature,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-/// How often a delivery is repeated.
-const MOST_RETRIES: u32 = 25;
-/// No retry is due later than this after the event.
-const RETRIED_FOR: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// The first pause; the n-th is n² times as long, so that all of them come to 69 hours.
+const MAX_RETRIES: u32 = 25;
+/// The time after the event in which a retry can be due.
+const RETRY_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// The n-th pause is n² times as long. All 25 pauses add up to 69 hours.
 const FIRST_PAUSE_SECONDS: i64 = 45;
-/// The merchant's address, below wherever the product is.
+/// The merchant's endpoint, below the product's base URL.
 const PATH: &str = "/api/webhooks/paypal";
 const USER_AGENT: &str = "PayPal/AUHD-214.0-LOCAL";
 
-/// Whether an event is still to be delivered.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Standing {
-    Due(Timestamp),
-    Delivered,
-    GivenUp,
-}
-
-/// An event on its way to the merchant.
+/// One attempt to deliver an event to the merchant.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's id, for [`super::Simulator::answered`].
+    /// The event's id, for [`Simulator::answered`](super::super::Simulator::answered).
     pub event: String,
-    /// The signed POST; its target is the path alone.
+    /// The signed POST. Its URI is only a path.
     pub request: Request<Bytes>,
 }
 
-/// What an attacker changes.
+/// The part of a delivery that an attacker changes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub enum Tamper {
-    /// The resource in the body has one more member than what was signed.
+    /// The resource in the body has an additional member.
     Body,
-    /// The first byte of the signature is another one.
+    /// The first byte of the signature is changed.
     Signature,
-    /// The certificate is said to be on a host that is not PayPal's.
+    /// The certificate's URL has another host than PayPal's.
     CertUrl,
-    /// All is genuine, but of another merchant's webhook.
+    /// The signature is genuine, but for the webhook of another merchant.
     WebhookId,
 }
 
 impl Event {
-    /// One more attempt begins; the next one is due when this one fails.
-    fn attempt(&mut self, now: Timestamp) {
+    /// Counts a new attempt and schedules the retry after its failure.
+    fn count_attempt(&mut self, now: Timestamp) {
         self.attempts += 1;
-        if matches!(self.standing, Standing::Due(_)) {
-            self.standing = next(self.created_at, self.attempts, now);
+        if matches!(self.status, DeliveryStatus::Due(_)) {
+            self.status = status_after_failure(self.created_at, self.attempts, now);
         }
     }
 
-    /// The delivery of the latest attempt, sent `now`.
-    fn delivery(
+    /// The delivery of the latest attempt.
+    fn build_delivery(
         &self,
         tamper: Option<Tamper>,
         now: Timestamp,
         links: Links<'_>,
     ) -> Result<Delivery, WebhookError> {
         let transmission_id = transmission_id(&self.id, self.attempts, now);
-        let time = moment(now);
+        let time = rfc3339(now);
         let webhook_id = match tamper {
             Some(Tamper::WebhookId) => "ANOTHERWEBHOOK001",
             _ => signature::WEBHOOK_ID,
@@ -80,7 +70,7 @@ impl Event {
         let message = signature::message(&transmission_id, &time, webhook_id, self.body.as_bytes());
         let signature = signature::sign(&message)?;
         let signature = match tamper {
-            Some(Tamper::Signature) => forged(&signature),
+            Some(Tamper::Signature) => forge_signature(&signature),
             _ => signature,
         };
         let certificate = match tamper {
@@ -114,25 +104,25 @@ impl Event {
 }
 
 impl Events {
-    /// The deliveries that are due, each counted as an attempt.
+    /// Counts an attempt for each delivery.
     pub(super) fn take_due(
         &mut self,
         now: Timestamp,
-        most: usize,
+        limit: usize,
         links: Links<'_>,
     ) -> Result<Vec<Delivery>, WebhookError> {
         self.all
             .iter_mut()
-            .filter(|event| matches!(event.standing, Standing::Due(moment) if moment <= now))
-            .take(most)
+            .filter(|event| matches!(event.status, DeliveryStatus::Due(time) if time <= now))
+            .take(limit)
             .map(|event| {
-                event.attempt(now);
-                event.delivery(None, now, links)
+                event.count_attempt(now);
+                event.build_delivery(None, now, links)
             })
             .collect()
     }
 
-    /// A delivery of one event, due or not.
+    /// A delivery of an event, due or not.
     pub(super) fn deliver(
         &mut self,
         id: &str,
@@ -146,36 +136,36 @@ impl Events {
             .find(|event| event.id == id)
             .ok_or_else(|| WebhookError::UnknownEvent(id.to_owned()))?;
         if tamper.is_none() {
-            event.attempt(now);
+            event.count_attempt(now);
         }
-        event.delivery(tamper, now, links)
+        event.build_delivery(tamper, now, links)
     }
 
-    /// An event arrived; whether that is news.
-    pub(super) fn delivered(&mut self, id: &str) -> bool {
+    /// Returns whether the status changed.
+    pub(super) fn mark_delivered(&mut self, id: &str) -> bool {
         let event = self
             .all
             .iter_mut()
-            .find(|event| event.id == id && event.standing != Standing::Delivered);
+            .find(|event| event.id == id && event.status != DeliveryStatus::Delivered);
         if let Some(event) = event {
-            event.standing = Standing::Delivered;
+            event.status = DeliveryStatus::Delivered;
             return true;
         }
         false
     }
 }
 
-/// Where an event stands when its latest attempt, made `now`, fails.
-fn next(created_at: Timestamp, attempts: u32, now: Timestamp) -> Standing {
+/// The status of an event if its latest attempt, made `now`, fails.
+fn status_after_failure(created_at: Timestamp, attempts: u32, now: Timestamp) -> DeliveryStatus {
     let pause = SignedDuration::from_secs(FIRST_PAUSE_SECONDS * i64::from(attempts.pow(2)));
-    let ends = created_at.checked_add(RETRIED_FOR);
-    match (now.checked_add(pause), ends) {
-        (Ok(due), Ok(ends)) if attempts <= MOST_RETRIES && due <= ends => Standing::Due(due),
-        _ => Standing::GivenUp,
+    let end = created_at.checked_add(RETRY_PERIOD);
+    match (now.checked_add(pause), end) {
+        (Ok(due), Ok(end)) if attempts <= MAX_RETRIES && due <= end => DeliveryStatus::Due(due),
+        _ => DeliveryStatus::Failed,
     }
 }
 
-/// A UUID that no other attempt has, and that the same attempt always has.
+/// A UUID that is unique per attempt and reproducible.
 fn transmission_id(event: &str, attempts: u32, now: Timestamp) -> String {
     let digest = Sha256::new()
         .chain_update(event)
@@ -183,16 +173,16 @@ fn transmission_id(event: &str, attempts: u32, now: Timestamp) -> String {
         .chain_update(now.as_nanosecond().to_be_bytes())
         .finalize();
     let mut bytes = [0; 16];
-    for (byte, from) in bytes.iter_mut().zip(digest) {
-        *byte = from;
+    for (byte, digest_byte) in bytes.iter_mut().zip(digest) {
+        *byte = digest_byte;
     }
     uuid::Builder::from_random_bytes(bytes)
         .into_uuid()
         .to_string()
 }
 
-/// Another signature of the same length.
-fn forged(signature: &str) -> String {
+/// A wrong signature of the same length.
+fn forge_signature(signature: &str) -> String {
     let mut bytes = STANDARD.decode(signature).unwrap_or_default();
     if let Some(first) = bytes.first_mut() {
         *first ^= 1;
@@ -205,12 +195,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pauses_grow_and_end_within_three_days() {
+    fn pauses_grow_and_end_within_three_days() {
         let created = Timestamp::UNIX_EPOCH;
         let mut now = created;
         let mut retries = 0;
         let mut last_pause = SignedDuration::ZERO;
-        while let Standing::Due(due) = next(created, retries + 1, now) {
+        while let DeliveryStatus::Due(due) = status_after_failure(created, retries + 1, now) {
             let pause = due.duration_since(now);
             assert!(pause > last_pause, "{pause} after {last_pause}");
             (now, last_pause, retries) = (due, pause, retries + 1);
@@ -221,12 +211,15 @@ mod tests {
 
     #[test]
     fn no_retry_is_due_after_three_days() {
-        let late = Timestamp::from_second(3 * 86_400 - 44).unwrap();
-        assert_eq!(next(Timestamp::UNIX_EPOCH, 1, late), Standing::GivenUp);
+        let too_late = Timestamp::from_second(3 * 86_400 - 44).unwrap();
+        assert_eq!(
+            status_after_failure(Timestamp::UNIX_EPOCH, 1, too_late),
+            DeliveryStatus::Failed
+        );
         let in_time = Timestamp::from_second(3 * 86_400 - 45).unwrap();
         assert!(matches!(
-            next(Timestamp::UNIX_EPOCH, 1, in_time),
-            Standing::Due(_)
+            status_after_failure(Timestamp::UNIX_EPOCH, 1, in_time),
+            DeliveryStatus::Due(_)
         ));
     }
 }

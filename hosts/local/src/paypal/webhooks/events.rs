@@ -1,24 +1,12 @@
-//! What is reported, and in which words.
+//! Events, and the status of their deliveries.
 
-use super::{
-    super::{
-        ids::Ids,
-        ledger::{Call, Ledger},
-        links::Links,
-    },
-    deliveries::Standing,
-};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// How long PayPal shows an event.
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// What happened.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(in super::super) enum EventType {
+pub(in crate::paypal) enum EventType {
     #[serde(rename = "CHECKOUT.ORDER.APPROVED")]
     OrderApproved,
     #[serde(rename = "PAYMENT.AUTHORIZATION.CREATED")]
@@ -35,48 +23,59 @@ pub(in super::super) enum EventType {
     CaptureRefunded,
 }
 
-/// An event and what became of its deliveries.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DeliveryStatus {
+    Due(Timestamp),
+    Delivered,
+    /// No retry is left.
+    #[serde(rename = "given_up")]
+    Failed,
+}
+
+/// An event and the status of its deliveries.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Event {
     pub(super) id: String,
-    kind: EventType,
-    order_id: String,
+    pub(super) kind: EventType,
+    pub(super) order_id: String,
     pub(super) created_at: Timestamp,
-    /// The bytes of every delivery: a retry is signed anew, but says the same.
+    /// Every delivery sends these bytes, with a new signature.
     pub(super) body: String,
     pub(super) attempts: u32,
-    pub(super) standing: Standing,
+    #[serde(rename = "standing")]
+    pub(super) status: DeliveryStatus,
 }
 
-/// An event as a test sees it.
+/// An event in the control API.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Reported {
+pub(crate) struct EventRecord {
     /// `WH-…`
     pub(crate) id: String,
     #[serde(rename = "type")]
     kind: EventType,
-    /// The id of the order that it is about.
+    /// An order's id.
     order: String,
     created_at: Timestamp,
-    /// How often a delivery was attempted.
     attempts: u32,
-    /// Whether one was answered 2xx.
+    /// An attempt had a 2xx response.
     delivered: bool,
-    /// When the next attempt is due; None once there is none.
+    /// The time of the next attempt, if there is one.
     due: Option<Timestamp>,
 }
 
-/// Everything that was reported, oldest first.
+/// The events of the last 30 days, oldest first.
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub(in super::super) struct Events {
+pub(in crate::paypal) struct Events {
     pub(super) all: Vec<Event>,
-    /// The authorizations and captures of which it was noticed what time brought about.
-    noticed: BTreeSet<String>,
+    /// Ids of authorizations and captures with a reported change that time caused.
+    #[serde(rename = "noticed")]
+    pub(super) timed_reports: BTreeSet<String>,
 }
 
 impl EventType {
-    const fn resource_type(self) -> &'static str {
+    pub(super) const fn resource_type(self) -> &'static str {
         match self {
             Self::OrderApproved => "checkout-order",
             Self::AuthorizationCreated | Self::AuthorizationVoided => "authorization",
@@ -85,7 +84,7 @@ impl EventType {
         }
     }
 
-    fn summary(self, resource: &Value) -> String {
+    pub(super) fn summary(self, resource: &Value) -> String {
         let text = |member| resource["amount"][member].as_str().unwrap_or_default();
         let (currency, value) = (text("currency_code"), text("value"));
         let symbol = if currency == "USD" { "$" } else { currency };
@@ -106,113 +105,24 @@ impl EventType {
     }
 }
 
-impl Ledger {
-    /// Makes the event of what just happened to the resource `id`; an id that names nothing makes none.
-    pub(in super::super) fn report(&mut self, event_type: EventType, id: &str, call: &Call<'_>) {
-        let whole = Call {
-            representation: true,
-            ..*call
-        };
-        let Some((order_id, resource)) = self.resource(event_type, id, &whole) else {
-            return;
-        };
-        let event_id = event_id(&mut self.ids);
-        let own = format!("/v1/notifications/webhooks-events/{event_id}");
-        let body = json!({
-            "id": event_id,
-            "event_version": "1.0",
-            "create_time": format!("{:.3}", call.now),
-            "resource_type": event_type.resource_type(),
-            "resource_version": "2.0",
-            "event_type": event_type,
-            "summary": event_type.summary(&resource),
-            "resource": resource,
-            "links": [call.links.get("self", &own), call.links.post("resend", &format!("{own}/resend"))],
-        });
-        let all = &mut self.events.all;
-        all.retain(|event| call.now.duration_since(event.created_at) < KEPT_FOR);
-        all.push(Event {
-            id: event_id,
-            kind: event_type,
-            order_id,
-            created_at: call.now,
-            body: body.to_string(),
-            attempts: 0,
-            standing: Standing::Due(call.now),
-        });
-    }
-
-    /// Reports what time alone has brought about; whether there was anything.
-    pub(super) fn notice(&mut self, now: Timestamp, links: Links<'_>) -> bool {
-        let noticed = &self.events.noticed;
-        let lapsed = self
-            .lapsed_authorizations(now)
-            .map(|authorization| (EventType::AuthorizationVoided, authorization.id.clone()));
-        let decided = self
-            .decided_captures(now)
-            .map(|(capture, event_type)| (event_type, capture.id.clone()));
-        let news: Vec<(EventType, String)> = lapsed
-            .chain(decided)
-            .filter(|(_, id)| !noticed.contains(id))
-            .collect();
-        for (event_type, id) in &news {
-            self.report(*event_type, id, &Call::of_nobody(now, links));
-            self.events.noticed.insert(id.clone());
-        }
-        !news.is_empty()
-    }
-
-    /// The resource that an event is about, and the id of its order.
-    fn resource(
-        &self,
-        event_type: EventType,
-        id: &str,
-        call: &Call<'_>,
-    ) -> Option<(String, Value)> {
-        let (order_id, resource) = match event_type {
-            EventType::OrderApproved => (id, self.order_body(id, call)),
-            EventType::AuthorizationCreated | EventType::AuthorizationVoided => (
-                self.original(id).ok()?.order_id.as_str(),
-                self.authorization_body(id, call),
-            ),
-            EventType::CaptureCompleted
-            | EventType::CapturePending
-            | EventType::CaptureDeclined => (
-                self.captures.get(id)?.order_id.as_str(),
-                self.capture_body(id, call),
-            ),
-            EventType::CaptureRefunded => {
-                let capture = self.captures.get(&self.refunds.get(id)?.capture_id)?;
-                (capture.order_id.as_str(), self.refund_body(id, call))
-            }
-        };
-        Some((order_id.to_owned(), resource.ok()?))
-    }
-}
-
 impl Events {
-    /// The events, or those of one order.
-    pub(super) fn reported(&self, order: Option<&str>) -> Vec<Reported> {
+    /// All events, or those of one order.
+    pub(super) fn records(&self, order: Option<&str>) -> Vec<EventRecord> {
         self.all
             .iter()
             .filter(|event| order.is_none_or(|order| event.order_id == order))
-            .map(|event| Reported {
+            .map(|event| EventRecord {
                 id: event.id.clone(),
                 kind: event.kind,
                 order: event.order_id.clone(),
                 created_at: event.created_at,
                 attempts: event.attempts,
-                delivered: event.standing == Standing::Delivered,
-                due: match event.standing {
-                    Standing::Due(moment) => Some(moment),
-                    Standing::Delivered | Standing::GivenUp => None,
+                delivered: event.status == DeliveryStatus::Delivered,
+                due: match event.status {
+                    DeliveryStatus::Due(time) => Some(time),
+                    DeliveryStatus::Delivered | DeliveryStatus::Failed => None,
                 },
             })
             .collect()
     }
-}
-
-/// As `WH-58D329510W468432D-8HN650336L201105X`.
-fn event_id(ids: &mut Ids) -> String {
-    format!("WH-{}-{}", ids.resource(), ids.resource())
 }

@@ -1,6 +1,6 @@
-//! The signature of a delivery, and the certificates that vouch for it.
+//! Signatures of deliveries, and the certificates to verify them.
 
-use super::WebhookError;
+use super::error::WebhookError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,
@@ -10,13 +10,13 @@ use ring::{
 };
 use std::sync::LazyLock;
 
-/// The merchant's one webhook. PayPal's ids have no hyphens.
+/// The merchant's only webhook. Webhook ids of PayPal have no hyphens.
 pub const WEBHOOK_ID: &str = "LOCALWEBHOOK00001";
-/// SHA-256 with RSA, PKCS#1 v1.5, as PayPal names it.
+/// PayPal's name for RSA-SHA256 (PKCS#1 v1.5).
 pub(super) const ALGORITHM: &str = "SHA256withRSA";
-/// Where [`CHAIN`] is served.
+/// The path of [`CHAIN`].
 pub(super) const CERTIFICATE_PATH: &str = "/v1/notifications/certs/CERT-LOCAL";
-/// The certificate that signs, then the one that signed it.
+/// The signing certificate, then its intermediate.
 pub(super) const CHAIN: &str = concat!(
     include_str!("../../../certificates/webhook.pem"),
     include_str!("../../../certificates/intermediate.pem"),
@@ -28,13 +28,13 @@ const KEY: &str = include_str!("../../../certificates/webhook.key.pem");
 static SIGNER: LazyLock<Option<RsaKeyPair>> =
     LazyLock::new(|| RsaKeyPair::from_pkcs8(&STANDARD.decode(content(KEY)).ok()?).ok());
 
-/// What to trust: the root certificate's DER in base64, one word without line ends.
+/// The root certificate to trust, as DER in base64 without line breaks.
 #[must_use]
 pub fn root() -> String {
     content(ROOT)
 }
 
-/// What is signed for a body.
+/// The text that the signature of a delivery covers.
 pub(super) fn message(
     transmission_id: &str,
     transmission_time: &str,
@@ -62,7 +62,7 @@ pub(super) fn sign(message: &str) -> Result<String, WebhookError> {
     Ok(STANDARD.encode(signature))
 }
 
-/// Whether [`sign`] made this signature of this message.
+/// Whether this is the signature of [`sign`] for this message.
 pub(super) fn is_genuine(message: &str, signature: &str) -> bool {
     let (Some(signer), Ok(signature)) = (SIGNER.as_ref(), STANDARD.decode(signature)) else {
         return false;
@@ -72,7 +72,7 @@ pub(super) fn is_genuine(message: &str, signature: &str) -> bool {
         .is_ok()
 }
 
-/// The base64 between the marker lines of a PEM.
+/// The base64 between the marker lines of a PEM file.
 fn content(pem: &str) -> String {
     pem.lines()
         .filter(|line| !line.starts_with("-----"))
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_the_usual_one() {
+    fn checksum_is_crc32() {
         assert_eq!(crc32(b""), 0);
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
         assert_eq!(
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_served_chain_leads_to_the_root_and_verifies_what_was_signed() {
+    fn served_chain_verifies_signatures_up_to_root() {
         let chain = certificates(CHAIN);
         let [leaf, intermediate] = chain.as_slice() else {
             panic!("{} certificates", chain.len());
@@ -126,7 +126,7 @@ mod tests {
         let root = CertificateDer::from(STANDARD.decode(root()).unwrap());
         let leaf = EndEntityCert::try_from(leaf).unwrap();
         let anchor = anchor_from_trusted_cert(&root).unwrap();
-        // Also for a test that moves the clock by years.
+        // Tests move the clock by years.
         for years in [0, 80] {
             let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(
                 1_800_000_000 + years * 31_557_600,
@@ -164,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn the_same_message_has_the_same_signature() {
+    fn signatures_are_deterministic() {
         assert_eq!(sign("a message").unwrap(), sign("a message").unwrap());
     }
 
     #[test]
-    fn the_root_is_one_word_for_a_shell() {
+    fn root_needs_no_shell_quotes() {
         let root = root();
         assert!(root.len() > 1_000);
         assert!(

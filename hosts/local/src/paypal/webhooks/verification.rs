@@ -1,11 +1,10 @@
-//! What a merchant may ask about a delivery: the certificates, and whether PayPal sent it.
+//! Verification of a delivery by the merchant: the certificates, and PayPal's verification API.
 
 use super::{
     super::{
-        Simulator,
-        errors::Kind,
-        http::{json_response, whole},
-        lock,
+        bodies::{json_response, read_body},
+        errors::RefusalKind,
+        simulator::{Simulator, lock},
     },
     signature,
 };
@@ -20,69 +19,69 @@ use serde_json::{Value, json, value::RawValue};
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// `GET /v1/notifications/certs/{id}` and `POST /v1/notifications/verify-webhook-signature`
-pub(in super::super) fn router() -> Router<Simulator> {
+pub(in crate::paypal) fn router() -> Router<Simulator> {
     Router::new()
         .route(signature::CERTIFICATE_PATH, get(certificates))
         .route("/v1/notifications/verify-webhook-signature", post(verify))
 }
 
-/// Anybody may read the certificates.
+/// Needs no token.
 async fn certificates(State(simulator): State<Simulator>, request: Request) -> Response {
     simulator.inner.requests.fetch_add(1, Ordering::Relaxed);
     let (head, _) = request.into_parts();
     let body = signature::CHAIN.into();
-    simulator.keep(&head, "certs.get", &[], StatusCode::OK, body);
-    let kind = [(header::CONTENT_TYPE, "application/x-pem-file")];
-    (kind, signature::CHAIN).into_response()
+    simulator.record_exchange(&head, "certs.get", &[], StatusCode::OK, body);
+    let headers = [(header::CONTENT_TYPE, "application/x-pem-file")];
+    (headers, signature::CHAIN).into_response()
 }
 
 async fn verify(State(simulator): State<Simulator>, request: Request) -> Response {
     simulator.inner.requests.fetch_add(1, Ordering::Relaxed);
     let (head, body) = request.into_parts();
-    let Some(bytes) = whole(body).await else {
+    let Some(bytes) = read_body(body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let (status, answer) = simulator.verdict(&head, &bytes);
-    simulator.keep(
+    let (status, response_body) = simulator.verify(&head, &bytes);
+    simulator.record_exchange(
         &head,
         "verify-webhook-signature.post",
         &bytes,
         status,
-        answer.clone(),
+        response_body.clone(),
     );
-    json_response(status, Some(answer))
+    json_response(status, Some(response_body))
 }
 
 impl Simulator {
-    fn verdict(&self, head: &Parts, body: &[u8]) -> (StatusCode, Value) {
+    fn verify(&self, head: &Parts, body: &[u8]) -> (StatusCode, Value) {
         let inner = &self.inner;
-        let allowed = lock(&inner.tokens).check(&head.headers, inner.clock.now());
-        match allowed {
-            None => return self.refusal(Kind::Unauthenticated, &[]),
-            Some(Err(denied)) => return (denied.status, denied.body()),
+        let access = lock(&inner.tokens).check(&head.headers, inner.clock.now());
+        match access {
+            None => return self.refusal(RefusalKind::Unauthenticated, &[]),
+            Some(Err(error)) => return (error.status, error.body()),
             Some(Ok(())) => {}
         }
-        match Question::read(body) {
-            Ok(question) => {
-                let certificate = self.links().address(signature::CERTIFICATE_PATH);
-                let status = if question.is_genuine(&certificate) {
+        match VerificationRequest::read(body) {
+            Ok(verification) => {
+                let cert_url = self.links().address(signature::CERTIFICATE_PATH);
+                let status = if verification.is_genuine(&cert_url) {
                     "SUCCESS"
                 } else {
                     "FAILURE"
                 };
                 (StatusCode::OK, json!({ "verification_status": status }))
             }
-            Err(details) => self.refusal(Kind::Invalid, &details),
+            Err(details) => self.refusal(RefusalKind::Invalid, &details),
         }
     }
 
-    /// This API's errors are of the older form: other names, and no links.
-    fn refusal(&self, kind: Kind, details: &[Value]) -> (StatusCode, Value) {
+    /// Errors of the webhooks API have an older form: another name and message, and no links.
+    fn refusal(&self, kind: RefusalKind, details: &[Value]) -> (StatusCode, Value) {
         let (name, message) = match kind {
-            Kind::Invalid => ("VALIDATION_ERROR", "Invalid request - see details"),
+            RefusalKind::Invalid => ("VALIDATION_ERROR", "Invalid request - see details"),
             other => (other.name(), other.message()),
         };
-        let debug_id = lock(&self.inner.ledger).ids.debug();
+        let debug_id = lock(&self.inner.ledger).ids.next_debug_id();
         let body = json!({
             "name": name, "message": message, "debug_id": debug_id, "details": details, "links": [],
         });
@@ -90,41 +89,41 @@ impl Simulator {
     }
 }
 
-/// Whether this event was sent with these headers.
-struct Question<'a> {
+/// A delivery's headers and event, to be verified.
+struct VerificationRequest<'a> {
     auth_algo: String,
     cert_url: String,
     transmission_id: String,
     transmission_sig: String,
     transmission_time: String,
     webhook_id: String,
-    /// As it stands in the request, to the byte.
+    /// The exact bytes in the request, because the signature covers them.
     webhook_event: &'a RawValue,
 }
 
-impl<'a> Question<'a> {
-    /// The question, or the details of everything that is wrong with it.
+impl<'a> VerificationRequest<'a> {
+    /// The error has the details of all invalid members.
     fn read(body: &'a [u8]) -> Result<Self, Vec<Value>> {
         let members: BTreeMap<String, &RawValue> = serde_json::from_slice(body)
             .map_err(|_| vec![json!({ "location": "body", "issue": "MALFORMED_REQUEST_JSON" })])?;
         let mut details = Vec::new();
-        let mut fault = |name: &str, issue: &str| {
+        let mut add_issue = |name: &str, issue: &str| {
             details
                 .push(json!({ "field": format!("/{name}"), "location": "body", "issue": issue }));
         };
-        let mut text = |name: &str, longest: usize, is_allowed: fn(char) -> bool| {
+        let mut text = |name: &str, max_length: usize, is_allowed: fn(char) -> bool| {
             let Some(member) = members.get(name) else {
-                fault(name, "MISSING_REQUIRED_PARAMETER");
+                add_issue(name, "MISSING_REQUIRED_PARAMETER");
                 return String::new();
             };
             match serde_json::from_str::<String>(member.get()) {
-                Ok(text) if text.is_empty() || text.chars().count() > longest => {
-                    fault(name, "INVALID_STRING_LENGTH");
+                Ok(text) if text.is_empty() || text.chars().count() > max_length => {
+                    add_issue(name, "INVALID_STRING_LENGTH");
                     String::new()
                 }
                 Ok(text) if text.chars().all(is_allowed) => text,
                 _ => {
-                    fault(name, "INVALID_PARAMETER_SYNTAX");
+                    add_issue(name, "INVALID_PARAMETER_SYNTAX");
                     String::new()
                 }
             }
@@ -143,9 +142,9 @@ impl<'a> Question<'a> {
         let webhook_id = text("webhook_id", 50, alphanumeric);
         let webhook_event = members.get("webhook_event").copied();
         match webhook_event {
-            None => fault("webhook_event", "MISSING_REQUIRED_PARAMETER"),
+            None => add_issue("webhook_event", "MISSING_REQUIRED_PARAMETER"),
             Some(event) if !event.get().starts_with('{') => {
-                fault("webhook_event", "INVALID_PARAMETER_SYNTAX");
+                add_issue("webhook_event", "INVALID_PARAMETER_SYNTAX");
             }
             Some(_) => {}
         }
@@ -163,8 +162,9 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// PayPal knows its algorithm, its certificates and its merchants' webhooks, so none is taken on faith.
-    fn is_genuine(&self, certificate: &str) -> bool {
+    /// The signature alone is not enough: PayPal also compares the algorithm, the certificate and
+    /// the webhook with its own.
+    fn is_genuine(&self, cert_url: &str) -> bool {
         let message = signature::message(
             &self.transmission_id,
             &self.transmission_time,
@@ -172,7 +172,7 @@ impl<'a> Question<'a> {
             self.webhook_event.get().as_bytes(),
         );
         self.auth_algo == signature::ALGORITHM
-            && self.cert_url == certificate
+            && self.cert_url == cert_url
             && self.webhook_id == signature::WEBHOOK_ID
             && signature::is_genuine(&message, &self.transmission_sig)
     }

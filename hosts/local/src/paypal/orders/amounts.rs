@@ -1,22 +1,22 @@
-//! The sums of an order: what it is made of must come to what is asked for.
+//! The sums of an order must match its amount.
 
-use super::{
+use super::super::{
     errors::Findings,
-    money::{Least, Money},
-    order_request::read_text,
+    fields::read_text,
+    money::{Minimum, Money},
 };
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-/// The parts must make up the whole.
+/// The parts of the breakdown must add up to the amount.
 pub(super) fn check_breakdown(
     breakdown: &Value,
     field: &str,
-    whole: &Money,
+    unit_amount: &Money,
     findings: &mut Findings,
 ) {
     let mut sum = Decimal::ZERO;
-    for (name, adds) in [
+    for (name, is_added) in [
         ("item_total", true),
         ("shipping", true),
         ("handling", true),
@@ -29,44 +29,44 @@ pub(super) fn check_breakdown(
             continue;
         };
         let field = format!("{field}/amount/breakdown/{name}");
-        let Some(part) = Money::read(part, &field, Least::Zero, findings) else {
+        let Some(part) = Money::read(part, &field, Minimum::Zero, findings) else {
             return;
         };
-        if part.currency != whole.currency {
-            findings.wrong(
+        if part.currency != unit_amount.currency {
+            findings.add_semantic(
                 "MULTI_CURRENCY_ORDER",
                 &format!("{field}/currency_code"),
                 None,
             );
             return;
         }
-        sum += if adds { part.amount } else { -part.amount };
+        sum += if is_added { part.amount } else { -part.amount };
     }
-    if sum != whole.amount {
-        findings.wrong(
+    if sum != unit_amount.amount {
+        findings.add_semantic(
             "AMOUNT_MISMATCH",
             &format!("{field}/amount/value"),
-            Some(&whole.text().into()),
+            Some(&unit_amount.text().into()),
         );
     }
 }
 
-/// Items are optional; where given, they must make up `item_total`.
-pub(super) fn check_items(unit: &Value, field: &str, whole: &Money, findings: &mut Findings) {
+/// Items are optional. If present, they must add up to `item_total`.
+pub(super) fn check_items(unit: &Value, field: &str, unit_amount: &Money, findings: &mut Findings) {
     let Some(Value::Array(items)) = unit.get("items") else {
         return;
     };
     let mut sum = Decimal::ZERO;
-    for (at, item) in items.iter().enumerate() {
-        let field = format!("{field}/items/{at}");
+    for (index, item) in items.iter().enumerate() {
+        let field = format!("{field}/items/{index}");
         if read_text(item, "name", 127, &field, findings).is_none() && item.get("name").is_none() {
-            findings.malformed("MISSING_REQUIRED_PARAMETER", &format!("{field}/name"), None);
+            findings.add_syntax("MISSING_REQUIRED_PARAMETER", &format!("{field}/name"), None);
         }
         let price = item.get("unit_amount").unwrap_or(&Value::Null);
         let price = Money::read(
             price,
             &format!("{field}/unit_amount"),
-            Least::Zero,
+            Minimum::Zero,
             findings,
         );
         let quantity = item.get("quantity");
@@ -75,7 +75,7 @@ pub(super) fn check_items(unit: &Value, field: &str, whole: &Money, findings: &m
             .filter(|text| text.len() <= 10 && !text.starts_with('0'))
             .and_then(|text| text.parse::<u64>().ok());
         if count.is_none() {
-            findings.malformed(
+            findings.add_syntax(
                 "INVALID_PARAMETER_SYNTAX",
                 &format!("{field}/quantity"),
                 quantity,
@@ -89,14 +89,14 @@ pub(super) fn check_items(unit: &Value, field: &str, whole: &Money, findings: &m
     let total_field = format!("{field}/amount/breakdown/item_total");
     let Some(total) = unit.pointer("/amount/breakdown/item_total") else {
         if !items.is_empty() {
-            findings.wrong("ITEM_TOTAL_REQUIRED", &total_field, None);
+            findings.add_semantic("ITEM_TOTAL_REQUIRED", &total_field, None);
         }
         return;
     };
-    // Faults of the total itself are found with the breakdown.
-    let mut other = Findings::default();
-    let total = Money::read(total, &total_field, Least::Zero, &mut other);
-    if total.is_some_and(|total| total.amount != sum || total.currency != whole.currency) {
-        findings.wrong("ITEM_TOTAL_MISMATCH", &total_field, None);
+    // `check_breakdown` reports the issues of the total itself.
+    let mut ignored = Findings::default();
+    let total = Money::read(total, &total_field, Minimum::Zero, &mut ignored);
+    if total.is_some_and(|total| total.amount != sum || total.currency != unit_amount.currency) {
+        findings.add_semantic("ITEM_TOTAL_MISMATCH", &total_field, None);
     }
 }

@@ -1,49 +1,46 @@
-//! How an authorization, and the payments of an order, are shown.
+//! Authorizations, and the payments of an order, as the API shows them.
 
 use super::{
     super::{
-        errors::Refusal,
-        ledger::{Call, Ledger},
-        parties::{payee, time},
-        refunds::refund_core,
+        errors::Refusal, ledger::Ledger, parties::payee, refunds::representation::refund_core,
+        request::ApiRequest, times::json_time,
     },
-    Authorization, Reauthorization, Standing,
+    Authorization, AuthorizationStatus, Reauthorization,
 };
 use serde_json::{Map, Value, json};
 
 impl Ledger {
-    /// All of an authorization.
-    pub(in super::super) fn authorization_body(
+    pub(in crate::paypal) fn authorization_body(
         &self,
         id: &str,
-        call: &Call<'_>,
+        request: &ApiRequest<'_>,
     ) -> Result<Value, Refusal> {
         let original = self.original(id)?;
-        let mut body = self.authorization_core(original, original.renewal(id), call);
+        let mut body = self.authorization_core(original, original.reauthorization(id), request);
         body["payee"] = payee();
         body["supplementary_data"] = json!({ "related_ids": { "order_id": original.order_id } });
         Ok(body)
     }
 
-    /// What an order shows of its payments.
-    pub(in super::super) fn payments_body(&self, id: &str, call: &Call<'_>) -> Value {
+    /// The member `payments` of a purchase unit. `id` is the original authorization.
+    pub(in crate::paypal) fn payments_body(&self, id: &str, request: &ApiRequest<'_>) -> Value {
         let Some(original) = self.authorizations.get(id) else {
             return json!({});
         };
-        let renewals = original.reauthorizations.iter().map(Some);
+        let reauthorizations = original.reauthorizations.iter().map(Some);
         let authorizations: Vec<Value> = std::iter::once(None)
-            .chain(renewals)
-            .map(|renewal| self.authorization_core(original, renewal, call))
+            .chain(reauthorizations)
+            .map(|reauthorization| self.authorization_core(original, reauthorization, request))
             .collect();
         let captures: Vec<_> = self.captures_of(original).collect();
         let refunds: Vec<Value> = captures
             .iter()
             .flat_map(|capture| self.refunds_of(capture))
-            .map(|refund| refund_core(refund, call))
+            .map(|refund| refund_core(refund, request))
             .collect();
         let captures: Vec<Value> = captures
             .into_iter()
-            .map(|capture| self.capture_core(capture, call))
+            .map(|capture| self.capture_core(capture, request))
             .collect();
         let mut body = Map::new();
         for (name, payments) in [
@@ -58,47 +55,59 @@ impl Ledger {
         body.into()
     }
 
+    /// The members that both the authorization and its order show.
     fn authorization_core(
         &self,
         original: &Authorization,
-        renewal: Option<&Reauthorization>,
-        call: &Call<'_>,
+        reauthorization: Option<&Reauthorization>,
+        request: &ApiRequest<'_>,
     ) -> Value {
-        let (id, amount, created_at) = renewal.map_or(
+        let (id, amount, created_at) = reauthorization.map_or(
             (&original.id, &original.amount, original.created_at),
-            |renewal| (&renewal.id, &renewal.amount, renewal.created_at),
+            |reauthorization| {
+                (
+                    &reauthorization.id,
+                    &reauthorization.amount,
+                    reauthorization.created_at,
+                )
+            },
         );
-        let standing = original.standing(self.captured(original), call.now);
+        let status = original.status(self.captured_amount(original), request.now);
         let own = format!("/v2/payments/authorizations/{id}");
-        let mut links = vec![call.links.get("self", &own)];
-        if matches!(standing, Standing::Created | Standing::PartiallyCaptured) {
-            links.push(call.links.post("capture", &format!("{own}/capture")));
-            if renewal.is_none() {
-                links.push(call.links.post("void", &format!("{own}/void")));
+        let mut links = vec![request.links.get("self", &own)];
+        if matches!(
+            status,
+            AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured
+        ) {
+            links.push(request.links.post("capture", &format!("{own}/capture")));
+            if reauthorization.is_none() {
+                links.push(request.links.post("void", &format!("{own}/void")));
                 links.push(
-                    call.links
+                    request
+                        .links
                         .post("reauthorize", &format!("{own}/reauthorize")),
                 );
             }
         }
         links.push(
-            call.links
+            request
+                .links
                 .get("up", &format!("/v2/checkout/orders/{}", original.order_id)),
         );
         let mut body = json!({
             "id": id,
-            "status": standing.word(),
+            "status": status.as_str(),
             "amount": amount.json(),
             "seller_protection": {
                 "status": "ELIGIBLE",
                 "dispute_categories": ["ITEM_NOT_RECEIVED", "UNAUTHORIZED_TRANSACTION"],
             },
-            "expiration_time": time(original.expires_at),
-            "create_time": time(created_at),
-            "update_time": time(original.updated_at.max(created_at)),
+            "expiration_time": json_time(original.expires_at),
+            "create_time": json_time(created_at),
+            "update_time": json_time(original.updated_at.max(created_at)),
             "links": links,
         });
-        if standing == Standing::Pending {
+        if status == AuthorizationStatus::Pending {
             body["status_details"] = json!({ "reason": "PENDING_REVIEW" });
         }
         for (name, value) in [

@@ -1,59 +1,64 @@
-//! What a merchant may ask for when creating an order.
+//! The body of a request to create an order.
 
 use super::{
-    errors::{Findings, Refusal},
-    money::{Least, Money},
-    order_amounts::{check_breakdown, check_items},
+    super::{
+        errors::{Findings, Refusal},
+        fields::read_text,
+        money::{Minimum, Money},
+    },
+    amounts::{check_breakdown, check_items},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// What happens to the money once the payer approved.
+/// The merchant's next step after the approval.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum Intent {
+pub(in crate::paypal) enum Intent {
     Authorize,
     Capture,
 }
 
-/// One thing to be paid for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Unit {
-    pub(super) reference_id: String,
-    pub(super) amount: Money,
-    /// The members that every representation repeats, the amount's breakdown among them.
-    pub(super) echoed: Map<String, Value>,
+pub(in crate::paypal) struct PurchaseUnit {
+    pub(in crate::paypal) reference_id: String,
+    pub(in crate::paypal) amount: Money,
+    /// Members that representations repeat as they were sent, with the amount's breakdown.
+    pub(in crate::paypal) echoed: Map<String, Value>,
 }
 
-impl Unit {
-    pub(super) fn text(&self, member: &str) -> Option<&str> {
+impl PurchaseUnit {
+    pub(in crate::paypal) fn text(&self, member: &str) -> Option<&str> {
         self.echoed.get(member).and_then(Value::as_str)
     }
 }
 
-/// Where the payer goes and what they read there.
+/// The shop's addresses and name for the approval page.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(super) struct Experience {
-    pub(super) return_url: Option<String>,
-    pub(super) cancel_url: Option<String>,
-    pub(super) brand_name: Option<String>,
+pub(in crate::paypal) struct ExperienceContext {
+    pub(in crate::paypal) return_url: Option<String>,
+    pub(in crate::paypal) cancel_url: Option<String>,
+    pub(in crate::paypal) brand_name: Option<String>,
 }
 
-/// A request that keeps to all rules.
+/// A valid request to create an order.
 #[derive(Clone, Debug)]
-pub(super) struct NewOrder {
-    pub(super) intent: Intent,
-    pub(super) units: Vec<Unit>,
-    pub(super) experience: Experience,
-    /// Asked for by `payment_source.paypal` rather than the older `application_context`.
-    pub(super) wallet: bool,
+pub(in crate::paypal) struct OrderInput {
+    pub(in crate::paypal) intent: Intent,
+    pub(in crate::paypal) units: Vec<PurchaseUnit>,
+    pub(in crate::paypal) experience: ExperienceContext,
+    /// Sent with `payment_source.paypal` instead of the older `application_context`.
+    pub(in crate::paypal) wallet: bool,
 }
 
-const MOST_UNITS: usize = 10;
+const MAX_UNITS: usize = 10;
 
-/// Reads the body of a new order, or says everything that is wrong with it.
-pub(super) fn read(body: &Value, request_id: Option<&str>) -> Result<NewOrder, Refusal> {
+/// A refusal lists all issues of the body.
+pub(in crate::paypal) fn read(
+    body: &Value,
+    request_id: Option<&str>,
+) -> Result<OrderInput, Refusal> {
     let mut findings = Findings::default();
     let wallet = body.pointer("/payment_source/paypal");
     if body
@@ -61,7 +66,7 @@ pub(super) fn read(body: &Value, request_id: Option<&str>) -> Result<NewOrder, R
         .is_some_and(|source| !source.is_null())
         && request_id.is_none()
     {
-        return Err(Findings::syntactic("PAYPAL_REQUEST_ID_REQUIRED").refusal());
+        return Err(Findings::syntactic("PAYPAL_REQUEST_ID_REQUIRED").into_refusal());
     }
     let intent = read_intent(body.get("intent"), &mut findings);
     let units = read_units(body.get("purchase_units"), intent, &mut findings);
@@ -73,11 +78,11 @@ pub(super) fn read(body: &Value, request_id: Option<&str>) -> Result<NewOrder, R
         None => (body.get("application_context"), "/application_context"),
     };
     let experience = read_experience(context, field, &mut findings);
-    findings.verdict()?;
+    findings.into_result()?;
     let Some(intent) = intent else {
-        return Err(Findings::syntactic("MISSING_REQUIRED_PARAMETER").refusal());
+        return Err(Findings::syntactic("MISSING_REQUIRED_PARAMETER").into_refusal());
     };
-    Ok(NewOrder {
+    Ok(OrderInput {
         intent,
         units,
         experience,
@@ -90,14 +95,18 @@ fn read_intent(value: Option<&Value>, findings: &mut Findings) -> Option<Intent>
         Some(Value::String(word)) if word == "AUTHORIZE" => return Some(Intent::Authorize),
         Some(Value::String(word)) if word == "CAPTURE" => return Some(Intent::Capture),
         None | Some(Value::Null) => {
-            findings.malformed("MISSING_REQUIRED_PARAMETER", "/intent", None);
+            findings.add_syntax("MISSING_REQUIRED_PARAMETER", "/intent", None);
         }
-        Some(_) => findings.malformed("INVALID_PARAMETER_VALUE", "/intent", value),
+        Some(_) => findings.add_syntax("INVALID_PARAMETER_VALUE", "/intent", value),
     }
     None
 }
 
-fn read_units(value: Option<&Value>, intent: Option<Intent>, findings: &mut Findings) -> Vec<Unit> {
+fn read_units(
+    value: Option<&Value>,
+    intent: Option<Intent>,
+    findings: &mut Findings,
+) -> Vec<PurchaseUnit> {
     const FIELD: &str = "/purchase_units";
     let Some(Value::Array(items)) = value else {
         let issue = if value.is_none_or(Value::is_null) {
@@ -105,68 +114,75 @@ fn read_units(value: Option<&Value>, intent: Option<Intent>, findings: &mut Find
         } else {
             "INVALID_PARAMETER_SYNTAX"
         };
-        findings.malformed(issue, FIELD, value.filter(|value| !value.is_null()));
+        findings.add_syntax(issue, FIELD, value.filter(|value| !value.is_null()));
         return Vec::new();
     };
     if items.is_empty() {
-        findings.malformed("INVALID_ARRAY_MIN_ITEMS", FIELD, None);
+        findings.add_syntax("INVALID_ARRAY_MIN_ITEMS", FIELD, None);
     }
-    if items.len() > MOST_UNITS {
-        findings.malformed("INVALID_ARRAY_MAX_ITEMS", FIELD, None);
+    if items.len() > MAX_UNITS {
+        findings.add_syntax("INVALID_ARRAY_MAX_ITEMS", FIELD, None);
         return Vec::new();
     }
-    let several = items.len() > 1;
-    if several && intent == Some(Intent::Authorize) {
-        findings.wrong("UNSUPPORTED_INTENT", "/intent", None);
+    let has_several = items.len() > 1;
+    if has_several && intent == Some(Intent::Authorize) {
+        findings.add_semantic("UNSUPPORTED_INTENT", "/intent", None);
     }
-    let units: Vec<Unit> = items
+    let units: Vec<PurchaseUnit> = items
         .iter()
         .enumerate()
-        .filter_map(|(at, item)| read_unit(item, &format!("{FIELD}/{at}"), several, findings))
+        .filter_map(|(index, item)| {
+            read_unit(item, &format!("{FIELD}/{index}"), has_several, findings)
+        })
         .collect();
-    let names: BTreeSet<&str> = units
+    let reference_ids: BTreeSet<&str> = units
         .iter()
         .map(|unit| unit.reference_id.as_str())
         .collect();
-    if names.len() < units.len() {
-        findings.wrong("DUPLICATE_REFERENCE_ID", FIELD, None);
+    if reference_ids.len() < units.len() {
+        findings.add_semantic("DUPLICATE_REFERENCE_ID", FIELD, None);
     }
     let currencies: BTreeSet<&str> = units
         .iter()
         .map(|unit| unit.amount.currency.as_str())
         .collect();
     if currencies.len() > 1 {
-        findings.wrong("MULTI_CURRENCY_ORDER", FIELD, None);
+        findings.add_semantic("MULTI_CURRENCY_ORDER", FIELD, None);
     }
     units
 }
 
-fn read_unit(item: &Value, field: &str, several: bool, findings: &mut Findings) -> Option<Unit> {
+fn read_unit(
+    item: &Value,
+    field: &str,
+    has_several: bool,
+    findings: &mut Findings,
+) -> Option<PurchaseUnit> {
     let Value::Object(members) = item else {
-        findings.malformed("INVALID_PARAMETER_SYNTAX", field, Some(item));
+        findings.add_syntax("INVALID_PARAMETER_SYNTAX", field, Some(item));
         return None;
     };
     let mut echoed = Map::new();
-    for (name, longest) in [
+    for (name, max_length) in [
         ("description", 127),
         ("custom_id", 127),
         ("invoice_id", 127),
         ("soft_descriptor", 22),
     ] {
-        if let Some(text) = read_text(item, name, longest, field, findings) {
+        if let Some(text) = read_text(item, name, max_length, field, findings) {
             echoed.insert(name.to_owned(), text.into());
         }
     }
     let reference = read_text(item, "reference_id", 256, field, findings);
-    if several && reference.is_none() {
-        findings.wrong(
+    if has_several && reference.is_none() {
+        findings.add_semantic(
             "REFERENCE_ID_REQUIRED",
             &format!("{field}/reference_id"),
             None,
         );
     }
     let Some(amount) = members.get("amount").filter(|amount| !amount.is_null()) else {
-        findings.malformed(
+        findings.add_syntax(
             "MISSING_REQUIRED_PARAMETER",
             &format!("{field}/amount"),
             None,
@@ -176,7 +192,7 @@ fn read_unit(item: &Value, field: &str, several: bool, findings: &mut Findings) 
     let money = Money::read(
         amount,
         &format!("{field}/amount"),
-        Least::AboveZero,
+        Minimum::AboveZero,
         findings,
     )?;
     check_items(item, field, &money, findings);
@@ -190,18 +206,22 @@ fn read_unit(item: &Value, field: &str, several: bool, findings: &mut Findings) 
     if let Some(items) = members.get("items").filter(|items| !items.is_null()) {
         echoed.insert("items".to_owned(), items.clone());
     }
-    Some(Unit {
+    Some(PurchaseUnit {
         reference_id: reference.unwrap_or_else(|| "default".to_owned()),
         amount: money,
         echoed,
     })
 }
 
-fn read_experience(value: Option<&Value>, field: &str, findings: &mut Findings) -> Experience {
+fn read_experience(
+    value: Option<&Value>,
+    field: &str,
+    findings: &mut Findings,
+) -> ExperienceContext {
     let Some(context) = value.filter(|value| !value.is_null()) else {
-        return Experience::default();
+        return ExperienceContext::default();
     };
-    let words: [(&str, &[&str]); 4] = [
+    let enumerations: [(&str, &[&str]); 4] = [
         ("user_action", &["CONTINUE", "PAY_NOW"]),
         (
             "shipping_preference",
@@ -216,13 +236,14 @@ fn read_experience(value: Option<&Value>, field: &str, findings: &mut Findings) 
             &["UNRESTRICTED", "IMMEDIATE_PAYMENT_REQUIRED"],
         ),
     ];
-    for (name, known) in words {
-        let word = context.get(name).filter(|word| !word.is_null());
-        if word.is_some_and(|word| !word.as_str().is_some_and(|word| known.contains(&word))) {
-            findings.malformed("INVALID_PARAMETER_VALUE", &format!("{field}/{name}"), word);
+    for (name, allowed) in enumerations {
+        let value = context.get(name).filter(|value| !value.is_null());
+        let is_allowed = |value: &Value| value.as_str().is_some_and(|text| allowed.contains(&text));
+        if value.is_some_and(|value| !is_allowed(value)) {
+            findings.add_syntax("INVALID_PARAMETER_VALUE", &format!("{field}/{name}"), value);
         }
     }
-    Experience {
+    ExperienceContext {
         return_url: read_url(context, "return_url", field, findings),
         cancel_url: read_url(context, "cancel_url", field, findings),
         brand_name: read_text(context, "brand_name", 127, field, findings),
@@ -231,35 +252,14 @@ fn read_experience(value: Option<&Value>, field: &str, findings: &mut Findings) 
 
 fn read_url(parent: &Value, name: &str, field: &str, findings: &mut Findings) -> Option<String> {
     let text = read_text(parent, name, 4_000, field, findings)?;
-    // The payer's browser is sent there, so nothing but a web page will do.
+    // The payer's browser is redirected there, so only web pages are allowed.
     if url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
         return Some(text);
     }
-    findings.malformed(
+    findings.add_syntax(
         "INVALID_PARAMETER_SYNTAX",
         &format!("{field}/{name}"),
         parent.get(name),
     );
     None
-}
-
-/// An optional text of 1 to `longest` characters.
-pub(super) fn read_text(
-    parent: &Value,
-    name: &str,
-    longest: usize,
-    field: &str,
-    findings: &mut Findings,
-) -> Option<String> {
-    let value = parent.get(name).filter(|value| !value.is_null())?;
-    let field = format!("{field}/{name}");
-    let Value::String(text) = value else {
-        findings.malformed("INVALID_PARAMETER_SYNTAX", &field, Some(value));
-        return None;
-    };
-    if text.is_empty() || text.chars().count() > longest {
-        findings.malformed("INVALID_STRING_LENGTH", &field, Some(value));
-        return None;
-    }
-    Some(text.clone())
 }

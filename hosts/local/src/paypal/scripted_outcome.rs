@@ -1,8 +1,7 @@
-//! Outcomes that a purchase unit's description asks for; the module's head lists them.
+//! Outcomes that the description of a purchase unit selects. The head of `paypal` lists them.
 
-/// One scripted outcome.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Scripted {
+pub(super) enum ScriptedOutcome {
     AuthorizeDeclined,
     AuthorizeDenied,
     AuthorizePending,
@@ -17,8 +16,8 @@ pub(super) enum Scripted {
     RefundRefused,
 }
 
-impl Scripted {
-    const fn word(self) -> &'static str {
+impl ScriptedOutcome {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizeDeclined => "SIMULATE_AUTHORIZE_DECLINED",
             Self::AuthorizeDenied => "SIMULATE_AUTHORIZE_DENIED",
@@ -35,8 +34,7 @@ impl Scripted {
         }
     }
 
-    /// Whether a description asks for it.
-    pub(super) fn in_description(self, description: Option<&str>) -> bool {
-        description.is_some_and(|description| description.contains(self.word()))
+    pub(super) fn is_in(self, description: Option<&str>) -> bool {
+        description.is_some_and(|description| description.contains(self.as_str()))
     }
 }

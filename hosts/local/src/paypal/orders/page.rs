@@ -1,94 +1,86 @@
-//! The page on which a payer approves an order: plain HTML, one form, no script.
+//! The approval page: plain HTML with one form and no script.
 
 use super::{
-    money::Money,
-    orders::{Order, OrderStatus},
-    parties::PAYER_ID,
+    super::{money::Money, parties::PAYER_ID},
+    Order, OrderStatus,
 };
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
-/// What the payer sees.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Page {
-    /// No such order.
+pub(in crate::paypal) enum Page {
+    /// There is no such order.
     Unknown,
-    /// An order that may be approved.
-    Question(String),
-    /// An order whose time is over.
+    /// The HTML of an order that can be approved.
+    Form(String),
     Expired,
-    /// An order that is approved already, and where the payer may go on.
-    Done(Option<String>),
+    /// With the shop's return address.
+    Approved(Option<String>),
 }
 
-/// The page of an order.
-pub(super) fn of(order: Option<&Order>, now: Timestamp) -> Page {
+pub(in crate::paypal) fn of(order: Option<&Order>, now: Timestamp) -> Page {
     let Some(order) = order else {
         return Page::Unknown;
     };
     match order.status {
-        OrderStatus::Approved | OrderStatus::Completed => Page::Done(return_address(order)),
-        OrderStatus::Created | OrderStatus::PayerActionRequired if order.expired(now) => {
+        OrderStatus::Approved | OrderStatus::Completed => Page::Approved(return_address(order)),
+        OrderStatus::Created | OrderStatus::PayerActionRequired if order.is_expired(now) => {
             Page::Expired
         }
-        OrderStatus::Created | OrderStatus::PayerActionRequired => Page::Question(question(order)),
+        OrderStatus::Created | OrderStatus::PayerActionRequired => Page::Form(approval_form(order)),
     }
 }
 
 impl Page {
-    pub(super) const fn status(&self) -> http::StatusCode {
+    pub(in crate::paypal) const fn status(&self) -> http::StatusCode {
         match self {
             Self::Unknown => http::StatusCode::NOT_FOUND,
             Self::Expired => http::StatusCode::GONE,
-            Self::Question(_) | Self::Done(_) => http::StatusCode::OK,
+            Self::Form(_) | Self::Approved(_) => http::StatusCode::OK,
         }
     }
 
-    pub(super) fn html(&self) -> String {
+    pub(in crate::paypal) fn html(&self) -> String {
         match self {
             Self::Unknown => document("Not found", "<p>There is no such order.</p>"),
-            Self::Expired => document("Too late", "<p>This order can no longer be approved.</p>"),
-            Self::Question(content) => document("Approve the payment", content),
-            Self::Done(address) => {
-                let onward = address.as_ref().map_or_else(String::new, |address| {
+            Self::Expired => document("Expired", "<p>This order has expired.</p>"),
+            Self::Form(content) => document("Approve the payment", content),
+            Self::Approved(address) => {
+                let return_link = address.as_ref().map_or_else(String::new, |address| {
                     format!(
                         "<p><a href=\"{}\">Go back to the shop</a></p>",
-                        escaped(address)
+                        escape(address)
                     )
                 });
                 document(
                     "Approved",
-                    &format!("<p>The payment is approved.</p>{onward}"),
+                    &format!("<p>The payment is approved.</p>{return_link}"),
                 )
             }
         }
     }
 }
 
-fn question(order: &Order) -> String {
+fn approval_form(order: &Order) -> String {
     let mut content = String::new();
     let shop = order.experience.brand_name.as_deref().unwrap_or("The shop");
-    let _ = write!(
-        content,
-        "<p>{} asks for your approval of</p>",
-        escaped(shop)
-    );
+    let _ = write!(content, "<p>{} asks for your approval of</p>", escape(shop));
     content.push_str("<ul>");
     for unit in &order.units {
         let Money { currency, .. } = &unit.amount;
-        let what = unit.text("description").unwrap_or(&unit.reference_id);
+        let label = unit.text("description").unwrap_or(&unit.reference_id);
         let _ = write!(
             content,
             "<li><strong>{} {}</strong> for {}</li>",
-            escaped(&unit.amount.text()),
-            escaped(currency),
-            escaped(what)
+            escape(&unit.amount.text()),
+            escape(currency),
+            escape(label)
         );
     }
     let _ = write!(
         content,
         "</ul><form method=\"post\" action=\"/checkoutnow?token={}\"><button type=\"submit\">Approve</button></form>",
-        escaped(&order.id)
+        escape(&order.id)
     );
     if let Some(address) = order
         .experience
@@ -99,14 +91,14 @@ fn question(order: &Order) -> String {
         let _ = write!(
             content,
             "<p><a href=\"{}\">Cancel</a></p>",
-            escaped(&address)
+            escape(&address)
         );
     }
     content
 }
 
-/// The shop's address after approval.
-pub(super) fn return_address(order: &Order) -> Option<String> {
+/// The shop's `return_url` with the order and the payer.
+pub(in crate::paypal) fn return_address(order: &Order) -> Option<String> {
     let mut url =
         url::Url::parse(&with_token(order.experience.return_url.as_deref()?, order)?).ok()?;
     url.query_pairs_mut().append_pair("PayerID", PAYER_ID);
@@ -128,8 +120,8 @@ fn document(title: &str, content: &str) -> String {
     )
 }
 
-/// Text as it may stand in HTML, in an attribute's double quotes too.
-fn escaped(text: &str) -> String {
+/// Safe in HTML text and in quoted attributes.
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

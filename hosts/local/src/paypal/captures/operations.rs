@@ -1,0 +1,230 @@
+//! The operations on captures.
+
+use super::{
+    super::{
+        authorizations::{Authorization, AuthorizationStatus},
+        errors::{Findings, Refusal, RefusalKind},
+        fields::read_text,
+        idempotency::Action,
+        ledger::Ledger,
+        money::Money,
+        request::ApiRequest,
+        response::ApiResponse,
+        scripted_outcome::ScriptedOutcome,
+        times::saturating_add,
+        webhooks::events::EventType,
+    },
+    Capture, Funding,
+};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+const MAX_CAPTURES: usize = 10;
+/// The time until the payer's bank accepts or refuses an e-check.
+const CHECK_DURATION: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// The body of a request to capture.
+struct CaptureInput {
+    amount: Option<Money>,
+    invoice_id: Option<String>,
+    is_final: bool,
+}
+
+impl Ledger {
+    /// The captures by e-check that the payer's bank has decided on, with the event to report.
+    pub(in crate::paypal) fn decided_captures(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Capture, EventType)> {
+        self.captures
+            .values()
+            .filter(move |capture| {
+                matches!(capture.funding, Funding::Check { decided_at, .. } if now >= decided_at)
+            })
+            .map(move |capture| (capture, capture.event_type(now)))
+    }
+
+    /// The captures of an original authorization, oldest first.
+    pub(in crate::paypal) fn captures_of<'a>(
+        &'a self,
+        original: &'a Authorization,
+    ) -> impl Iterator<Item = &'a Capture> {
+        let mut captures: Vec<&Capture> = self
+            .captures
+            .values()
+            .filter(|capture| capture.original_id == original.id)
+            .collect();
+        captures.sort_by_key(|capture| capture.created_at);
+        captures.into_iter()
+    }
+
+    /// `POST /v2/payments/authorizations/{id}/capture`
+    pub(in crate::paypal) fn capture(
+        &mut self,
+        id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<ApiResponse, Refusal> {
+        if let Some(capture_id) =
+            self.request_ids
+                .find_result(request.request_id, Action::Capture, id, request.now)?
+        {
+            return Ok(ApiResponse::payment(
+                false,
+                self.capture_body(&capture_id, request)?,
+                request,
+            ));
+        }
+        let original = self.original(id)?;
+        let input = read(request.body)?;
+        let amount = input.amount.clone().unwrap_or_else(|| {
+            let authorized = original.amount_of(id);
+            authorized.with_amount(authorized.amount - self.captured_amount(original))
+        });
+        if let Some(issue) = self.capture_issue(original, id, &amount, &input, request.now) {
+            return Err(Findings::semantic(issue).into_refusal());
+        }
+        let is_busy = original.is_scripted(ScriptedOutcome::CaptureBusyOnce) && !original.was_busy;
+        let capture = Capture {
+            id: String::new(),
+            order_id: original.order_id.clone(),
+            original_id: original.id.clone(),
+            authorization_id: id.to_owned(),
+            amount,
+            funding: funding(original, request.now),
+            refuses_refunds: original.is_scripted(ScriptedOutcome::RefundRefused),
+            is_final: input.is_final,
+            custom_id: original.custom_id.clone(),
+            invoice_id: input.invoice_id.or_else(|| original.invoice_id.clone()),
+            created_at: request.now,
+            updated_at: request.now,
+        };
+        if let Some(original) = self.authorizations.get_mut(&capture.original_id) {
+            original.was_busy |= is_busy;
+            if is_busy {
+                return Err(Refusal::without_details(RefusalKind::Unavailable));
+            }
+            original.closed |= input.is_final;
+            original.updated_at = request.now;
+        }
+        let capture = Capture {
+            id: self.ids.next_resource_id(),
+            ..capture
+        };
+        self.request_ids.record(
+            request.request_id,
+            Action::Capture,
+            id,
+            &capture.id,
+            request.now,
+        );
+        let (capture_id, event_type) = (capture.id.clone(), capture.event_type(request.now));
+        self.captures.insert(capture_id.clone(), capture);
+        self.report(event_type, &capture_id, request);
+        Ok(ApiResponse::payment(
+            true,
+            self.capture_body(&capture_id, request)?,
+            request,
+        ))
+    }
+
+    fn capture_issue(
+        &self,
+        original: &Authorization,
+        id: &str,
+        amount: &Money,
+        input: &CaptureInput,
+        now: Timestamp,
+    ) -> Option<&'static str> {
+        let captured = self.captured_amount(original);
+        match original.status(captured, now) {
+            AuthorizationStatus::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
+            AuthorizationStatus::Voided => return Some("AUTHORIZATION_VOIDED"),
+            AuthorizationStatus::Expired => return Some("AUTHORIZATION_EXPIRED"),
+            AuthorizationStatus::Denied => return Some("AUTHORIZATION_DENIED"),
+            AuthorizationStatus::Pending => return Some("TRANSACTION_REFUSED"),
+            AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured => {}
+        }
+        if amount.currency != original.amount.currency {
+            return Some("AUTH_CAPTURE_CURRENCY_MISMATCH");
+        }
+        if captured + amount.amount > original.capture_limit() {
+            return Some("MAX_CAPTURE_AMOUNT_EXCEEDED");
+        }
+        if self.captures_of(original).count() >= MAX_CAPTURES {
+            return Some("MAX_CAPTURE_COUNT_EXCEEDED");
+        }
+        if self.is_invoice_duplicate(original, input) {
+            return Some("DUPLICATE_INVOICE_ID");
+        }
+        if original.is_scripted(ScriptedOutcome::FundsLapse) && !original.is_honored(id, now) {
+            return Some("PAYER_CANNOT_PAY");
+        }
+        original
+            .is_scripted(ScriptedOutcome::CaptureDeclined)
+            .then_some("TRANSACTION_REFUSED")
+    }
+
+    /// An invoice is paid once. Several captures may pay the order's invoice in parts. An invoice
+    /// in the request to capture cannot be paid in parts.
+    fn is_invoice_duplicate(&self, original: &Authorization, input: &CaptureInput) -> bool {
+        let Some(invoice) = input.invoice_id.as_ref().or(original.invoice_id.as_ref()) else {
+            return false;
+        };
+        self.captures.values().any(|capture| {
+            capture.invoice_id.as_ref() == Some(invoice)
+                && (input.invoice_id.is_some() || capture.original_id != original.id)
+        })
+    }
+
+    /// `GET /v2/payments/captures/{id}`
+    pub(in crate::paypal) fn show_capture(
+        &self,
+        id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<ApiResponse, Refusal> {
+        Ok(ApiResponse::new(
+            StatusCode::OK,
+            self.capture_body(id, request)?,
+        ))
+    }
+}
+
+fn funding(original: &Authorization, now: Timestamp) -> Funding {
+    let check = |clears| Funding::Check {
+        decided_at: saturating_add(now, CHECK_DURATION),
+        clears,
+    };
+    if original.is_scripted(ScriptedOutcome::CapturePending) {
+        Funding::Review
+    } else if original.is_scripted(ScriptedOutcome::CheckClears) {
+        check(true)
+    } else if original.is_scripted(ScriptedOutcome::CheckBounces) {
+        check(false)
+    } else {
+        Funding::Balance
+    }
+}
+
+fn read(body: &Value) -> Result<CaptureInput, Refusal> {
+    let amount = Money::read_optional(body)?;
+    let mut findings = Findings::default();
+    let invoice_id = read_text(body, "invoice_id", 127, "", &mut findings);
+    for (name, max_length) in [("note_to_payer", 255), ("soft_descriptor", 22)] {
+        read_text(body, name, max_length, "", &mut findings);
+    }
+    let is_final = match body.get("final_capture") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(flag)) => *flag,
+        other => {
+            findings.add_syntax("INVALID_PARAMETER_SYNTAX", "/final_capture", other);
+            false
+        }
+    };
+    findings.into_result()?;
+    Ok(CaptureInput {
+        amount,
+        invoice_id,
+        is_final,
+    })
+}

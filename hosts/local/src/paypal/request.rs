@@ -1,0 +1,85 @@
+//! A request to the API after parsing.
+
+use super::{
+    errors::{Findings, Refusal, RefusalKind},
+    links::Links,
+    operation::Operation,
+};
+use http::{HeaderMap, header, request::Parts};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const MAX_REQUEST_ID_LENGTH: usize = 108;
+
+/// The parts of a request that operations use. The path's id is passed beside it.
+#[derive(Clone, Copy)]
+pub(super) struct ApiRequest<'a> {
+    pub(super) request_id: Option<&'a str>,
+    /// From the header `Prefer: return=representation`.
+    pub(super) prefers_representation: bool,
+    /// A JSON object, empty for a request without a body.
+    pub(super) body: &'a Value,
+    pub(super) now: Timestamp,
+    pub(super) links: Links<'a>,
+}
+
+impl<'a> ApiRequest<'a> {
+    /// Stands in for a request where a payer or time causes the change.
+    pub(super) const fn internal(now: Timestamp, links: Links<'a>) -> Self {
+        static NO_BODY: Value = Value::Null;
+        Self {
+            request_id: None,
+            prefers_representation: true,
+            body: &NO_BODY,
+            now,
+            links,
+        }
+    }
+}
+
+/// Returns the body and the `PayPal-Request-Id`.
+pub(super) fn read(
+    operation: Operation,
+    head: &Parts,
+    body: &[u8],
+) -> Result<(Value, Option<String>), Refusal> {
+    let request_id = head
+        .headers
+        .get("paypal-request-id")
+        .and_then(|id| id.to_str().ok());
+    if request_id.is_some_and(|id| id.is_empty() || id.len() > MAX_REQUEST_ID_LENGTH) {
+        return Err(Findings::syntactic("INVALID_STRING_LENGTH").into_refusal());
+    }
+    let request_id = request_id.map(str::to_owned);
+    if !operation.is_write() {
+        return Ok((json!({}), request_id));
+    }
+    if !is_json(&head.headers) {
+        return Err(Refusal::without_details(RefusalKind::UnsupportedMediaType));
+    }
+    if body.is_empty() && operation != Operation::CreateOrder {
+        return Ok((json!({}), request_id));
+    }
+    match serde_json::from_slice(body) {
+        Ok(body @ Value::Object(_)) => Ok((body, request_id)),
+        _ if operation.is_on_orders() => {
+            Err(Findings::syntactic("MALFORMED_REQUEST_JSON").into_refusal())
+        }
+        _ => Err(Findings::syntactic("INVALID_PARAMETER_SYNTAX").into_refusal()),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|content_type| content_type.to_str().ok())
+        .unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}
+
+pub(super) fn prefers_representation(headers: &HeaderMap) -> bool {
+    headers
+        .get("prefer")
+        .is_some_and(|prefer| prefer == "return=representation")
+}
