@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::at_once::{counts, outcomes};
+use crate::concurrency::{counts, outcomes};
 use crate::database::with_database;
 use crate::fixtures::{Car, NOW, claim, hold, order, paid, payment_of, rental, with};
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::at_once::{counts, outcomes};
+use crate::concurrency::{counts, outcomes};
 use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, Ordered, claim, hold, order, paid, rental, take, with};
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cancelled_payments::upcoming;
+use crate::canceled_payments::upcoming;
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{NOW, Ordered, paid};
 use crate::reconciliation::{compared, report};

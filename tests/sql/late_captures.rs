@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::at_once::in_turn;
+use crate::canceled_payments::{HALF, operators, refunds, upcoming, void};
 use crate::cancellations::{by_customer, by_operator, cancel, terms};
-use crate::cancelled_payments::{HALF, operators, refunds, upcoming, void};
 use crate::captures::failed;
+use crate::concurrency::in_turn;
 use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, authorization, begin, capture_of, claim, hold, order, paid, with};
 

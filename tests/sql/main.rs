@@ -10,16 +10,17 @@
     reason = "a test ends at the first surprise"
 )]
 
-mod at_once;
 mod audit;
 mod authorizations;
 mod availability;
+mod booking_list;
 mod booking_races;
 mod bookings;
+mod canceled_payments;
 mod cancellations;
-mod cancelled_payments;
 mod capture_schedule;
 mod captures;
+mod concurrency;
 mod database;
 mod findings;
 mod fixtures;
@@ -28,9 +29,8 @@ mod late_captures;
 mod listing;
 mod migrations;
 mod observations;
-mod operator_reads;
-mod operator_renewals;
-mod operators;
+mod operator_captures;
+mod operator_reauthorizations;
 mod orders;
 mod payment_plan;
 mod plan_oracle;

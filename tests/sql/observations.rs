@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::at_once::{counts, in_turn, outcomes};
+use crate::canceled_payments::{operators, upcoming};
 use crate::cancellations::{by_operator, cancel};
-use crate::cancelled_payments::{operators, upcoming};
 use crate::captures::failed;
+use crate::concurrency::{counts, in_turn, outcomes};
 use crate::database::{Database, call, try_call, with_database};
 use crate::fixtures::{
     NOW, authorization, begin, capture_of, claim, hold, order, paid, take, with,
 };
-use crate::operators::{UNKNOWN, renew};
+use crate::operator_captures::{UNKNOWN, renew};
 
 fn seen_capture(payment_id: &str, capture_id: &str, now: &str) -> Value {
     json!({ "p_payment_id": payment_id, "p_capture_id": capture_id, "p_amount": "237.60", "p_now": now })

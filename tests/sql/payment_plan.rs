@@ -5,12 +5,12 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::canceled_payments::{operators, upcoming};
 use crate::cancellations::{by_operator, cancel};
-use crate::cancelled_payments::{operators, upcoming};
 use crate::captures::failed;
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{Car, NOW, authorization, begin, claim, hold, order, take, with};
-use crate::operators::renew;
+use crate::operator_captures::renew;
 use crate::plan_oracle::{Case, ZONES, random_case};
 use crate::pricing::Random;
 

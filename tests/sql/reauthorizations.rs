@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::canceled_payments::{operators, upcoming, void};
 use crate::cancellations::{by_operator, cancel, terms};
-use crate::cancelled_payments::{operators, upcoming, void};
 use crate::captures::{due, failed};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{Car, NOW, claim, paid};

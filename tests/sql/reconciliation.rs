@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::canceled_payments::{HALF, operators, upcoming};
 use crate::cancellations::{by_customer, cancel};
-use crate::cancelled_payments::{HALF, operators, upcoming};
 use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, authorization, begin, hold, order, paid, payment_of, take, with};
-use crate::operators::renew;
+use crate::operator_captures::renew;
 
 async fn find(client: &Client, arguments: Value) -> Value {
     call(client, "find_payment", arguments).await

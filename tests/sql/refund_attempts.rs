@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::cancelled_payments::operators;
+use crate::canceled_payments::operators;
 use crate::database::{call, try_call, with_database};
 use crate::fixtures::{NOW, with};
 use crate::refunds::{begin, captured, made, ordered, part, standing};

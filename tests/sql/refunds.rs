@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::at_once::{counts, in_turn, outcomes};
+use crate::canceled_payments::{operators, upcoming};
 use crate::cancellations::{by_customer, by_operator, cancel, terms};
-use crate::cancelled_payments::{operators, upcoming};
+use crate::concurrency::{counts, in_turn, outcomes};
 use crate::database::{Database, call, try_call, with_database};
 use crate::fixtures::{NOW, Ordered, hold, paid, take, with};
 

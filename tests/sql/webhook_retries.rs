@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::at_once::{counts, outcomes};
+use crate::concurrency::{counts, outcomes};
 use crate::database::with_database;
 use crate::fixtures::NOW;
 use crate::webhooks::{applied, claim, failed, lease_lost, replay, standing, store};

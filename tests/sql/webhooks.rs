@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::at_once::{counts, in_turn, outcomes};
+use crate::concurrency::{counts, in_turn, outcomes};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{NOW, with};
 

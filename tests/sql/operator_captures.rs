@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::at_once::{counts, in_turn, outcomes};
+use crate::canceled_payments::{operators, upcoming, void};
 use crate::cancellations::{by_customer, cancel};
-use crate::cancelled_payments::{operators, upcoming, void};
 use crate::captures::failed;
+use crate::concurrency::{counts, in_turn, outcomes};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{Car, NOW, begin, capture_of, claim, hold, order, paid, with};
 

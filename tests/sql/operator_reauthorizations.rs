@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::canceled_payments::{HALF, upcoming, void};
 use crate::cancellations::{by_customer, by_operator, cancel};
-use crate::cancelled_payments::{HALF, upcoming, void};
 use crate::captures::failed;
 use crate::database::{call, with_database};
 use crate::fixtures::{NOW, claim, hold, paid, take, with};
-use crate::operators::{UNKNOWN, capture, renew};
+use crate::operator_captures::{UNKNOWN, capture, renew};
 
 /// The arguments by which the renewal of a claim is recorded.
 fn renewed(claim: &Value, authorization_id: &str, now: &str) -> Value {
