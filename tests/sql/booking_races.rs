@@ -1,19 +1,19 @@
-//! Many callers at once.
+//! Concurrent bookings, payments and captures.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::at_once::{counts, outcomes};
+use crate::concurrency::{call_concurrently, outcome_counts};
 use crate::database::with_database;
 use crate::fixtures::{Car, NOW, claim, hold, order, paid, payment_of, rental, with};
 
 #[tokio::test]
-async fn fifty_overlapping_bookings_make_one() {
+async fn fifty_overlapping_calls_create_one_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        // Different ranges that all hold the 20th.
+        // Different ranges that all include the 20th.
         let calls = (0..50)
             .map(|n| {
                 rental(
@@ -24,8 +24,8 @@ async fn fifty_overlapping_bookings_make_one() {
             })
             .collect();
         assert_eq!(
-            outcomes(&db, "create_booking", calls).await,
-            counts([("created", 1), ("dates_unavailable", 49)])
+            call_concurrently(&db, "create_booking", calls).await,
+            outcome_counts([("created", 1), ("dates_unavailable", 49)])
         );
         assert_eq!(db.count("bookings", "true").await, 1);
     })
@@ -33,7 +33,7 @@ async fn fifty_overlapping_bookings_make_one() {
 }
 
 #[tokio::test]
-async fn a_lapsed_hold_is_won_by_one_of_many() {
+async fn expired_hold_has_one_winner() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         hold(
@@ -50,33 +50,36 @@ async fn a_lapsed_hold_is_won_by_one_of_many() {
                 json!({ "p_now": "2030-01-10T12:20:00Z" }),
             )
         };
-        let won = outcomes(&db, "create_booking", (0..20).map(call).collect()).await;
-        assert_eq!(won, counts([("created", 1), ("dates_unavailable", 19)]));
+        let results = call_concurrently(&db, "create_booking", (0..20).map(call).collect()).await;
+        assert_eq!(
+            results,
+            outcome_counts([("created", 1), ("dates_unavailable", 19)])
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn one_idempotency_key_at_once_is_one_booking() {
+async fn concurrent_idempotency_key_creates_one_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         Car { slug: "other", ..Car::default() }.insert(&db).await;
         let keyed = |car: &str, request: &str| {
             with(rental(car, "2030-01-20", "2030-01-24"), json!({ "p_idempotency_key_hash": "a".repeat(64), "p_request_hash": request.repeat(64) }))
         };
-        let same = outcomes(&db, "create_booking", (0..12).map(|_| keyed("plain", "1")).collect()).await;
-        assert_eq!(same, counts([("created", 1), ("replayed", 11)]));
+        let results = call_concurrently(&db, "create_booking", (0..12).map(|_| keyed("plain", "1")).collect()).await;
+        assert_eq!(results, outcome_counts([("created", 1), ("replayed", 11)]));
         db.run("TRUNCATE bookings CASCADE").await;
-        // The same key for two cars: the rows of the cars do not order these, the key itself does.
-        let mixed = outcomes(&db, "create_booking", (0..12_u32).map(|n| if n.is_multiple_of(2) { keyed("plain", "1") } else { keyed("other", "2") }).collect()).await;
-        assert_eq!(mixed, counts([("created", 1), ("idempotency_key_reused", 6), ("replayed", 5)]));
+        // One key for two cars: the locks of the cars do not order these calls, the key does.
+        let results = call_concurrently(&db, "create_booking", (0..12_u32).map(|n| if n.is_multiple_of(2) { keyed("plain", "1") } else { keyed("other", "2") }).collect()).await;
+        assert_eq!(results, outcome_counts([("created", 1), ("idempotency_key_reused", 6), ("replayed", 5)]));
         assert_eq!(db.count("bookings", "true").await, 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_shop_reference_at_once_is_one_booking() {
+async fn concurrent_shop_reference_creates_one_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         Car {
@@ -99,52 +102,52 @@ async fn a_shop_reference_at_once_is_one_booking() {
                 json!({ "p_shop_reference": "test-123" }),
             )
         };
-        let answers = outcomes(&db, "create_booking", (0..12).map(call).collect()).await;
+        let results = call_concurrently(&db, "create_booking", (0..12).map(call).collect()).await;
         assert_eq!(
-            answers,
-            counts([("booking_mismatch", 6), ("created", 1), ("replayed", 5)])
+            results,
+            outcome_counts([("booking_mismatch", 6), ("created", 1), ("replayed", 5)])
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn one_order_and_one_authorization_at_a_time() {
+async fn concurrent_payers_get_one_order_and_authorization() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-        let opened = outcomes(
+        let results = call_concurrently(
             &db,
             "open_payment",
             (0..10).map(|_| payment_of(&booking, NOW)).collect(),
         )
         .await;
-        assert_eq!(opened, counts([("create_order", 10)]));
+        assert_eq!(results, outcome_counts([("create_order", 10)]));
         assert_eq!(db.count("payments", "true").await, 1);
         assert_eq!(
             db.count("payment_operations", "operation = 'order'").await,
             1
         );
-        let ordered = order(&service, &booking, NOW).await;
-        let begun = outcomes(
+        let payment = order(&service, &booking, NOW).await;
+        let results = call_concurrently(
             &db,
             "begin_authorization",
             (0..10)
-                .map(|_| json!({ "p_order_id": ordered.order_id, "p_now": NOW }))
+                .map(|_| json!({ "p_order_id": payment.order_id, "p_now": NOW }))
                 .collect(),
         )
         .await;
         assert_eq!(
-            begun,
-            counts([("authorize", 1), ("payment_in_progress", 9)])
+            results,
+            outcome_counts([("authorize", 1), ("payment_in_progress", 9)])
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn two_crons_claim_disjoint_payments() {
+async fn concurrent_crons_claim_disjoint_payments() {
     with_database(|db| async move {
         let service = db.service().await;
         for slug in ["car-a", "car-b", "car-c", "car-d", "car-e", "car-f"] {
@@ -163,23 +166,15 @@ async fn two_crons_claim_disjoint_payments() {
                 .map(|cron| claim(cron, 3, "2030-01-12T00:00:00Z")),
         )
         .await;
-        let claimed: Vec<_> = claims
+        let ids: Vec<_> = claims
             .iter()
             .flatten()
             .map(|claim| claim["paymentId"].as_str().unwrap())
             .collect();
-        let distinct: BTreeSet<_> = claimed.iter().collect();
-        assert_eq!(
-            claimed.len(),
-            distinct.len(),
-            "nobody claims what another has"
-        );
+        let distinct: BTreeSet<_> = ids.iter().collect();
+        assert_eq!(ids.len(), distinct.len(), "no payment is claimed twice");
         let rest = claim(&service, 25, "2030-01-12T00:00:00Z").await;
-        assert_eq!(
-            claimed.len() + rest.len(),
-            6,
-            "everything due is claimed once"
-        );
+        assert_eq!(ids.len() + rest.len(), 6, "every due payment is claimed");
         assert_eq!(
             claim(&service, 25, "2030-01-12T00:01:59Z").await,
             Vec::<Value>::new()

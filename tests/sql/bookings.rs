@@ -1,4 +1,4 @@
-//! Making a hold: every refusal of `create_booking`, and reading a booking back.
+//! Creating a hold, with every refusal of `create_booking`, and reading a booking.
 
 use serde_json::{Value, json};
 
@@ -6,15 +6,15 @@ use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, hold, rental, with};
 
 #[tokio::test]
-async fn a_hold_stands_for_fifteen_minutes_at_the_servers_price() {
+async fn hold_lasts_fifteen_minutes_at_server_price() {
     with_database(|db| async move {
         let car_id = Car::default().insert(&db).await;
         let service = db.service().await;
         let customer = json!({ "fullName": "Ada O'Brien", "email": "Ada@Example.com", "phone": "+1 555 0100", "role": "admin" });
-        let asked = with(rental("plain", "2030-01-20", "2030-01-24"), json!({ "p_customer": customer, "p_client_price": "237.60" }));
-        let answer = call(&service, "create_booking", asked).await;
-        assert_eq!(answer["outcome"], "created");
-        let booking = &answer["booking"];
+        let arguments = with(rental("plain", "2030-01-20", "2030-01-24"), json!({ "p_customer": customer, "p_client_price": "237.60" }));
+        let result = call(&service, "create_booking", arguments).await;
+        assert_eq!(result["outcome"], "created");
+        let booking = &result["booking"];
         for (field, expected) in [
             ("status", json!("pending_payment")), ("carId", json!(car_id)), ("carSlug", json!("plain")), ("carName", json!("Car plain")),
             ("startDate", json!("2030-01-20")), ("endDate", json!("2030-01-24")), ("rentalDays", json!(4)),
@@ -27,10 +27,10 @@ async fn a_hold_stands_for_fifteen_minutes_at_the_servers_price() {
         assert_eq!(booking["price"]["lines"].as_array().unwrap().len(), 4);
         let reference = booking["reference"].as_str().unwrap();
         assert!(reference.len() == 10 && reference.starts_with("EXO-"), "{reference}");
-        let read = |now: &str| json!({ "p_booking_id": booking["bookingId"], "p_now": now });
-        assert_eq!(call(&service, "get_booking", read("2030-01-10T12:14:59Z")).await, *booking);
-        let lapsed = call(&service, "get_booking", read("2030-01-10T12:15:00Z")).await;
-        assert_eq!((&lapsed["status"], &lapsed["holdExpiresAt"]), (&json!("expired"), &Value::Null));
+        let at = |now: &str| json!({ "p_booking_id": booking["bookingId"], "p_now": now });
+        assert_eq!(call(&service, "get_booking", at("2030-01-10T12:14:59Z")).await, *booking);
+        let expired = call(&service, "get_booking", at("2030-01-10T12:15:00Z")).await;
+        assert_eq!((&expired["status"], &expired["holdExpiresAt"]), (&json!("expired"), &Value::Null));
         let unknown = json!({ "p_booking_id": "00000000-0000-4000-8000-000000000000" });
         assert_eq!(call(&service, "get_booking", unknown).await, Value::Null);
     })
@@ -38,9 +38,9 @@ async fn a_hold_stands_for_fifteen_minutes_at_the_servers_price() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_rented_is_refused_and_nothing_is_written() {
+async fn refused_rental_names_reason_and_writes_nothing() {
     with_database(|db| async move {
-        let zone = Car {
+        let car_id = Car {
             rental_days: (2, 5),
             ..Car::default()
         }
@@ -70,7 +70,7 @@ async fn what_cannot_be_rented_is_refused_and_nothing_is_written() {
         let service = db.service().await;
         let before = db.content().await;
         for (car, start, end, outcome) in [
-            ("nobody", "2030-01-20", "2030-01-24", "car_not_found"),
+            ("unknown", "2030-01-20", "2030-01-24", "car_not_found"),
             (
                 "00000000-0000-4000-8000-000000000000",
                 "2030-01-20",
@@ -88,13 +88,13 @@ async fn what_cannot_be_rented_is_refused_and_nothing_is_written() {
             ("plain", "2030-01-20", "2030-01-20", "too_short"),
             ("plain", "2030-01-20", "2030-01-10", "too_short"),
             ("plain", "2030-01-20", "2030-01-26", "too_long"),
-            (zone.as_str(), "2030-01-20", "2070-01-26", "too_long"),
+            (car_id.as_str(), "2030-01-20", "2070-01-26", "too_long"),
         ] {
-            let answer = call(&service, "create_booking", rental(car, start, end)).await;
-            assert_eq!(answer["outcome"], outcome, "{car} {start} {end}");
+            let result = call(&service, "create_booking", rental(car, start, end)).await;
+            assert_eq!(result["outcome"], outcome, "{car} {start} {end}");
             if outcome.starts_with("too_") {
                 assert_eq!(
-                    (&answer["minRentalDays"], &answer["maxRentalDays"]),
+                    (&result["minRentalDays"], &result["maxRentalDays"]),
                     (&json!(2), &json!(5))
                 );
             }
@@ -123,16 +123,16 @@ async fn what_cannot_be_rented_is_refused_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_wrong_price_is_recorded_and_nothing_else() {
+async fn wrong_price_records_only_security_event() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        let asked = with(
+        let arguments = with(
             rental("plain", "2030-01-20", "2030-01-24"),
             json!({ "p_client_price": "1.00", "p_request_id": "req-7" }),
         );
-        let answer = call(&db.service().await, "create_booking", asked).await;
+        let result = call(&db.service().await, "create_booking", arguments).await;
         assert_eq!(
-            answer,
+            result,
             json!({ "outcome": "price_mismatch", "serverPrice": "237.60", "currency": "USD" })
         );
         assert_eq!(db.count("bookings", "true").await, 0);
@@ -150,7 +150,7 @@ async fn a_wrong_price_is_recorded_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_turnaround_counts_on_both_sides() {
+async fn turnaround_applies_on_both_sides() {
     with_database(|db| async move {
         Car {
             turnaround_days: 2,
@@ -167,7 +167,7 @@ async fn the_turnaround_counts_on_both_sides() {
         .await;
         let service = db.service().await;
         hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-        for (start, end, taken) in [
+        for (start, end, unavailable) in [
             (
                 "2030-01-24",
                 "2030-01-27",
@@ -181,10 +181,10 @@ async fn the_turnaround_counts_on_both_sides() {
                 json!(["2030-01-20", "2030-01-21"]),
             ),
         ] {
-            let answer = call(&service, "create_booking", rental("plain", start, end)).await;
+            let result = call(&service, "create_booking", rental("plain", start, end)).await;
             assert_eq!(
-                answer,
-                json!({ "outcome": "dates_unavailable", "unavailableDates": taken }),
+                result,
+                json!({ "outcome": "dates_unavailable", "unavailableDates": unavailable }),
                 "{start} {end}"
             );
         }
@@ -198,7 +198,7 @@ async fn the_turnaround_counts_on_both_sides() {
 }
 
 #[tokio::test]
-async fn the_day_begins_where_the_car_stands() {
+async fn day_starts_in_car_time_zone() {
     with_database(|db| async move {
         Car {
             slug: "tokyo",
@@ -216,10 +216,10 @@ async fn the_day_begins_where_the_car_stands() {
         .await;
         let service = db.service().await;
         let outcome = async |car: &str, start: &str, now: &str| {
-            let asked = with(rental(car, start, "2030-01-14"), json!({ "p_now": now }));
-            call(&service, "create_booking", asked).await["outcome"].clone()
+            let arguments = with(rental(car, start, "2030-01-14"), json!({ "p_now": now }));
+            call(&service, "create_booking", arguments).await["outcome"].clone()
         };
-        // 14:59 UTC is 23:59 in Tokyo; a minute later it is tomorrow there.
+        // 15:00 UTC is midnight in Tokyo.
         assert_eq!(
             outcome("tokyo", "2030-01-10", "2030-01-10T15:00:00Z").await,
             "in_the_past"

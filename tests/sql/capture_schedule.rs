@@ -1,22 +1,22 @@
-//! When a paid booking is captured: the rules, their order, and the bounds that no rule may cross.
+//! When a paid booking is captured: the rules, their order, and the limits for every rule.
 
 use serde_json::json;
 
 use crate::database::{Database, call, with_database};
-use crate::fixtures::{Car, NOW, authorization, begin, hold, order, paid, with};
+use crate::fixtures::{Car, NOW, authorization, begin_authorization, hold, order, paid, with};
 
-async fn scheduled(db: &Database) -> (Option<String>, Option<String>) {
+async fn schedule(db: &Database) -> (Option<String>, Option<String>) {
     let at = "SELECT internal.utc(payment_capture_scheduled_at) FROM bookings";
     let rule = "SELECT r.name FROM bookings AS b JOIN payment_capture_rules AS r ON r.id = b.payment_capture_rule_id";
     (db.value(at).await, db.value(rule).await)
 }
 
-fn by(moment: &str, rule: &str) -> (Option<String>, Option<String>) {
-    (Some(moment.to_owned()), Some(rule.to_owned()))
+fn expected(at: &str, rule: &str) -> (Option<String>, Option<String>) {
+    (Some(at.to_owned()), Some(rule.to_owned()))
 }
 
 #[tokio::test]
-async fn the_seeded_rules_are_those_of_the_product() {
+async fn capture_rules_are_seeded_once() {
     with_database(|db| async move {
         let rules =
             "SELECT array_agg(name ORDER BY priority DESC) FROM payment_capture_rules WHERE active";
@@ -30,14 +30,14 @@ async fn the_seeded_rules_are_those_of_the_product() {
         assert_eq!(
             db.count("payment_capture_rules", "true").await,
             1,
-            "an operator's choice stays"
+            "a rule that an operator deleted stays deleted"
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_hold_has_no_schedule_and_a_paid_booking_has() {
+async fn only_paid_booking_has_schedule() {
     with_database(|db| async move {
         Car {
             time_zone: "America/Los_Angeles",
@@ -47,39 +47,39 @@ async fn a_hold_has_no_schedule_and_a_paid_booking_has() {
         .await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-        assert_eq!(scheduled(&db).await, (None, None));
-        let ordered = order(&service, &booking, NOW).await;
-        begin(&service, &ordered.order_id, NOW).await;
+        assert_eq!(schedule(&db).await, (None, None));
+        let payment = order(&service, &booking, NOW).await;
+        begin_authorization(&service, &payment.order_id, NOW).await;
         call(
             &service,
             "record_authorization",
-            authorization(&ordered.payment_id, NOW),
+            authorization(&payment.payment_id, NOW),
         )
         .await;
         // Pickup on the 20th at 10:00 in Los Angeles is 18:00 UTC.
         assert_eq!(
-            scheduled(&db).await,
-            by("2030-01-19T18:00:00Z", "24 hours before rental")
+            schedule(&db).await,
+            expected("2030-01-19T18:00:00Z", "24 hours before rental")
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn summer_time_moves_the_pickup() {
+async fn summer_time_moves_pickup() {
     with_database(|db| async move {
         Car { time_zone: "Europe/Berlin", ..Car::default() }.insert(&db).await;
-        // The clocks go forward on 2030-03-31: pickup on that day at 10:00 is 08:00 UTC, not 09:00.
+        // Summer time begins on 2030-03-31: pickup on that day at 10:00 is 08:00 UTC, not 09:00.
         let service = db.service().await;
         paid(&service, "plain", "2030-03-31", "2030-04-04", "2030-03-20T12:00:00Z").await;
         db.run("UPDATE payments SET authorization_expires_at = '2030-04-18T12:00:00Z'; UPDATE bookings SET approved_at = now()").await;
-        assert_eq!(scheduled(&db).await, by("2030-03-30T08:00:00Z", "24 hours before rental"));
+        assert_eq!(schedule(&db).await, expected("2030-03-30T08:00:00Z", "24 hours before rental"));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_signed_contract_goes_before_the_hours() {
+async fn signed_contract_precedes_hours_rule() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         paid(
@@ -93,21 +93,21 @@ async fn a_signed_contract_goes_before_the_hours() {
         db.run("UPDATE bookings SET contract_signed_at = '2030-01-15T09:30:00Z'")
             .await;
         assert_eq!(
-            scheduled(&db).await,
-            by("2030-01-15T09:30:00Z", "On contract")
+            schedule(&db).await,
+            expected("2030-01-15T09:30:00Z", "On contract")
         );
         db.run("UPDATE bookings SET approved_at = '2030-01-14T09:30:00Z'")
             .await;
         assert_eq!(
-            scheduled(&db).await,
-            by("2030-01-15T09:30:00Z", "On contract")
+            schedule(&db).await,
+            expected("2030-01-15T09:30:00Z", "On contract")
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_approval_decides_where_it_has_the_say() {
+async fn approval_decides_without_hours_rule() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         paid(
@@ -121,8 +121,8 @@ async fn an_approval_decides_where_it_has_the_say() {
         db.run("UPDATE bookings SET approved_at = '2030-01-14T09:30:00Z'")
             .await;
         assert_eq!(
-            scheduled(&db).await,
-            by("2030-01-19T10:00:00Z", "24 hours before rental")
+            schedule(&db).await,
+            expected("2030-01-19T10:00:00Z", "24 hours before rental")
         );
         db.run(
             "UPDATE payment_capture_rules SET active = false WHERE kind = 'hours_before_rental'",
@@ -131,15 +131,15 @@ async fn an_approval_decides_where_it_has_the_say() {
         db.run("UPDATE bookings SET approved_at = '2030-01-14T10:30:00Z'")
             .await;
         assert_eq!(
-            scheduled(&db).await,
-            by("2030-01-14T10:30:00Z", "On approval")
+            schedule(&db).await,
+            expected("2030-01-14T10:30:00Z", "On approval")
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_a_known_moment_nothing_is_scheduled() {
+async fn no_schedule_without_known_time() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         db.run(
@@ -154,13 +154,13 @@ async fn without_a_known_moment_nothing_is_scheduled() {
             NOW,
         )
         .await;
-        assert_eq!(scheduled(&db).await, (None, None));
+        assert_eq!(schedule(&db).await, (None, None));
     })
     .await;
 }
 
 #[tokio::test]
-async fn never_before_the_booking_was_confirmed() {
+async fn schedule_never_precedes_confirmation() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         paid(
@@ -171,51 +171,51 @@ async fn never_before_the_booking_was_confirmed() {
             NOW,
         )
         .await;
-        assert_eq!(scheduled(&db).await, by(NOW, "24 hours before rental"));
+        assert_eq!(schedule(&db).await, expected(NOW, "24 hours before rental"));
         db.run("UPDATE bookings SET contract_signed_at = '2030-01-09T00:00:00Z'")
             .await;
-        assert_eq!(scheduled(&db).await, by(NOW, "On contract"));
+        assert_eq!(schedule(&db).await, expected(NOW, "On contract"));
     })
     .await;
 }
 
 #[tokio::test]
-async fn never_later_than_two_days_before_the_authorization_lapses() {
+async fn schedule_ends_two_days_before_expiry() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-06-01", "2030-06-05", NOW).await;
-        let ordered = order(&service, &booking, NOW).await;
-        begin(&service, &ordered.order_id, NOW).await;
-        let recorded = call(
+        let payment = order(&service, &booking, NOW).await;
+        begin_authorization(&service, &payment.order_id, NOW).await;
+        let result = call(
             &service,
             "record_authorization",
-            authorization(&ordered.payment_id, NOW),
+            authorization(&payment.payment_id, NOW),
         )
         .await;
-        assert_eq!(recorded["captureScheduledAt"], "2030-02-06T12:00:00Z");
+        assert_eq!(result["captureScheduledAt"], "2030-02-06T12:00:00Z");
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_authorization_without_an_end_is_taken_to_live_29_days() {
+async fn authorization_without_expiry_lasts_29_days() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-06-01", "2030-06-05", NOW).await;
-        let ordered = order(&service, &booking, NOW).await;
-        begin(&service, &ordered.order_id, NOW).await;
-        let recorded = call(
+        let payment = order(&service, &booking, NOW).await;
+        begin_authorization(&service, &payment.order_id, NOW).await;
+        let result = call(
             &service,
             "record_authorization",
             with(
-                authorization(&ordered.payment_id, NOW),
+                authorization(&payment.payment_id, NOW),
                 json!({ "p_expires_at": null }),
             ),
         )
         .await;
-        assert_eq!(recorded["captureScheduledAt"], "2030-02-06T12:00:00Z");
+        assert_eq!(result["captureScheduledAt"], "2030-02-06T12:00:00Z");
     })
     .await;
 }

@@ -1,14 +1,17 @@
-//! Cars to rent, and bookings brought to a state through the functions of the product.
+//! Cars, and bookings that the product's own functions bring to a state.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::database::{Database, call};
 
-/// The moment at which the tests begin.
+/// The time at the start of each test.
 pub(crate) const NOW: &str = "2030-01-10T12:00:00Z";
 
-/// A car. The default is the car of the price example: 4 plain days are 237.60.
+/// An id that no row has.
+pub(crate) const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// A car. The default is the car of the price example: 4 plain days cost 237.60.
 pub(crate) struct Car {
     pub(crate) slug: &'static str,
     pub(crate) base_price: Option<&'static str>,
@@ -32,7 +35,7 @@ impl Default for Car {
 }
 
 impl Car {
-    /// Stores the car with its price, a fee of 40.00 and 10 % off from 4 days on; returns its id.
+    /// Stores the car with its price, a fee of 40.00 and 10 % off from 4 days. Returns its id.
     pub(crate) async fn insert(self, db: &Database) -> String {
         let (min, max) = self.rental_days;
         let id = db
@@ -57,74 +60,73 @@ impl Car {
     }
 }
 
-/// The arguments of a booking of a car.
+/// The arguments that book a car.
 pub(crate) fn rental(car: &str, start: &str, end: &str) -> Value {
     json!({ "p_car": car, "p_start_date": start, "p_end_date": end, "p_now": NOW })
 }
 
-/// Arguments, with some more or other ones.
+/// Adds arguments, or replaces those of the same name.
 pub(crate) fn with(mut arguments: Value, more: Value) -> Value {
     let Value::Object(more) = more else {
-        panic!("arguments are an object")
+        panic!("arguments must be an object")
     };
     arguments.as_object_mut().unwrap().extend(more);
     arguments
 }
 
-/// Makes a hold and returns the booking.
+/// Creates a hold and returns the booking.
 pub(crate) async fn hold(client: &Client, car: &str, start: &str, end: &str, now: &str) -> Value {
-    let answer = call(
+    let result = call(
         client,
         "create_booking",
         with(rental(car, start, end), json!({ "p_now": now })),
     )
     .await;
-    assert_eq!(answer["outcome"], "created", "{answer}");
-    answer["booking"].clone()
+    assert_eq!(result["outcome"], "created", "{result}");
+    result["booking"].clone()
 }
 
-/// A hold with a PayPal order.
+/// A booking with a PayPal order.
 #[expect(clippy::struct_field_names, reason = "three different ids")]
-pub(crate) struct Ordered {
+pub(crate) struct OrderedBooking {
     pub(crate) booking_id: String,
     pub(crate) payment_id: String,
     pub(crate) order_id: String,
 }
 
-/// The arguments by which a booking is readied for payment.
+/// The arguments that open a booking's payment.
 pub(crate) fn payment_of(booking: &Value, now: &str) -> Value {
     json!({ "p_booking_id": booking["bookingId"], "p_car": booking["carSlug"],
             "p_start_date": booking["startDate"], "p_end_date": booking["endDate"], "p_now": now })
 }
 
-/// Gives a booking a PayPal order.
-pub(crate) async fn order(client: &Client, booking: &Value, now: &str) -> Ordered {
-    let opened = call(client, "open_payment", payment_of(booking, now)).await;
-    assert_eq!(opened["outcome"], "create_order", "{opened}");
-    let payment_id = opened["paymentId"].as_str().unwrap().to_owned();
-    let order_id = format!("ORDER-{}", opened["requestId"].as_str().unwrap());
-    let arguments = json!({ "p_payment_id": payment_id, "p_request_id": opened["requestId"], "p_order_id": order_id,
+/// Creates a PayPal order for a booking.
+pub(crate) async fn order(client: &Client, booking: &Value, now: &str) -> OrderedBooking {
+    let payment = call(client, "open_payment", payment_of(booking, now)).await;
+    assert_eq!(payment["outcome"], "create_order", "{payment}");
+    let payment_id = payment["paymentId"].as_str().unwrap().to_owned();
+    let order_id = format!("ORDER-{}", payment["requestId"].as_str().unwrap());
+    let arguments = json!({ "p_payment_id": payment_id, "p_request_id": payment["requestId"], "p_order_id": order_id,
                             "p_approve_url": format!("https://paypal.test/{order_id}"), "p_now": now });
     assert_eq!(
         call(client, "record_paypal_order", arguments).await["outcome"],
         "recorded"
     );
-    Ordered {
+    OrderedBooking {
         booking_id: booking["bookingId"].as_str().unwrap().to_owned(),
         payment_id,
         order_id,
     }
 }
 
-/// The arguments by which an authorization of 237.60 is recorded under the payment's first request id.
+/// The arguments that record an authorization of 237.60 under the payment's first request id.
 pub(crate) fn authorization(payment_id: &str, now: &str) -> Value {
     json!({ "p_payment_id": payment_id, "p_request_id": format!("{payment_id}:authorize:1"),
             "p_authorization_id": format!("AUTH-{payment_id}"), "p_amount": "237.60", "p_currency": "USD",
             "p_expires_at": "2030-02-08T12:00:00Z", "p_now": now })
 }
 
-/// Begins to authorize an order.
-pub(crate) async fn begin(client: &Client, order_id: &str, now: &str) -> Value {
+pub(crate) async fn begin_authorization(client: &Client, order_id: &str, now: &str) -> Value {
     call(
         client,
         "begin_authorization",
@@ -133,53 +135,59 @@ pub(crate) async fn begin(client: &Client, order_id: &str, now: &str) -> Value {
     .await
 }
 
-/// A booking of 4 days that is paid: authorized and confirmed.
-pub(crate) async fn paid(client: &Client, car: &str, start: &str, end: &str, now: &str) -> Ordered {
+/// Books 4 days and pays them: the booking is authorized and confirmed.
+pub(crate) async fn paid(
+    client: &Client,
+    car: &str,
+    start: &str,
+    end: &str,
+    now: &str,
+) -> OrderedBooking {
     let booking = hold(client, car, start, end, now).await;
-    let ordered = order(client, &booking, now).await;
+    let payment = order(client, &booking, now).await;
     assert_eq!(
-        begin(client, &ordered.order_id, now).await["outcome"],
+        begin_authorization(client, &payment.order_id, now).await["outcome"],
         "authorize"
     );
-    let recorded = call(
+    let result = call(
         client,
         "record_authorization",
-        authorization(&ordered.payment_id, now),
+        authorization(&payment.payment_id, now),
     )
     .await;
-    assert_eq!(recorded["outcome"], "confirmed", "{recorded}");
-    ordered
+    assert_eq!(result["outcome"], "confirmed", "{result}");
+    payment
 }
 
-/// Claims what is due.
+/// Claims the due captures.
 pub(crate) async fn claim(client: &Client, limit: u32, now: &str) -> Vec<Value> {
-    let claimed = call(
+    let claims = call(
         client,
         "process_scheduled_payment_captures",
         json!({ "p_limit": limit, "p_now": now }),
     )
     .await;
-    claimed.as_array().unwrap().clone()
+    claims.as_array().unwrap().clone()
 }
 
-/// Takes the money of a paid booking before it is due.
-pub(crate) async fn take(client: &Client, ordered: &Ordered, now: &str) -> Value {
-    let claimed = call(
+/// Captures a paid booking before its schedule, for an operator. Returns the claim.
+pub(crate) async fn capture_payment(client: &Client, booking: &OrderedBooking, now: &str) -> Value {
+    let result = call(
         client,
         "claim_payment_capture",
-        json!({ "p_booking_id": ordered.booking_id, "p_actor": "operator:1", "p_now": now }),
+        json!({ "p_booking_id": booking.booking_id, "p_actor": "operator:1", "p_now": now }),
     )
     .await;
-    assert_eq!(claimed["outcome"], "claimed", "{claimed}");
-    let captured = capture_of(&claimed["claim"], now);
+    assert_eq!(result["outcome"], "claimed", "{result}");
+    let capture = capture_of(&result["claim"], now);
     assert_eq!(
-        call(client, "record_capture", captured).await,
+        call(client, "record_capture", capture).await,
         json!({ "outcome": "captured" })
     );
-    claimed["claim"].clone()
+    result["claim"].clone()
 }
 
-/// The arguments by which the capture of a claim is recorded, as much as was claimed.
+/// The arguments that record a capture of the claimed amount.
 pub(crate) fn capture_of(claim: &Value, now: &str) -> Value {
     let payment_id = claim["paymentId"].as_str().unwrap();
     json!({ "p_payment_id": payment_id, "p_lease": claim["lease"], "p_request_id": claim["requestId"],

@@ -1,4 +1,4 @@
-//! Finding a hold again by key or reference, and letting it go.
+//! Finding a hold again by key or reference, and expiring it.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, hold, order, paid, rental, with};
 
 #[tokio::test]
-async fn an_idempotency_key_is_one_booking() {
+async fn idempotency_key_names_one_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         Car { slug: "other", ..Car::default() }.insert(&db).await;
@@ -30,7 +30,7 @@ async fn an_idempotency_key_is_one_booking() {
 }
 
 #[tokio::test]
-async fn a_shop_reference_names_one_live_booking() {
+async fn shop_reference_names_one_live_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         Car {
@@ -40,42 +40,42 @@ async fn a_shop_reference_names_one_live_booking() {
         .insert(&db)
         .await;
         let service = db.service().await;
-        let ask = async |car: &str, start: &str, now: &str| {
-            let asked = with(
+        let create = async |car: &str, start: &str, now: &str| {
+            let arguments = with(
                 rental(car, start, "2030-01-24"),
                 json!({ "p_shop_reference": "test-123", "p_now": now }),
             );
-            call(&service, "create_booking", asked).await
+            call(&service, "create_booking", arguments).await
         };
-        let first = ask("plain", "2030-01-20", NOW).await;
+        let first = create("plain", "2030-01-20", NOW).await;
         assert_eq!(first["outcome"], "created");
-        let again = ask("plain", "2030-01-20", NOW).await;
+        let again = create("plain", "2030-01-20", NOW).await;
         assert_eq!(
             (&again["outcome"], &again["booking"]["bookingId"]),
             (&json!("replayed"), &first["booking"]["bookingId"])
         );
         assert_eq!(
-            ask("plain", "2030-01-21", NOW).await["outcome"],
+            create("plain", "2030-01-21", NOW).await["outcome"],
             "booking_mismatch"
         );
         assert_eq!(
-            ask("other", "2030-01-20", NOW).await["outcome"],
+            create("other", "2030-01-20", NOW).await["outcome"],
             "booking_mismatch"
         );
-        // Lapsed: the same rental can still be paid, another one is a new booking.
+        // The hold expired: the same rental can still be paid, another one is a new booking.
         assert_eq!(
-            ask("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
             "replayed"
         );
-        let moved = ask("other", "2030-01-20", "2030-01-10T13:00:00Z").await;
-        assert_eq!(moved["outcome"], "created");
+        let other = create("other", "2030-01-20", "2030-01-10T13:00:00Z").await;
+        assert_eq!(other["outcome"], "created");
         assert_eq!(
-            ask("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
             "booking_mismatch"
         );
-        // A day later the old price no longer stands.
+        // A day later the old price has expired, so the rental is a new booking.
         assert_eq!(
-            ask("plain", "2030-01-20", "2030-01-11T14:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-11T14:00:00Z").await["outcome"],
             "created"
         );
     })
@@ -83,7 +83,7 @@ async fn a_shop_reference_names_one_live_booking() {
 }
 
 #[tokio::test]
-async fn a_lapsed_hold_gives_way() {
+async fn expired_hold_frees_its_days() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
@@ -98,7 +98,7 @@ async fn a_lapsed_hold_gives_way() {
 }
 
 #[tokio::test]
-async fn expire_holds_lets_go_of_lapsed_holds_only() {
+async fn expire_holds_expires_only_overdue_holds() {
     with_database(|db| async move {
         let car_id = Car::default().insert(&db).await;
         let service = db.service().await;
@@ -118,7 +118,7 @@ async fn expire_holds_lets_go_of_lapsed_holds_only() {
 }
 
 #[tokio::test]
-async fn somebody_elses_address_neither_shows_nor_changes_their_booking() {
+async fn shared_email_keeps_customer_details_separate() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
@@ -148,14 +148,14 @@ async fn somebody_elses_address_neither_shows_nor_changes_their_booking() {
             second["customer"],
             json!({ "fullName": "Mallory", "email": "ADA@example.com", "phone": null })
         );
-        let read = call(
+        let details = call(
             &service,
             "get_booking",
             json!({ "p_booking_id": first["bookingId"], "p_now": NOW }),
         )
         .await;
         assert_eq!(
-            read["customer"],
+            details["customer"],
             json!({ "fullName": "Ada", "email": "ada@example.com", "phone": "+1 555 0100" })
         );
         assert_eq!(db.count("customers", "email = 'ada@example.com'").await, 1);

@@ -1,42 +1,47 @@
-//! Money that PayPal took although it should not have: it is recorded, and ordered back.
+//! Captures that should not have happened: they are recorded, and a refund is ordered.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::at_once::in_turn;
-use crate::cancellations::{by_customer, by_operator, cancel, terms};
-use crate::cancelled_payments::{HALF, operators, refunds, upcoming, void};
-use crate::captures::failed;
+use crate::canceled_payments::{
+    HALF_REFUND_AT, operator_request, refund_summary, upcoming_booking, void_authorization,
+};
+use crate::cancellations::{by_customer, by_operator, cancel, refund_terms};
+use crate::captures::capture_failure;
+use crate::concurrency::call_overlapping;
 use crate::database::{call, with_database};
-use crate::fixtures::{Car, NOW, authorization, begin, capture_of, claim, hold, order, paid, with};
+use crate::fixtures::{
+    Car, NOW, authorization, begin_authorization, capture_of, claim, hold, order, paid, with,
+};
 
-const OWED: &str = "237.60 cancellation system booking_cancelled ordered";
+/// The row of a full refund in [`refund_summary`].
+const FULL_REFUND: &str = "237.60 cancellation system booking_cancelled ordered";
 
-/// The arguments by which a capture is recorded that PayPal shows.
-fn observed(payment_id: &str, amount: &str, now: &str) -> Value {
-    json!({ "p_payment_id": payment_id, "p_capture_id": format!("SEEN-{payment_id}"), "p_amount": amount, "p_now": now })
+/// The arguments that record a capture observed at PayPal.
+fn observed_capture(payment_id: &str, amount: &str, now: &str) -> Value {
+    json!({ "p_payment_id": payment_id, "p_capture_id": format!("OBSERVED-{payment_id}"), "p_amount": amount, "p_now": now })
 }
 
 #[tokio::test]
-async fn the_capture_of_a_slow_run_goes_back() {
+async fn slow_run_capture_is_refunded() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
+        let (service, booking) = upcoming_booking(&db).await;
         let first = claim(&service, 1, "2030-01-19T10:00:00Z").await.remove(0);
         let second = claim(&service, 1, "2030-01-19T10:02:00Z").await.remove(0);
-        // The second run is told that nothing was captured. The first was only slow.
-        let nothing = failed(
+        // The second run learns that nothing was captured. The first run was only slow.
+        let failure = capture_failure(
             &second,
             "retryable",
             "2030-01-19T10:15:00Z",
             "2030-01-19T10:02:01Z",
         );
         assert_eq!(
-            call(&service, "record_capture_failure", nothing).await,
+            call(&service, "record_capture_failure", failure).await,
             json!({ "outcome": "recorded" })
         );
         cancel(
             &service,
-            by_operator(&booked.booking_id, "2030-01-19T10:03:00Z"),
+            by_operator(&booking.booking_id, "2030-01-19T10:03:00Z"),
         )
         .await;
         let late = capture_of(&first, "2030-01-19T10:04:00Z");
@@ -44,68 +49,68 @@ async fn the_capture_of_a_slow_run_goes_back() {
             call(&service, "record_capture", late.clone()).await,
             json!({ "outcome": "captured" })
         );
-        assert_eq!(refunds(&db).await.as_deref(), Some(OWED));
+        assert_eq!(refund_summary(&db).await.as_deref(), Some(FULL_REFUND));
         assert_eq!(
             call(&service, "record_capture", late).await,
             json!({ "outcome": "replayed" })
         );
-        assert_eq!(refunds(&db).await.as_deref(), Some(OWED));
-        let answer = cancel(
+        assert_eq!(refund_summary(&db).await.as_deref(), Some(FULL_REFUND));
+        let result = cancel(
             &service,
-            by_customer(&booked.booking_id, "2030-01-19T10:05:00Z"),
+            by_customer(&booking.booking_id, "2030-01-19T10:05:00Z"),
         )
         .await;
-        assert_eq!(terms(&answer), "100 237.60 pending refund");
+        assert_eq!(refund_terms(&result), "100 237.60 pending refund");
         let due = call(
             &service,
             "refunds_due",
             json!({ "p_now": "2030-01-19T10:05:00Z" }),
         )
         .await;
-        assert_eq!(due, json!([answer["refundId"]]));
+        assert_eq!(due, json!([result["refundId"]]));
     })
     .await;
 }
 
 #[tokio::test]
-async fn more_than_is_kept_goes_back() {
+async fn capture_beyond_kept_part_is_refunded() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
-        cancel(&service, by_customer(&booked.booking_id, HALF)).await;
-        let seen = observed(&booked.payment_id, "237.60", HALF);
+        let (service, booking) = upcoming_booking(&db).await;
+        cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
+        let capture = observed_capture(&booking.payment_id, "237.60", HALF_REFUND_AT);
         assert_eq!(
-            call(&service, "record_observed_capture", seen).await,
+            call(&service, "record_observed_capture", capture).await,
             json!({ "outcome": "captured" })
         );
         assert_eq!(
-            refunds(&db).await.as_deref(),
+            refund_summary(&db).await.as_deref(),
             Some("118.80 cancellation system booking_cancelled ordered")
         );
-        let answer = cancel(&service, by_customer(&booked.booking_id, HALF)).await;
-        assert_eq!(terms(&answer), "50 118.80 pending refund");
+        let result = cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
+        assert_eq!(refund_terms(&result), "50 118.80 pending refund");
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_was_void_and_is_captured_goes_back() {
+async fn capture_after_void_is_refunded() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
-        let answer = cancel(&service, by_customer(&booked.booking_id, NOW)).await;
-        void(
+        let (service, booking) = upcoming_booking(&db).await;
+        let result = cancel(&service, by_customer(&booking.booking_id, NOW)).await;
+        void_authorization(
             &service,
-            &booked.payment_id,
-            &answer["authorizationId"],
+            &booking.payment_id,
+            &result["authorizationId"],
             NOW,
         )
         .await;
-        let seen = observed(&booked.payment_id, "237.60", "2030-01-10T13:00:00Z");
+        let capture = observed_capture(&booking.payment_id, "237.60", "2030-01-10T13:00:00Z");
         assert_eq!(
-            call(&service, "record_observed_capture", seen.clone()).await,
+            call(&service, "record_observed_capture", capture.clone()).await,
             json!({ "outcome": "captured" })
         );
         assert_eq!(
-            call(&service, "record_observed_capture", seen).await,
+            call(&service, "record_observed_capture", capture).await,
             json!({ "outcome": "replayed" })
         );
         assert_eq!(
@@ -113,50 +118,50 @@ async fn what_was_void_and_is_captured_goes_back() {
                 .await,
             1
         );
-        assert_eq!(refunds(&db).await.as_deref(), Some(OWED));
+        assert_eq!(refund_summary(&db).await.as_deref(), Some(FULL_REFUND));
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_is_captured_for_a_hold_that_was_given_up_goes_back() {
+async fn capture_for_canceled_hold_is_refunded() {
     with_database(|db| async move {
-        let (service, _) = upcoming(&db).await;
+        let (service, _) = upcoming_booking(&db).await;
         let booking = hold(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
-        let ordered = order(&service, &booking, NOW).await;
-        cancel(&service, by_customer(&ordered.booking_id, NOW)).await;
-        let seen = observed(&ordered.payment_id, "237.60", "2030-01-10T13:00:00Z");
+        let payment = order(&service, &booking, NOW).await;
+        cancel(&service, by_customer(&payment.booking_id, NOW)).await;
+        let capture = observed_capture(&payment.payment_id, "237.60", "2030-01-10T13:00:00Z");
         assert_eq!(
-            call(&service, "record_observed_capture", seen).await,
+            call(&service, "record_observed_capture", capture).await,
             json!({ "outcome": "captured" })
         );
-        assert_eq!(refunds(&db).await.as_deref(), Some(OWED));
+        assert_eq!(refund_summary(&db).await.as_deref(), Some(FULL_REFUND));
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_should_have_been_void_for_another_reason_goes_back_without_a_cancellation() {
+async fn mismatched_capture_is_refunded_without_cancellation() {
     with_database(|db| async move {
-        let (service, _) = upcoming(&db).await;
+        let (service, _) = upcoming_booking(&db).await;
         let booking = hold(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
-        let ordered = order(&service, &booking, NOW).await;
-        begin(&service, &ordered.order_id, NOW).await;
+        let payment = order(&service, &booking, NOW).await;
+        begin_authorization(&service, &payment.order_id, NOW).await;
         let wrong = with(
-            authorization(&ordered.payment_id, NOW),
+            authorization(&payment.payment_id, NOW),
             json!({ "p_amount": "1.00" }),
         );
         assert_eq!(
             call(&service, "record_authorization", wrong).await["outcome"],
             "payment_mismatch"
         );
-        let seen = observed(&ordered.payment_id, "1.00", "2030-01-10T13:00:00Z");
+        let capture = observed_capture(&payment.payment_id, "1.00", "2030-01-10T13:00:00Z");
         assert_eq!(
-            call(&service, "record_observed_capture", seen).await,
+            call(&service, "record_observed_capture", capture).await,
             json!({ "outcome": "captured" })
         );
         assert_eq!(
-            refunds(&db).await.as_deref(),
+            refund_summary(&db).await.as_deref(),
             Some("1.00 cancellation system payment_mismatch ordered")
         );
         assert_eq!(db.count("bookings", "status = 'cancelled'").await, 0);
@@ -165,44 +170,45 @@ async fn what_should_have_been_void_for_another_reason_goes_back_without_a_cance
 }
 
 #[tokio::test]
-async fn what_stands_is_kept() {
+async fn capture_for_valid_booking_is_kept() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
-        let seen = observed(&booked.payment_id, "237.60", NOW);
+        let (service, booking) = upcoming_booking(&db).await;
+        let capture = observed_capture(&booking.payment_id, "237.60", NOW);
         assert_eq!(
-            call(&service, "record_observed_capture", seen).await,
+            call(&service, "record_observed_capture", capture).await,
             json!({ "outcome": "captured" })
         );
-        assert_eq!(refunds(&db).await, None);
+        assert_eq!(refund_summary(&db).await, None);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_cancellation_and_a_capture_at_once_come_to_one_end() {
-    // Whichever is first, what was taken is ordered back in full, once.
-    for (cancel_first, owed) in [
-        (true, OWED),
+async fn concurrent_cancellation_and_capture_refund_once() {
+    // In either order, one full refund is ordered.
+    for (cancel_first, refund) in [
+        (true, FULL_REFUND),
         (
             false,
             "237.60 cancellation operator:1 booking_cancelled ordered",
         ),
     ] {
         with_database(move |db| async move {
-            let (_, booked) = upcoming(&db).await;
-            let cancellation = ("cancel_booking", by_operator(&booked.booking_id, NOW));
+            let (_, booking) = upcoming_booking(&db).await;
+            let cancellation = ("cancel_booking", by_operator(&booking.booking_id, NOW));
             let capture = (
                 "record_observed_capture",
-                observed(&booked.payment_id, "237.60", NOW),
+                observed_capture(&booking.payment_id, "237.60", NOW),
             );
-            let (cancelled, captured) = if cancel_first {
-                in_turn(&db, cancellation, capture).await
+            let (cancel_result, capture_result) = if cancel_first {
+                call_overlapping(&db, cancellation, capture).await
             } else {
-                let (captured, cancelled) = in_turn(&db, capture, cancellation).await;
-                (cancelled, captured)
+                let (capture_result, cancel_result) =
+                    call_overlapping(&db, capture, cancellation).await;
+                (cancel_result, capture_result)
             };
             assert_eq!(
-                (&cancelled["outcome"], &captured),
+                (&cancel_result["outcome"], &capture_result),
                 (&json!("cancelled"), &json!({ "outcome": "captured" }))
             );
             assert_eq!(
@@ -213,65 +219,65 @@ async fn a_cancellation_and_a_capture_at_once_come_to_one_end() {
                 .await,
                 1
             );
-            assert_eq!(refunds(&db).await.as_deref(), Some(owed));
+            assert_eq!(refund_summary(&db).await.as_deref(), Some(refund));
         })
         .await;
     }
 }
 
 #[tokio::test]
-async fn a_run_does_not_claim_what_is_being_cancelled() {
+async fn run_skips_booking_being_canceled() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
+        let (service, booking) = upcoming_booking(&db).await;
         let now = "2030-01-19T10:00:00Z";
         service.batch_execute("BEGIN").await.unwrap();
-        cancel(&service, by_operator(&booked.booking_id, now)).await;
+        cancel(&service, by_operator(&booking.booking_id, now)).await;
         assert_eq!(
             claim(&db.service().await, 25, now).await,
             Vec::<Value>::new()
         );
         service.batch_execute("ROLLBACK").await.unwrap();
-        // The other way round, the cancellation waits and is told.
+        // In the other order, the cancellation waits and is refused.
         let run = (
             "process_scheduled_payment_captures",
             json!({ "p_now": now }),
         );
-        let (claimed, refused) = in_turn(
+        let (claims, cancellation) = call_overlapping(
             &db,
             run,
-            ("cancel_booking", by_operator(&booked.booking_id, now)),
+            ("cancel_booking", by_operator(&booking.booking_id, now)),
         )
         .await;
-        assert_eq!(claimed.as_array().unwrap().len(), 1);
+        assert_eq!(claims.as_array().unwrap().len(), 1);
         assert_eq!(
-            refused,
-            json!({ "outcome": "payment_in_progress", "paymentId": booked.payment_id })
+            cancellation,
+            json!({ "outcome": "payment_in_progress", "paymentId": booking.payment_id })
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn everything_at_once_comes_to_one_end() {
+async fn concurrent_operations_refund_once() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let clients = join_all((0..12).map(|_| db.service())).await;
         for round in 0..8 {
-            let booked = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-            let id = &booked.booking_id;
+            let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+            let id = &booking.booking_id;
             let kinds = [
                 ("cancel_booking", by_customer(id, NOW)),
-                ("claim_payment_capture", operators(id, NOW)),
+                ("claim_payment_capture", operator_request(id, NOW)),
                 (
                     "record_observed_capture",
-                    observed(&booked.payment_id, "237.60", NOW),
+                    observed_capture(&booking.payment_id, "237.60", NOW),
                 ),
                 (
                     "order_refund",
-                    with(operators(id, NOW), json!({ "p_amount": "100.00" })),
+                    with(operator_request(id, NOW), json!({ "p_amount": "100.00" })),
                 ),
-                ("claim_reauthorization", operators(id, NOW)),
+                ("claim_reauthorization", operator_request(id, NOW)),
                 (
                     "process_scheduled_payment_captures",
                     json!({ "p_now": "2030-01-19T10:00:00Z" }),
@@ -282,17 +288,17 @@ async fn everything_at_once_comes_to_one_end() {
                 call(client, function, arguments)
             });
             join_all(calls).await;
-            // Whatever came first, the last of each finds it and nothing goes back twice.
+            // After any order of calls, a last capture and cancellation leave one full refund.
             call(
                 &service,
                 "record_observed_capture",
-                observed(&booked.payment_id, "237.60", NOW),
+                observed_capture(&booking.payment_id, "237.60", NOW),
             )
             .await;
-            let answer = cancel(&service, by_customer(id, NOW)).await;
+            let result = cancel(&service, by_customer(id, NOW)).await;
             assert!(
-                ["cancelled", "already_cancelled"].contains(&answer["outcome"].as_str().unwrap()),
-                "{answer}"
+                ["cancelled", "already_cancelled"].contains(&result["outcome"].as_str().unwrap()),
+                "{result}"
             );
             assert_eq!(
                 db.count(
@@ -304,13 +310,13 @@ async fn everything_at_once_comes_to_one_end() {
                 .await,
                 1
             );
-            let owed = db
+            let refund_total = db
                 .value(&format!(
                     "SELECT sum(amount) FROM refunds WHERE payment_id = '{}'",
-                    booked.payment_id
+                    booking.payment_id
                 ))
                 .await;
-            assert_eq!(owed.as_deref(), Some("237.60"));
+            assert_eq!(refund_total.as_deref(), Some("237.60"));
         }
         assert_eq!(db.count("security_events", "true").await, 0);
     })

@@ -1,4 +1,5 @@
-//! What the public sees: `list_cars`, `get_car`, `popular_cars`, and the small functions of operation.
+//! Public reads: `list_cars`, `get_car`, `popular_cars`. Also cron runs, security events and the
+//! health check.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -7,8 +8,8 @@ use crate::database::{Database, call, with_database};
 use crate::fixtures::{Car, NOW, hold};
 
 async fn slugs(service: &Client, arguments: Value) -> Vec<String> {
-    let listed = call(service, "list_cars", arguments).await;
-    listed["cars"]
+    let list = call(service, "list_cars", arguments).await;
+    list["cars"]
         .as_array()
         .unwrap()
         .iter()
@@ -16,8 +17,8 @@ async fn slugs(service: &Client, arguments: Value) -> Vec<String> {
         .collect()
 }
 
-/// Five cars: b is featured, d is hidden, e has no price.
-async fn garage(db: &Database) -> Client {
+/// Inserts five cars: `b` is featured, `d` is hidden, `e` has no price.
+async fn insert_five_cars(db: &Database) -> Client {
     for (slug, base_price, status) in [
         ("a", Some("300.00"), "listed"),
         ("b", Some("100.00"), "listed"),
@@ -48,9 +49,9 @@ async fn garage(db: &Database) -> Client {
 }
 
 #[tokio::test]
-async fn the_list_is_filtered() {
+async fn car_list_is_filtered() {
     with_database(|db| async move {
-        let service = garage(&db).await;
+        let service = insert_five_cars(&db).await;
         for (filter, expected) in [
             (json!({}), vec!["b", "a", "c"]),
             (json!({ "p_search": "CAR A" }), vec!["a"]),
@@ -81,9 +82,9 @@ async fn the_list_is_filtered() {
 }
 
 #[tokio::test]
-async fn the_list_is_sorted_and_paged() {
+async fn car_list_is_sorted_and_paged() {
     with_database(|db| async move {
-        let service = garage(&db).await;
+        let service = insert_five_cars(&db).await;
         for (by, order, expected) in [
             ("featured", "asc", ["b", "a", "c"]), ("featured", "desc", ["b", "c", "a"]),
             ("price", "asc", ["b", "c", "a"]), ("price", "desc", ["a", "c", "b"]),
@@ -97,16 +98,16 @@ async fn the_list_is_sorted_and_paged() {
         assert_eq!(page(2).await, pagination(2, false, true));
         assert_eq!(page(3).await, pagination(3, false, true));
         assert_eq!(slugs(&service, json!({ "p_page": 2, "p_limit": 2 })).await, ["c"]);
-        let nothing = call(&service, "list_cars", json!({ "p_search": "nothing" })).await;
-        assert_eq!(nothing, json!({ "success": true, "cars": [], "pagination": { "page": 1, "limit": 12, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false } }));
+        let empty = call(&service, "list_cars", json!({ "p_search": "nothing" })).await;
+        assert_eq!(empty, json!({ "success": true, "cars": [], "pagination": { "page": 1, "limit": 12, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false } }));
     })
     .await;
 }
 
 #[tokio::test]
-async fn the_list_for_dates_holds_what_could_be_booked() {
+async fn dated_list_contains_only_bookable_cars() {
     with_database(|db| async move {
-        let service = garage(&db).await;
+        let service = insert_five_cars(&db).await;
         hold(&service, "a", "2030-01-20", "2030-01-24", NOW).await;
         let free = async |from: &str, to: &str| {
             slugs(
@@ -118,33 +119,33 @@ async fn the_list_for_dates_holds_what_could_be_booked() {
         assert_eq!(
             free("2030-01-24", "2030-01-26").await,
             ["b", "c"],
-            "a is being prepared"
+            "a is in its turnaround"
         );
         assert_eq!(free("2030-01-25", "2030-01-26").await, ["b", "a", "c"]);
         assert_eq!(
             free("2030-01-18", "2030-01-20").await,
             ["b", "c"],
-            "a could not be prepared in time"
+            "the turnaround of a would overlap its booking"
         );
         assert_eq!(free("2030-01-09", "2030-01-12").await, Vec::<String>::new());
         assert_eq!(
             free("2030-03-01", "2030-04-15").await,
             Vec::<String>::new(),
-            "longer than any may be rented"
+            "longer than the maximum rental"
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_car_is_told_with_everything() {
+async fn car_details_are_complete() {
     with_database(|db| async move {
-        let service = garage(&db).await;
-        let told = call(&service, "get_car", json!({ "p_car": "a" })).await;
-        let car = &told["car"];
-        assert_eq!(told["success"], true);
-        let listed = call(&service, "list_cars", json!({ "p_search": "car a" })).await["cars"][0].clone();
-        for (field, value) in listed.as_object().unwrap() {
+        let service = insert_five_cars(&db).await;
+        let details = call(&service, "get_car", json!({ "p_car": "a" })).await;
+        let car = &details["car"];
+        assert_eq!(details["success"], true);
+        let list_entry = call(&service, "list_cars", json!({ "p_search": "car a" })).await["cars"][0].clone();
+        for (field, value) in list_entry.as_object().unwrap() {
             assert_eq!(&car[field], value, "{field}");
         }
         for (field, expected) in [
@@ -157,9 +158,9 @@ async fn a_car_is_told_with_everything() {
             assert_eq!(car[field], expected, "{field}");
         }
         let id = car["id"].as_str().unwrap();
-        assert_eq!(call(&service, "get_car", json!({ "p_car": id })).await, told);
-        assert_eq!(call(&service, "get_car", json!({ "p_car": id.to_uppercase() })).await, told);
-        for unknown in ["d", "nobody", "", "a' OR true"] {
+        assert_eq!(call(&service, "get_car", json!({ "p_car": id })).await, details);
+        assert_eq!(call(&service, "get_car", json!({ "p_car": id.to_uppercase() })).await, details);
+        for unknown in ["d", "unknown", "", "a' OR true"] {
             assert_eq!(call(&service, "get_car", json!({ "p_car": unknown })).await, Value::Null, "{unknown}");
         }
         assert_eq!(call(&service, "get_car", json!({ "p_car": "e" })).await["car"]["pricePerDay"], Value::Null);
@@ -168,9 +169,9 @@ async fn a_car_is_told_with_everything() {
 }
 
 #[tokio::test]
-async fn popular_cars_are_those_that_are_booked() {
+async fn recently_booked_cars_are_most_popular() {
     with_database(|db| async move {
-        let service = garage(&db).await;
+        let service = insert_five_cars(&db).await;
         let popular = async |limit: u32, now: &str| {
             let cars = call(
                 &service,
@@ -199,7 +200,7 @@ async fn popular_cars_are_those_that_are_booked() {
 }
 
 #[tokio::test]
-async fn crons_security_events_and_health_are_recorded_and_told() {
+async fn cron_runs_events_and_health_are_reported() {
     with_database(|db| async move {
         let service = db.service().await;
         assert_eq!(call(&service, "last_cron_run", json!({ "p_name": "captures" })).await, Value::Null);

@@ -1,25 +1,29 @@
-//! The database by itself: the migrations are applied to a real PostgreSQL and every function is asked for every outcome.
+//! Tests of the database alone. They apply the migrations to a real PostgreSQL and check every
+//! outcome of every function.
 //!
-//! `DATABASE_URL` names a superuser connection. Each test makes a database of its own from `migrations/` and drops it
-//! afterwards; the database of the URL itself is not touched. Functions are called as `service_role`, as the product does.
+//! `DATABASE_URL` names a superuser connection. Each test creates a database from `migrations/` and
+//! drops it at the end. The database in the URL is not changed. Functions are called as
+//! `service_role`, the role of the product.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test ends at the first surprise"
+    reason = "a test fails at the first unexpected result"
 )]
 
-mod at_once;
+mod advance_bookings;
 mod audit;
 mod authorizations;
 mod availability;
+mod booking_list;
 mod booking_races;
 mod bookings;
+mod canceled_payments;
 mod cancellations;
-mod cancelled_payments;
 mod capture_schedule;
 mod captures;
+mod concurrency;
 mod database;
 mod findings;
 mod fixtures;
@@ -28,9 +32,8 @@ mod late_captures;
 mod listing;
 mod migrations;
 mod observations;
-mod operator_reads;
-mod operator_renewals;
-mod operators;
+mod operator_captures;
+mod operator_reauthorizations;
 mod orders;
 mod payment_plan;
 mod plan_oracle;

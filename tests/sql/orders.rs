@@ -7,40 +7,40 @@ use crate::database::{call, try_call, with_database};
 use crate::fixtures::{Car, NOW, hold, order, paid, payment_of, with};
 
 #[tokio::test]
-async fn an_order_is_made_once_and_told_again() {
+async fn order_is_created_once_and_replayed() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-        let opened = call(&service, "open_payment", payment_of(&booking, NOW)).await;
-        let payment_id = opened["paymentId"].as_str().unwrap().to_owned();
+        let payment = call(&service, "open_payment", payment_of(&booking, NOW)).await;
+        let payment_id = payment["paymentId"].as_str().unwrap().to_owned();
         let expected = json!({
             "outcome": "create_order", "paymentId": payment_id, "bookingId": booking["bookingId"], "reference": booking["reference"],
             "carName": "Car plain", "carId": booking["carId"], "carSlug": "plain", "amount": "237.60", "currency": "USD",
             "requestId": format!("{payment_id}:order:1"), "orderId": null, "approveUrl": null,
         });
-        assert_eq!(opened, expected);
-        // The answer was lost: the same id, so PayPal answers with the same order.
+        assert_eq!(payment, expected);
+        // The response was lost. The id stays the same, so PayPal returns the same order.
         assert_eq!(call(&service, "open_payment", payment_of(&booking, NOW)).await, expected);
         let record = |order: &str| json!({ "p_payment_id": payment_id, "p_request_id": format!("{payment_id}:order:1"), "p_order_id": order, "p_approve_url": "https://paypal.test/1", "p_now": NOW });
         assert_eq!(call(&service, "record_paypal_order", record("ORDER-1")).await, json!({ "outcome": "recorded" }));
         assert_eq!(call(&service, "record_paypal_order", record("ORDER-1")).await, json!({ "outcome": "replayed" }));
         assert_eq!(call(&service, "record_paypal_order", record("ORDER-2")).await, json!({ "outcome": "replayed" }));
-        let exists = call(&service, "open_payment", payment_of(&booking, "2030-01-10T12:10:00Z")).await;
-        assert_eq!(exists, with(expected, json!({ "outcome": "order_exists", "requestId": null, "orderId": "ORDER-1", "approveUrl": "https://paypal.test/1" })));
-        let stray = try_call(&service, "record_paypal_order", with(record("ORDER-3"), json!({ "p_request_id": "made-up" }))).await;
-        assert_eq!(stray.unwrap_err().code(), Some(&SqlState::NO_DATA_FOUND));
+        let existing = call(&service, "open_payment", payment_of(&booking, "2030-01-10T12:10:00Z")).await;
+        assert_eq!(existing, with(expected, json!({ "outcome": "order_exists", "requestId": null, "orderId": "ORDER-1", "approveUrl": "https://paypal.test/1" })));
+        let wrong_id = try_call(&service, "record_paypal_order", with(record("ORDER-3"), json!({ "p_request_id": "made-up" }))).await;
+        assert_eq!(wrong_id.unwrap_err().code(), Some(&SqlState::NO_DATA_FOUND));
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_order_too_old_to_be_shown_is_followed_by_another() {
+async fn old_order_is_replaced() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-        let ordered = order(&service, &booking, NOW).await;
+        let first = order(&service, &booking, NOW).await;
         assert_eq!(
             call(
                 &service,
@@ -50,36 +50,36 @@ async fn an_order_too_old_to_be_shown_is_followed_by_another() {
             .await["outcome"],
             "order_exists"
         );
-        let opened = call(
+        let payment = call(
             &service,
             "open_payment",
             payment_of(&booking, "2030-01-10T15:00:00Z"),
         )
         .await;
         assert_eq!(
-            (&opened["outcome"], &opened["requestId"]),
+            (&payment["outcome"], &payment["requestId"]),
             (
                 &json!("create_order"),
-                &json!(format!("{}:order:2", ordered.payment_id))
+                &json!(format!("{}:order:2", first.payment_id))
             )
         );
-        // Nobody answered for it within PayPal's memory of the id: a new id.
-        let opened = call(
+        // PayPal has forgotten the id and no order was recorded, so the next call has a new id.
+        let payment = call(
             &service,
             "open_payment",
             payment_of(&booking, "2030-01-10T20:00:00Z"),
         )
         .await;
         assert_eq!(
-            opened["requestId"],
-            format!("{}:order:3", ordered.payment_id)
+            payment["requestId"],
+            format!("{}:order:3", first.payment_id)
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_hold_is_kept_while_the_customer_pays_but_not_for_ever() {
+async fn paying_extends_hold_up_to_limit() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
@@ -90,24 +90,24 @@ async fn a_hold_is_kept_while_the_customer_pays_but_not_for_ever() {
             ("2030-01-10T12:38:00Z", "2030-01-10T12:53:00Z"),
             ("2030-01-10T12:52:00Z", "2030-01-10T13:00:00Z"),
             ("2030-01-10T12:59:00Z", "2030-01-10T13:00:00Z"),
-            // Lapsed and still free: revived.
+            // The hold expired and its days are still free, so it is revived.
             ("2030-01-10T13:30:00Z", "2030-01-10T13:45:00Z"),
         ] {
             call(&service, "open_payment", payment_of(&booking, now)).await;
-            let read = call(
+            let details = call(
                 &service,
                 "get_booking",
                 json!({ "p_booking_id": booking["bookingId"], "p_now": now }),
             )
             .await;
-            assert_eq!(read["holdExpiresAt"], until, "at {now}");
+            assert_eq!(details["holdExpiresAt"], until, "at {now}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_expired_hold_is_revived_only_while_its_days_are_free() {
+async fn expired_hold_revives_only_with_free_days() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
@@ -126,7 +126,7 @@ async fn an_expired_hold_is_revived_only_while_its_days_are_free() {
             call(&service, "open_payment", payment_of(&booking, much_later)).await,
             json!({ "outcome": "dates_unavailable" })
         );
-        // The winner did not pay either: its lapsed hold is no obstacle.
+        // The winner did not pay either, and its expired hold does not block the days.
         let last = "2030-01-10T14:20:00Z";
         assert_eq!(
             call(&service, "open_payment", payment_of(&booking, last)).await["outcome"],
@@ -141,7 +141,7 @@ async fn an_expired_hold_is_revived_only_while_its_days_are_free() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_paid_says_why() {
+async fn unpayable_booking_names_reason() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let other = Car { slug: "other", ..Car::default() }.insert(&db).await;
@@ -149,7 +149,7 @@ async fn what_cannot_be_paid_says_why() {
         let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         let open = async |more: Value| call(&service, "open_payment", with(payment_of(&booking, NOW), more)).await["outcome"].clone();
         assert_eq!(open(json!({ "p_booking_id": "00000000-0000-4000-8000-000000000000" })).await, "booking_not_found");
-        for mismatch in [json!({ "p_car": "other" }), json!({ "p_car": other }), json!({ "p_car": "nobody" }), json!({ "p_start_date": "2030-01-21" }), json!({ "p_end_date": "2030-01-23" }), json!({ "p_car": null })] {
+        for mismatch in [json!({ "p_car": "other" }), json!({ "p_car": other }), json!({ "p_car": "unknown" }), json!({ "p_start_date": "2030-01-21" }), json!({ "p_end_date": "2030-01-23" }), json!({ "p_car": null })] {
             assert_eq!(open(mismatch.clone()).await, "booking_mismatch", "{mismatch}");
         }
         assert_eq!(open(json!({ "p_now": "2030-01-21T00:00:00Z" })).await, "booking_not_payable", "the rental has begun");
@@ -160,11 +160,11 @@ async fn what_cannot_be_paid_says_why() {
         db.run("UPDATE cars SET status = 'listed'; UPDATE bookings SET status = 'cancelled', cancelled_at = now()").await;
         assert_eq!(open(json!({})).await, "booking_not_payable");
 
-        let settled = paid(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
-        let again = call(&service, "get_booking", json!({ "p_booking_id": settled.booking_id, "p_now": NOW })).await;
-        assert_eq!(call(&service, "open_payment", payment_of(&again, NOW)).await, json!({ "outcome": "already_paid" }));
+        let paid_booking = paid(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
+        let details = call(&service, "get_booking", json!({ "p_booking_id": paid_booking.booking_id, "p_now": NOW })).await;
+        assert_eq!(call(&service, "open_payment", payment_of(&details, NOW)).await, json!({ "outcome": "already_paid" }));
         db.run("UPDATE bookings SET status = 'completed' WHERE status = 'upcoming'").await;
-        assert_eq!(call(&service, "open_payment", payment_of(&again, NOW)).await, json!({ "outcome": "booking_not_payable" }));
+        assert_eq!(call(&service, "open_payment", payment_of(&details, NOW)).await, json!({ "outcome": "booking_not_payable" }));
     })
     .await;
 }

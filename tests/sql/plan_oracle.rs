@@ -1,4 +1,4 @@
-//! The capture rules of the product a second time, in Rust, to hold against the schedule of the database.
+//! The product's capture rules, written again in Rust to check the schedule in the database.
 
 use exodrive::domain::payment_plan::{LIFE, PlanFacts};
 use jiff::{
@@ -11,7 +11,7 @@ use crate::database::Database;
 use crate::fixtures::NOW;
 use crate::pricing::Random;
 
-/// Time zones that keep one distance from UTC, in minutes.
+/// Time zones with a constant offset from UTC, in minutes.
 pub(crate) const ZONES: [(&str, i32); 6] = [
     ("UTC", 0),
     ("Asia/Tokyo", 540),
@@ -21,7 +21,6 @@ pub(crate) const ZONES: [(&str, i32); 6] = [
     ("Pacific/Pago_Pago", -660),
 ];
 
-/// A capture rule.
 #[derive(Debug)]
 struct Rule {
     name: &'static str,
@@ -31,7 +30,7 @@ struct Rule {
     active: bool,
 }
 
-/// Everything that a schedule is made of.
+/// All inputs of a schedule.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) zone: usize,
@@ -40,11 +39,11 @@ pub(crate) struct Case {
     pub(crate) held_at: Timestamp,
     days_ahead: u32,
     pub(crate) authorized_at: Timestamp,
-    /// How long the authorization lives; `None`: PayPal did not say.
+    /// The lifetime of the authorization. `None` if PayPal does not report it.
     pub(crate) life: Option<SignedDuration>,
     contract_signed_at: Option<Timestamp>,
     approved_at: Option<Timestamp>,
-    /// Whether those two are known before the booking is paid.
+    /// Whether contract and approval are recorded before the payment.
     pub(crate) known_before: bool,
 }
 
@@ -66,7 +65,7 @@ fn random_rules(random: &mut Random) -> Vec<Rule> {
         priority: random.below(4),
         active: !random.chance(3),
     };
-    // In the order of their ids, which decide among equals.
+    // In the order of their ids. Of equal priorities, the smaller id wins.
     vec![
         rule("On contract", "on_contract"),
         rule("So long before", "hours_before_rental"),
@@ -75,7 +74,6 @@ fn random_rules(random: &mut Random) -> Vec<Rule> {
     ]
 }
 
-/// A case that a seed chooses.
 pub(crate) fn random_case(random: &mut Random) -> Case {
     let held_at = later(NOW.parse().unwrap(), random.below(300 * 86_400));
     let authorized_at = later(held_at, random.below(15 * 60));
@@ -113,7 +111,7 @@ pub(crate) fn random_case(random: &mut Random) -> Case {
 }
 
 impl Case {
-    /// The day of the pick-up.
+    /// The date of the pick-up.
     pub(crate) fn start(&self) -> Date {
         Offset::UTC.to_datetime(self.held_at).date() + i64::from(self.days_ahead).days()
     }
@@ -132,14 +130,14 @@ impl Case {
         }
     }
 
-    /// The facts of the booking once it is paid, as they must be.
+    /// The expected facts of the paid booking.
     pub(crate) fn facts(&self) -> PlanFacts {
-        let known = self
+        let candidates = self
             .rules
             .iter()
             .filter(|rule| rule.active && self.moment(rule).is_some());
         // The first of those with the highest priority.
-        let deciding = known.reduce(|first, rule| {
+        let winner = candidates.reduce(|first, rule| {
             if rule.priority > first.priority {
                 rule
             } else {
@@ -147,8 +145,8 @@ impl Case {
             }
         });
         PlanFacts {
-            rule: deciding.map(|rule| rule.name.to_owned()),
-            moment: deciding.and_then(|rule| self.moment(rule)),
+            rule: winner.map(|rule| rule.name.to_owned()),
+            moment: winner.and_then(|rule| self.moment(rule)),
             confirmed_at: Some(self.authorized_at),
             authorized_at: Some(self.authorized_at),
             lapses_at: Some(self.authorized_at + self.life.unwrap_or(LIFE)),
@@ -156,7 +154,7 @@ impl Case {
         }
     }
 
-    /// Stores the rules, and the time of the pick-up.
+    /// Stores the rules and the pick-up time.
     pub(crate) async fn prepare(&self, db: &Database) {
         db.run(&format!(
             "DELETE FROM payment_capture_rules; UPDATE cars SET pickup_time = '{}'",
@@ -176,7 +174,7 @@ impl Case {
         }
     }
 
-    /// Has the contract signed and the booking approved.
+    /// Records the contract and the approval.
     pub(crate) async fn mark(&self, db: &Database, booking_id: &str) {
         let moment = |at: Option<Timestamp>| at.map_or("NULL".to_owned(), |at| format!("'{at}'"));
         let (signed, approved) = (moment(self.contract_signed_at), moment(self.approved_at));

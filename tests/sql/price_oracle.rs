@@ -1,4 +1,4 @@
-//! The price rules of the product a second time, in Rust, to hold against `calculate_booking_price`.
+//! The product's price rules, written again in Rust to check `calculate_booking_price`.
 
 use jiff::{ToSpan, civil::Date};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -26,7 +26,7 @@ pub(crate) enum Effect {
     },
 }
 
-/// Everything a price is made of.
+/// All inputs of a price.
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) base: Decimal,
@@ -35,7 +35,7 @@ pub(crate) struct Terms {
     pub(crate) rules: Vec<Rule>,
 }
 
-/// A price: days at one rate are one group.
+/// A price. Consecutive days at one rate form a group.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Price {
     pub(crate) groups: Vec<(i64, Decimal)>,
@@ -46,7 +46,6 @@ pub(crate) struct Price {
     pub(crate) total: Decimal,
 }
 
-/// Prices a rental that begins on `start` and lasts `days`.
 pub(crate) fn price(terms: &Terms, start: Date, days: i32) -> Price {
     let mut groups: Vec<(i64, Decimal)> = Vec::new();
     for n in 0..days {
@@ -90,7 +89,7 @@ fn multiplier(terms: &Terms, day: Date) -> Decimal {
         }
         _ => None,
     };
-    deciding(terms, applies).unwrap_or(Decimal::ONE)
+    winning_value(terms, applies).unwrap_or(Decimal::ONE)
 }
 
 fn discount_percent(terms: &Terms, days: i32) -> Decimal {
@@ -98,22 +97,22 @@ fn discount_percent(terms: &Terms, days: i32) -> Decimal {
         Effect::Discount { min_days, percent } if *min_days <= days => Some(*percent),
         _ => None,
     };
-    deciding(terms, applies).unwrap_or(Decimal::ZERO)
+    winning_value(terms, applies).unwrap_or(Decimal::ZERO)
 }
 
-/// What the rule says that goes before all others: priority, then the car's own, then the smaller id.
-fn deciding(terms: &Terms, applies: impl Fn(&Rule) -> Option<Decimal>) -> Option<Decimal> {
-    let matching = terms
+/// The value of the winning rule: by priority, then the car's own rule, then the smaller id.
+fn winning_value(terms: &Terms, applies: impl Fn(&Rule) -> Option<Decimal>) -> Option<Decimal> {
+    let candidates = terms
         .rules
         .iter()
         .filter_map(|rule| Some((rule, applies(rule)?)));
-    let first = matching.min_by(|(a, _), (b, _)| {
+    let winner = candidates.min_by(|(a, _), (b, _)| {
         b.priority
             .cmp(&a.priority)
             .then(a.for_all_cars.cmp(&b.for_all_cars))
             .then(a.id.cmp(&b.id))
     });
-    first.map(|(_, value)| value)
+    winner.map(|(_, value)| value)
 }
 
 fn cents(amount: Decimal) -> Decimal {

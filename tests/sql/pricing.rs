@@ -1,4 +1,4 @@
-//! The price: the documented example, every refusal, and a few hundred random cars against the oracle.
+//! The price: the documented example, every refusal, and 300 random cars against the oracle.
 
 use std::fmt::Write as _;
 
@@ -17,11 +17,11 @@ async fn calculate(db: &Database, car_id: &str, start: &str, end: &str) -> Value
 }
 
 #[tokio::test]
-async fn four_plain_days_are_237_60() {
+async fn four_plain_days_cost_237_60() {
     with_database(|db| async move {
         let car_id = Car::default().insert(&db).await;
         let before = db.content().await;
-        let priced = calculate(&db, &car_id, "2030-02-01", "2030-02-05").await;
+        let result = calculate(&db, &car_id, "2030-02-01", "2030-02-05").await;
         let expected = json!({
             "success": true, "error_code": null, "rental_days": 4, "base_price_per_day": 50.00, "rental_amount": 200.00, "fees": 40.00,
             "discount_amount": 24.00, "taxes": 21.60, "deposit_amount": 500.00, "final_price": 237.60, "currency": "USD",
@@ -32,14 +32,14 @@ async fn four_plain_days_are_237_60() {
                 { "kind": "tax", "code": "tax", "label": "Tax 10 %", "quantity": 1, "unitAmount": "21.60", "amount": "21.60" },
             ],
         });
-        assert_eq!(priced, expected);
+        assert_eq!(result, expected);
         assert_eq!(db.content().await, before, "pricing only reads");
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_priced_says_why() {
+async fn unpriceable_rental_names_reason() {
     with_database(|db| async move {
         let listed = Car::default().insert(&db).await;
         let hidden = Car {
@@ -73,12 +73,12 @@ async fn what_cannot_be_priced_says_why() {
             (&listed, "2030-02-05", "2030-02-01", "invalid_dates"),
             (&listed, "2030-02-05", "9999-02-05", "invalid_dates"),
         ] {
-            let priced = calculate(&db, car, start, end).await;
+            let result = calculate(&db, car, start, end).await;
             assert_eq!(
                 (
-                    &priced["success"],
-                    &priced["error_code"],
-                    &priced["final_price"]
+                    &result["success"],
+                    &result["error_code"],
+                    &result["final_price"]
                 ),
                 (&json!(false), &json!(code), &Value::Null)
             );
@@ -88,22 +88,22 @@ async fn what_cannot_be_priced_says_why() {
 }
 
 #[tokio::test]
-async fn a_client_price_is_compared_and_what_differs_is_recorded() {
+async fn only_wrong_client_price_is_recorded() {
     with_database(|db| async move {
         let car = Car::default().insert(&db).await;
         let service = db.service().await;
-        let ask = |price: &str| json!({ "p_car_id": car, "p_start_date": "2030-02-01", "p_end_date": "2030-02-05", "p_client_price": price, "p_request_id": "req-1" });
-        let valid = call(&service, "validate_booking_price", ask("237.6")).await;
-        assert_eq!(valid, json!({ "valid": true, "server_price": 237.60, "currency": "USD" }));
+        let arguments = |price: &str| json!({ "p_car_id": car, "p_start_date": "2030-02-01", "p_end_date": "2030-02-05", "p_client_price": price, "p_request_id": "req-1" });
+        let match_result = call(&service, "validate_booking_price", arguments("237.6")).await;
+        assert_eq!(match_result, json!({ "valid": true, "server_price": 237.60, "currency": "USD" }));
         assert_eq!(db.count("security_events", "true").await, 0);
-        let refused = call(&service, "validate_booking_price", ask("1.00")).await;
-        assert_eq!(refused, json!({ "valid": false, "server_price": 237.60, "currency": "USD" }));
+        let mismatch_result = call(&service, "validate_booking_price", arguments("1.00")).await;
+        assert_eq!(mismatch_result, json!({ "valid": false, "server_price": 237.60, "currency": "USD" }));
         assert_eq!(db.count("security_events", "kind = 'price_mismatch' AND request_id = 'req-1' AND detail ->> 'clientPrice' = '1.00'").await, 1);
     })
     .await;
 }
 
-/// xorshift64*, so that a failing case can be named by its number.
+/// xorshift64*. Its fixed seed makes each case repeatable.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -211,7 +211,7 @@ async fn insert_car(db: &Database, number: usize, terms: &Terms) -> String {
     car_id
 }
 
-/// What the database says, in the oracle's terms; also checks that the lines add up.
+/// The price from the database, in the oracle's terms. Also checks that the lines add up.
 async fn database_price(db: &Database, car_id: &str, start: Date, days: i32) -> Price {
     let sql = format!(
         "SELECT p.rental_amount, p.fees, p.discount_amount, p.taxes, p.final_price, p.lines, \
@@ -250,7 +250,7 @@ async fn database_price(db: &Database, car_id: &str, start: Date, days: i32) -> 
 }
 
 #[tokio::test]
-async fn random_cars_cost_what_the_oracle_says() {
+async fn random_prices_match_oracle() {
     with_database(|db| async move {
         let mut random = Random(0x5EED_CA25);
         let shared: Vec<Rule> = (0..4).map(|_| random_rule(&mut random, true)).collect();

@@ -1,29 +1,29 @@
-//! An authorization older than three days is renewed before it is captured.
+//! An authorization older than three days is reauthorized before it is captured.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::cancellations::{by_operator, cancel, terms};
-use crate::cancelled_payments::{operators, upcoming, void};
-use crate::captures::{due, failed};
+use crate::canceled_payments::{operator_request, upcoming_booking, void_authorization};
+use crate::cancellations::{by_operator, cancel, refund_terms};
+use crate::captures::{capture_failure, due_payment};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{Car, NOW, claim, paid};
 
-/// Due on the 19th at 10:00, nine days after the authorization.
+/// A payment that is due on the 19th at 10:00, nine days after its authorization.
 async fn due_late(db: &Database) -> (Client, String) {
     Car::default().insert(db).await;
     let service = db.service().await;
-    let settled = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
-    (service, settled.payment_id)
+    let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+    (service, booking.payment_id)
 }
 
-fn reauthorized(claim: &Value, now: &str) -> Value {
+fn reauthorization_success(claim: &Value, now: &str) -> Value {
     json!({ "p_payment_id": claim["paymentId"], "p_lease": claim["lease"], "p_request_id": claim["reauthorizeRequestId"],
             "p_authorization_id": "AUTH-NEW", "p_now": now })
 }
 
 #[tokio::test]
-async fn an_old_authorization_is_renewed_before_the_capture() {
+async fn old_authorization_is_reauthorized_before_capture() {
     with_database(|db| async move {
         let (service, payment_id) = due_late(&db).await;
         let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
@@ -32,7 +32,8 @@ async fn an_old_authorization_is_renewed_before_the_capture() {
             format!("{payment_id}:reauthorize:1")
         );
         assert_eq!(first["requestId"], format!("{payment_id}:capture:1"));
-        // A crash before the answer: the reauthorization is repeated under its id, the capture that was never sent is not.
+        // A crash before the response: the reauthorization keeps its id. The capture was never
+        // sent and gets a new one.
         let second = claim(&service, 25, "2030-01-19T10:02:00Z").await.remove(0);
         assert_eq!(
             (&second["reauthorizeRequestId"], &second["resumed"]),
@@ -43,7 +44,7 @@ async fn an_old_authorization_is_renewed_before_the_capture() {
             call(
                 &service,
                 "record_reauthorization",
-                reauthorized(&first, "2030-01-19T10:02:01Z")
+                reauthorization_success(&first, "2030-01-19T10:02:01Z")
             )
             .await,
             json!({ "outcome": "lease_lost" })
@@ -52,7 +53,7 @@ async fn an_old_authorization_is_renewed_before_the_capture() {
             call(
                 &service,
                 "record_reauthorization",
-                reauthorized(&second, "2030-01-19T10:02:02Z")
+                reauthorization_success(&second, "2030-01-19T10:02:02Z")
             )
             .await,
             json!({ "outcome": "recorded" })
@@ -65,7 +66,7 @@ async fn an_old_authorization_is_renewed_before_the_capture() {
             .await,
             1
         );
-        let retry = failed(
+        let retry = capture_failure(
             &second,
             "retryable",
             "2030-01-19T10:15:00Z",
@@ -80,13 +81,13 @@ async fn an_old_authorization_is_renewed_before_the_capture() {
         assert_eq!(
             third["reauthorizeRequestId"],
             Value::Null,
-            "renewed within three days"
+            "reauthorized within three days"
         );
-        // Three more days on it is old again, and the capture for it gets an id of its own.
+        // Three days later it is old again, and its capture gets a new id.
         call(
             &service,
             "record_capture_failure",
-            failed(
+            capture_failure(
                 &third,
                 "retryable",
                 "2030-01-23T00:00:00Z",
@@ -105,14 +106,14 @@ async fn an_old_authorization_is_renewed_before_the_capture() {
 }
 
 #[tokio::test]
-async fn a_refused_reauthorization_is_not_asked_for_each_time_and_keeps_the_lease() {
+async fn refused_reauthorization_keeps_claim_without_retry() {
     with_database(|db| async move {
         let (service, payment_id) = due_late(&db).await;
         let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
-        let refused = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_final": true, "p_now": "2030-01-19T10:00:01Z" });
-        call(&service, "record_payment_failure", refused).await;
+        let failure = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_final": true, "p_now": "2030-01-19T10:00:01Z" });
+        call(&service, "record_payment_failure", failure).await;
         assert_eq!(claim(&service, 25, "2030-01-19T10:00:02Z").await, Vec::<Value>::new());
-        call(&service, "record_capture_failure", failed(&first, "retryable", "2030-01-19T10:15:00Z", "2030-01-19T10:00:03Z")).await;
+        call(&service, "record_capture_failure", capture_failure(&first, "retryable", "2030-01-19T10:15:00Z", "2030-01-19T10:00:03Z")).await;
         let second = claim(&service, 25, "2030-01-19T10:15:00Z").await.remove(0);
         assert_eq!((&second["reauthorizeRequestId"], &second["requestId"]), (&Value::Null, &first["requestId"]));
     })
@@ -120,9 +121,9 @@ async fn a_refused_reauthorization_is_not_asked_for_each_time_and_keeps_the_leas
 }
 
 #[tokio::test]
-async fn a_capture_in_doubt_is_settled_before_any_reauthorization() {
+async fn unknown_capture_precedes_reauthorization() {
     with_database(|db| async move {
-        let (service, _) = due(&db).await;
+        let (service, _) = due_payment(&db).await;
         claim(&service, 25, "2030-01-11T10:00:00Z").await;
         let later = claim(&service, 25, "2030-01-20T10:00:00Z").await.remove(0);
         assert_eq!(
@@ -134,7 +135,7 @@ async fn a_capture_in_doubt_is_settled_before_any_reauthorization() {
 }
 
 #[tokio::test]
-async fn an_authorization_about_to_lapse_is_captured_as_it_is() {
+async fn expiring_authorization_is_captured_without_reauthorization() {
     with_database(|db| async move {
         let (service, _) = due_late(&db).await;
         let last_day = claim(&service, 25, "2030-02-07T12:00:00Z").await.remove(0);
@@ -144,39 +145,42 @@ async fn an_authorization_about_to_lapse_is_captured_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_renewed_payment_is_void_by_its_first_authorization() {
+async fn reauthorized_payment_voids_original_authorization() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
+        let (service, booking) = upcoming_booking(&db).await;
         for (new, now) in [("AUTH-NEW-1", "2030-01-14T00:00:00Z"), ("AUTH-NEW-2", "2030-01-18T00:00:00Z")] {
-            let claimed = call(&service, "claim_reauthorization", operators(&booked.booking_id, now)).await;
-            let renewed = json!({ "p_payment_id": booked.payment_id, "p_lease": claimed["lease"], "p_request_id": claimed["requestId"], "p_authorization_id": new, "p_now": now });
-            assert_eq!(call(&service, "record_reauthorization", renewed).await, json!({ "outcome": "recorded" }));
-            call(&service, "release_payment", json!({ "p_payment_id": booked.payment_id, "p_lease": claimed["lease"], "p_now": now })).await;
+            let reauthorization = call(&service, "claim_reauthorization", operator_request(&booking.booking_id, now)).await;
+            let success = json!({ "p_payment_id": booking.payment_id, "p_lease": reauthorization["lease"], "p_request_id": reauthorization["requestId"], "p_authorization_id": new, "p_now": now });
+            assert_eq!(call(&service, "record_reauthorization", success).await, json!({ "outcome": "recorded" }));
+            call(&service, "release_payment", json!({ "p_payment_id": booking.payment_id, "p_lease": reauthorization["lease"], "p_now": now })).await;
         }
-        let original = json!(format!("AUTH-{}", booked.payment_id));
-        let answer = cancel(&service, by_operator(&booked.booking_id, "2030-01-19T00:00:00Z")).await;
-        assert_eq!(terms(&answer), "100 237.60 pending void");
-        assert_eq!(answer["authorizationId"], original);
+        let original = json!(format!("AUTH-{}", booking.payment_id));
+        let result = cancel(&service, by_operator(&booking.booking_id, "2030-01-19T00:00:00Z")).await;
+        assert_eq!(refund_terms(&result), "100 237.60 pending void");
+        assert_eq!(result["authorizationId"], original);
         let due = call(&service, "authorizations_to_void", json!({ "p_now": "2030-01-19T00:02:00Z" })).await;
         assert_eq!(due[0]["authorizationId"], original);
-        let request_id = void(&service, &booked.payment_id, &original, "2030-01-19T00:02:00Z").await;
-        assert_eq!(request_id, format!("{}:void:1", booked.payment_id));
+        let request_id = void_authorization(&service, &booking.payment_id, &original, "2030-01-19T00:02:00Z").await;
+        assert_eq!(request_id, format!("{}:void:1", booking.payment_id));
         assert_eq!(db.count("payments", "status = 'voided' AND authorization_id = 'AUTH-NEW-2'").await, 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_was_lost_is_finished_before_the_capture_however_early_it_was() {
+async fn unfinished_reauthorization_precedes_capture() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booked = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
-        let ordered = operators(&booked.booking_id, "2030-01-10T11:00:00Z");
-        let begun = call(&service, "claim_reauthorization", ordered).await;
+        let booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let arguments = operator_request(&booking.booking_id, "2030-01-10T11:00:00Z");
+        let attempt = call(&service, "claim_reauthorization", arguments).await;
         let due = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);
-        assert_eq!(due["reauthorizeRequestId"], begun["requestId"]);
-        assert_eq!(due["requestId"], format!("{}:capture:1", booked.payment_id));
+        assert_eq!(due["reauthorizeRequestId"], attempt["requestId"]);
+        assert_eq!(
+            due["requestId"],
+            format!("{}:capture:1", booking.payment_id)
+        );
     })
     .await;
 }

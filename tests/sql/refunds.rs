@@ -1,87 +1,86 @@
-//! Ordering captured money back: once per key, and never more than there is.
+//! Ordering refunds: once per key, and never more than was captured.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::at_once::{counts, in_turn, outcomes};
-use crate::cancellations::{by_customer, by_operator, cancel, terms};
-use crate::cancelled_payments::{operators, upcoming};
+use crate::canceled_payments::{operator_request, upcoming_booking};
+use crate::cancellations::{by_customer, by_operator, cancel, refund_terms};
+use crate::concurrency::{call_concurrently, call_overlapping, outcome_counts};
 use crate::database::{Database, call, try_call, with_database};
-use crate::fixtures::{NOW, Ordered, hold, paid, take, with};
+use crate::fixtures::{NOW, OrderedBooking, capture_payment, hold, paid, with};
 
-/// A booking whose 237.60 are captured.
-pub(crate) async fn captured(db: &Database) -> (Client, Ordered) {
-    let (service, booked) = upcoming(db).await;
-    take(&service, &booked, NOW).await;
-    (service, booked)
+/// A booking with 237.60 captured.
+pub(crate) async fn captured_booking(db: &Database) -> (Client, OrderedBooking) {
+    let (service, booking) = upcoming_booking(db).await;
+    capture_payment(&service, &booking, NOW).await;
+    (service, booking)
 }
 
-/// The arguments by which an operator orders a refund under a key.
-pub(crate) fn part(booking_id: &str, amount: &str, key: &str) -> Value {
+/// The arguments with which an operator orders a refund under a key.
+pub(crate) fn keyed_refund(booking_id: &str, amount: &str, key: &str) -> Value {
     with(
-        operators(booking_id, NOW),
+        operator_request(booking_id, NOW),
         json!({ "p_amount": amount, "p_idempotency_key": key }),
     )
 }
 
-/// Orders a refund that must be possible, and gives its id.
-pub(crate) async fn ordered(client: &Client, arguments: Value) -> Value {
-    let answer = call(client, "order_refund", arguments).await;
-    assert_eq!(answer["outcome"], "ordered", "{answer}");
-    answer["refundId"].clone()
+/// Orders a refund, which must be accepted, and returns its id.
+pub(crate) async fn order_refund(client: &Client, arguments: Value) -> Value {
+    let result = call(client, "order_refund", arguments).await;
+    assert_eq!(result["outcome"], "ordered", "{result}");
+    result["refundId"].clone()
 }
 
-/// Begins to make a refund.
-pub(crate) async fn begin(client: &Client, refund_id: &Value, now: &str) -> Value {
+pub(crate) async fn begin_refund(client: &Client, refund_id: &Value, now: &str) -> Value {
     let arguments = json!({ "p_refund_id": refund_id, "p_now": now });
     call(client, "begin_refund", arguments).await
 }
 
-/// The arguments by which a refund is recorded.
-pub(crate) fn made(refund_id: &Value, request_id: &Value, now: &str) -> Value {
+/// The arguments that record a refund.
+pub(crate) fn refund_success(refund_id: &Value, request_id: &Value, now: &str) -> Value {
     json!({ "p_refund_id": refund_id, "p_request_id": request_id, "p_paypal_refund_id": "REFUND-1", "p_now": now })
 }
 
-/// Where a payment stands: its status and what went back of it.
-pub(crate) async fn standing(db: &Database) -> String {
-    let standing = db
+/// The status of the payment and its refunded amount.
+pub(crate) async fn payment_status(db: &Database) -> String {
+    let status = db
         .value("SELECT status || ' ' || refunded_amount FROM payments")
         .await;
-    standing.unwrap()
+    status.unwrap()
 }
 
 #[tokio::test]
-async fn a_refund_is_ordered_made_and_recorded() {
+async fn refund_is_ordered_made_and_recorded() {
     with_database(|db| async move {
-        let (service, booked) = captured(&db).await;
-        let order = with(operators(&booked.booking_id, NOW), json!({ "p_reason": "a scratch" }));
-        let answer = call(&service, "order_refund", order).await;
-        let id = answer["refundId"].clone();
+        let (service, booking) = captured_booking(&db).await;
+        let order = with(operator_request(&booking.booking_id, NOW), json!({ "p_reason": "a scratch" }));
+        let result = call(&service, "order_refund", order).await;
+        let id = result["refundId"].clone();
         let refund = |outcome: &str, status: &str, paypal_id: Value| json!({
-            "outcome": outcome, "refundId": id, "paymentId": booked.payment_id, "bookingId": booked.booking_id, "amount": "237.60",
+            "outcome": outcome, "refundId": id, "paymentId": booking.payment_id, "bookingId": booking.booking_id, "amount": "237.60",
             "currency": "USD", "status": status, "paypalRefundId": paypal_id, "failureCode": null,
         });
-        assert_eq!(answer, refund("ordered", "ordered", Value::Null));
+        assert_eq!(result, refund("ordered", "ordered", Value::Null));
         let entry = db.value("SELECT to_jsonb(a) - 'id' FROM audit_log AS a WHERE action = 'refund.ordered'").await.unwrap();
         assert_eq!(serde_json::from_str::<Value>(&entry).unwrap(), json!({
             "occurred_at": "2030-01-10T12:00:00+00:00", "actor": "operator:1", "action": "refund.ordered", "subject_type": "payment",
-            "subject_id": booked.payment_id, "request_id": "req-2",
-            "detail": { "bookingId": booked.booking_id, "refundId": id, "amount": "237.60", "reason": "a scratch" },
+            "subject_id": booking.payment_id, "request_id": "req-2",
+            "detail": { "bookingId": booking.booking_id, "refundId": id, "amount": "237.60", "reason": "a scratch" },
         }));
-        let begun = begin(&service, &id, NOW).await;
-        let request_id = json!(format!("{}:refund:1", booked.payment_id));
-        assert_eq!(begun, with(refund("refund", "ordered", Value::Null), json!({
-            "requestId": request_id, "captureId": format!("CAPTURE-{}", booked.payment_id), "attempt": 1 })));
-        assert_eq!(standing(&db).await, "captured 0.00");
-        let recorded = call(&service, "record_refund", made(&id, &request_id, NOW)).await;
-        assert_eq!(recorded, refund("recorded", "refunded", json!("REFUND-1")));
-        assert_eq!(standing(&db).await, "refunded 237.60");
+        let attempt = begin_refund(&service, &id, NOW).await;
+        let request_id = json!(format!("{}:refund:1", booking.payment_id));
+        assert_eq!(attempt, with(refund("refund", "ordered", Value::Null), json!({
+            "requestId": request_id, "captureId": format!("CAPTURE-{}", booking.payment_id), "attempt": 1 })));
+        assert_eq!(payment_status(&db).await, "captured 0.00");
+        let result = call(&service, "record_refund", refund_success(&id, &request_id, NOW)).await;
+        assert_eq!(result, refund("recorded", "refunded", json!("REFUND-1")));
+        assert_eq!(payment_status(&db).await, "refunded 237.60");
         let content = db.content().await;
-        let other_id = with(made(&id, &request_id, NOW), json!({ "p_paypal_refund_id": "REFUND-2" }));
+        let other_id = with(refund_success(&id, &request_id, NOW), json!({ "p_paypal_refund_id": "REFUND-2" }));
         assert_eq!(call(&service, "record_refund", other_id).await, refund("replayed", "refunded", json!("REFUND-1")));
-        assert_eq!(begin(&service, &id, NOW).await, refund("nothing_to_do", "refunded", json!("REFUND-1")));
-        let again = call(&service, "order_refund", operators(&booked.booking_id, NOW)).await;
+        assert_eq!(begin_refund(&service, &id, NOW).await, refund("nothing_to_do", "refunded", json!("REFUND-1")));
+        let again = call(&service, "order_refund", operator_request(&booking.booking_id, NOW)).await;
         assert_eq!(again, refund("replayed", "refunded", json!("REFUND-1")));
         assert_eq!(db.content().await, content);
     })
@@ -89,74 +88,74 @@ async fn a_refund_is_ordered_made_and_recorded() {
 }
 
 #[tokio::test]
-async fn what_is_not_captured_is_not_refunded() {
+async fn uncaptured_payment_is_not_refunded() {
     with_database(|db| async move {
-        let (service, booked) = upcoming(&db).await;
-        let hold = hold(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let (service, booking) = upcoming_booking(&db).await;
+        let unpaid = hold(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let before = db.content().await;
         for (booking_id, outcome) in [
             ("00000000-0000-4000-8000-000000000000", "booking_not_found"),
-            (hold["bookingId"].as_str().unwrap(), "not_captured"),
-            (booked.booking_id.as_str(), "not_captured"),
+            (unpaid["bookingId"].as_str().unwrap(), "not_captured"),
+            (booking.booking_id.as_str(), "not_captured"),
         ] {
-            let refused = call(&service, "order_refund", operators(booking_id, NOW)).await;
-            assert_eq!(refused, json!({ "outcome": outcome }));
+            let result = call(&service, "order_refund", operator_request(booking_id, NOW)).await;
+            assert_eq!(result, json!({ "outcome": outcome }));
         }
         assert_eq!(db.content().await, before);
-        take(&service, &booked, NOW).await;
+        capture_payment(&service, &booking, NOW).await;
         for amount in ["0.00", "-1.00"] {
-            let refused = try_call(
+            let result = try_call(
                 &service,
                 "order_refund",
-                part(&booked.booking_id, amount, "a"),
+                keyed_refund(&booking.booking_id, amount, "a"),
             )
             .await;
-            assert_eq!(
-                refused.unwrap_err().code(),
-                Some(&SqlState::CHECK_VIOLATION)
-            );
+            assert_eq!(result.unwrap_err().code(), Some(&SqlState::CHECK_VIOLATION));
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_key_is_one_refund() {
+async fn refund_key_names_one_refund() {
     with_database(|db| async move {
-        let (service, booked) = captured(&db).await;
-        let id = &booked.booking_id;
-        let first = call(&service, "order_refund", part(id, "10.00", "a")).await;
+        let (service, booking) = captured_booking(&db).await;
+        let id = &booking.booking_id;
+        let first = call(&service, "order_refund", keyed_refund(id, "10.00", "a")).await;
         let replayed = with(first.clone(), json!({ "outcome": "replayed" }));
-        let by_key = with(operators(id, NOW), json!({ "p_idempotency_key": "a" }));
-        for again in [part(id, "10.00", "a"), by_key] {
+        let by_key = with(
+            operator_request(id, NOW),
+            json!({ "p_idempotency_key": "a" }),
+        );
+        for again in [keyed_refund(id, "10.00", "a"), by_key] {
             assert_eq!(call(&service, "order_refund", again).await, replayed);
         }
-        let reused = call(&service, "order_refund", part(id, "10.01", "a")).await;
+        let reused = call(&service, "order_refund", keyed_refund(id, "10.01", "a")).await;
         assert_eq!(
             reused,
             with(first, json!({ "outcome": "idempotency_key_reused" }))
         );
         assert_eq!(db.count("refunds", "true").await, 1);
 
-        // No key is a key, and none is that of a cancellation.
-        ordered(
+        // Calls without a key share one. An operator's key never equals that of a cancellation.
+        order_refund(
             &service,
-            with(operators(id, NOW), json!({ "p_amount": "20.00" })),
+            with(operator_request(id, NOW), json!({ "p_amount": "20.00" })),
         )
         .await;
         let other = call(
             &service,
             "order_refund",
-            with(operators(id, NOW), json!({ "p_amount": "30.00" })),
+            with(operator_request(id, NOW), json!({ "p_amount": "30.00" })),
         )
         .await;
         assert_eq!(
             (&other["outcome"], &other["amount"]),
             (&json!("idempotency_key_reused"), &json!("20.00"))
         );
-        ordered(&service, part(id, "30.00", "cancellation")).await;
-        let cancelled = cancel(&service, by_operator(id, NOW)).await;
-        assert_eq!(terms(&cancelled), "100 177.60 pending refund");
+        order_refund(&service, keyed_refund(id, "30.00", "cancellation")).await;
+        let cancellation = cancel(&service, by_operator(id, NOW)).await;
+        assert_eq!(refund_terms(&cancellation), "100 177.60 pending refund");
         assert_eq!(
             db.value("SELECT sum(amount) FROM refunds").await.as_deref(),
             Some("237.60")
@@ -166,50 +165,50 @@ async fn a_key_is_one_refund() {
 }
 
 #[tokio::test]
-async fn no_more_goes_back_than_is_left() {
+async fn refund_beyond_remainder_is_refused() {
     with_database(|db| async move {
-        let (service, booked) = captured(&db).await;
-        let id = &booked.booking_id;
+        let (service, booking) = captured_booking(&db).await;
+        let id = &booking.booking_id;
         let exceeds = |rest: &str| json!({ "outcome": "refund_exceeds_rest", "rest": rest, "currency": "USD" });
-        assert_eq!(call(&service, "order_refund", part(id, "237.61", "a")).await, exceeds("237.60"));
-        let first = ordered(&service, part(id, "100.00", "b")).await;
-        // What is ordered counts, before it is made and after.
-        assert_eq!(call(&service, "order_refund", part(id, "137.61", "c")).await, exceeds("137.60"));
-        let begun = begin(&service, &first, NOW).await;
-        call(&service, "record_refund", made(&first, &begun["requestId"], NOW)).await;
-        assert_eq!(standing(&db).await, "partially_refunded 100.00");
-        assert_eq!(call(&service, "order_refund", part(id, "137.61", "d")).await, exceeds("137.60"));
-        // Without an amount, all that is left.
-        let rest = call(&service, "order_refund", operators(id, NOW)).await;
+        assert_eq!(call(&service, "order_refund", keyed_refund(id, "237.61", "a")).await, exceeds("237.60"));
+        let first = order_refund(&service, keyed_refund(id, "100.00", "b")).await;
+        // An ordered refund counts, before and after it is made.
+        assert_eq!(call(&service, "order_refund", keyed_refund(id, "137.61", "c")).await, exceeds("137.60"));
+        let attempt = begin_refund(&service, &first, NOW).await;
+        call(&service, "record_refund", refund_success(&first, &attempt["requestId"], NOW)).await;
+        assert_eq!(payment_status(&db).await, "partially_refunded 100.00");
+        assert_eq!(call(&service, "order_refund", keyed_refund(id, "137.61", "d")).await, exceeds("137.60"));
+        // Without an amount, the remainder is refunded.
+        let rest = call(&service, "order_refund", operator_request(id, NOW)).await;
         assert_eq!((&rest["outcome"], &rest["amount"]), (&json!("ordered"), &json!("137.60")));
-        assert_eq!(call(&service, "order_refund", with(operators(id, NOW), json!({ "p_idempotency_key": "e" }))).await, exceeds("0.00"));
-        let begun = begin(&service, &rest["refundId"], NOW).await;
-        assert_eq!(begun["requestId"], format!("{}:refund:2", booked.payment_id));
-        let second = with(made(&rest["refundId"], &begun["requestId"], NOW), json!({ "p_paypal_refund_id": "REFUND-2" }));
+        assert_eq!(call(&service, "order_refund", with(operator_request(id, NOW), json!({ "p_idempotency_key": "e" }))).await, exceeds("0.00"));
+        let attempt = begin_refund(&service, &rest["refundId"], NOW).await;
+        assert_eq!(attempt["requestId"], format!("{}:refund:2", booking.payment_id));
+        let second = with(refund_success(&rest["refundId"], &attempt["requestId"], NOW), json!({ "p_paypal_refund_id": "REFUND-2" }));
         call(&service, "record_refund", second).await;
-        assert_eq!(standing(&db).await, "refunded 237.60");
-        assert_eq!(call(&service, "order_refund", part(id, "0.01", "f")).await, exceeds("0.00"));
+        assert_eq!(payment_status(&db).await, "refunded 237.60");
+        assert_eq!(call(&service, "order_refund", keyed_refund(id, "0.01", "f")).await, exceeds("0.00"));
         assert_eq!(db.count("audit_log", "action IN ('payment.partially_refunded', 'payment.refunded')").await, 2);
     })
     .await;
 }
 
 #[tokio::test]
-async fn many_orders_at_once_never_exceed_the_capture() {
+async fn concurrent_refunds_never_exceed_capture() {
     with_database(|db| async move {
-        let (_, booked) = captured(&db).await;
-        let id = &booked.booking_id;
+        let (_, booking) = captured_booking(&db).await;
+        let id = &booking.booking_id;
         let different = (0..10)
-            .map(|n| part(id, "50.00", &format!("key-{n}")))
+            .map(|n| keyed_refund(id, "50.00", &format!("key-{n}")))
             .collect();
         assert_eq!(
-            outcomes(&db, "order_refund", different).await,
-            counts([("ordered", 4), ("refund_exceeds_rest", 6)])
+            call_concurrently(&db, "order_refund", different).await,
+            outcome_counts([("ordered", 4), ("refund_exceeds_rest", 6)])
         );
-        let same = (0..10).map(|_| part(id, "37.60", "same")).collect();
+        let same = (0..10).map(|_| keyed_refund(id, "37.60", "same")).collect();
         assert_eq!(
-            outcomes(&db, "order_refund", same).await,
-            counts([("ordered", 1), ("replayed", 9)])
+            call_concurrently(&db, "order_refund", same).await,
+            outcome_counts([("ordered", 1), ("replayed", 9)])
         );
         assert_eq!(
             db.value("SELECT sum(amount) FROM refunds").await.as_deref(),
@@ -220,10 +219,10 @@ async fn many_orders_at_once_never_exceed_the_capture() {
             .map(|_| json!({ "p_refund_id": refund_id, "p_now": NOW }))
             .collect();
         assert_eq!(
-            outcomes(&db, "begin_refund", begins).await,
-            counts([("payment_in_progress", 9), ("refund", 1)])
+            call_concurrently(&db, "begin_refund", begins).await,
+            outcome_counts([("payment_in_progress", 9), ("refund", 1)])
         );
-        // A cancellation that waits for an order finds what it leaves.
+        // A cancellation that waits for a refund order refunds only the remainder.
         let other = paid(
             &db.service().await,
             "plain",
@@ -232,15 +231,18 @@ async fn many_orders_at_once_never_exceed_the_capture() {
             NOW,
         )
         .await;
-        take(&db.service().await, &other, NOW).await;
-        let order = ("order_refund", part(&other.booking_id, "200.00", "a"));
-        let (_, cancelled) = in_turn(
+        capture_payment(&db.service().await, &other, NOW).await;
+        let order = (
+            "order_refund",
+            keyed_refund(&other.booking_id, "200.00", "a"),
+        );
+        let (_, cancellation) = call_overlapping(
             &db,
             order,
             ("cancel_booking", by_customer(&other.booking_id, NOW)),
         )
         .await;
-        assert_eq!(terms(&cancelled), "50 37.60 pending refund");
+        assert_eq!(refund_terms(&cancellation), "50 37.60 pending refund");
     })
     .await;
 }

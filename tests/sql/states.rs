@@ -1,4 +1,4 @@
-//! States that may not be, and moves that may not happen, are refused whoever asks.
+//! Invalid rows and invalid transitions are refused, even for a superuser.
 
 use exodrive::domain::{
     booking_state::{self, BookingEvent, BookingState},
@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use crate::database::{Database, with_database};
 use crate::fixtures::{Car, NOW, hold, paid};
 
-/// Whether the product's state machine has an arrow from one state to another.
+/// Whether the product's state machine has a transition from one state to another.
 fn payment_may_become(from: PaymentState, to: PaymentState) -> bool {
     PaymentEvent::ALL
         .into_iter()
@@ -22,33 +22,33 @@ fn booking_may_become(from: BookingState, to: BookingState) -> bool {
         .any(|event| booking_state::step(from, event).is_some_and(|(state, _)| state == to))
 }
 
-/// Assignments that make a payment's row whole for a state.
-fn shape(state: &str) -> String {
-    let authorized = if state == "created" { "NULL" } else { "now()" };
-    let captured = matches!(state, "captured" | "partially_refunded" | "refunded");
-    let refunded = match state {
+/// The assignments that make a payment's row valid in a state.
+fn columns(state: &str) -> String {
+    let authorized_at = if state == "created" { "NULL" } else { "now()" };
+    let is_captured = matches!(state, "captured" | "partially_refunded" | "refunded");
+    let refunded_amount = match state {
         "partially_refunded" => "1",
         "refunded" => "237.60",
         _ => "0",
     };
-    let (id, at, amount) = if captured {
+    let (id, at, amount) = if is_captured {
         ("'CAP'", "now()", "237.60")
     } else {
         ("NULL", "NULL", "NULL")
     };
     let authorization = if state == "created" { "NULL" } else { "'AUTH'" };
     format!(
-        "status = '{state}', authorization_id = {authorization}, authorized_at = {authorized}, authorization_expires_at = {authorized}, \
-         capture_id = {id}, captured_at = {at}, captured_amount = {amount}, refunded_amount = {refunded}"
+        "status = '{state}', authorization_id = {authorization}, authorized_at = {authorized_at}, authorization_expires_at = {authorized_at}, \
+         capture_id = {id}, captured_at = {at}, captured_amount = {amount}, refunded_amount = {refunded_amount}"
     )
 }
 
 async fn set_payment(db: &Database, state: &str) {
-    db.run(&format!("SET session_replication_role = replica; UPDATE payments SET {}; RESET session_replication_role", shape(state))).await;
+    db.run(&format!("SET session_replication_role = replica; UPDATE payments SET {}; RESET session_replication_role", columns(state))).await;
 }
 
 #[tokio::test]
-async fn a_payment_moves_along_the_arrows_only() {
+async fn payment_makes_only_allowed_transitions() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         paid(
@@ -62,12 +62,12 @@ async fn a_payment_moves_along_the_arrows_only() {
         for from in PaymentState::ALL {
             for to in PaymentState::ALL.into_iter().filter(|to| *to != from) {
                 set_payment(&db, from.name()).await;
-                let moved = format!("UPDATE payments SET {}", shape(to.name()));
+                let update = format!("UPDATE payments SET {}", columns(to.name()));
                 if payment_may_become(from, to) {
-                    db.run(&moved).await;
+                    db.run(&update).await;
                 } else {
                     assert_eq!(
-                        db.refusal(&moved).await,
+                        db.refusal(&update).await,
                         SqlState::CHECK_VIOLATION,
                         "{from:?} -> {to:?}"
                     );
@@ -79,21 +79,21 @@ async fn a_payment_moves_along_the_arrows_only() {
 }
 
 #[tokio::test]
-async fn a_booking_moves_along_the_arrows_only() {
+async fn booking_makes_only_allowed_transitions() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         hold(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
         for from in BookingState::ALL {
             for to in BookingState::ALL.into_iter().filter(|to| *to != from) {
-                let shape = |state: BookingState| format!("status = '{}', confirmed_at = now(), cancelled_at = {}", state.name(), if state == BookingState::Cancelled { "now()" } else { "NULL" });
-                db.run(&format!("SET session_replication_role = replica; UPDATE bookings SET {}; RESET session_replication_role", shape(from))).await;
+                let columns = |state: BookingState| format!("status = '{}', confirmed_at = now(), cancelled_at = {}", state.name(), if state == BookingState::Cancelled { "now()" } else { "NULL" });
+                db.run(&format!("SET session_replication_role = replica; UPDATE bookings SET {}; RESET session_replication_role", columns(from))).await;
                 let events = db.count("booking_events", "true").await;
-                let moved = format!("UPDATE bookings SET {}", shape(to));
+                let update = format!("UPDATE bookings SET {}", columns(to));
                 if booking_may_become(from, to) {
-                    db.run(&moved).await;
+                    db.run(&update).await;
                     assert_eq!(db.count("booking_events", "true").await, events + 1, "{from:?} -> {to:?}");
                 } else {
-                    assert_eq!(db.refusal(&moved).await, SqlState::CHECK_VIOLATION, "{from:?} -> {to:?}");
+                    assert_eq!(db.refusal(&update).await, SqlState::CHECK_VIOLATION, "{from:?} -> {to:?}");
                 }
             }
         }
@@ -138,7 +138,7 @@ async fn impossible_rows_are_refused() {
 }
 
 #[tokio::test]
-async fn the_database_itself_refuses_a_double_booking() {
+async fn exclusion_constraint_refuses_double_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         paid(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;

@@ -1,4 +1,4 @@
-//! What operators look through: `list_bookings`.
+//! The bookings that operators list: `list_bookings`.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -6,19 +6,20 @@ use tokio_postgres::Client;
 use crate::cancellations::{by_customer, cancel};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{
-    Car, NOW, Ordered, authorization, begin, hold, order, paid, rental, take, with,
+    Car, NOW, OrderedBooking, authorization, begin_authorization, capture_payment, hold, order,
+    paid, rental, with,
 };
 
-/// Bookings of two cars, each made a minute after the one before.
-struct Desk {
+/// Bookings of two cars, each created a minute after the previous one.
+struct Bookings {
     service: Client,
     hold: String,
-    upcoming: Ordered,
-    captured: Ordered,
-    cancelled: Ordered,
+    upcoming: OrderedBooking,
+    captured: OrderedBooking,
+    canceled: OrderedBooking,
 }
 
-/// Makes a hold for somebody, and gives its id.
+/// Creates a hold for a customer and returns its id.
 async fn hold_for(
     client: &Client,
     days: (&str, &str),
@@ -28,16 +29,16 @@ async fn hold_for(
 ) -> String {
     let customer = json!({ "fullName": name, "email": email });
     let more = json!({ "p_customer": customer, "p_shop_reference": format!("SHOP_{}", days.0), "p_now": now });
-    let answer = call(
+    let result = call(
         client,
         "create_booking",
         with(rental("plain", days.0, days.1), more),
     )
     .await;
-    answer["booking"]["bookingId"].as_str().unwrap().to_owned()
+    result["booking"]["bookingId"].as_str().unwrap().to_owned()
 }
 
-async fn desk(db: &Database) -> Desk {
+async fn create_bookings(db: &Database) -> Bookings {
     Car::default().insert(db).await;
     Car {
         slug: "other",
@@ -46,7 +47,7 @@ async fn desk(db: &Database) -> Desk {
     .insert(db)
     .await;
     let service = db.service().await;
-    let held = hold_for(
+    let hold = hold_for(
         &service,
         ("2030-01-12", "2030-01-16"),
         "Ada 100%",
@@ -70,8 +71,8 @@ async fn desk(db: &Database) -> Desk {
         "2030-01-10T12:02:00Z",
     )
     .await;
-    take(&service, &captured, "2030-01-10T12:02:00Z").await;
-    let cancelled = paid(
+    capture_payment(&service, &captured, "2030-01-10T12:02:00Z").await;
+    let canceled = paid(
         &service,
         "other",
         "2030-02-01",
@@ -81,35 +82,35 @@ async fn desk(db: &Database) -> Desk {
     .await;
     cancel(
         &service,
-        by_customer(&cancelled.booking_id, "2030-01-10T12:03:00Z"),
+        by_customer(&canceled.booking_id, "2030-01-10T12:03:00Z"),
     )
     .await;
-    Desk {
+    Bookings {
         service,
-        hold: held,
+        hold,
         upcoming,
         captured,
-        cancelled,
+        canceled,
     }
 }
 
-impl Desk {
+impl Bookings {
     async fn list(&self, filter: Value) -> Value {
         let now = json!({ "p_now": "2030-01-10T12:05:00Z" });
         call(&self.service, "list_bookings", with(now, filter)).await
     }
 
-    /// What a filter finds, in its order, each by a letter.
-    async fn found(&self, filter: Value) -> String {
-        let listed = self.list(filter).await;
+    /// The bookings that match a filter, in order, one letter each.
+    async fn matches(&self, filter: Value) -> String {
+        let list = self.list(filter).await;
         let letter = |booking: &Value| match booking["bookingId"].as_str().unwrap() {
             id if id == self.hold => 'h',
             id if id == self.upcoming.booking_id => 'u',
             id if id == self.captured.booking_id => 'c',
-            id if id == self.cancelled.booking_id => 'x',
+            id if id == self.canceled.booking_id => 'x',
             id => panic!("{id}"),
         };
-        listed["bookings"]
+        list["bookings"]
             .as_array()
             .unwrap()
             .iter()
@@ -119,26 +120,26 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn bookings_come_newest_first_as_they_are_told_one_by_one() {
+async fn list_matches_single_bookings_newest_first() {
     with_database(|db| async move {
-        let desk = desk(&db).await;
+        let bookings = create_bookings(&db).await;
         let before = db.content().await;
-        let listed = desk.list(json!({})).await;
+        let list = bookings.list(json!({})).await;
         let mut expected = Vec::new();
-        for id in [&desk.cancelled.booking_id, &desk.captured.booking_id, &desk.upcoming.booking_id, &desk.hold] {
-            expected.push(call(&desk.service, "get_booking", json!({ "p_booking_id": id, "p_now": "2030-01-10T12:05:00Z" })).await);
+        for id in [&bookings.canceled.booking_id, &bookings.captured.booking_id, &bookings.upcoming.booking_id, &bookings.hold] {
+            expected.push(call(&bookings.service, "get_booking", json!({ "p_booking_id": id, "p_now": "2030-01-10T12:05:00Z" })).await);
         }
         let pagination = json!({ "page": 1, "limit": 25, "total": 4, "totalPages": 1, "hasNext": false, "hasPrev": false });
-        assert_eq!(listed, json!({ "bookings": expected, "pagination": pagination }));
+        assert_eq!(list, json!({ "bookings": expected, "pagination": pagination }));
         assert_eq!(db.content().await, before);
     })
     .await;
 }
 
 #[tokio::test]
-async fn bookings_are_filtered() {
+async fn booking_list_is_filtered() {
     with_database(|db| async move {
-        let desk = desk(&db).await;
+        let bookings = create_bookings(&db).await;
         let other = db.value("SELECT id FROM cars WHERE slug = 'other'").await;
         for (filter, expected) in [
             (json!({ "p_status": "pending_payment" }), "h"),
@@ -164,19 +165,19 @@ async fn bookings_are_filtered() {
                 "",
             ),
         ] {
-            assert_eq!(desk.found(filter.clone()).await, expected, "{filter}");
+            assert_eq!(bookings.matches(filter.clone()).await, expected, "{filter}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_range_of_days_finds_the_rentals_that_have_one_of_them() {
+async fn date_range_finds_overlapping_rentals() {
     with_database(|db| async move {
-        let desk = desk(&db).await;
+        let bookings = create_bookings(&db).await;
         for (filter, expected) in [
             (json!({ "p_from": "2030-01-15" }), "xcuh"),
-            // Its last day is the 15th: the 16th is the car's again.
+            // The last rental day is the 15th.
             (json!({ "p_from": "2030-01-16" }), "xcu"),
             (json!({ "p_from": "2030-01-23" }), "xcu"),
             (json!({ "p_from": "2030-01-24" }), "x"),
@@ -191,7 +192,7 @@ async fn a_range_of_days_finds_the_rentals_that_have_one_of_them() {
                 "xcu",
             ),
         ] {
-            assert_eq!(desk.found(filter.clone()).await, expected, "{filter}");
+            assert_eq!(bookings.matches(filter.clone()).await, expected, "{filter}");
         }
     })
     .await;
@@ -200,11 +201,11 @@ async fn a_range_of_days_finds_the_rentals_that_have_one_of_them() {
 #[tokio::test]
 async fn a_search_is_taken_literally() {
     with_database(|db| async move {
-        let desk = desk(&db).await;
+        let bookings = create_bookings(&db).await;
         let reference = db
             .value(&format!(
                 "SELECT reference FROM bookings WHERE id = '{}'",
-                desk.captured.booking_id
+                bookings.captured.booking_id
             ))
             .await
             .unwrap();
@@ -226,7 +227,7 @@ async fn a_search_is_taken_literally() {
             ("'", ""),
         ] {
             assert_eq!(
-                desk.found(json!({ "p_search": search })).await,
+                bookings.matches(json!({ "p_search": search })).await,
                 expected,
                 "{search}"
             );
@@ -236,24 +237,24 @@ async fn a_search_is_taken_literally() {
 }
 
 #[tokio::test]
-async fn pages_are_cut_from_one_order() {
+async fn booking_pages_never_overlap() {
     with_database(|db| async move {
-        let desk = desk(&db).await;
-        for (page, found, has_next, has_prev) in [(1, "xcu", true, false), (2, "h", false, true), (3, "", false, true)] {
+        let bookings = create_bookings(&db).await;
+        for (page, expected, has_next, has_prev) in [(1, "xcu", true, false), (2, "h", false, true), (3, "", false, true)] {
             let filter = json!({ "p_page": page, "p_limit": 3 });
-            assert_eq!(desk.found(filter.clone()).await, found);
-            let pagination = desk.list(filter).await["pagination"].clone();
+            assert_eq!(bookings.matches(filter.clone()).await, expected);
+            let pagination = bookings.list(filter).await["pagination"].clone();
             assert_eq!(pagination, json!({ "page": page, "limit": 3, "total": 4, "totalPages": 2, "hasNext": has_next, "hasPrev": has_prev }));
         }
-        let nothing = desk.list(json!({ "p_status": "active", "p_page": 2 })).await;
-        assert_eq!(nothing, json!({ "bookings": [], "pagination": { "page": 2, "limit": 25, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false } }));
-        // Made at the same moment: the id decides, so that no page repeats another.
+        let empty = bookings.list(json!({ "p_status": "active", "p_page": 2 })).await;
+        assert_eq!(empty, json!({ "bookings": [], "pagination": { "page": 2, "limit": 25, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false } }));
+        // Bookings of the same moment are ordered by id, so that pages do not overlap.
         db.run("UPDATE bookings SET created_at = '2030-01-10T12:00:00Z'").await;
         let by_id = db.value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM bookings").await.unwrap();
         let mut ids = Vec::new();
         for page in 1..=4 {
-            let listed = desk.list(json!({ "p_page": page, "p_limit": 1 })).await;
-            ids.push(listed["bookings"][0]["bookingId"].as_str().unwrap().to_owned());
+            let list = bookings.list(json!({ "p_page": page, "p_limit": 1 })).await;
+            ids.push(list["bookings"][0]["bookingId"].as_str().unwrap().to_owned());
         }
         assert_eq!(ids.join(" "), by_id);
     })
@@ -261,26 +262,26 @@ async fn pages_are_cut_from_one_order() {
 }
 
 #[tokio::test]
-async fn the_payment_status_is_that_of_the_payment_that_stands() {
+async fn status_filter_uses_latest_payment() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         let first = order(&service, &booking, NOW).await;
-        begin(&service, &first.order_id, NOW).await;
-        let wrong = with(
+        begin_authorization(&service, &first.order_id, NOW).await;
+        let mismatch = with(
             authorization(&first.payment_id, NOW),
             json!({ "p_amount": "1.00" }),
         );
-        call(&service, "record_authorization", wrong).await;
+        call(&service, "record_authorization", mismatch).await;
         let count = async |status: &str| {
-            let listed = call(
+            let list = call(
                 &service,
                 "list_bookings",
                 json!({ "p_payment_status": status, "p_now": NOW }),
             )
             .await;
-            listed["pagination"]["total"].clone()
+            list["pagination"]["total"].clone()
         };
         assert_eq!(
             (count("authorized").await, count("created").await),
