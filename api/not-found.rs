@@ -1,4 +1,4 @@
-//! The function behind every path below `/api` that has no other.
+//! The function behind every path that is no route.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("not-found")

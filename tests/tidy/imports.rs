@@ -1,0 +1,186 @@
+//! The imports of the product's files: every path that begins with `crate`, `self` or `super`,
+//! outside of test modules.
+
+use crate::source::{files, read};
+use std::collections::{BTreeMap, BTreeSet};
+use syn::visit::{self, Visit};
+
+/// A module's path below the crate, such as `["flows", "cache", "read"]`. Empty for `lib.rs`.
+pub(crate) type Module = Vec<String>;
+
+/// The files of the product by module, without its tests.
+pub(crate) fn modules() -> BTreeMap<Module, String> {
+    files("lib/src", "rs")
+        .into_iter()
+        .filter(|file| !is_test(file))
+        .map(|file| (module_of(&file), file))
+        .collect()
+}
+
+fn is_test(file: &str) -> bool {
+    file.contains("/tests/")
+        || file.ends_with("/tests.rs")
+        || file.ends_with("_tests.rs")
+        || file == "lib/src/scripted.rs"
+}
+
+fn module_of(file: &str) -> Module {
+    let path = file
+        .trim_start_matches("lib/src/")
+        .trim_end_matches(".rs")
+        .split('/');
+    let mut module: Module = path.map(ToOwned::to_owned).collect();
+    if matches!(module.last().map(String::as_str), Some("mod" | "lib")) {
+        module.pop();
+    }
+    module
+}
+
+/// The paths that a file uses, as paths below the crate.
+pub(crate) fn imports(module: &Module, file: &str) -> BTreeSet<Vec<String>> {
+    let mut imports = Imports {
+        module: module.clone(),
+        found: BTreeSet::new(),
+    };
+    imports.visit_file(&syn::parse_file(&read(file)).unwrap());
+    imports.found
+}
+
+/// The modules whose files `module` imports. A parent that gathers its children imports none of
+/// them, and a child does not import its parent by naming a path through it.
+pub(crate) fn imported_modules(
+    module: &Module,
+    file: &str,
+    modules: &BTreeMap<Module, String>,
+) -> BTreeSet<Module> {
+    imports(module, file)
+        .into_iter()
+        .filter_map(|path| {
+            (1..=path.len())
+                .rev()
+                .map(|length| path[..length].to_vec())
+                .find(|candidate| modules.contains_key(candidate))
+        })
+        .filter(|target| !module.starts_with(target) && !target.starts_with(module))
+        .collect()
+}
+
+struct Imports {
+    module: Module,
+    found: BTreeSet<Vec<String>>,
+}
+
+impl Imports {
+    fn add(&mut self, path: &[String]) {
+        let mut base = self.module.clone();
+        let mut rest = path;
+        match path.first().map(String::as_str) {
+            Some("crate") => {
+                base.clear();
+                rest = &path[1..];
+            }
+            Some("self" | "super") => {
+                while let Some((first, others)) = rest.split_first() {
+                    match first.as_str() {
+                        "self" => {}
+                        "super" => drop(base.pop()),
+                        _ => break,
+                    }
+                    rest = others;
+                }
+            }
+            _ => return,
+        }
+        base.extend_from_slice(rest);
+        self.found.insert(base);
+    }
+
+    fn add_tree(&mut self, prefix: &[String], tree: &syn::UseTree) {
+        let with = |name: String| [prefix, &[name]].concat();
+        match tree {
+            syn::UseTree::Path(path) => {
+                self.add_tree(&with(path.ident.to_string()), &path.tree);
+            }
+            syn::UseTree::Name(name) => self.add(&with(name.ident.to_string())),
+            syn::UseTree::Rename(rename) => self.add(&with(rename.ident.to_string())),
+            syn::UseTree::Glob(_) => self.add(prefix),
+            syn::UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.add_tree(prefix, tree);
+                }
+            }
+        }
+    }
+}
+
+fn is_test_only(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute
+                .parse_args::<syn::Ident>()
+                .is_ok_and(|condition| condition == "test")
+    })
+}
+
+impl<'ast> Visit<'ast> for Imports {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if is_test_only(&item.attrs) {
+            return;
+        }
+        self.module.push(item.ident.to_string());
+        visit::visit_item_mod(self, item);
+        self.module.pop();
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        if !is_test_only(&item.attrs) {
+            self.add_tree(&[], &item.tree);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let segments: Vec<String> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        self.add(&segments);
+        visit::visit_path(self, path);
+    }
+
+    /// The body of a macro is no syntax tree: its paths are read from the text.
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        let text = call.tokens.to_string().replace(" :: ", "::");
+        let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':'));
+        for word in words.filter(|word| word.contains("::")) {
+            let path: Vec<String> = word.split("::").map(ToOwned::to_owned).collect();
+            self.add(&path);
+        }
+        visit::visit_macro(self, call);
+    }
+}
+
+#[test]
+fn every_form_of_import_is_found() {
+    let text = "use crate::{a::{self, B as C}, d::*};\n\
+                use super::e::F;\n\
+                #[cfg(test)] use crate::test_only::X;\n\
+                #[cfg(test)] mod tests { use crate::test_only::Y; }\n\
+                fn f() -> crate::g::H { super::super::i::j(vec![self::k::L]) }";
+    let mut imports = Imports {
+        module: vec!["m".into(), "n".into()],
+        found: BTreeSet::new(),
+    };
+    imports.visit_file(&syn::parse_str(text).unwrap());
+    let found: Vec<String> = imports.found.iter().map(|path| path.join("::")).collect();
+    let expected = [
+        "a::B",
+        "a::self",
+        "d",
+        "g::H",
+        "i::j",
+        "m::e::F",
+        "m::n::k::L",
+    ];
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,113 @@
+//! The structure of `lib/src`: layers, cycles, no I/O.
+
+use crate::{
+    imports::{Module, imported_modules, imports, modules},
+    source::read,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Each layer with the layers that it may import.
+const LAYERS: [(&str, &[&str]); 9] = [
+    ("domain", &[]),
+    ("platform", &[]),
+    ("config", &["domain"]),
+    ("clients", &["domain", "platform", "config"]),
+    ("web", &["domain", "platform"]),
+    ("instance", &["domain", "clients"]),
+    (
+        "app",
+        &["domain", "platform", "config", "clients", "instance"],
+    ),
+    (
+        "flows",
+        &[
+            "domain", "platform", "config", "clients", "web", "instance", "app",
+        ],
+    ),
+    (
+        "routes",
+        &[
+            "domain", "platform", "config", "clients", "web", "instance", "app", "flows",
+        ],
+    ),
+];
+
+#[test]
+fn layers_import_downwards_only() {
+    let mut violations = Vec::new();
+    for (module, file) in modules() {
+        let Some(layer) = module.first() else {
+            continue;
+        };
+        let (_, allowed) = LAYERS
+            .iter()
+            .find(|(name, _)| name == layer)
+            .unwrap_or_else(|| panic!("{file}: {layer} is not in the table of layers"));
+        for path in imports(&module, &file) {
+            let target = path.first().map_or("", String::as_str);
+            let is_layer = LAYERS.iter().any(|(name, _)| *name == target);
+            if is_layer && target != layer && !allowed.contains(&target) {
+                violations.push(format!("{file} imports {}", path.join("::")));
+            }
+        }
+    }
+    assert_eq!(violations, [""; 0]);
+}
+
+#[test]
+fn files_have_no_import_cycle() {
+    let modules = modules();
+    let edges: BTreeMap<Module, BTreeSet<Module>> = modules
+        .iter()
+        .map(|(module, file)| (module.clone(), imported_modules(module, file, &modules)))
+        .collect();
+    // Files that import nothing that is left are taken away, until only cycles remain.
+    let mut left: BTreeSet<&Module> = edges.keys().collect();
+    loop {
+        let before = left.len();
+        let in_cycles = left.clone();
+        left.retain(|module| {
+            edges[*module]
+                .iter()
+                .any(|target| in_cycles.contains(target))
+        });
+        if left.len() == before {
+            break;
+        }
+    }
+    let files: Vec<&String> = left.iter().map(|module| &modules[*module]).collect();
+    assert!(files.is_empty(), "in or above an import cycle: {files:#?}");
+}
+
+#[test]
+fn product_has_no_io_of_its_own() {
+    let manifest = read("lib/Cargo.toml");
+    // Whole names are compared: `rustls-webpki` reads certificates, only `rustls` opens connections.
+    let names: BTreeSet<&str> = manifest
+        .split(['.', ' ', '=', '"', '[', ']', '\n'])
+        .collect();
+    assert!(names.contains("rustls-webpki") && names.contains("serde"));
+    for forbidden in ["tokio", "hyper", "reqwest", "getrandom", "rustls", "ring"] {
+        assert!(
+            !names.contains(forbidden),
+            "lib/Cargo.toml names {forbidden}"
+        );
+    }
+    for file in modules().values() {
+        let text = read(file);
+        assert!(
+            !text.contains("cfg(target_arch"),
+            "{file} depends on the target"
+        );
+    }
+}
+
+#[test]
+fn every_module_has_a_head() {
+    for file in modules().values() {
+        assert!(
+            read(file).starts_with("//! "),
+            "{file} does not say what it is for"
+        );
+    }
+}

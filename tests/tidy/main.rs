@@ -1,0 +1,15 @@
+//! The structure of the repository: layers, generated files, and lists that must agree.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a check that cannot run fails"
+)]
+
+mod documents;
+mod imports;
+mod layers;
+mod limits;
+mod migrations;
+mod routes;
+mod source;
