@@ -31,7 +31,7 @@ impl Arguments {
         let mut definition = CommandLine::command().disable_help_subcommand(true);
         definition.build();
         let Some(folder) = self.out else {
-            let page = render(Man::new(definition))?;
+            let page = render(&Man::new(definition))?;
             return Ok(Report {
                 outcome: Outcome::Well,
                 document: json!({"page": page}),
@@ -46,7 +46,7 @@ impl Arguments {
             let page = Man::new(command);
             let name = page.get_filename();
             let path = folder.join(&name);
-            fs::write(&path, render(page)?)
+            fs::write(&path, render(&page)?)
                 .map_err(Error::io(format!("write {}", path.display())))?;
             names.push(name);
         }
@@ -59,7 +59,7 @@ impl Arguments {
     }
 }
 
-fn render(page: Man) -> Result<String, Error> {
+fn render(page: &Man) -> Result<String, Error> {
     let mut text = Vec::new();
     page.render(&mut text)
         .map_err(Error::io("render a manual page"))?;

@@ -2,12 +2,8 @@
 
 use super::{Outcome, Report, notes};
 use crate::{
-    Address, Event, Migrations, Reason,
-    console::Console,
-    environment,
-    error::Error,
-    progress::Progress,
-    table,
+    Address, Event, Migrations, Reason, console::Console, environment, error::Error,
+    progress::Progress, table,
 };
 use clap::Args;
 use serde_json::{Value, json};

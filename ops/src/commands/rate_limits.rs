@@ -34,8 +34,11 @@ pub(crate) struct Arguments {
         allow_negative_numbers = true
     )]
     minutes: Option<u32>,
-    /// Only an address, an IPv6 network (2001:db8:1:2::/64) or a user's id
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(
+        long,
+        value_parser = NonEmptyStringValueParser::new(),
+        help = "Only an address, an IPv6 network (2001:db8:1:2::/64) or a user's id"
+    )]
     identifier: Option<String>,
     /// Clear the list of refused requests. The limits stay as they are
     #[arg(long, conflicts_with_all = ["minutes", "identifier"])]
