@@ -1,6 +1,7 @@
 //! The terminal: the result goes to standard output, everything else to standard error.
 //!
-//! A reader that stops reading (`exo … | head`) must not stop the work, so failed writes are ignored.
+//! A reader that stops reading (`exo … | head`) must not stop the work, so failed writes are
+//! ignored.
 
 use crate::{commands::Report, error::Error};
 use serde_json::json;

@@ -100,7 +100,8 @@ pub enum Error {
     },
     /// A response in an unknown form.
     #[error(
-        "{url} responded with an unknown document: {problem}. Check EXODRIVE_URL and the version of exo"
+        "{url} responded with an unknown document: {problem}. \
+         Check EXODRIVE_URL and the version of exo"
     )]
     UnknownResponse {
         /// The URL of the request.

@@ -1,5 +1,5 @@
-//! Operations on a deployment of `ExoDrive`: the program `exo`, with one file of `commands` for each
-//! command, and the parts that other hosts use as well.
+//! Operations on a deployment of `ExoDrive`: the program `exo`, with one file of `commands` for
+//! each command, and the parts that other hosts use as well.
 //!
 //! - [`Address`] is a database's address and the authorities that may have signed its certificate.
 //! - [`Migrations`] are the files that bring a database up to this version;

@@ -31,8 +31,8 @@ enum Action {
 
 /// Load the answers that visitors request first
 ///
-/// Loads the first pages of the list, the cars booked most in the last 30 days, and the availability
-/// of these cars.
+/// Loads the first pages of the list, the cars booked most in the last 30 days, and the
+/// availability of these cars.
 #[derive(Debug, Args)]
 #[command(after_help = notes::admin("Something could not be warmed"))]
 struct WarmArguments {
@@ -40,10 +40,20 @@ struct WarmArguments {
     #[arg(long)]
     emergency: bool,
     /// How many cars, from 1 to 50. The deployment's default is 20
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=50), allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = whole_number(1..=50),
+        allow_negative_numbers = true
+    )]
     cars: Option<u32>,
     /// How many days from today, from 1 to 30. The deployment's default is 14
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=30), allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = whole_number(1..=30),
+        allow_negative_numbers = true
+    )]
     days: Option<u32>,
 }
 

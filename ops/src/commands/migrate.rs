@@ -16,9 +16,9 @@ use tokio_postgres::Client;
 /// Apply the migrations that a database lacks
 ///
 /// Applies the migrations that a database lacks in the order of their names, each in one
-/// transaction. A file whose text changed is applied again, and so is every file after it. The first
-/// error stops the run. The files before it stay applied, and the next run resumes there. Two runs at
-/// once wait for each other.
+/// transaction. A file whose text changed is applied again, and so is every file after it. The
+/// first error stops the run. The files before it stay applied, and the next run resumes there. Two
+/// runs at once wait for each other.
 #[derive(Debug, Args)]
 #[command(after_help = notes::migrate())]
 pub(crate) struct Arguments {

@@ -21,8 +21,8 @@ const TOKENS: &str =
 /// Compare payments with PayPal, repair what is safe, list the rest
 ///
 /// Makes a running deployment compare its payments with PayPal's and repair what is safe to repair.
-/// Then lists the open findings: the payment, its booking, the difference, the time it was found and
-/// advice. A second table lists PayPal's events that could not be applied.
+/// Then lists the open findings: the payment, its booking, the difference, the time it was found
+/// and advice. A second table lists PayPal's events that could not be applied.
 #[derive(Debug, Args)]
 #[command(after_help = notes::reconcile())]
 pub(crate) struct Arguments {

@@ -19,8 +19,8 @@ const MALFORMED: &str = "is not a connection string: expected \
 
 /// A database's address, the credentials, and the authorities that may have signed its certificate.
 ///
-/// TLS is used if the server offers it (`sslmode=prefer`, the default), always (`require`), or never
-/// (`disable`). The certificate and the host's name are always verified, as in libpq's mode
+/// TLS is used if the server offers it (`sslmode=prefer`, the default), always (`require`), or
+/// never (`disable`). The certificate and the host's name are always verified, as in libpq's mode
 /// `verify-full`. By default there is no TLS to this machine: the traffic does not leave it, and
 /// local servers have self-signed certificates.
 pub struct Address {
@@ -78,8 +78,8 @@ impl Address {
     }
 }
 
-/// Takes `sslrootcert` out of the string, and replaces the modes that the parser does not know. They
-/// differ from `require` and `prefer` only in how much they verify.
+/// Takes `sslrootcert` out of the string, and replaces the modes that the parser does not know.
+/// They differ from `require` and `prefer` only in how much they verify.
 fn split_authority(text: &str) -> (String, Option<String>) {
     let is_uri = text.starts_with("postgresql://") || text.starts_with("postgres://");
     // A password may hold a question mark.
