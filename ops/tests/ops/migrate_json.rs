@@ -49,7 +49,8 @@ async fn json_error_leaves_standard_output_empty() {
         let error = &document(&run.err)["error"];
         assert_eq!(error["code"], "statement_refused");
         let message = error["message"].as_str().unwrap();
-        assert!(message.starts_with("2_a.sql, line 2"), "{message}");
+        let is_complete = message.starts_with("2_a.sql") && message.ends_with("division by zero");
+        assert!(is_complete, "{message}");
     })
     .await;
 }
