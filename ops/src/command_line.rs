@@ -1,63 +1,76 @@
-//! From the words of the command line to an exit code.
+//! From the command line to an exit code.
 
 use crate::{
-    commands::{self, Command, Outcome},
-    console,
-    error::Error,
+    commands::{CommandLine, Outcome},
+    console::Console,
 };
-use std::{fmt::Write as _, process::ExitCode};
+use clap::{Parser as _, error::ErrorKind};
+use std::{ffi::OsString, process::ExitCode};
 
-/// Runs `exo` with the words after the program's name.
+/// The code of a wrong command line, beside those of [`Error::code`](crate::Error::code).
+const USAGE: &str = "usage";
+
+/// Runs `exo` with the program's name and the words after it.
 ///
-/// The exit code is 0 when all is well, 1 when something failed or waits for an operator, 2 when the command line or
-/// the environment makes no sense, 3 when what was asked cannot be reached or refuses.
-pub async fn run(words: impl IntoIterator<Item = String>) -> ExitCode {
-    let mut words = words.into_iter();
-    let Some(first) = words.next() else {
-        console::log(&usage());
-        return ExitCode::from(2);
-    };
-    if is_help(&first) {
-        console::print(&usage());
-        return ExitCode::SUCCESS;
-    }
-    let Some(command) = commands::ALL
+/// The exit code is 0 when all is well, 1 when something failed or needs an operator, 2 when the
+/// command line or the environment is wrong, and 3 when the database or the deployment cannot be
+/// reached or refuses.
+pub async fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    // A command line that clap refuses must be reported in the format that it names.
+    let is_json = words
         .iter()
-        .find(|command| command.name == first.as_str())
-    else {
-        console::log(&format!("there is no command {first:?}\n\n{}", usage()));
-        return ExitCode::from(2);
+        .take_while(|word| *word != "--")
+        .any(|word| word == "--json");
+    let console = Console::new(is_json);
+    let CommandLine { command, .. } = match CommandLine::try_parse_from(words) {
+        Ok(command_line) => command_line,
+        Err(error) => return print_usage(&error, &console),
     };
-    run_command(command, words.collect()).await
-}
-
-async fn run_command(command: &Command, words: Vec<String>) -> ExitCode {
-    if words.iter().any(|word| is_help(word)) {
-        console::print(command.usage);
-        return ExitCode::SUCCESS;
-    }
-    match (command.run)(words).await {
-        Ok(Outcome::Well) => ExitCode::SUCCESS,
-        Ok(Outcome::Attention) => ExitCode::from(1),
-        Err(error) => {
-            console::report(&error);
-            if let Error::Usage(_) = error {
-                console::log(&format!("\n{}", command.usage));
+    match command.run(&console).await {
+        Ok(report) => {
+            console.print_report(&report);
+            match report.outcome {
+                Outcome::Well => ExitCode::SUCCESS,
+                Outcome::Attention => ExitCode::from(1),
             }
+        }
+        Err(error) => {
+            console.print_failure(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn is_help(word: &str) -> bool {
-    matches!(word, "--help" | "-h")
+/// Prints the help or version that was requested, or the problem of the command line.
+fn print_usage(error: &clap::Error, console: &Console) -> ExitCode {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Console::print_text(text.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        _ if console.is_json() => console.print_error(USAGE, &problem(error.kind(), &text)),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Console::log(text.trim_end()),
+        _ => {
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            console.print_error(USAGE, text.trim_end());
+        }
+    }
+    ExitCode::from(2)
 }
 
-fn usage() -> String {
-    let mut text = String::from("Usage: exo COMMAND [ARGUMENT...]\n\nCommands:\n");
-    for command in commands::ALL {
-        let _ = writeln!(text, "  {:<12} {}", command.name, command.summary);
+/// The problem in one line, without the usage that follows it.
+fn problem(kind: ErrorKind, text: &str) -> String {
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; --help lists the commands".to_owned();
     }
-    text.push_str("\n`exo COMMAND --help` says more.");
-    text
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let (problem, _) = text.split_once("\n\nUsage:").unwrap_or((text, ""));
+    let lines: Vec<&str> = problem
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .collect();
+    lines.join("; ")
 }

@@ -1,34 +1,88 @@
-//! The terminal: results on standard output, everything said along the way on standard error.
+//! The terminal: the result goes to standard output, everything else to standard error.
 //!
-//! Nobody reading (`exo … | head`) is no reason to stop in the middle of the work, so a refused write is let go.
+//! A reader that stops reading (`exo … | head`) must not stop the work, so failed writes are
+//! ignored.
 
-use crate::error::Error;
+use crate::{commands::Report, error::Error};
+use serde_json::json;
 use std::{
     error::Error as _,
     io::{self, Write as _},
 };
 
-/// Lines of result.
-pub(crate) fn print(lines: &str) {
-    let _ = writeln!(io::stdout(), "{lines}");
+/// The format in which a command prints.
+///
+/// As JSON, standard output holds the result as one document, or standard error holds the error as
+/// one document.
+pub(crate) struct Console {
+    is_json: bool,
 }
 
-/// Lines about what is going on.
-pub(crate) fn log(lines: &str) {
-    let _ = writeln!(io::stderr(), "{lines}");
-}
+impl Console {
+    pub(crate) fn new(is_json: bool) -> Self {
+        Self { is_json }
+    }
 
-/// A failure with everything that caused it.
-pub(crate) fn report(error: &Error) {
-    log(&format!("exo: error[{}]: {error}", error.code()));
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        log(&format!("  because: {deeper}"));
-        cause = deeper.source();
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// Lines on standard output.
+    pub(crate) fn print_text(lines: &str) {
+        let _ = writeln!(io::stdout(), "{lines}");
+    }
+
+    /// Lines on standard error.
+    pub(crate) fn log(lines: &str) {
+        let _ = writeln!(io::stderr(), "{lines}");
+    }
+
+    /// A line of the result that a long run prints early. The JSON document holds it at the end.
+    pub(crate) fn print_step(&self, line: &str) {
+        if !self.is_json {
+            Self::print_text(line);
+        }
+    }
+
+    /// A line on standard error that is neither result nor failure.
+    pub(crate) fn notify(&self, line: &str) {
+        if !self.is_json {
+            Self::log(&format!("exo: {line}"));
+        }
+    }
+
+    pub(crate) fn print_report(&self, report: &Report) {
+        if self.is_json {
+            Self::print_text(&report.document.to_string());
+        } else {
+            Self::print_text(&report.text);
+        }
+    }
+
+    /// A failure with its causes.
+    pub(crate) fn print_failure(&self, error: &Error) {
+        let separator = if self.is_json { ": " } else { "\n  because: " };
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(deeper) = cause {
+            message.push_str(separator);
+            message.push_str(&deeper.to_string());
+            cause = deeper.source();
+        }
+        self.print_error(error.code(), &message);
+    }
+
+    pub(crate) fn print_error(&self, code: &str, message: &str) {
+        if self.is_json {
+            let document = json!({"error": {"code": code, "message": message}});
+            Self::log(&document.to_string());
+        } else {
+            Self::log(&format!("exo: error[{code}]: {message}"));
+        }
     }
 }
 
-/// What somebody else wrote, without the characters that would steer the terminal.
+/// Text from outside, without the characters that control a terminal.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|character| {

@@ -1,4 +1,4 @@
-//! A running deployment, over its HTTP API.
+//! A running deployment, through its HTTP API.
 
 use crate::{console, environment, error::Error};
 use bytes::Bytes;
@@ -10,13 +10,15 @@ use serde_json::Value;
 use std::time::Duration;
 use url::{Host, Url};
 
-/// The most that is shown of an answer that is no problem document.
-const MOST_SHOWN: usize = 200;
+/// Characters shown of a response that is no problem document.
+const MAX_TEXT: usize = 200;
 
-/// How long a deployment may take to show something.
-pub(crate) const LOOKED_WITHIN: Duration = Duration::from_secs(30);
+/// A deployment that takes longer to show something is treated as down.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than the longest function may run.
+pub(crate) const WORK_TIMEOUT: Duration = Duration::from_secs(330);
 
-/// What lets a request in. Never shown.
+/// The credential of a request. Never shown.
 #[derive(Clone)]
 pub(crate) struct Token(HeaderValue);
 
@@ -26,7 +28,7 @@ impl Token {
         environment::variable("CRON_SECRET").and_then(|secret| Self::bearer(&secret))
     }
 
-    /// The first of `ADMIN_TOKEN`.
+    /// The first token of `ADMIN_TOKEN`.
     pub(crate) fn admin() -> Option<Self> {
         let tokens = environment::variable("ADMIN_TOKEN")?;
         let first = tokens
@@ -36,12 +38,9 @@ impl Token {
         Self::bearer(first)
     }
 
-    /// The first of `ADMIN_TOKEN`, without which there is nothing to do.
+    /// The first token of `ADMIN_TOKEN`, for commands that need it.
     pub(crate) fn required_admin() -> Result<Self, Error> {
-        Self::admin().ok_or_else(|| Error::Variable {
-            variable: "ADMIN_TOKEN",
-            problem: "is not set: an operator's token is needed".to_owned(),
-        })
+        Self::admin().ok_or_else(|| Error::unset("ADMIN_TOKEN", "set it to an operator's token"))
     }
 
     fn bearer(secret: &str) -> Option<Self> {
@@ -51,6 +50,12 @@ impl Token {
     }
 }
 
+/// The JSON document of a response, and the part of it that a command reads.
+pub(crate) struct Document<T> {
+    pub(crate) content: T,
+    pub(crate) json: Value,
+}
+
 /// A deployment's address, and the connections to it.
 pub(crate) struct Deployment {
     base: Url,
@@ -58,58 +63,58 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// The one that `EXODRIVE_URL` names.
+    /// The deployment at `EXODRIVE_URL`.
     pub(crate) fn from_environment() -> Result<Self, Error> {
-        let text = environment::required("EXODRIVE_URL", "expected https://api.example.com")?;
+        let advice = "set it to the deployment's address, such as https://api.example.com";
+        let text = environment::required("EXODRIVE_URL", advice)?;
         Ok(Self {
             base: base(&text)?,
             platform: NativePlatform::new(Clock::default()),
         })
     }
 
-    /// What is at `path`.
-    pub(crate) async fn look<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         token: &Token,
-    ) -> Result<T, Error> {
-        self.ask(Method::GET, path, token, LOOKED_WITHIN).await
+    ) -> Result<Document<T>, Error> {
+        self.send(Method::GET, path, token, READ_TIMEOUT).await
     }
 
-    /// One request without a body, and its answer read as `T`.
-    pub(crate) async fn ask<T: DeserializeOwned>(
+    /// Sends a request without a body.
+    pub(crate) async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         token: &Token,
-        within: Duration,
-    ) -> Result<T, Error> {
+        timeout: Duration,
+    ) -> Result<Document<T>, Error> {
         let request = Request::builder().method(method).body(Bytes::new());
-        self.exchange(request, path, token, within).await
+        self.exchange(request, path, token, timeout).await
     }
 
-    /// A POST of `body` as JSON, and its answer read as `T`.
-    pub(crate) async fn tell<T: DeserializeOwned>(
+    /// Sends `body` as JSON.
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &Value,
         token: &Token,
-        within: Duration,
-    ) -> Result<T, Error> {
+        timeout: Duration,
+    ) -> Result<Document<T>, Error> {
         let request = Request::post("/")
             .header(header::CONTENT_TYPE, "application/json")
             .body(body.to_string().into());
-        self.exchange(request, path, token, within).await
+        self.exchange(request, path, token, timeout).await
     }
 
-    /// A redirect is not followed: it could take the token along.
+    /// Redirects are not followed: the token could reach another server.
     async fn exchange<T: DeserializeOwned>(
         &self,
         request: http::Result<Request<Bytes>>,
         path: &str,
         token: &Token,
-        within: Duration,
-    ) -> Result<T, Error> {
+        timeout: Duration,
+    ) -> Result<Document<T>, Error> {
         let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
         let mut request = request.map_err(|_| invalid())?;
         *request.uri_mut() = url.parse().map_err(|_| invalid())?;
@@ -119,27 +124,33 @@ impl Deployment {
             (header::ACCEPT, HeaderValue::from_static("application/json")),
             (header::USER_AGENT, HeaderValue::from_static(agent)),
         ]);
-        let answer = send_within(&self.platform, request, within)
+        let response = send_within(&self.platform, request, timeout)
             .await
             .map_err(|error| Error::DeploymentUnreachable {
                 url: url.clone(),
-                problem: explained(error).to_owned(),
+                problem: explain(error).to_owned(),
             })?;
-        if !answer.status().is_success() {
+        if !response.status().is_success() {
             return Err(Error::Refused {
-                status: answer.status().as_u16(),
-                problem: problem(&answer),
+                status: response.status().as_u16(),
+                problem: problem(&response),
                 url,
             });
         }
-        serde_json::from_slice(answer.body()).map_err(|error| Error::Answer {
+        read(response.body()).map_err(|error| Error::UnknownResponse {
             url,
             problem: error.to_string(),
         })
     }
 }
 
-/// Tokens travel encrypted, except within this machine.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Document<T>, serde_json::Error> {
+    let json: Value = serde_json::from_slice(body)?;
+    let content = serde_json::from_value(json.clone())?;
+    Ok(Document { content, json })
+}
+
+/// Tokens are sent without encryption to this machine only.
 fn base(text: &str) -> Result<Url, Error> {
     let url = Url::parse(text).map_err(|_| invalid())?;
     let is_local = match url.host() {
@@ -160,47 +171,50 @@ fn base(text: &str) -> Result<Url, Error> {
 fn invalid() -> Error {
     Error::Variable {
         variable: "EXODRIVE_URL",
-        problem: "is not the address of a deployment: expected https://api.example.com (http only for this machine)"
+        problem: "is not a deployment's address: expected https://api.example.com, \
+                  or http:// for this machine only"
             .to_owned(),
     }
 }
 
-fn explained(error: TransportError) -> &'static str {
+fn explain(error: TransportError) -> &'static str {
     match error {
-        TransportError::NotSent => "there is no connection to it",
+        TransportError::NotSent => "no connection. Check EXODRIVE_URL and the network",
         TransportError::Unknown => {
-            "it may have got the request all the same; asking again does no harm"
+            "the request may have arrived. Running the command again does no harm"
         }
-        TransportError::TooLarge => "it is too large",
+        TransportError::TooLarge => "the response is too large",
     }
 }
 
-/// RFC 9457's members, as far as they are there.
+/// The members of RFC 9457 that are shown.
 #[derive(Deserialize)]
-struct Problem {
+struct ProblemDocument {
     code: Option<String>,
     title: Option<String>,
     detail: Option<String>,
 }
 
-fn said(problem: Problem) -> String {
-    let text = problem.detail.or(problem.title);
-    let said: Vec<String> = [problem.code, text].into_iter().flatten().collect();
-    said.join(": ")
+impl ProblemDocument {
+    fn into_text(self) -> String {
+        let text = self.detail.or(self.title);
+        let parts: Vec<String> = [self.code, text].into_iter().flatten().collect();
+        parts.join(": ")
+    }
 }
 
-fn problem(answer: &Response<Bytes>) -> String {
-    let text = match serde_json::from_slice(answer.body()) {
-        Ok(problem) => said(problem),
-        Err(_) => String::from_utf8_lossy(answer.body())
+fn problem(response: &Response<Bytes>) -> String {
+    let text = match serde_json::from_slice::<ProblemDocument>(response.body()) {
+        Ok(document) => document.into_text(),
+        Err(_) => String::from_utf8_lossy(response.body())
             .trim()
             .chars()
-            .take(MOST_SHOWN)
+            .take(MAX_TEXT)
             .collect(),
     };
     if text.is_empty() {
-        let reason = answer.status().canonical_reason();
-        return reason.unwrap_or("nothing else").to_owned();
+        let reason = response.status().canonical_reason();
+        return reason.unwrap_or("no reason given").to_owned();
     }
     console::harmless(&text)
 }
@@ -210,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_go_encrypted_or_not_at_all() {
+    fn tokens_travel_encrypted() {
         for accepted in [
             "https://api.example.com",
             "https://api.example.com/",

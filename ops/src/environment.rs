@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// A variable of the process' environment; an empty one counts as unset.
+/// A variable of the process's environment. An empty one counts as unset.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place of this program that reads its environment"
@@ -14,10 +14,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// A variable without which there is nothing to do; `meaning` says what it should hold.
-pub(crate) fn required(name: &'static str, meaning: &str) -> Result<String, Error> {
-    variable(name).ok_or_else(|| Error::Variable {
-        variable: name,
-        problem: format!("is not set: {meaning}"),
-    })
+/// A variable that a command needs. `advice` says what to set it to.
+pub(crate) fn required(name: &'static str, advice: &str) -> Result<String, Error> {
+    variable(name).ok_or_else(|| Error::unset(name, advice))
 }

@@ -1,57 +1,54 @@
-//! Everything that can keep an operator's command from its end, each with a code and what to do about it.
+//! The failures of a command, each with a code and an exit code.
 
 use std::{io, path::PathBuf};
 
-/// Why a command failed. Nothing in it names a password or a token.
+/// The failure of a command. No message holds a password or a token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A command line that nobody can mean.
-    #[error("{0}")]
-    Usage(String),
-    /// A variable of the environment that is missing or makes no sense.
+    /// A variable of the environment that is missing or cannot be used.
     #[error("{variable} {problem}")]
     Variable {
         /// Its name.
         variable: &'static str,
-        /// What is wrong, and what it should be.
+        /// The problem, and the value that is expected.
         problem: String,
     },
-    /// A file or folder that cannot be read.
-    #[error("{what}")]
+    /// A step that the operating system refused.
+    #[error("cannot {what}")]
     Io {
-        /// What was tried.
+        /// The step.
         what: String,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// A folder without a single SQL file.
-    #[error("there is no *.sql in {}", .0.display())]
+    /// A folder without SQL files.
+    #[error("{} holds no *.sql file: name a folder with migrations", .0.display())]
     NoFiles(PathBuf),
-    /// An SQL file that would not be applied all or nothing.
-    #[error("{file}: one transaction is what a file must be: BEGIN; … COMMIT; around everything")]
+    /// An SQL file that could be applied in part.
+    #[error("{file}: the file must be one transaction, with BEGIN; first and COMMIT; last")]
     NotOneTransaction {
         /// Its name.
         file: String,
     },
     /// No connection to the database.
-    #[error("cannot reach the database at {host}{}", advised(.advice.as_deref()))]
+    #[error("the database at {host} cannot be reached{}", after_a_period(.advice.as_deref()))]
     DatabaseUnreachable {
         /// `host:port`.
         host: String,
-        /// What to do about it, where that is known.
+        /// Advice, if the reason is known.
         advice: Option<String>,
-        /// What went wrong.
+        /// The reason.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// A statement of this program's own that the database refused.
-    #[error("{what}")]
+    /// A statement of this program that the database refused.
+    #[error("cannot {what}")]
     Database {
-        /// What was tried.
+        /// The step.
         what: String,
-        /// What PostgreSQL said.
+        /// PostgreSQL's error.
         #[source]
         source: tokio_postgres::Error,
     },
@@ -66,53 +63,59 @@ pub enum Error {
         message: String,
     },
     /// A migration that did not list itself.
-    #[error("{file} was applied, but does not insert its stem into public.schema_migrations")]
+    #[error(
+        "{file} was applied, but does not insert its stem into public.schema_migrations: \
+         add that INSERT and apply the file again"
+    )]
     NotRegistered {
         /// Its name.
         file: String,
     },
     /// The database is ahead of this program.
     #[error(
-        "the database lists the migration {version}, which is newer than any here: use the version of exo it came with"
+        "the database lists the migration {version}, which is newer than all files here: \
+         use the version of exo that applied it"
     )]
     NewerDatabase {
         /// The migration.
         version: String,
     },
-    /// No answer from the deployment.
-    #[error("no answer from {url}: {problem}")]
+    /// No response from the deployment.
+    #[error("{url} did not respond: {problem}")]
     DeploymentUnreachable {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
-        /// What is known about the reason.
+        /// The reason, as far as it is known.
         problem: String,
     },
-    /// An answer that is a refusal.
-    #[error("{url} answered {status}: {problem}")]
+    /// A response without success.
+    #[error("{url} responded {status}: {problem}")]
     Refused {
-        /// What was asked for.
+        /// The URL of the request.
         url: String,
         /// The HTTP status.
         status: u16,
         /// The problem's code and text.
         problem: String,
     },
-    /// An answer that is not what was asked for.
-    #[error("{url} answered something that is not understood: {problem}")]
-    Answer {
-        /// What was asked for.
+    /// A response in an unknown form.
+    #[error(
+        "{url} responded with an unknown document: {problem}. \
+         Check EXODRIVE_URL and the version of exo"
+    )]
+    UnknownResponse {
+        /// The URL of the request.
         url: String,
-        /// Where reading it ended.
+        /// The first difference from the form that is expected.
         problem: String,
     },
 }
 
 impl Error {
-    /// The word that names this kind of failure, for scripts that read standard error.
+    /// The name of this kind of failure, for scripts that read standard error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Usage(_) => "usage",
             Self::Variable { .. } => "variable",
             Self::Io { .. } => "io",
             Self::NoFiles(_) => "no_files",
@@ -124,36 +127,44 @@ impl Error {
             Self::NewerDatabase { .. } => "newer_database",
             Self::DeploymentUnreachable { .. } => "deployment_unreachable",
             Self::Refused { .. } => "refused",
-            Self::Answer { .. } => "answer_not_understood",
+            Self::UnknownResponse { .. } => "answer_not_understood",
         }
     }
 
-    /// As [`run`](crate::run) documents it.
+    /// The exit code, as [`run`](crate::run) documents it.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Variable { .. } => 2,
+            Self::Variable { .. } => 2,
             Self::DatabaseUnreachable { .. }
             | Self::DeploymentUnreachable { .. }
             | Self::Refused { .. }
-            | Self::Answer { .. } => 3,
+            | Self::UnknownResponse { .. } => 3,
             _ => 1,
         }
     }
 
-    /// Names the step that an operating system's refusal ended.
+    /// A variable that is not set.
+    pub(crate) fn unset(variable: &'static str, advice: &str) -> Self {
+        Self::Variable {
+            variable,
+            problem: format!("is not set: {advice}"),
+        }
+    }
+
+    /// Names the step that the operating system refused.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 
-    /// Names the step that the database's refusal ended.
+    /// Names the step that the database refused.
     pub(crate) fn database(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let what = what.into();
         move |source| Self::Database { what, source }
     }
 }
 
-fn advised(advice: Option<&str>) -> String {
+fn after_a_period(advice: Option<&str>) -> String {
     advice.map_or_else(String::new, |advice| format!(". {advice}"))
 }

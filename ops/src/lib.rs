@@ -1,8 +1,9 @@
-//! What operators do to a deployment of `ExoDrive`: `exo`, one file of `commands` a subcommand, and the parts below it
-//! that other hosts use as well.
+//! Operations on a deployment of `ExoDrive`: the program `exo`, with one file of `commands` for
+//! each command, and the parts that other hosts use as well.
 //!
-//! - [`Address`] is where a database is and how far its certificate is trusted.
-//! - [`Migrations`] are the files that make a database what this version needs, and [`apply`](Migrations::apply) them.
+//! - [`Address`] is a database's address and the authorities that may have signed its certificate.
+//! - [`Migrations`] are the files that bring a database up to this version;
+//!   [`apply`](Migrations::apply) runs them.
 
 mod command_line;
 mod commands;
@@ -12,6 +13,7 @@ mod deployment;
 mod environment;
 mod error;
 mod migrations;
+mod progress;
 mod table;
 
 pub use command_line::run;

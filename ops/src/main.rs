@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exodrive_ops::run(std::env::args().skip(1)).await
+    exodrive_ops::run(std::env::args_os()).await
 }

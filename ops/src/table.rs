@@ -1,32 +1,18 @@
-//! Rows under headings, each column as wide as its widest cell.
+//! The one style of table: headings, no lines, columns two blanks apart.
 
-/// The lines of a table. Cells are shown as they are, the last column without trailing blanks.
+use comfy_table::{Table, presets};
+
+/// The lines of a table, without trailing blanks. Long cells are neither wrapped nor cut.
 pub(crate) fn draw<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = headings.map(width);
-    for row in rows {
-        for (known, cell) in widths.iter_mut().zip(row) {
-            *known = (*known).max(width(cell));
-        }
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(headings)
+        .add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
-    let mut lines = vec![line(&headings, &widths)];
-    for row in rows {
-        let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-        lines.push(line(&cells, &widths));
-    }
-    lines.join("\n")
-}
-
-fn line(cells: &[&str], widths: &[usize]) -> String {
-    let mut line = String::new();
-    for (cell, wanted) in cells.iter().zip(widths) {
-        line.push_str(cell);
-        line.push_str(&" ".repeat(wanted.saturating_sub(width(cell)) + 2));
-    }
-    line.trim_end().to_owned()
-}
-
-fn width(cell: &str) -> usize {
-    cell.chars().count()
+    table.trim_fmt()
 }
 
 #[cfg(test)]
@@ -34,12 +20,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
+    fn columns_fit_their_widest_cell() {
         let rows = [
             ["a".to_owned(), "später".to_owned(), "x".to_owned()],
             ["long".to_owned(), "b".to_owned(), String::new()],
         ];
         let drawn = draw(["NO", "WHEN", "WHAT"], &rows);
         assert_eq!(drawn, "NO    WHEN    WHAT\na     später  x\nlong  b");
+    }
+
+    #[test]
+    fn long_cells_stay_on_one_line() {
+        let cell = "word ".repeat(100).trim_end().to_owned();
+        let drawn = draw(["A", "B"], &[[cell.clone(), "b".to_owned()]]);
+        assert_eq!(drawn.lines().last(), Some(format!("{cell}  b").as_str()));
     }
 }

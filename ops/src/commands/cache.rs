@@ -1,123 +1,136 @@
-//! `exo cache`: fills a deployment's cache, or gives it up.
+//! `exo cache`: warms or clears a deployment's cache.
 
-use super::{Command, Outcome, options::Options, unknown};
+use super::{Outcome, Report, notes, number::whole_number};
 use crate::{
     console,
-    deployment::{Deployment, Token},
+    deployment::{Deployment, Document, READ_TIMEOUT, Token, WORK_TIMEOUT},
     error::Error,
+    progress::Progress,
     table,
 };
-use serde::Deserialize;
+use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::time::Duration;
-
-pub(super) const COMMAND: Command = Command {
-    name: "cache",
-    summary: "warms the cache of a deployment, or clears it",
-    usage: USAGE,
-    run: |words| Box::pin(run(words)),
-};
-
-const USAGE: &str = "\
-Usage: exo cache warm [--emergency] [--cars N] [--days N]
-       exo cache clear [--scope SCOPE] [--car CAR]
-
-warm loads what visitors ask for first: the first pages of the list, the cars booked most in the last 30 days, and their
-next days.
-
-  --emergency  every car and every page, as after the cache was lost
-  --cars N     how many cars, 1 to 50; 20
-  --days N     how many days from today, 1 to 30; 14
-
-clear gives up what is cached, so that what was edited in the database shows at once.
-
-  --scope SCOPE  all (the default), cars (lists and cars) or availability
-  --car CAR      one car, by slug or id, under both names, and the lists. A car that is hidden or withdrawn by now takes
-                 everything with it
-
-  --help  prints this
-
-Read from the environment:
-  EXODRIVE_URL  the deployment's address, as https://api.example.com
-  ADMIN_TOKEN   an operator's token (of several the first)
-
-Exit code: 0 done, 1 something could not be warmed or cleared, 2 usage, 3 the deployment cannot be reached or refuses.";
 
 const WARM: &str = "/api/admin/cache-warm";
 const CLEAR: &str = "/api/admin/cache/clear";
-/// Longer than the functions may run.
-const WARMED_WITHIN: Duration = Duration::from_secs(330);
-const CLEARED_WITHIN: Duration = Duration::from_secs(30);
 
-/// What is to be done, as the body that the deployment takes.
-#[derive(Debug, PartialEq)]
+/// Warm the cache of a deployment, or clear it
+#[derive(Debug, Args)]
+#[command(after_help = notes::admin("Something could not be warmed or cleared"))]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
 enum Action {
-    Warm(Value),
-    Clear(Value),
+    Warm(WarmArguments),
+    Clear(ClearArguments),
 }
 
-impl Action {
-    fn parse(words: Vec<String>) -> Result<Self, Error> {
-        let mut options = Options::new(words);
-        match options.word().as_deref() {
-            Some("warm") => warm_body(options).map(Self::Warm),
-            Some("clear") => clear_body(options).map(Self::Clear),
-            Some(word) => Err(unknown(word)),
-            None => Err(Error::Usage("warm or clear?".to_owned())),
+/// Load the answers that visitors request first
+///
+/// Loads the first pages of the list, the cars booked most in the last 30 days, and the
+/// availability of these cars.
+#[derive(Debug, Args)]
+#[command(after_help = notes::admin("Something could not be warmed"))]
+struct WarmArguments {
+    /// Load every car and every page, for a cache that was lost
+    #[arg(long)]
+    emergency: bool,
+    /// How many cars, from 1 to 50. The deployment's default is 20
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = whole_number(1..=50),
+        allow_negative_numbers = true
+    )]
+    cars: Option<u32>,
+    /// How many days from today, from 1 to 30. The deployment's default is 14
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = whole_number(1..=30),
+        allow_negative_numbers = true
+    )]
+    days: Option<u32>,
+}
+
+/// Clear cached answers
+///
+/// Clears cached answers, so that an edit in the database shows at once.
+#[derive(Debug, Args)]
+#[command(after_help = notes::admin("The cache could not be cleared"))]
+struct ClearArguments {
+    /// The answers to clear [default: all]
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// Clear only one car, by slug or id
+    ///
+    /// Clears the car under both names, and the lists. If the car is hidden or withdrawn,
+    /// everything is cleared.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    car: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    /// Everything
+    All,
+    /// Lists and cars
+    Cars,
+    /// Availability, and the lists that depend on it
+    Availability,
+}
+
+impl WarmArguments {
+    fn body(&self) -> Value {
+        let mut body = json!({});
+        if self.emergency {
+            body["emergency"] = true.into();
         }
-    }
-}
-
-fn warm_body(mut options: Options) -> Result<Value, Error> {
-    let mut body = json!({});
-    while let Some(word) = options.word() {
-        let (name, value) = match word.as_str() {
-            "--emergency" => ("emergency", json!(true)),
-            "--cars" => ("popularCarsLimit", options.number(&word, 1..=50)?.into()),
-            "--days" => ("availabilityDays", options.number(&word, 1..=30)?.into()),
-            word => return Err(unknown(word)),
-        };
-        body[name] = value;
-    }
-    Ok(body)
-}
-
-fn clear_body(mut options: Options) -> Result<Value, Error> {
-    let mut body = json!({});
-    while let Some(word) = options.word() {
-        let name = match word.as_str() {
-            "--scope" => "scope",
-            "--car" => "carId",
-            word => return Err(unknown(word)),
-        };
-        body[name] = options.text(&word)?.into();
-    }
-    let scopes = ["all", "cars", "availability"];
-    match body["scope"].as_str() {
-        Some(scope) if !scopes.contains(&scope) => {
-            let problem = "--scope must be all, cars or availability";
-            Err(Error::Usage(problem.to_owned()))
+        if let Some(cars) = self.cars {
+            body["popularCarsLimit"] = cars.into();
         }
-        _ => Ok(body),
+        if let Some(days) = self.days {
+            body["availabilityDays"] = days.into();
+        }
+        body
+    }
+}
+
+impl ClearArguments {
+    fn body(&self) -> Value {
+        let mut body = json!({});
+        if let Some(scope) = self.scope {
+            body["scope"] = json!(scope);
+        }
+        if let Some(car) = &self.car {
+            body["carId"] = car.as_str().into();
+        }
+        body
     }
 }
 
 #[derive(Deserialize)]
 struct Warming {
-    metrics: Metrics,
+    metrics: WarmingMetrics,
 }
 
 #[derive(Deserialize)]
-struct Metrics {
+struct WarmingMetrics {
+    /// Milliseconds.
     duration: u64,
     status: String,
-    warmed: Warmed,
+    warmed: WarmedCounts,
     left: u64,
     errors: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct Warmed {
+struct WarmedCounts {
     pages: u64,
     cars: u64,
     availability: u64,
@@ -129,97 +142,121 @@ struct Clearing {
     cleared: bool,
 }
 
-async fn run(words: Vec<String>) -> Result<Outcome, Error> {
-    let action = Action::parse(words)?;
-    let deployment = Deployment::from_environment()?;
-    let token = Token::required_admin()?;
-    match action {
-        Action::Warm(body) => {
-            let warming = deployment.tell(WARM, &body, &token, WARMED_WITHIN).await?;
-            Ok(print_warming(&warming))
-        }
-        Action::Clear(body) => {
-            let clearing = deployment.tell(CLEAR, &body, &token, CLEARED_WITHIN);
-            Ok(print_clearing(&clearing.await?))
+impl Arguments {
+    pub(super) async fn run(self) -> Result<Report, Error> {
+        let deployment = Deployment::from_environment()?;
+        let token = Token::required_admin()?;
+        match self.action {
+            Action::Warm(arguments) => {
+                let _progress = Progress::start("warming the cache");
+                let body = arguments.body();
+                let Document { content, json } =
+                    deployment.post(WARM, &body, &token, WORK_TIMEOUT).await?;
+                Ok(report_warming(&content, json))
+            }
+            Action::Clear(arguments) => {
+                let body = arguments.body();
+                let Document { content, json } =
+                    deployment.post(CLEAR, &body, &token, READ_TIMEOUT).await?;
+                Ok(report_clearing(&content, json))
+            }
         }
     }
 }
 
-fn print_warming(Warming { metrics }: &Warming) -> Outcome {
+fn report_warming(Warming { metrics }: &Warming, document: Value) -> Report {
     let rows = [
         ("pages of the list", metrics.warmed.pages),
         ("cars", metrics.warmed.cars),
         ("availability", metrics.warmed.availability),
         ("failed", metrics.errors.len() as u64),
-        ("not begun", metrics.left),
+        ("not started", metrics.left),
     ];
     let rows = rows.map(|(kind, number)| [kind.to_owned(), number.to_string()]);
-    console::print(&table::draw(["KIND", "NUMBER"], &rows));
-    for error in &metrics.errors {
-        console::print(&console::harmless(error));
-    }
+    let mut lines = vec![table::draw(["KIND", "NUMBER"], &rows)];
+    lines.extend(metrics.errors.iter().map(|error| console::harmless(error)));
     let status = console::harmless(&metrics.status);
-    console::print(&format!("{status} in {} ms", metrics.duration));
-    if metrics.status == "completed" {
-        Outcome::Well
-    } else {
-        Outcome::Attention
+    lines.push(format!("{status} in {} ms", metrics.duration));
+    Report {
+        outcome: if metrics.status == "completed" {
+            Outcome::Well
+        } else {
+            Outcome::Attention
+        },
+        text: lines.join("\n"),
+        document,
     }
 }
 
-fn print_clearing(clearing: &Clearing) -> Outcome {
+fn report_clearing(clearing: &Clearing, document: Value) -> Report {
     let (text, outcome) = match (clearing.success, clearing.cleared) {
         (true, true) => ("cleared", Outcome::Well),
         (true, false) => ("nothing to clear: Redis is off", Outcome::Well),
         (false, _) => (
-            "not cleared: Redis does not answer. What is cached ends by itself within minutes",
+            "not cleared: Redis does not respond. Cached answers expire within minutes",
             Outcome::Attention,
         ),
     };
-    console::print(text);
-    outcome
+    Report {
+        outcome,
+        text: text.to_owned(),
+        document,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            Command,
+            tests::{assert_refused, parse},
+        },
+        *,
+    };
 
-    fn parse(words: &[&str]) -> Result<Action, Error> {
-        Action::parse(words.iter().map(ToString::to_string).collect())
+    fn body(words: &[&str]) -> Value {
+        match parse(&[&["cache"], words].concat()) {
+            Ok(Command::Cache(Arguments {
+                action: Action::Warm(arguments),
+            })) => arguments.body(),
+            Ok(Command::Cache(Arguments {
+                action: Action::Clear(arguments),
+            })) => arguments.body(),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn options_become_the_members_of_the_body() {
-        let warm = |body| Action::Warm(body);
-        assert_eq!(parse(&["warm"]).unwrap(), warm(json!({})));
+    fn options_become_body_members() {
+        assert_eq!(body(&["warm"]), json!({}));
         assert_eq!(
-            parse(&["warm", "--emergency", "--cars", "50", "--days", "1"]).unwrap(),
-            warm(json!({"emergency": true, "popularCarsLimit": 50, "availabilityDays": 1}))
+            body(&["warm", "--emergency", "--cars", "50", "--days", "1"]),
+            json!({"emergency": true, "popularCarsLimit": 50, "availabilityDays": 1})
         );
         assert_eq!(
-            parse(&["clear", "--scope", "cars", "--car", "123"]).unwrap(),
-            Action::Clear(json!({"scope": "cars", "carId": "123"}))
+            body(&["clear", "--scope", "cars", "--car", "123"]),
+            json!({"scope": "cars", "carId": "123"})
         );
-        assert_eq!(parse(&["clear"]).unwrap(), Action::Clear(json!({})));
+        assert_eq!(body(&["clear"]), json!({}));
     }
 
     #[test]
-    fn what_nobody_can_mean_is_refused() {
+    fn wrong_words_are_refused() {
         for words in [
-            &[][..],
-            &["fill"],
-            &["warm", "--all"],
-            &["warm", "--cars"],
-            &["warm", "--cars", "51"],
-            &["warm", "--days", "0"],
-            &["warm", "--days", "-1"],
-            &["warm", "--cars", "--days"],
-            &["clear", "--scope", "everything"],
-            &["clear", "--scope"],
-            &["clear", "--car", ""],
-            &["clear", "--emergency"],
+            &["cache"][..],
+            &["cache", "fill"],
+            &["cache", "warm", "--all"],
+            &["cache", "warm", "--cars"],
+            &["cache", "warm", "--cars", "51"],
+            &["cache", "warm", "--days", "0"],
+            &["cache", "warm", "--days", "-1"],
+            &["cache", "warm", "--cars", "--days"],
+            &["cache", "clear", "--scope", "everything"],
+            &["cache", "clear", "--scope"],
+            &["cache", "clear", "--car", ""],
+            &["cache", "clear", "--emergency"],
         ] {
-            assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");
+            assert_refused(words);
         }
     }
 }

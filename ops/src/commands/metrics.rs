@@ -1,44 +1,43 @@
-//! `exo metrics`: what a deployment served in the last minutes.
+//! `exo metrics`: the traffic of a deployment in the last minutes.
 
-use super::{Command, Outcome, options::Options, unknown};
+use super::{Outcome, Report, notes, number::whole_number};
 use crate::{
     console,
-    deployment::{Deployment, Token},
+    deployment::{Deployment, Document, Token},
     error::Error,
     table,
 };
+use clap::Args;
 use serde::Deserialize;
-use serde_json::Number;
+use serde_json::{Number, json};
 use std::collections::BTreeMap;
-
-pub(super) const COMMAND: Command = Command {
-    name: "metrics",
-    summary: "requests, errors, latencies and cache hits of a deployment, by route",
-    usage: USAGE,
-    run: |words| Box::pin(run(words)),
-};
-
-const USAGE: &str = "\
-Usage: exo metrics [--minutes N]
-
-Shows what all instances of a deployment served: by route how many requests, how many of them ended in a 5xx, how many
-cached answers came from the cache, and how long they took; the problems by route and code; what to do about the hit rate;
-and whether Redis answers.
-
-  --minutes N  the last N minutes, 1 to 1440; 60
-  --help       prints this
-
-Read from the environment:
-  EXODRIVE_URL  the deployment's address, as https://api.example.com
-  ADMIN_TOKEN   an operator's token (of several the first)
-
-Exit code: 0 done, 1 there are no figures because Redis is off or does not answer, 2 usage, 3 the deployment cannot be
-reached or refuses.";
 
 const METRICS: &str = "/api/admin/metrics";
 const REDIS: &str = "/api/demo/redis";
-/// Milliseconds: above it latencies are not told apart.
-const LONGEST_CLASS: u32 = 5_000;
+/// Milliseconds. Latencies above it are counted together.
+const MAX_LATENCY: u32 = 5_000;
+
+/// Show requests, errors, latencies and cache hits of a deployment, by route
+///
+/// Shows the traffic of all instances of a deployment. For each route there are the number of
+/// requests, the share that ended in a 5xx, the share of cached answers that came from the cache,
+/// and the latency. Further tables show the problems by route and code, and advice about the hit
+/// rate. A line says whether Redis responds.
+#[derive(Debug, Args)]
+#[command(
+    after_help = notes::admin("There are no figures, because Redis is off or does not respond")
+)]
+pub(crate) struct Arguments {
+    /// The last N minutes, from 1 to 1440
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = whole_number(1..=1_440),
+        default_value = "60",
+        allow_negative_numbers = true
+    )]
+    minutes: u32,
+}
 
 #[derive(Deserialize)]
 struct Overview {
@@ -55,7 +54,7 @@ struct Traffic {
     hit_rate: Option<Number>,
     latency_ms: Latency,
     codes: BTreeMap<String, u64>,
-    /// Of a route that is cached.
+    /// Only for routes that are cached.
     advice: Option<String>,
 }
 
@@ -67,7 +66,7 @@ struct Latency {
 }
 
 #[derive(Deserialize)]
-struct Redis {
+struct RedisReport {
     redis: RedisState,
 }
 
@@ -77,18 +76,58 @@ struct RedisState {
     mode: String,
 }
 
+impl Arguments {
+    pub(super) async fn run(self) -> Result<Report, Error> {
+        let deployment = Deployment::from_environment()?;
+        let token = Token::required_admin()?;
+        let path = format!("{METRICS}?minutes={}", self.minutes);
+        let metrics: Document<Overview> = deployment.get(&path, &token).await?;
+        let redis: Document<RedisReport> = deployment.get(REDIS, &token).await?;
+
+        let overview = &metrics.content;
+        let mut blocks = vec![
+            format!("minutes: {}", self.minutes),
+            redis.content.redis.line(),
+        ];
+        let outcome = if overview.available {
+            blocks.push(format!("\n{}", overview.traffic_table()));
+            blocks.extend(overview.problem_table().map(|table| format!("\n{table}")));
+            blocks.extend(overview.advice_table().map(|table| format!("\n{table}")));
+            Outcome::Well
+        } else {
+            blocks.push("no figures: Redis, which adds them up, is off or does not respond".into());
+            Outcome::Attention
+        };
+        Ok(Report {
+            outcome,
+            text: blocks.join("\n"),
+            document: json!({"metrics": metrics.json, "redis": redis.json["redis"]}),
+        })
+    }
+}
+
+impl RedisState {
+    fn line(&self) -> String {
+        let mode = console::harmless(&self.mode);
+        match self.latency_ms {
+            Some(millis) => format!("redis: {mode}, {millis} ms"),
+            None => format!("redis: {mode}"),
+        }
+    }
+}
+
 impl Traffic {
     fn cells(&self, route: &str) -> [String; 7] {
         let latency = |millis: Option<u64>| match millis {
             Some(millis) => millis.to_string(),
             None if self.requests == 0 => "-".to_owned(),
-            None => format!(">{LONGEST_CLASS}"),
+            None => format!(">{MAX_LATENCY}"),
         };
         [
             console::harmless(route),
             self.requests.to_string(),
-            rate(self.error_rate.as_ref()),
-            rate(self.hit_rate.as_ref()),
+            per_cent(self.error_rate.as_ref()),
+            per_cent(self.hit_rate.as_ref()),
             latency(self.latency_ms.p50),
             latency(self.latency_ms.p95),
             latency(self.latency_ms.p99),
@@ -96,96 +135,52 @@ impl Traffic {
     }
 }
 
-fn rate(per_cent: Option<&Number>) -> String {
-    per_cent.map_or("-".to_owned(), ToString::to_string)
-}
-
-fn minutes(words: Vec<String>) -> Result<u32, Error> {
-    let mut options = Options::new(words);
-    let mut minutes = 60;
-    while let Some(word) = options.word() {
-        match word.as_str() {
-            "--minutes" => minutes = options.number(&word, 1..=1_440)?,
-            word => return Err(unknown(word)),
-        }
+impl Overview {
+    fn traffic_table(&self) -> String {
+        let mut rows: Vec<_> = self
+            .routes
+            .iter()
+            .map(|(route, traffic)| traffic.cells(route))
+            .collect();
+        rows.push(self.total.cells("total"));
+        let headings = [
+            "ROUTE", "REQUESTS", "ERROR %", "HIT %", "P50 MS", "P95 MS", "P99 MS",
+        ];
+        table::draw(headings, &rows)
     }
-    Ok(minutes)
-}
 
-async fn run(words: Vec<String>) -> Result<Outcome, Error> {
-    let minutes = minutes(words)?;
-    let deployment = Deployment::from_environment()?;
-    let token = Token::required_admin()?;
-    let path = format!("{METRICS}?minutes={minutes}");
-    let overview: Overview = deployment.look(&path, &token).await?;
-    let redis: Redis = deployment.look(REDIS, &token).await?;
-
-    console::print(&format!("minutes: {minutes}"));
-    console::print(&told(&redis.redis));
-    if !overview.available {
-        console::print("no figures: Redis is off or does not answer, and nobody else adds up");
-        return Ok(Outcome::Attention);
+    fn problem_table(&self) -> Option<String> {
+        let rows: Vec<_> = self
+            .routes
+            .iter()
+            .flat_map(|(route, traffic)| traffic.codes.iter().map(move |code| (route, code)))
+            .map(|(route, (code, number))| {
+                [
+                    console::harmless(route),
+                    console::harmless(code),
+                    number.to_string(),
+                ]
+            })
+            .collect();
+        (!rows.is_empty()).then(|| table::draw(["ROUTE", "PROBLEM", "NUMBER"], &rows))
     }
-    print_traffic(&overview);
-    print_problems(&overview);
-    print_advice(&overview);
-    Ok(Outcome::Well)
-}
 
-fn told(redis: &RedisState) -> String {
-    let mode = console::harmless(&redis.mode);
-    match redis.latency_ms {
-        Some(millis) => format!("redis: {mode}, {millis} ms"),
-        None => format!("redis: {mode}"),
-    }
-}
-
-fn print_traffic(overview: &Overview) {
-    let mut rows: Vec<_> = overview
-        .routes
-        .iter()
-        .map(|(route, traffic)| traffic.cells(route))
-        .collect();
-    rows.push(overview.total.cells("total"));
-    let headings = [
-        "ROUTE", "REQUESTS", "ERROR %", "HIT %", "P50 MS", "P95 MS", "P99 MS",
-    ];
-    console::print(&format!("\n{}", table::draw(headings, &rows)));
-}
-
-fn print_problems(overview: &Overview) {
-    let rows: Vec<_> = overview
-        .routes
-        .iter()
-        .flat_map(|(route, traffic)| traffic.codes.iter().map(move |code| (route, code)))
-        .map(|(route, (code, number))| {
-            [
-                console::harmless(route),
-                console::harmless(code),
-                number.to_string(),
-            ]
-        })
-        .collect();
-    if !rows.is_empty() {
-        let drawn = table::draw(["ROUTE", "PROBLEM", "NUMBER"], &rows);
-        console::print(&format!("\n{drawn}"));
+    fn advice_table(&self) -> Option<String> {
+        let rows: Vec<_> = self
+            .routes
+            .iter()
+            .filter_map(|(route, traffic)| {
+                Some([
+                    console::harmless(route),
+                    per_cent(traffic.hit_rate.as_ref()),
+                    console::harmless(traffic.advice.as_ref()?),
+                ])
+            })
+            .collect();
+        (!rows.is_empty()).then(|| table::draw(["ROUTE", "HIT %", "ADVICE"], &rows))
     }
 }
 
-fn print_advice(overview: &Overview) {
-    let rows: Vec<_> = overview
-        .routes
-        .iter()
-        .filter_map(|(route, traffic)| {
-            Some([
-                console::harmless(route),
-                rate(traffic.hit_rate.as_ref()),
-                console::harmless(traffic.advice.as_ref()?),
-            ])
-        })
-        .collect();
-    if !rows.is_empty() {
-        let drawn = table::draw(["ROUTE", "HIT %", "WHAT TO DO"], &rows);
-        console::print(&format!("\n{drawn}"));
-    }
+fn per_cent(rate: Option<&Number>) -> String {
+    rate.map_or("-".to_owned(), ToString::to_string)
 }

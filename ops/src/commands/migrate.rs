@@ -1,166 +1,174 @@
-//! `exo migrate`: the database becomes what this version needs.
+//! `exo migrate`: brings a database up to this version.
 
-use super::{Command, Outcome, unknown};
-use crate::{Address, Event, Migrations, console, environment, error::Error, table};
-use std::path::PathBuf;
-
-pub(super) const COMMAND: Command = Command {
-    name: "migrate",
-    summary: "applies the migrations that a database lacks",
-    usage: USAGE,
-    run: |words| Box::pin(run(words)),
+use super::{Outcome, Report, notes};
+use crate::{
+    Address, Event, Migrations, Reason, console::Console, environment, error::Error,
+    progress::Progress, table,
 };
+use clap::Args;
+use serde_json::{Value, json};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+use tokio_postgres::Client;
 
-const USAGE: &str = "\
-Usage: exo migrate [--dry-run | --status] [--from FOLDER]
-
-Applies the migrations that the database lacks, in the order of their names, each in one transaction. A file whose text
-changed is applied again, and so is every file after it. Stops at the first error; what was applied before it stays, and
-the next call goes on there. Two at once wait for each other.
-
-  --dry-run      says what would be applied, and writes nothing
-  --status       lists every migration; exit code 1 when one is to be applied
-  --from FOLDER  takes FOLDER/*.sql instead of the files this program was built with
-  --help         prints this
-
-Read from the environment:
-  DATABASE_URL     postgresql://USER:PASSWORD@HOST:5432/DATABASE; at Supabase that of the session pooler. sslmode is
-                   prefer, require or disable; by default there is TLS if the server offers it, but none to this machine.
-                   The server's certificate is always verified
-  EXO_DATABASE_CA  a PEM file with the authorities that may have signed the certificate, instead of the public ones;
-                   sslrootcert=FILE in DATABASE_URL says the same. Supabase has an authority of its own: download its
-                   certificate under Project settings > Database > SSL configuration
-
-Exit code: 0 done, 1 something failed, 2 usage, 3 the database cannot be reached.";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Apply,
-    DryRun,
-    Status,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Arguments {
-    mode: Mode,
+/// Apply the migrations that a database lacks
+///
+/// Applies the migrations that a database lacks in the order of their names, each in one
+/// transaction. A file whose text changed is applied again, and so is every file after it. The
+/// first error stops the run. The files before it stay applied, and the next run resumes there. Two
+/// runs at once wait for each other.
+#[derive(Debug, Args)]
+#[command(after_help = notes::migrate())]
+pub(crate) struct Arguments {
+    /// List the migrations that would be applied, and write nothing
+    #[arg(long, conflicts_with = "status")]
+    dry_run: bool,
+    /// List every migration, and exit with 1 if one is to be applied
+    #[arg(long)]
+    status: bool,
+    /// Take FOLDER/*.sql instead of the files that this program was built with
+    #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
 }
 
 impl Arguments {
-    fn parse(words: Vec<String>) -> Result<Self, Error> {
-        let mut mode = None;
-        let mut from = None;
-        let mut words = words.into_iter();
-        while let Some(word) = words.next() {
-            let chosen = match word.as_str() {
-                "--dry-run" => Mode::DryRun,
-                "--status" => Mode::Status,
-                "--from" => {
-                    let folder = words.next().filter(|folder| !folder.is_empty());
-                    let folder =
-                        folder.ok_or_else(|| Error::Usage("--from needs a folder".to_owned()))?;
-                    from = Some(PathBuf::from(folder));
-                    continue;
-                }
-                word => return Err(unknown(word)),
-            };
-            if mode.is_some_and(|earlier| earlier != chosen) {
-                let problem = "--dry-run and --status exclude each other";
-                return Err(Error::Usage(problem.to_owned()));
-            }
-            mode = Some(chosen);
+    pub(super) async fn run(self, console: &Console) -> Result<Report, Error> {
+        let migrations = match &self.from {
+            Some(folder) => Migrations::read(folder)?,
+            None => Migrations::embedded()?,
+        };
+        let advice = "set it to the database's connection string";
+        let url = environment::required("DATABASE_URL", advice)?;
+        let authority = environment::variable("EXO_DATABASE_CA");
+        let address = Address::parse(&url, authority.as_deref())?;
+        let progress = Progress::start("connecting to the database");
+        let client = address.connect().await?;
+        if self.dry_run || self.status {
+            self.list(&migrations, &client).await
+        } else {
+            apply(&migrations, &client, console, &progress).await
         }
-        Ok(Self {
-            mode: mode.unwrap_or(Mode::Apply),
-            from,
+    }
+
+    async fn list(&self, migrations: &Migrations, client: &Client) -> Result<Report, Error> {
+        let mut rows = Vec::new();
+        let mut documents = Vec::new();
+        let mut pending = 0;
+        for step in migrations.pending(client).await? {
+            let (state, text) = match step.reason {
+                Some(reason) => {
+                    pending += 1;
+                    ("pending", format!("to apply: {reason}"))
+                }
+                None if self.dry_run => continue,
+                None => ("applied", "applied".to_owned()),
+            };
+            let version = step.file.stem();
+            let reason = step.reason.map(reason_code);
+            documents.push(json!({"version": version, "state": state, "reason": reason}));
+            rows.push([version.to_owned(), text]);
+        }
+        let mut blocks = Vec::new();
+        if !rows.is_empty() {
+            blocks.push(table::draw(["MIGRATION", "STATE"], &rows));
+        }
+        blocks.push(format!("to apply: {pending}"));
+        Ok(Report {
+            outcome: if self.status && pending > 0 {
+                Outcome::Attention
+            } else {
+                Outcome::Well
+            },
+            text: blocks.join("\n"),
+            document: json!({"pending": pending, "migrations": documents}),
         })
     }
 }
 
-async fn run(words: Vec<String>) -> Result<Outcome, Error> {
-    let arguments = Arguments::parse(words)?;
-    let migrations = match &arguments.from {
-        Some(folder) => Migrations::read(folder)?,
-        None => Migrations::embedded()?,
+async fn apply(
+    migrations: &Migrations,
+    client: &Client,
+    console: &Console,
+    progress: &Progress,
+) -> Result<Report, Error> {
+    let documents = Mutex::new(Vec::<Value>::new());
+    let report = |event: Event<'_>| match event {
+        Event::Waiting => {
+            let text = "another run applies migrations: waiting for its end";
+            progress.suspend(|| console.notify(text));
+            progress.set_step("waiting for another run");
+        }
+        Event::Applying { version, reason } => {
+            progress.suspend(|| console.print_step(&format!("apply {version} ({reason})")));
+            progress.set_step(&format!("applying {version}"));
+            let document = json!({"version": version, "reason": reason_code(reason)});
+            let mut documents = documents.lock().unwrap_or_else(PoisonError::into_inner);
+            documents.push(document);
+        }
     };
-    let url = environment::required("DATABASE_URL", "the connection string of the database")?;
-    let authority = environment::variable("EXO_DATABASE_CA");
-    let client = Address::parse(&url, authority.as_deref())?
-        .connect()
-        .await?;
-    if arguments.mode == Mode::Apply {
-        let applied = migrations.apply(&client, &report).await?;
-        console::print(&format!("applied: {applied}"));
-        return Ok(Outcome::Well);
-    }
-    let steps = migrations.pending(&client).await?;
-    let mut rows = Vec::new();
-    let mut pending = 0;
-    for step in &steps {
-        let state = match step.reason {
-            Some(reason) => {
-                pending += 1;
-                format!("to apply: {reason}")
-            }
-            None if arguments.mode == Mode::DryRun => continue,
-            None => "applied".to_owned(),
-        };
-        rows.push([step.file.stem().to_owned(), state]);
-    }
-    if !rows.is_empty() {
-        console::print(&table::draw(["MIGRATION", "STATE"], &rows));
-    }
-    console::print(&format!("to apply: {pending}"));
-    if arguments.mode == Mode::Status && pending > 0 {
-        return Ok(Outcome::Attention);
-    }
-    Ok(Outcome::Well)
+    progress.set_step("comparing the database with the files");
+    let applied = migrations.apply(client, &report).await?;
+    let documents = documents
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    Ok(Report {
+        outcome: Outcome::Well,
+        text: format!("applied: {applied}"),
+        document: json!({"applied": documents}),
+    })
 }
 
-fn report(event: Event<'_>) {
-    match event {
-        Event::Waiting => console::log("exo: somebody else applies migrations: waiting for them"),
-        Event::Applying { version, reason } => {
-            console::print(&format!("apply {version} ({reason})"));
-        }
+fn reason_code(reason: Reason) -> &'static str {
+    match reason {
+        Reason::New => "new",
+        Reason::Changed => "changed",
+        Reason::Unknown => "unknown",
+        Reason::Follows => "follows",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            Command,
+            tests::{assert_refused, parse},
+        },
+        *,
+    };
 
-    fn parse(words: &[&str]) -> Result<Arguments, Error> {
-        Arguments::parse(words.iter().map(ToString::to_string).collect())
+    fn arguments(words: &[&str]) -> Arguments {
+        match parse(&[&["migrate"], words].concat()) {
+            Ok(Command::Migrate(arguments)) => arguments,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn options_combine_in_any_order() {
-        let read = parse(&["--from", "x", "--status"]).unwrap();
-        assert_eq!((read.mode, read.from), (Mode::Status, Some("x".into())));
-        assert_eq!(
-            parse(&["--dry-run", "--dry-run"]).unwrap().mode,
-            Mode::DryRun
-        );
-        assert_eq!(parse(&[]).unwrap().mode, Mode::Apply);
+        let status = arguments(&["--from", "x", "--status"]);
+        assert!(status.status && !status.dry_run);
+        assert_eq!(status.from, Some("x".into()));
+        let dry_run = arguments(&["--dry-run", "--dry-run"]);
+        assert!(dry_run.dry_run && !dry_run.status);
+        let apply = arguments(&[]);
+        assert!(!apply.dry_run && !apply.status && apply.from.is_none());
     }
 
     #[test]
-    fn what_nobody_can_mean_is_a_usage_error() {
+    fn wrong_words_are_refused() {
         for words in [
-            &["--dry-run", "--status"][..],
-            &["--from"],
-            &["--from", ""],
-            &["now"],
-            &["--from=x"],
-            &[""],
+            &["migrate", "--dry-run", "--status"][..],
+            &["migrate", "--status", "--dry-run"],
+            &["migrate", "--from"],
+            &["migrate", "--from", ""],
+            &["migrate", "now"],
+            &["migrate", "--from=x", "--from"],
+            &["migrate", ""],
         ] {
-            let refused = parse(words).unwrap_err();
-            assert_eq!(
-                (refused.code(), refused.exit_code()),
-                ("usage", 2),
-                "{words:?}"
-            );
+            assert_refused(words);
         }
     }
 }

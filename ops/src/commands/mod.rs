@@ -1,45 +1,100 @@
-//! The subcommands, one a file.
+//! The commands, one a file.
 
 mod cache;
+mod completions;
+mod man;
 mod metrics;
 mod migrate;
-mod options;
+mod notes;
+mod number;
 mod rate_limits;
 mod reconcile;
 
-use crate::error::Error;
-use futures_util::future::BoxFuture;
+use crate::{console::Console, error::Error};
+use clap::{Parser, Subcommand};
+use serde_json::Value;
 
-/// Every subcommand, in the order in which `exo --help` names them.
-pub(crate) const ALL: &[Command] = &[
-    migrate::COMMAND,
-    reconcile::COMMAND,
-    metrics::COMMAND,
-    rate_limits::COMMAND,
-    cache::COMMAND,
-];
-
-/// One subcommand.
-pub(crate) struct Command {
-    pub(crate) name: &'static str,
-    /// One line for `exo --help`.
-    pub(crate) summary: &'static str,
-    /// What `exo NAME --help` says.
-    pub(crate) usage: &'static str,
-    /// Runs it with the words after its name.
-    pub(crate) run: fn(Vec<String>) -> BoxFuture<'static, Result<Outcome, Error>>,
+/// The command line of `exo`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "exo",
+    version,
+    about = "Operate a deployment of ExoDrive",
+    long_about = None,
+    args_override_self = true,
+    after_help = notes::OVERVIEW
+)]
+pub(crate) struct CommandLine {
+    #[arg(
+        long,
+        global = true,
+        display_order = 100,
+        help = "Print one JSON document: the result, or the error on standard error"
+    )]
+    json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
 }
 
-/// How a command ended that got to its end.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Migrate(migrate::Arguments),
+    Reconcile(reconcile::Arguments),
+    Metrics(metrics::Arguments),
+    RateLimits(rate_limits::Arguments),
+    Cache(cache::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+impl Command {
+    pub(crate) async fn run(self, console: &Console) -> Result<Report, Error> {
+        match self {
+            Self::Migrate(arguments) => arguments.run(console).await,
+            Self::Reconcile(arguments) => arguments.run().await,
+            Self::Metrics(arguments) => arguments.run().await,
+            Self::RateLimits(arguments) => arguments.run().await,
+            Self::Cache(arguments) => arguments.run().await,
+            Self::Completions(arguments) => Ok(arguments.run()),
+            Self::Man(arguments) => arguments.run(),
+        }
+    }
+}
+
+/// The result of a command, as text and as JSON.
+pub(crate) struct Report {
+    pub(crate) outcome: Outcome,
+    pub(crate) text: String,
+    pub(crate) document: Value,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// There is nothing to do.
     Well,
-    /// What was found waits for an operator.
+    /// An operator must look at the result.
     Attention,
 }
 
-/// The error of a word that means nothing to a command.
-fn unknown(word: &str) -> Error {
-    Error::Usage(format!("unknown argument {word:?}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    pub(super) fn parse(words: &[&str]) -> Result<Command, clap::Error> {
+        let words = ["exo"].iter().chain(words);
+        CommandLine::try_parse_from(words).map(|command_line| command_line.command)
+    }
+
+    pub(super) fn assert_refused(words: &[&str]) {
+        let refused = parse(words).unwrap_err();
+        assert!(
+            refused.use_stderr() && refused.exit_code() == 2,
+            "{words:?}"
+        );
+    }
+
+    #[test]
+    fn definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
 }

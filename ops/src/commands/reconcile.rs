@@ -1,77 +1,43 @@
-//! `exo reconcile`: our payments against PayPal's, and what is left for a person.
+//! `exo reconcile`: compares the payments with PayPal's, and lists the open findings.
 
-use super::{Command, Outcome, unknown};
+use super::{Outcome, Report, notes};
 use crate::{
     console,
-    deployment::{Deployment, Token},
+    deployment::{Deployment, Document, Token, WORK_TIMEOUT},
     error::Error,
+    progress::Progress,
     table,
 };
+use clap::Args;
 use http::Method;
 use serde::Deserialize;
-use std::time::Duration;
-
-pub(super) const COMMAND: Command = Command {
-    name: "reconcile",
-    summary: "compares payments with PayPal, repairs what is safe, lists the rest",
-    usage: USAGE,
-    run: |words| Box::pin(run(words)),
-};
-
-const USAGE: &str = "\
-Usage: exo reconcile [--repair-safe | --report-only]
-
-Has a running deployment compare its payments with PayPal's and repair what is safe to repair, then lists what is open:
-the payment, its booking, what does not fit, since when, and what to do about it; and PayPal's events that could not be
-applied.
-
-  --repair-safe  the default, as above
-  --report-only  compares and repairs nothing: lists what earlier comparisons left open
-  --help         prints this
-
-Read from the environment:
-  EXODRIVE_URL  the deployment's address, as https://api.example.com
-  CRON_SECRET   lets a comparison start; without it ADMIN_TOKEN does
-  ADMIN_TOKEN   an operator's token (of several the first), which --report-only needs
-
-Exit code: 0 nothing is open, 1 something is, or a payment could not be compared, 2 usage, 3 the deployment cannot be
-reached or refuses.";
+use serde_json::Value;
 
 const RECONCILE: &str = "/api/admin/payments/reconcile";
 const DRIFT: &str = "/api/admin/payments/drift";
-/// Longer than the longest function may run.
-const COMPARED_WITHIN: Duration = Duration::from_secs(330);
-const LISTED_WITHIN: Duration = Duration::from_secs(30);
+const TOKENS: &str =
+    "CRON_SECRET or ADMIN_TOKEN starts a comparison, ADMIN_TOKEN lists the open findings";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    RepairSafe,
-    ReportOnly,
+/// Compare payments with PayPal, repair what is safe, list the rest
+///
+/// Makes a running deployment compare its payments with PayPal's and repair what is safe to repair.
+/// Then lists the open findings: the payment, its booking, the difference, the time it was found
+/// and advice. A second table lists PayPal's events that could not be applied.
+#[derive(Debug, Args)]
+#[command(after_help = notes::reconcile())]
+pub(crate) struct Arguments {
+    /// Compare and repair. This is the default
+    #[arg(long)]
+    repair_safe: bool,
+    /// Compare and repair nothing, and list the open findings of earlier comparisons
+    #[arg(long, conflicts_with = "repair_safe")]
+    report_only: bool,
 }
 
-impl Mode {
-    fn parse(words: Vec<String>) -> Result<Self, Error> {
-        let mut mode = None;
-        for word in words {
-            let chosen = match word.as_str() {
-                "--repair-safe" => Self::RepairSafe,
-                "--report-only" => Self::ReportOnly,
-                word => return Err(unknown(word)),
-            };
-            if mode.is_some_and(|earlier| earlier != chosen) {
-                let problem = "--repair-safe and --report-only exclude each other";
-                return Err(Error::Usage(problem.to_owned()));
-            }
-            mode = Some(chosen);
-        }
-        Ok(mode.unwrap_or(Self::RepairSafe))
-    }
-}
-
-/// The answer of both routes; the list alone has no counts.
+/// The response of both routes. The list alone has no counts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Report {
+struct Comparison {
     checked: Option<u64>,
     repaired: Option<u64>,
     #[serde(default)]
@@ -81,7 +47,7 @@ struct Report {
     dead_letters: Vec<DeadLetter>,
 }
 
-/// Something that does not fit together.
+/// A difference between a payment, its booking and PayPal.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Drift {
@@ -94,7 +60,7 @@ struct Drift {
     repair: Option<String>,
 }
 
-/// An event of PayPal's that could not be applied.
+/// A PayPal event that could not be applied.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DeadLetter {
@@ -102,6 +68,56 @@ struct DeadLetter {
     event_type: Option<String>,
     error: Option<String>,
     received_at: Option<String>,
+}
+
+impl Arguments {
+    pub(super) async fn run(self) -> Result<Report, Error> {
+        let deployment = Deployment::from_environment()?;
+        let Document { content, json } = if self.report_only {
+            let token = Token::admin().ok_or_else(|| Error::unset("ADMIN_TOKEN", TOKENS))?;
+            deployment.get(DRIFT, &token).await?
+        } else {
+            let token = Token::cron().or_else(Token::admin);
+            let token = token.ok_or_else(|| Error::unset("CRON_SECRET", TOKENS))?;
+            let _progress = Progress::start("comparing payments with PayPal");
+            deployment
+                .send(Method::POST, RECONCILE, &token, WORK_TIMEOUT)
+                .await?
+        };
+        Ok(report(&content, json))
+    }
+}
+
+fn report(comparison: &Comparison, document: Value) -> Report {
+    let mut blocks = Vec::new();
+    if let (Some(checked), Some(repaired)) = (comparison.checked, comparison.repaired) {
+        let failed = comparison.failed;
+        blocks.push(format!(
+            "compared {checked}, repaired {repaired}, not compared {failed}"
+        ));
+    }
+    if !comparison.drift.is_empty() {
+        let rows: Vec<_> = comparison.drift.iter().map(Drift::cells).collect();
+        let headings = ["PAYMENT", "BOOKING", "KIND", "SINCE", "ADVICE"];
+        blocks.push(table::draw(headings, &rows));
+    }
+    if !comparison.dead_letters.is_empty() {
+        let letters = comparison.dead_letters.iter();
+        let rows: Vec<_> = letters.map(DeadLetter::cells).collect();
+        let headings = ["EVENT", "TYPE", "ERROR", "SINCE", "ADVICE"];
+        blocks.push(table::draw(headings, &rows));
+    }
+    let open = comparison.drift.len() + comparison.dead_letters.len();
+    blocks.push(format!("open: {open}"));
+    Report {
+        outcome: if open == 0 && comparison.failed == 0 {
+            Outcome::Well
+        } else {
+            Outcome::Attention
+        },
+        text: blocks.join("\n"),
+        document,
+    }
 }
 
 impl Drift {
@@ -112,11 +128,11 @@ impl Drift {
             (repair, detail) => repair.as_ref().or(detail).cloned(),
         };
         [
-            shown(self.payment_id.as_ref()),
-            shown(self.reference.as_ref().or(self.booking_id.as_ref())),
+            cell(self.payment_id.as_ref()),
+            cell(self.reference.as_ref().or(self.booking_id.as_ref())),
             console::harmless(&self.kind),
-            shown(self.found_at.as_ref()),
-            shown(advice.as_ref()),
+            cell(self.found_at.as_ref()),
+            cell(advice.as_ref()),
         ]
     }
 }
@@ -124,110 +140,57 @@ impl Drift {
 impl DeadLetter {
     fn cells(&self) -> [String; 5] {
         let id = console::harmless(&self.event_id);
-        let advice = format!("see to the cause, then POST /api/admin/webhooks/{id}/replay");
+        let advice = format!("remove the cause, then POST /api/admin/webhooks/{id}/replay");
         [
             id,
-            shown(self.event_type.as_ref()),
-            shown(self.error.as_ref()),
-            shown(self.received_at.as_ref()),
+            cell(self.event_type.as_ref()),
+            cell(self.error.as_ref()),
+            cell(self.received_at.as_ref()),
             advice,
         ]
     }
 }
 
-fn shown(text: Option<&String>) -> String {
+fn cell(text: Option<&String>) -> String {
     text.map_or("-".to_owned(), |text| console::harmless(text))
-}
-
-async fn run(words: Vec<String>) -> Result<Outcome, Error> {
-    let mode = Mode::parse(words)?;
-    let deployment = Deployment::from_environment()?;
-    let report: Report = match mode {
-        Mode::RepairSafe => {
-            let token = Token::cron().or_else(Token::admin);
-            let token = token.ok_or_else(|| missing("CRON_SECRET"))?;
-            deployment
-                .ask(Method::POST, RECONCILE, &token, COMPARED_WITHIN)
-                .await?
-        }
-        Mode::ReportOnly => {
-            let token = Token::admin().ok_or_else(|| missing("ADMIN_TOKEN"))?;
-            deployment
-                .ask(Method::GET, DRIFT, &token, LISTED_WITHIN)
-                .await?
-        }
-    };
-    Ok(print(&report))
-}
-
-fn print(report: &Report) -> Outcome {
-    if let (Some(checked), Some(repaired)) = (report.checked, report.repaired) {
-        let failed = report.failed;
-        console::print(&format!(
-            "compared {checked}, repaired {repaired}, not compared {failed}"
-        ));
-    }
-    if !report.drift.is_empty() {
-        let rows: Vec<_> = report.drift.iter().map(Drift::cells).collect();
-        let headings = ["PAYMENT", "BOOKING", "KIND", "SINCE", "WHAT TO DO"];
-        console::print(&table::draw(headings, &rows));
-    }
-    if !report.dead_letters.is_empty() {
-        let rows: Vec<_> = report.dead_letters.iter().map(DeadLetter::cells).collect();
-        let headings = ["EVENT", "TYPE", "ERROR", "SINCE", "WHAT TO DO"];
-        console::print(&table::draw(headings, &rows));
-    }
-    let open = report.drift.len() + report.dead_letters.len();
-    console::print(&format!("open: {open}"));
-    if open == 0 && report.failed == 0 {
-        Outcome::Well
-    } else {
-        Outcome::Attention
-    }
-}
-
-fn missing(variable: &'static str) -> Error {
-    Error::Variable {
-        variable,
-        problem: "is not set: CRON_SECRET or ADMIN_TOKEN lets a comparison start, ADMIN_TOKEN lists what is open"
-            .to_owned(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn parse(words: &[&str]) -> Result<Mode, Error> {
-        Mode::parse(words.iter().map(ToString::to_string).collect())
-    }
+    use super::{
+        super::{
+            Command,
+            tests::{assert_refused, parse},
+        },
+        *,
+    };
 
     #[test]
     fn modes_exclude_each_other() {
-        assert_eq!(parse(&[]).unwrap(), Mode::RepairSafe);
-        assert_eq!(parse(&["--report-only"]).unwrap(), Mode::ReportOnly);
+        let is_report_only = |words: &[&str]| match parse(&[&["reconcile"], words].concat()) {
+            Ok(Command::Reconcile(arguments)) => arguments.report_only,
+            other => panic!("{other:?}"),
+        };
+        assert!(!is_report_only(&[]));
+        assert!(!is_report_only(&["--repair-safe"]));
+        assert!(is_report_only(&["--report-only"]));
         for words in [
-            &["--repair-safe", "--report-only"][..],
-            &["--repair"],
-            &[""],
+            &["reconcile", "--repair-safe", "--report-only"][..],
+            &["reconcile", "--repair"],
+            &["reconcile", ""],
         ] {
-            let refused = parse(words).unwrap_err();
-            assert_eq!(
-                (refused.code(), refused.exit_code()),
-                ("usage", 2),
-                "{words:?}"
-            );
+            assert_refused(words);
         }
     }
 
     #[test]
-    fn what_is_missing_is_a_dash_and_what_steers_the_terminal_is_shown_as_such() {
+    fn cells_are_complete_and_harmless() {
         let drift: Drift = serde_json::from_str(
             r#"{"kind":"amount\u001b[2J","bookingId":"b","detail":"d","more":1}"#,
         )
         .unwrap();
         assert_eq!(drift.cells(), ["-", "b", "amount\u{fffd}[2J", "-", "d"]);
-        let nothing: Drift = serde_json::from_str(r#"{"kind":"lapsing","detail":""}"#).unwrap();
-        assert_eq!(nothing.cells(), ["-", "-", "lapsing", "-", "-"]);
+        let empty: Drift = serde_json::from_str(r#"{"kind":"lapsing","detail":""}"#).unwrap();
+        assert_eq!(empty.cells(), ["-", "-", "lapsing", "-", "-"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a connection string.
+//! Parsing a connection string.
 
 use super::trust::Trust;
 use crate::error::Error;
@@ -9,36 +9,37 @@ use tokio_postgres::{
     config::{Host, SslMode},
 };
 
-/// A server that takes longer to accept a connection will not.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Where Supabase's pooler gives another session to each transaction.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Supabase's pooler that gives each transaction another session.
 const TRANSACTION_POOLER: (&str, u16) = (".pooler.supabase.com", 6543);
 
-const MALFORMED: &str = "is not a connection string: expected postgresql://USER:PASSWORD@HOST:5432/DATABASE, in which \
-     characters of a user or password that separate parts are percent-encoded (@ is %40), with options that PostgreSQL knows";
+const MALFORMED: &str = "is not a connection string: expected \
+     postgresql://USER:PASSWORD@HOST:5432/DATABASE with options that PostgreSQL knows. \
+     Percent-encode special characters of the user and the password (@ is %40)";
 
-/// Where a database is, who asks, and whose certificate is trusted.
+/// A database's address, the credentials, and the authorities that may have signed its certificate.
 ///
-/// TLS is used when the server offers it (`sslmode=prefer`, the default), always (`require`), or never (`disable`). The
-/// certificate is always verified, with the host's name, as libpq does in its mode `verify-full`. By default there is no
-/// TLS to this machine itself, where there is nobody to hide from and servers have certificates that nobody signed.
+/// TLS is used if the server offers it (`sslmode=prefer`, the default), always (`require`), or
+/// never (`disable`). The certificate and the host's name are always verified, as in libpq's mode
+/// `verify-full`. By default there is no TLS to this machine: the traffic does not leave it, and
+/// local servers have self-signed certificates.
 pub struct Address {
     pub(super) config: Config,
     pub(super) trust: Trust,
 }
 
 impl Address {
-    /// Reads a connection string as libpq documents it: a URI, or keywords and values.
+    /// Parses a connection string as libpq documents it: a URI, or keywords and values.
     ///
-    /// `authority` is a PEM file with the certificates that are trusted instead of the public ones; in a URI
-    /// `sslrootcert` names it and wins.
+    /// `authority` is a PEM file with the certificates that are trusted instead of the public ones.
+    /// `sslrootcert` in a URI wins over it.
     ///
     /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
     pub fn parse(text: &str, authority: Option<&str>) -> Result<Self, Error> {
-        let (text, named) = separate(text);
-        // What the parser says may quote half of a password.
+        let (text, named) = split_authority(text);
+        // The parser's error may quote a part of the password.
         let mut config: Config = text.parse().map_err(|_| invalid(MALFORMED))?;
-        // The second half of a password with an @.
+        // A password with an unencoded @ ends up in the host's name.
         if names(&config).any(|name| name.contains('@')) {
             return Err(invalid(MALFORMED));
         }
@@ -47,11 +48,12 @@ impl Address {
         }
         if is_transaction_pooler(&config) {
             return Err(invalid(
-                "names Supabase's transaction pooler, which keeps no session: use the session pooler, port 5432",
+                "names Supabase's transaction pooler, which keeps no session: \
+                 use the session pooler, port 5432",
             ));
         }
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
+            config.connect_timeout(CONNECT_TIMEOUT);
         }
         if config.get_application_name().is_none() {
             config.application_name("exo");
@@ -60,7 +62,7 @@ impl Address {
         Ok(Self { config, trust })
     }
 
-    /// `host:port`, as far as it is known.
+    /// `host:port`, with `?` for an unknown host.
     pub(super) fn host(&self) -> String {
         let host = match self.config.get_hosts().first() {
             Some(Host::Tcp(name)) => name.clone(),
@@ -76,9 +78,9 @@ impl Address {
     }
 }
 
-/// Takes out what the parser does not know: `sslrootcert`, and the modes that differ from `require` and `prefer` in how
-/// much they verify.
-fn separate(text: &str) -> (String, Option<String>) {
+/// Takes `sslrootcert` out of the string, and replaces the modes that the parser does not know.
+/// They differ from `require` and `prefer` only in how much they verify.
+fn split_authority(text: &str) -> (String, Option<String>) {
     let is_uri = text.starts_with("postgresql://") || text.starts_with("postgres://");
     // A password may hold a question mark.
     let host = text.find('@').unwrap_or(0);
@@ -101,7 +103,7 @@ fn separate(text: &str) -> (String, Option<String>) {
     (format!("{server}?{}", options.join("&")), authority)
 }
 
-/// The names and addresses by which servers are reached over the network.
+/// The names and addresses of the servers on the network.
 fn names(config: &Config) -> impl Iterator<Item = &str> {
     config.get_hosts().iter().filter_map(|host| match host {
         Host::Tcp(name) => Some(name.as_str()),
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_preferred_elsewhere_and_left_out_on_this_machine() {
+    fn tls_is_preferred_except_to_this_machine() {
         let mode = |text: &str| read(text).config.get_ssl_mode();
         let remote = "postgresql://u:p@db.example.com:5432/d";
         assert_eq!(mode(remote), SslMode::Prefer);
@@ -165,9 +167,9 @@ mod tests {
         for local in ["localhost", "127.0.0.1", "[::1]", "%2Frun%2Fpostgresql"] {
             assert_eq!(mode(&format!("postgresql://u@{local}/d")), SslMode::Disable);
         }
-        let insisting = "postgresql://u@127.0.0.1/d?sslmode=require";
-        assert_eq!(mode(insisting), SslMode::Require);
-        // The address counts, not what the host is called; one host elsewhere is enough.
+        let required = "postgresql://u@127.0.0.1/d?sslmode=require";
+        assert_eq!(mode(required), SslMode::Require);
+        // The address counts, not the name, and one remote host is enough.
         assert_eq!(
             mode("host=db.example.com hostaddr=127.0.0.1"),
             SslMode::Disable
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_of_the_string_wins_over_the_variable() {
+    fn sslrootcert_wins_over_the_variable() {
         let file = |text: &str, variable| Address::parse(text, variable).unwrap().trust;
         let url = "postgresql://u:p@db.example.com/d";
         assert_eq!(file(url, None), Trust::Public);
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_that_cannot_be_read_is_not_quoted() {
+    fn malformed_string_is_not_quoted() {
         for text in [
             "postgresql://u:p@hunter2@db.example.com/d",
             "postgresql://u:p@db.example.com/d?hunter2=1",
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pooler_without_sessions_is_refused() {
+    fn transaction_pooler_is_refused() {
         let pooler = "postgresql://postgres.x:p@aws-0-eu-central-1.pooler.supabase.com";
         assert!(refusal(&format!("{pooler}:6543/postgres")).contains("session pooler"));
         assert_eq!(

@@ -9,7 +9,7 @@ use crate::error::Error;
 use tokio_postgres::Client;
 
 impl Address {
-    /// Connects. The connection lives as long as the client.
+    /// Connects. The connection ends when the client is dropped.
     pub async fn connect(&self) -> Result<Client, Error> {
         let tls = self.trust.connector()?;
         let (client, connection) =
@@ -21,7 +21,7 @@ impl Address {
                     advice: self.trust.advice(&source),
                     source,
                 })?;
-        // Its end comes with the client's; an error on the way is an error of the client's calls.
+        // The client's calls report the connection's errors.
         tokio::spawn(connection);
         Ok(client)
     }

@@ -1,4 +1,4 @@
-//! Whose certificates a database may show.
+//! The authorities that may have signed a database's certificate.
 
 use crate::error::Error;
 use rustls::{
@@ -9,22 +9,22 @@ use rustls::{
 use std::{error::Error as StdError, io, path::PathBuf, sync::Arc};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Says how Supabase's databases are reached.
-const FOREIGN_AUTHORITY: &str = "Its certificate is signed by an authority that is not trusted. Supabase signs its databases' itself: download \
-     its certificate (Project settings > Database > SSL configuration) and name the file in EXO_DATABASE_CA, or as \
-     sslrootcert=FILE in DATABASE_URL";
+/// Supabase's databases need a file too.
+const UNKNOWN_AUTHORITY: &str = "Its certificate is signed by an authority that is not trusted. \
+     Supabase has its own authority: download its certificate \
+     (Project settings > Database > SSL configuration) and name the file in EXO_DATABASE_CA, \
+     or as sslrootcert=FILE in DATABASE_URL";
 
-/// The authorities that may have signed the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Those that browsers trust, compiled in.
+    /// The authorities that browsers trust, compiled in.
     Public,
-    /// Those of a PEM file, and no other.
+    /// The authorities of a PEM file, and no others.
     File(PathBuf),
 }
 
 impl Trust {
-    /// `system` means the public ones, as libpq has it.
+    /// `system` means the public authorities, as in libpq.
     pub(super) fn new(file: Option<&str>) -> Self {
         match file {
             None | Some("system") => Self::Public,
@@ -32,7 +32,6 @@ impl Trust {
         }
     }
 
-    /// What makes TLS connections.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, Error> {
         let roots = self.roots()?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -46,7 +45,7 @@ impl Trust {
         Ok(MakeRustlsConnect::new(config))
     }
 
-    /// What to do about a failed connection, where the reason is the certificate's signature.
+    /// Advice on a failed connection, if the reason is the certificate's signature.
     pub(super) fn advice(&self, error: &tokio_postgres::Error) -> Option<String> {
         let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
         while let Some(deeper) = cause {
@@ -59,9 +58,9 @@ impl Trust {
             )) = refused
             {
                 return Some(match self {
-                    Self::Public => FOREIGN_AUTHORITY.to_owned(),
+                    Self::Public => UNKNOWN_AUTHORITY.to_owned(),
                     Self::File(file) => format!(
-                        "Its certificate is signed by none of the authorities in {}",
+                        "Its certificate is not signed by an authority in {}",
                         file.display()
                     ),
                 });

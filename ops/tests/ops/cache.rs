@@ -1,47 +1,47 @@
 //! `exo cache`.
 
 use crate::{
-    deployment::{Deployment, answer, given},
-    exo::{self, Ended},
+    deployment::{Deployment, variable},
+    exo::{self, RunOutput},
 };
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 const ADMIN: (&str, &str) = ("ADMIN_TOKEN", "first-token, second-token");
 
-async fn run(body: Value, words: &[&str]) -> (Ended, Vec<String>) {
-    let deployment = Deployment::answering(move |_| answer(StatusCode::OK, body.clone())).await;
-    let ended = deployment.exo(words, &[ADMIN]).await;
-    (ended, deployment.asked())
+async fn run(body: Value, words: &[&str]) -> (RunOutput, Vec<String>) {
+    let deployment = Deployment::with_body(body).await;
+    let run = deployment.exo(words, &[ADMIN]).await;
+    (run, deployment.requests())
 }
 
-fn warmed(status: &str, left: u32, errors: &Value) -> Value {
+fn warming(status: &str, left: u32, errors: &Value) -> Value {
     json!({"success": status == "completed", "metrics": {
-        "startTime": "…", "endTime": "…", "duration": 41, "keysWarmed": 43, "status": status, "left": left, "errors": errors,
+        "startTime": "…", "endTime": "…", "duration": 41, "keysWarmed": 43, "status": status,
+        "left": left, "errors": errors,
         "warmed": {"pages": 3, "cars": 20, "availability": 20},
     }})
 }
 
 #[tokio::test]
-async fn what_was_warmed_is_a_table() {
-    let (ended, asked) = run(
-        warmed("completed", 0, &json!([])),
+async fn warm_prints_a_table() {
+    let (run, requests) = run(
+        warming("completed", 0, &json!([])),
         &["cache", "warm", "--emergency", "--days", "30"],
     )
     .await;
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
     assert_eq!(
-        ended.out,
+        run.out,
         "KIND               NUMBER\n\
          pages of the list  3\n\
          cars               20\n\
          availability       20\n\
          failed             0\n\
-         not begun          0\n\
+         not started        0\n\
          completed in 41 ms\n"
     );
     assert_eq!(
-        asked,
+        requests,
         [
             r#"POST /api/admin/cache-warm Bearer first-token {"availabilityDays":30,"emergency":true}"#
         ]
@@ -49,60 +49,85 @@ async fn what_was_warmed_is_a_table() {
 }
 
 #[tokio::test]
-async fn what_was_not_warmed_is_exit_code_1() {
+async fn incomplete_warming_exits_with_1() {
     let errors = json!(["car 123\u{1b}[2J could not be warmed"]);
-    let (ended, _) = run(warmed("partial", 7, &errors), &["cache", "warm"]).await;
-    assert_eq!((ended.code, ended.err.as_str()), (1, ""));
+    let (partial, _) = run(warming("partial", 7, &errors), &["cache", "warm"]).await;
+    assert_eq!((partial.code, partial.err.as_str()), (1, ""));
     assert!(
-        ended.out.ends_with(
+        partial.out.ends_with(
             "failed             1\n\
-             not begun          7\n\
+             not started        7\n\
              car 123\u{fffd}[2J could not be warmed\n\
              partial in 41 ms\n"
         ),
-        "{ended:?}"
+        "{partial:?}"
     );
-    let (ended, _) = run(warmed("skipped", 0, &json!([])), &["cache", "warm"]).await;
-    assert_eq!(ended.code, 1, "there is no Redis to warm: {ended:?}");
+    let (skipped, _) = run(warming("skipped", 0, &json!([])), &["cache", "warm"]).await;
+    assert_eq!(skipped.code, 1, "there is no Redis to warm: {skipped:?}");
 }
 
 #[tokio::test]
-async fn a_cleared_cache_is_said_to_be_and_one_that_is_not_as_well() {
-    for (success, cleared, code, begins) in [
+async fn clear_reports_its_outcome() {
+    for (success, cleared, code, start) in [
         (true, true, 0, "cleared\n"),
         (true, false, 0, "nothing to clear"),
         (false, false, 1, "not cleared"),
     ] {
         let body = json!({"success": success, "scope": "cars", "carId": "123", "cleared": cleared});
         let words = ["cache", "clear", "--scope", "cars", "--car", "123"];
-        let (ended, asked) = run(body, &words).await;
-        assert_eq!((ended.code, ended.err.as_str()), (code, ""));
-        assert!(ended.out.starts_with(begins), "{ended:?}");
+        let (run, requests) = run(body, &words).await;
+        assert_eq!((run.code, run.err.as_str()), (code, ""));
+        assert!(run.out.starts_with(start), "{run:?}");
         let body = r#"{"carId":"123","scope":"cars"}"#;
         let line = format!("POST /api/admin/cache/clear Bearer first-token {body}");
-        assert_eq!(asked, [line]);
+        assert_eq!(requests, [line]);
     }
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_asked() {
-    let deployment = Deployment::answering(|_| answer(StatusCode::OK, json!({}))).await;
+async fn json_is_the_response() {
+    for (body, words, code) in [
+        (
+            warming("completed", 0, &json!([])),
+            ["cache", "warm", "--json"],
+            0,
+        ),
+        (
+            warming("partial", 7, &json!(["car 123\u{1b}[2J"])),
+            ["cache", "--json", "warm"],
+            1,
+        ),
+        (
+            json!({"success": false, "scope": "all", "carId": null, "cleared": false}),
+            ["--json", "cache", "clear"],
+            1,
+        ),
+    ] {
+        let (run, _) = run(body.clone(), &words).await;
+        assert_eq!((run.code, run.err.as_str()), (code, ""), "{words:?}");
+        assert_eq!(run.out, format!("{body}\n"));
+    }
+}
+
+#[tokio::test]
+async fn missing_token_sends_no_request() {
+    let deployment = Deployment::with_body(json!({})).await;
     for words in [
         &["cache", "warm"][..],
         &["cache", "clear"],
         &["metrics"],
         &["rate-limits"],
     ] {
-        let ended = deployment.exo(words, &[("CRON_SECRET", "x")]).await;
-        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{words:?}");
-        assert!(ended.err.contains("ADMIN_TOKEN is not set"), "{ended:?}");
+        let run = deployment.exo(words, &[("CRON_SECRET", "x")]).await;
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{words:?}");
+        assert!(run.err.contains("ADMIN_TOKEN is not set"), "{run:?}");
     }
-    assert_eq!(deployment.asked(), [""; 0]);
+    assert_eq!(deployment.requests(), [""; 0]);
 }
 
 #[tokio::test]
-async fn the_product_warms_and_clears() {
-    let (url, admin) = (given("BASE_URL"), given("ADMIN_TOKEN"));
+async fn product_warms_and_clears() {
+    let (url, admin) = (variable("BASE_URL"), variable("ADMIN_TOKEN"));
     let variables = [("EXODRIVE_URL", url.as_str()), ("ADMIN_TOKEN", &admin)];
     let warm = exo::run(&["cache", "warm", "--cars", "2"], &variables).await;
     assert_eq!((warm.code, warm.err.as_str()), (0, ""), "{warm:?}");

@@ -1,6 +1,6 @@
 //! An empty database for one test, dropped when the test is over, however it ends.
 
-use crate::exo::{self, Ended};
+use crate::exo::{self, RunOutput};
 use std::{sync::Arc, time::Duration};
 use tokio_postgres::{Client, Config, NoTls};
 use url::Url;
@@ -15,7 +15,7 @@ pub(crate) struct Database {
 
 impl Database {
     /// `exo migrate` with some words.
-    pub(crate) async fn migrate(&self, words: &[&str]) -> Ended {
+    pub(crate) async fn migrate(&self, words: &[&str]) -> RunOutput {
         let words = [&["migrate"], words].concat();
         exo::run(&words, &[("DATABASE_URL", self.url.as_str())]).await
     }
@@ -93,7 +93,7 @@ impl Database {
 }
 
 /// How many files a run applied that ended well.
-pub(crate) fn applied(ended: &Ended) -> usize {
+pub(crate) fn applied(ended: &RunOutput) -> usize {
     assert_eq!(ended.code, 0, "{ended:?}");
     let last = ended.out.lines().last().unwrap();
     let applied = last.strip_prefix("applied: ").unwrap().parse().unwrap();

@@ -1,6 +1,6 @@
-//! A deployment that answers what a test wants, and the one that `script/test` names.
+//! A deployment that responds as a test wants, and the system that `script/test` starts.
 
-use crate::exo::{self, Ended};
+use crate::exo::{self, RunOutput};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -12,66 +12,71 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
-type Answer = Arc<dyn Fn(&str) -> Response<Body> + Send + Sync>;
-type Asked = Arc<Mutex<Vec<String>>>;
+type Handler = Arc<dyn Fn(&str) -> Response<Body> + Send + Sync>;
+type Requests = Arc<Mutex<Vec<String>>>;
 
-/// A deployment, and what it was asked: method, path, who asked, and the body if there was one.
+/// A deployment, and the requests that it got: method, path, credential, and the body if any.
 pub(crate) struct Deployment {
     pub(crate) url: String,
-    asked: Asked,
+    requests: Requests,
 }
 
 impl Deployment {
-    /// `answer` is given method and path.
-    pub(crate) async fn answering(
-        answer: impl Fn(&str) -> Response<Body> + Send + Sync + 'static,
+    /// `handler` gets method and path.
+    pub(crate) async fn start(
+        handler: impl Fn(&str) -> Response<Body> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let asked = Asked::default();
-        let answer: Answer = Arc::new(answer);
+        let requests = Requests::default();
+        let handler: Handler = Arc::new(handler);
         let router = Router::new()
-            .fallback(record)
-            .with_state((Arc::clone(&asked), answer));
+            .fallback(handle)
+            .with_state((Arc::clone(&requests), handler));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, asked }
+        Self { url, requests }
+    }
+
+    /// Responds 200 with `body` to every request.
+    pub(crate) async fn with_body(body: Value) -> Self {
+        Self::start(move |_| response(StatusCode::OK, body.clone())).await
     }
 
     /// Runs `exo` against it.
-    pub(crate) async fn exo(&self, words: &[&str], variables: &[(&str, &str)]) -> Ended {
+    pub(crate) async fn exo(&self, words: &[&str], variables: &[(&str, &str)]) -> RunOutput {
         let variables = [variables, &[("EXODRIVE_URL", self.url.as_str())]].concat();
         exo::run(words, &variables).await
     }
 
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-async fn record(
-    State((asked, answer)): State<(Asked, Answer)>,
+async fn handle(
+    State((requests, handler)): State<(Requests, Handler)>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let what = format!("{method} {uri}");
-    let who = headers[header::AUTHORIZATION].to_str().unwrap();
+    let target = format!("{method} {uri}");
+    let credential = headers[header::AUTHORIZATION].to_str().unwrap();
     let body = String::from_utf8(body.into()).unwrap();
-    let line = format!("{what} {who} {body}");
-    asked.lock().unwrap().push(line.trim_end().to_owned());
-    answer(&what)
+    let line = format!("{target} {credential} {body}");
+    requests.lock().unwrap().push(line.trim_end().to_owned());
+    handler(&target)
 }
 
-pub(crate) fn answer(status: StatusCode, body: Value) -> Response<Body> {
+pub(crate) fn response(status: StatusCode, body: Value) -> Response<Body> {
     (status, Json(body)).into_response()
 }
 
-/// A variable that tells of the running system.
+/// A variable of the system that `script/test` starts.
 #[expect(
     clippy::disallowed_methods,
-    reason = "script/test names the system in the environment"
+    reason = "script/test describes the system in the environment"
 )]
-pub(crate) fn given(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).expect("script/test sets it")
 }

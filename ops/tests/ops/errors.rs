@@ -1,17 +1,17 @@
-//! Errors in the middle: where they are, and what they leave behind.
+//! Errors in the middle of a run: the place they name and the state they leave.
 
 use crate::database::with_database;
 use crate::folder::Folder;
 
 #[tokio::test]
-async fn an_error_stops_and_leaves_what_came_before() {
+async fn error_stops_and_keeps_earlier_files() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         folder.trace("2_a", "a");
         folder.migration(
             "3_b",
             "INSERT INTO public.trace (what) VALUES ('half; done');\n\
-             -- Fails when it runs; nothing points at the place.\n\
+             -- Fails when it runs, without a position.\n\
              SELECT 1 / length('')\n  AS nothing;",
         );
         folder.trace("4_c", "c");
@@ -35,7 +35,7 @@ async fn an_error_stops_and_leaves_what_came_before() {
 }
 
 #[tokio::test]
-async fn an_error_that_postgresql_points_at_has_line_and_column() {
+async fn syntax_error_has_line_and_column() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         for (statements, said) in [
@@ -64,7 +64,7 @@ async fn an_error_that_postgresql_points_at_has_line_and_column() {
 }
 
 #[tokio::test]
-async fn what_an_error_kept_from_being_applied_again_is_taken_up_later() {
+async fn next_run_resumes_after_an_error() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         folder.trace("2_a", "a");
@@ -76,7 +76,7 @@ async fn what_an_error_kept_from_being_applied_again_is_taken_up_later() {
         let stopped = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(stopped.code, 1);
         db.run("TRUNCATE trace").await;
-        // Neither text differs from what is there, and yet both were to be applied.
+        // Both files are due although their texts equal the applied ones.
         let resumed = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(
             resumed.out,
@@ -88,7 +88,7 @@ async fn what_an_error_kept_from_being_applied_again_is_taken_up_later() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_form_is_refused() {
+async fn malformed_file_is_refused() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         let before = db.written().await;
@@ -117,7 +117,7 @@ async fn a_file_of_another_form_is_refused() {
 }
 
 #[tokio::test]
-async fn a_folder_without_migrations_is_no_reason_to_be_content() {
+async fn folder_without_migrations_is_an_error() {
     with_database(|db| async move {
         let folder = Folder::empty();
         folder.write("readme.txt", "no SQL");
@@ -132,7 +132,7 @@ async fn a_folder_without_migrations_is_no_reason_to_be_content() {
         assert!(
             refused
                 .err
-                .starts_with("exo: error[io]: read /nowhere\n  because: "),
+                .starts_with("exo: error[io]: cannot read /nowhere\n  because: "),
             "{refused:?}"
         );
     })

@@ -1,4 +1,4 @@
-//! Starting `exo`.
+//! Runs of `exo`.
 
 use std::{
     process::{Output, Stdio},
@@ -9,18 +9,17 @@ use tokio::{
     time::timeout,
 };
 
-/// A run that takes longer waits for something that will not come.
-const LONGEST: Duration = Duration::from_secs(60);
+/// A longer run hangs.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a run left behind.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct RunOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-/// The program with some words and nothing in its environment but some variables.
+/// The program with these words, and with these variables as its whole environment.
 pub(crate) fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exo"));
     command
@@ -34,23 +33,22 @@ pub(crate) fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs it to its end.
-pub(crate) async fn run(words: &[&str], variables: &[(&str, &str)]) -> Ended {
-    ended(command(words, variables).spawn().unwrap()).await
+pub(crate) async fn run(words: &[&str], variables: &[(&str, &str)]) -> RunOutput {
+    finish(command(words, variables).spawn().unwrap()).await
 }
 
-/// Waits for its end.
-pub(crate) async fn ended(child: Child) -> Ended {
+/// Waits for the end of a run.
+pub(crate) async fn finish(child: Child) -> RunOutput {
     let Output {
         status,
         stdout,
         stderr,
-    } = timeout(LONGEST, child.wait_with_output())
+    } = timeout(TIMEOUT, child.wait_with_output())
         .await
-        .expect("it ends")
+        .expect("the run ends in time")
         .unwrap();
-    Ended {
-        code: status.code().expect("nobody sends it a signal"),
+    RunOutput {
+        code: status.code().expect("no signal ends the run"),
         out: String::from_utf8(stdout).unwrap(),
         err: String::from_utf8(stderr).unwrap(),
     }

@@ -1,12 +1,13 @@
 //! `exo` as an operator runs it: the program itself, a real PostgreSQL, real HTTP.
 //!
-//! `DATABASE_URL` names a superuser connection; each test makes a database of its own and drops it afterwards.
+//! `DATABASE_URL` names a superuser connection. Each test that needs a database creates its own and
+//! drops it afterwards.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test ends at the first surprise"
+    reason = "a test stops at its first failure"
 )]
 
 mod cache;
@@ -19,6 +20,7 @@ mod exo;
 mod folder;
 mod metrics;
 mod migrate;
+mod migrate_json;
 mod operators;
 mod rate_limits;
 mod reconcile;

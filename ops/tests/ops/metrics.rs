@@ -1,7 +1,7 @@
 //! `exo metrics`.
 
 use crate::{
-    deployment::{Deployment, answer, given},
+    deployment::{Deployment, response, variable},
     exo,
 };
 use axum::{
@@ -12,41 +12,47 @@ use serde_json::{Value, json};
 
 const ADMIN: (&str, &str) = ("ADMIN_TOKEN", "token");
 
-fn traffic(requests: u64, rate: &Value, p99: &Value) -> Value {
-    json!({"requests": requests, "errorRate": rate, "hitRate": rate, "statuses": {"200": requests}, "codes": {},
-           "latencyMs": {"p50": p99, "p95": p99, "p99": p99}})
+fn traffic(requests: u64, rate: &Value, latency: &Value) -> Value {
+    json!({"requests": requests, "errorRate": rate, "hitRate": rate, "statuses": {"200": requests},
+           "codes": {}, "latencyMs": {"p50": latency, "p95": latency, "p99": latency}})
 }
 
-fn deployment(available: bool) -> impl Fn(&str) -> Response<Body> {
+fn metrics(is_available: bool) -> Value {
     let mut cars = traffic(12, &json!(0.0), &json!(3));
     cars["codes"] = json!({"internal": 1, "rate_limited": 2});
     cars["advice"] = json!("Nothing to do.");
     let mut others = traffic(0, &json!(null), &json!(null));
     others["advice"] = json!(null);
-    move |what| {
-        let body = match what.split('?').next().unwrap() {
-            "GET /api/admin/metrics" => json!({
-                "success": true, "minutes": 10, "available": available, "total": traffic(12, &json!(8.3), &json!(null)),
-                "routes": {"/api/cars": cars, "-": others},
-            }),
-            "GET /api/demo/redis" => json!({"redis": {
-                "connected": available, "latency_ms": available.then_some(2), "mode": if available { "normal" } else { "degraded" }, "endpoint": "…",
-            }}),
-            _ => return answer(StatusCode::NOT_FOUND, json!({"code": "not_found"})),
-        };
-        answer(StatusCode::OK, body)
+    json!({
+        "success": true, "minutes": 10, "available": is_available,
+        "total": traffic(12, &json!(8.3), &json!(null)),
+        "routes": {"/api/cars": cars, "-": others},
+    })
+}
+
+fn redis(is_available: bool) -> Value {
+    let mode = if is_available { "normal" } else { "degraded" };
+    json!({"connected": is_available, "latency_ms": is_available.then_some(2), "mode": mode,
+           "endpoint": "…"})
+}
+
+fn deployment(is_available: bool) -> impl Fn(&str) -> Response<Body> {
+    move |target| match target.split('?').next().unwrap() {
+        "GET /api/admin/metrics" => response(StatusCode::OK, metrics(is_available)),
+        "GET /api/demo/redis" => response(StatusCode::OK, json!({"redis": redis(is_available)})),
+        _ => response(StatusCode::NOT_FOUND, json!({"code": "not_found"})),
     }
 }
 
 #[tokio::test]
-async fn a_report_is_a_few_tables() {
-    let deployment = Deployment::answering(deployment(true)).await;
-    let ended = deployment
+async fn report_is_three_tables() {
+    let deployment = Deployment::start(deployment(true)).await;
+    let run = deployment
         .exo(&["metrics", "--minutes", "10"], &[ADMIN])
         .await;
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
     assert_eq!(
-        ended.out,
+        run.out,
         "minutes: 10\n\
          redis: normal, 2 ms\n\
          \n\
@@ -59,12 +65,11 @@ async fn a_report_is_a_few_tables() {
          /api/cars  internal      1\n\
          /api/cars  rate_limited  2\n\
          \n\
-         ROUTE      HIT %  WHAT TO DO\n\
+         ROUTE      HIT %  ADVICE\n\
          /api/cars  0.0    Nothing to do.\n"
     );
-    let asked = deployment.asked();
     assert_eq!(
-        asked,
+        deployment.requests(),
         [
             "GET /api/admin/metrics?minutes=10 Bearer token",
             "GET /api/demo/redis Bearer token"
@@ -73,27 +78,37 @@ async fn a_report_is_a_few_tables() {
 }
 
 #[tokio::test]
-async fn no_figures_are_exit_code_1() {
-    let deployment = Deployment::answering(deployment(false)).await;
-    let ended = deployment.exo(&["metrics"], &[ADMIN]).await;
-    assert_eq!((ended.code, ended.err.as_str()), (1, ""));
+async fn missing_figures_exit_with_1() {
+    let deployment = Deployment::start(deployment(false)).await;
+    let run = deployment.exo(&["metrics"], &[ADMIN]).await;
+    assert_eq!((run.code, run.err.as_str()), (1, ""));
     assert!(
-        ended
-            .out
+        run.out
             .starts_with("minutes: 60\nredis: degraded\nno figures: "),
-        "{ended:?}"
+        "{run:?}"
     );
 }
 
 #[tokio::test]
-async fn the_product_answers_what_is_understood() {
-    let (url, admin) = (given("BASE_URL"), given("ADMIN_TOKEN"));
+async fn json_holds_both_responses() {
+    for (is_available, code) in [(true, 0), (false, 1)] {
+        let deployment = Deployment::start(deployment(is_available)).await;
+        let run = deployment.exo(&["--json", "metrics"], &[ADMIN]).await;
+        assert_eq!((run.code, run.err.as_str()), (code, ""));
+        let document = json!({"metrics": metrics(is_available), "redis": redis(is_available)});
+        assert_eq!(run.out, format!("{document}\n"));
+    }
+}
+
+#[tokio::test]
+async fn product_response_is_understood() {
+    let (url, admin) = (variable("BASE_URL"), variable("ADMIN_TOKEN"));
     let variables = [("EXODRIVE_URL", url.as_str()), ("ADMIN_TOKEN", &admin)];
-    let ended = exo::run(&["metrics", "--minutes", "1440"], &variables).await;
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    let run = exo::run(&["metrics", "--minutes", "1440"], &variables).await;
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
     assert!(
-        ended.out.starts_with("minutes: 1440\nredis: normal, "),
-        "{ended:?}"
+        run.out.starts_with("minutes: 1440\nredis: normal, "),
+        "{run:?}"
     );
-    assert!(ended.out.contains("\ntotal "), "{ended:?}");
+    assert!(run.out.contains("\ntotal "), "{run:?}");
 }

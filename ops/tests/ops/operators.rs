@@ -1,4 +1,4 @@
-//! Several operators, and one that goes away.
+//! Several operators at once, and an operator whose run is killed.
 
 use crate::database::{applied, with_database};
 use crate::exo;
@@ -7,11 +7,11 @@ use exodrive_ops::{Address, Migrations};
 use futures_util::future::join_all;
 use std::path::Path;
 
-/// `exo_migr` in ASCII, as `exo` takes it.
+/// The advisory lock of `exo`: `exo_migr` in ASCII.
 const LOCK: i64 = 0x6578_6f5f_6d69_6772;
 
 #[tokio::test]
-async fn of_several_at_once_one_applies_everything() {
+async fn one_of_several_runs_applies_everything() {
     with_database(|db| async move {
         let runs = join_all((0..4).map(|_| db.migrate(&[]))).await;
         let mut counts: Vec<_> = runs.iter().map(applied).collect();
@@ -22,7 +22,7 @@ async fn of_several_at_once_one_applies_everything() {
 }
 
 #[tokio::test]
-async fn whoever_comes_second_waits_and_looks_again() {
+async fn second_run_waits_and_compares_again() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         folder.trace("2_a", "a");
@@ -34,16 +34,16 @@ async fn whoever_comes_second_waits_and_looks_again() {
         db.until_some_session("wait_event = 'advisory'").await;
         let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
         assert_eq!(db.texts(tables).await, [""; 0]);
-        // What the first one did meanwhile is not done again.
+        // The first run applies a file in the meantime.
         db.run(&folder.read("1_base.sql")).await;
         db.run(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
-        let ended = exo::ended(waiting).await;
+        let run = exo::finish(waiting).await;
         assert_eq!(
-            ended.err,
-            "exo: somebody else applies migrations: waiting for them\n"
+            run.err,
+            "exo: another run applies migrations: waiting for its end\n"
         );
         assert_eq!(
-            ended.out,
+            run.out,
             "apply 1_base (which text was applied is not known)\napply 2_a (new)\napplied: 2\n"
         );
     })
@@ -51,7 +51,7 @@ async fn whoever_comes_second_waits_and_looks_again() {
 }
 
 #[tokio::test]
-async fn one_that_is_killed_leaves_neither_its_file_nor_its_lock() {
+async fn killed_run_leaves_no_file_or_lock() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         folder.migration(
@@ -72,7 +72,7 @@ async fn one_that_is_killed_leaves_neither_its_file_nor_its_lock() {
 }
 
 #[tokio::test]
-async fn the_session_of_a_failed_run_is_fit_for_another() {
+async fn session_is_usable_after_a_failed_run() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         folder.migration("2_a", "SELECT 1 / length('');");
@@ -81,7 +81,7 @@ async fn the_session_of_a_failed_run_is_fit_for_another() {
         let migrations = |folder: &Folder| Migrations::read(Path::new(folder.path())).unwrap();
         let failed = migrations(&folder).apply(&client, &|_| ()).await;
         assert_eq!(failed.unwrap_err().code(), "statement_refused");
-        // Its lock is free while the session lives.
+        // The failed run released its lock, although the session lives.
         assert_eq!(
             db.texts(&format!("SELECT pg_try_advisory_lock({LOCK})::text"))
                 .await,
@@ -96,7 +96,7 @@ async fn the_session_of_a_failed_run_is_fit_for_another() {
 }
 
 #[tokio::test]
-async fn a_table_in_use_is_not_waited_for_with_everybody_queuing_behind() {
+async fn run_does_not_queue_for_a_table() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         db.migrated(&["--from", folder.path()]).await;

@@ -1,8 +1,10 @@
-//! TLS to the database. The server is the real one, behind a front that speaks TLS as PostgreSQL does: `SSLRequest`, `S`,
-//! handshake. Its certificates are those of the local PayPal, which is where their name comes from.
+//! TLS to the database.
+//!
+//! A TLS proxy stands before the real server and speaks PostgreSQL's prelude: `SSLRequest`, `S`,
+//! handshake. Its certificates are those of the local PayPal, hence their name.
 
 use crate::database::{Database, with_database};
-use crate::exo::{self, Ended};
+use crate::exo::{self, RunOutput};
 use crate::folder::stems;
 use std::{
     io,
@@ -34,15 +36,15 @@ fn certificate(name: &str) -> String {
     format!("{folder}/{name}")
 }
 
-/// A front with TLS before the server of a database.
-struct Front {
+/// A TLS proxy before the server of a database.
+struct TlsProxy {
     port: u16,
-    /// Connections that got through the handshake.
+    /// Connections that completed the handshake.
     encrypted: Arc<AtomicUsize>,
 }
 
-impl Front {
-    async fn of(db: &Database) -> Self {
+impl TlsProxy {
+    async fn start(db: &Database) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = (
@@ -56,21 +58,21 @@ impl Front {
             while let Ok((client, _)) = listener.accept().await {
                 let (acceptor, server, counted) =
                     (acceptor.clone(), server.clone(), Arc::clone(&counted));
-                // A client that hangs up is one of the outcomes.
+                // Some clients hang up: an error is expected.
                 tokio::spawn(async move { forward(client, acceptor, server, &counted).await });
             }
         });
         Self { port, encrypted }
     }
 
-    /// `exo migrate` through the front, which is called `host`.
+    /// Runs `exo migrate` through the proxy, under the name `host`.
     async fn migrate(
         &self,
         db: &Database,
         host: &str,
         options: &str,
         variables: &[(&str, &str)],
-    ) -> Ended {
+    ) -> RunOutput {
         let url = format!(
             "postgresql://{}:{}@{host}:{}{}?hostaddr=127.0.0.1&sslmode=require{options}",
             db.url.username(),
@@ -91,7 +93,7 @@ async fn forward(
 ) -> io::Result<()> {
     let mut request = [0; 8];
     client.read_exact(&mut request).await?;
-    assert_eq!(request, SSL_REQUEST, "asked for something without TLS");
+    assert_eq!(request, SSL_REQUEST, "the client starts without TLS");
     client.write_all(b"S").await?;
     let mut client = acceptor.accept(client).await?;
     encrypted.fetch_add(1, Ordering::SeqCst);
@@ -114,11 +116,11 @@ fn acceptor() -> TlsAcceptor {
 }
 
 #[tokio::test]
-async fn a_server_with_an_authority_of_its_own_is_trusted_when_the_authority_is_named() {
+async fn named_authority_is_trusted() {
     with_database(|db| async move {
-        let front = Front::of(&db).await;
+        let proxy = TlsProxy::start(&db).await;
         let root = certificate("root.pem");
-        let by_variable = front
+        let by_variable = proxy
             .migrate(&db, NAME, "", &[("EXO_DATABASE_CA", &root)])
             .await;
         assert_eq!((by_variable.code, by_variable.err.as_str()), (0, ""));
@@ -129,51 +131,51 @@ async fn a_server_with_an_authority_of_its_own_is_trusted_when_the_authority_is_
         );
 
         let option = format!("&sslrootcert={}", root.replace('/', "%2F"));
-        let by_option = front
+        let by_option = proxy
             .migrate(&db, NAME, &option, &[("EXO_DATABASE_CA", "/nowhere")])
             .await;
         assert_eq!(
             (by_option.code, by_option.out.as_str()),
             (0, "applied: 0\n")
         );
-        assert_eq!(front.encrypted.load(Ordering::SeqCst), 2);
+        assert_eq!(proxy.encrypted.load(Ordering::SeqCst), 2);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_prove_its_name_gets_no_password() {
+async fn unproven_server_gets_no_password() {
     with_database(|db| async move {
-        let front = Front::of(&db).await;
+        let proxy = TlsProxy::start(&db).await;
         let root = certificate("root.pem");
 
-        let unknown = front.migrate(&db, NAME, "", &[]).await;
+        let unknown = proxy.migrate(&db, NAME, "", &[]).await;
         assert_eq!(unknown.code, 3);
         assert!(
             unknown.err.contains("name the file in EXO_DATABASE_CA"),
             "{unknown:?}"
         );
 
-        // Trusted, but by another authority than that of this server.
+        // A trusted authority that did not sign this server's certificate.
         let leaf = certificate("webhook.pem");
-        let other = front
+        let other = proxy
             .migrate(&db, NAME, "", &[("EXO_DATABASE_CA", &leaf)])
             .await;
         assert_eq!(other.code, 3, "{other:?}");
 
-        let misnamed = front
+        let misnamed = proxy
             .migrate(&db, "db.example.com", "", &[("EXO_DATABASE_CA", &root)])
             .await;
         assert_eq!(misnamed.code, 3);
         assert!(misnamed.err.contains("not valid for name"), "{misnamed:?}");
         assert!(!misnamed.err.contains("EXO_DATABASE_CA"), "{misnamed:?}");
-        assert_eq!(front.encrypted.load(Ordering::SeqCst), 0);
+        assert_eq!(proxy.encrypted.load(Ordering::SeqCst), 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn tls_that_is_required_is_not_done_without() {
+async fn required_tls_has_no_fallback() {
     with_database(|db| async move {
         let mut url = db.url.clone();
         url.set_query(Some("sslmode=require"));
@@ -188,7 +190,7 @@ async fn tls_that_is_required_is_not_done_without() {
 }
 
 #[tokio::test]
-async fn a_file_that_holds_no_certificate_is_named() {
+async fn unusable_authority_file_is_named() {
     for (file, problem) in [
         ("/nowhere", "No such file"),
         (
@@ -206,9 +208,9 @@ async fn a_file_that_holds_no_certificate_is_named() {
         ];
         let refused = exo::run(&["migrate"], &variables).await;
         assert_eq!(refused.code, 2);
-        let begins = format!("exo: error[variable]: EXO_DATABASE_CA (or sslrootcert): {file}: ");
+        let start = format!("exo: error[variable]: EXO_DATABASE_CA (or sslrootcert): {file}: ");
         assert!(
-            refused.err.starts_with(&begins) && refused.err.contains(problem),
+            refused.err.starts_with(&start) && refused.err.contains(problem),
             "{refused:?}"
         );
     }

@@ -1,0 +1,37 @@
+//! The progress of a long run, on the terminal of standard error. A pipe or a file gets nothing.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+
+const FRAME: Duration = Duration::from_millis(100);
+
+/// A line with the running step and the time since the start. It disappears when dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(crate) fn start(step: &str) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+            bar.set_style(style);
+        }
+        let progress = Self(bar);
+        progress.set_step(step);
+        progress.0.enable_steady_tick(FRAME);
+        progress
+    }
+
+    pub(crate) fn set_step(&self, step: &str) {
+        self.0.set_message(step.to_owned());
+    }
+
+    /// Takes the line away while `print` prints.
+    pub(crate) fn suspend(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
