@@ -1,5 +1,5 @@
-//! The platform of an ordinary operating system: a pooled HTTPS client, tokio's timers, the system's
-//! clock and randomness.
+//! The platform of an ordinary operating system: a pooled HTTPS client, tokio's timers, the
+//! system's clock and randomness.
 //!
 //! The Vercel functions, the local host and the operators' command line use it.
 

@@ -1,4 +1,4 @@
-// Applies the routes of config.json in Vercel's order: before the files, the files, after the files.
+// Applies the routes of config.json as Vercel does: those before the files, the files, the rest.
 // https://vercel.com/docs/build-output-api/configuration#routes
 
 const PHASES = ["main", "filesystem", "resource", "miss", "hit", "error"];
