@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 const REQUESTS: usize = 1_000;
 const ROUNDS: usize = 5;
 
-/// Waits until the process uses Redis. After a slow start or the last crowd its breaker may be open.
+/// Waits until the process uses Redis. A slow start or the last crowd may have opened its breaker.
 async fn await_redis(connection: &mut Connection) {
     while connection.get("/api/cars").await.header("x-cache") == "BYPASS" {
         sleep(Duration::from_millis(200)).await;
