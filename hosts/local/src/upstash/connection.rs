@@ -16,7 +16,7 @@ use tokio::{
 
 /// Redis runs on this machine, so a connection opens at once or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// Longer than the product's commands run, shorter than its clients wait.
+/// Longer than any command of the product runs.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A command's reply, or the text of its error.
