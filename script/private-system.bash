@@ -1,7 +1,7 @@
-# A private system on free ports, gone when the script that sources this ends. Sourced by the commands of this folder, with
-# the checkout's folder in $root.
+# A private system on free ports, which ends with the script that sources this file. The script sets
+# $root to the checkout's folder.
 
-# What the caller's shell says about some other system must not reach this one.
+# Variables for another system must not reach this one.
 for name in $(compgen -e); do
   case $name in
     PORT | ADMIN_TOKEN | CRON_SECRET | BOOKING_TOKEN_SECRET | BASE_URL | LOCAL_URL | PUBLIC_BASE_URL | DATABASE_URL | REDIS_URL | \
@@ -11,11 +11,11 @@ for name in $(compgen -e); do
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/exodrive.XXXXXX")
-# PostgreSQL runs under a user of its own when this is root; it must be able to pass through.
+# Under root, PostgreSQL runs as another user, which must be able to enter subfolders.
 chmod 711 "$work"
 state=$work/state
 started=()
-# The last of them first: a host before what it calls.
+# Stops the processes in reverse order: a host before its upstreams.
 stop() {
   local at
   for ((at = ${#started[@]} - 1; at >= 0; at--)); do
@@ -28,7 +28,7 @@ trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# start NAME COMMAND...: runs it in the background, with its output in $work/NAME.log.
+# start NAME COMMAND...: runs COMMAND in the background, with its output in $work/NAME.log.
 start() {
   local name=$1
   shift
@@ -36,7 +36,7 @@ start() {
   started+=($!)
 }
 
-# until_ready NAME COMMAND...: waits until the command succeeds; fails when what was started last has ended.
+# until_ready NAME COMMAND...: waits until COMMAND succeeds. Fails if the process started last ends.
 until_ready() {
   local name=$1 tries
   shift
@@ -50,7 +50,7 @@ until_ready() {
   exit 1
 }
 
-# start_system [ARGUMENT...]: the local system on free ports, and its variables in our environment.
+# start_system [ARGUMENT...]: starts the local system on free ports and exports its variables.
 start_system() {
   export ALLOWED_ORIGINS=https://shop.example
   EXODRIVE_ROOT=$root EXODRIVE_STATE_DIR=$state EXODRIVE_CRONS=off EXODRIVE_WEBHOOKS=off \

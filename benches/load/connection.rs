@@ -1,4 +1,5 @@
-//! A client that costs next to nothing, so that what is measured is not the client: one connection, one request at a time.
+//! A client so cheap that it does not distort the measurement: one connection, one request at a
+//! time.
 
 use std::{net::Ipv4Addr, ops::Range};
 use tokio::{
@@ -6,23 +7,22 @@ use tokio::{
     net::TcpStream,
 };
 
-/// One connection that is kept.
+/// A kept connection.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// What came in, of which the front is the answer that is being read.
+    /// Begins with the response that is being read.
     buffer: Vec<u8>,
 }
 
-/// What came back.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// The value of a header, empty when there is none.
+impl Response {
+    /// The value of a header, or an empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.head
             .lines()
@@ -49,12 +49,12 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Response {
         let request = format!("GET {path} HTTP/1.1\r\nhost: load\r\n\r\n");
         self.exchange(request).await
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: &serde_json::Value) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, body: &serde_json::Value) -> Response {
         let body = body.to_string();
         let length = body.len();
         let request = format!(
@@ -63,30 +63,30 @@ impl Connection {
         self.exchange(request).await
     }
 
-    async fn exchange(&mut self, request: String) -> Answer {
+    async fn exchange(&mut self, request: String) -> Response {
         self.stream.write_all(request.as_bytes()).await.unwrap();
         let end = self.through(0, b"\r\n\r\n").await;
         let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
-        let mut answer = Answer {
+        let mut response = Response {
             status: head[9..12].parse().unwrap(),
             head,
             body: Vec::new(),
         };
-        let end = if answer.header("transfer-encoding") == "chunked" {
-            self.chunks(end, &mut answer.body).await
+        let end = if response.header("transfer-encoding") == "chunked" {
+            self.chunks(end, &mut response.body).await
         } else {
-            let length: usize = answer.header("content-length").parse().unwrap_or(0);
+            let length: usize = response.header("content-length").parse().unwrap_or(0);
             self.fill(end + length).await;
-            answer
+            response
                 .body
                 .extend_from_slice(&self.buffer[end..end + length]);
             end + length
         };
         self.buffer.drain(..end);
-        answer
+        response
     }
 
-    /// Reads chunks from `at` on (RFC 9112, section 7.1), and gives where they end.
+    /// Reads chunks from `at` on (RFC 9112, section 7.1) and returns their end.
     async fn chunks(&mut self, mut at: usize, body: &mut Vec<u8>) -> usize {
         loop {
             let end = self.through(at, b"\r\n").await;
@@ -102,7 +102,7 @@ impl Connection {
         }
     }
 
-    /// The end of the first `mark` from `from` on.
+    /// Reads up to the first `mark` after `from` and returns its end.
     async fn through(&mut self, from: usize, mark: &[u8]) -> usize {
         loop {
             let found = self.buffer[from..]
@@ -115,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// Reads until there are `length` bytes.
+    /// Reads until the buffer has `length` bytes.
     async fn fill(&mut self, length: usize) {
         while self.buffer.len() < length {
             let read = self.stream.read_buf(&mut self.buffer).await.unwrap();

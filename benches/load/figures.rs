@@ -1,8 +1,8 @@
-//! From measured times to a line for people.
+//! Percentiles of measured times.
 
 use std::{fmt, time::Duration};
 
-/// How long requests took.
+/// The durations of requests.
 #[derive(Default)]
 pub(crate) struct Times(Vec<Duration>);
 
@@ -19,7 +19,7 @@ impl Times {
         self.0.len()
     }
 
-    /// The time within which `percent` of a hundred ended, in milliseconds.
+    /// A percentile of sorted times, in milliseconds.
     fn percentile(&self, percent: usize) -> f64 {
         let at = (self.0.len() * percent).div_ceil(100).max(1) - 1;
         self.0.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
@@ -31,13 +31,13 @@ impl Times {
     }
 }
 
-/// Of sorted times.
+/// Expects sorted times.
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [half, most, nearly_all] = [50, 95, 99].map(|percent| self.percentile(percent));
+        let [p50, p95, p99] = [50, 95, 99].map(|percent| self.percentile(percent));
         write!(
             f,
-            "p50 {half:.2} ms, p95 {most:.2} ms, p99 {nearly_all:.2} ms (of {})",
+            "p50 {p50:.2} ms, p95 {p95:.2} ms, p99 {p99:.2} ms (of {})",
             self.len()
         )
     }

@@ -1,13 +1,15 @@
-//! How long a request takes when every upstream is five milliseconds away, as it is in a data centre.
+//! The duration of a request with every upstream five milliseconds away, as in a data center.
 
-use crate::{connection::Connection, figures::Times, local::Local, places::Places};
+use crate::{connection::Connection, figures::Times, local::Local, targets::Targets};
 use serde_json::json;
 use tokio::time::Instant;
 
-pub(crate) async fn measure(places: &Places) {
-    let port = places.port("cars");
-    let mut local = Local::open(places.port("local")).await;
-    local.trouble(&json!({"kind": "delay", "delayMs": 5})).await;
+pub(crate) async fn measure(targets: &Targets) {
+    let port = targets.port("cars");
+    let mut local = Local::open(targets.port("local")).await;
+    local
+        .fault_all(&json!({"kind": "delay", "delayMs": 5}))
+        .await;
     let mut connection = Connection::open(port).await;
     let path = "/api/cars?limit=12";
     connection.get(path).await;
@@ -27,15 +29,16 @@ pub(crate) async fn measure(places: &Places) {
         .await;
     }
     println!("GET /api/cars, miss: {}", misses.sorted());
-    local.trouble(&json!({"kind": "none"})).await;
+    local.fault_all(&json!({"kind": "none"})).await;
 }
 
-/// Times one request. On a busy machine Redis may be given up for being slow, and such an answer says nothing about the others.
+/// Times one request. On a busy machine the breaker may open, and a response without Redis is
+/// ignored.
 async fn timed(connection: &mut Connection, path: &str, expected: &str, times: &mut Times) {
-    let asked = Instant::now();
-    let answer = connection.get(path).await;
-    assert_eq!(answer.status, 200, "{path}");
-    if answer.header("x-cache") == expected {
-        times.add(asked.elapsed());
+    let started = Instant::now();
+    let response = connection.get(path).await;
+    assert_eq!(response.status, 200, "{path}");
+    if response.header("x-cache") == expected {
+        times.add(started.elapsed());
     }
 }

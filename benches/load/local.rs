@@ -1,13 +1,13 @@
-//! The control API of the local system, as far as a load needs it.
+//! A client of the local system's control API.
 
 use crate::connection::Connection;
 use serde_json::{Value, json};
 
 pub(crate) struct Local(Connection);
 
-/// What the upstreams were asked so far.
+/// Requests to the upstreams since the start.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct RequestCounts {
     pub(crate) database: u64,
 }
 
@@ -16,16 +16,16 @@ impl Local {
         Self(Connection::open(port).await)
     }
 
-    pub(crate) async fn asked(&mut self) -> Asked {
-        let counted = self.0.get("/_local/requests").await.json();
-        let requests = |upstream: &str| counted[upstream]["requests"].as_u64().unwrap();
-        Asked {
+    pub(crate) async fn requests(&mut self) -> RequestCounts {
+        let counts = self.0.get("/_local/requests").await.json();
+        let requests = |upstream: &str| counts[upstream]["requests"].as_u64().unwrap();
+        RequestCounts {
             database: requests("database"),
         }
     }
 
-    /// Makes trouble for every request to every upstream.
-    pub(crate) async fn trouble(&mut self, fault: &Value) {
+    /// Adds a fault to every upstream.
+    pub(crate) async fn fault_all(&mut self, fault: &Value) {
         for upstream in ["redis", "database", "paypal"] {
             self.fault(upstream, fault).await;
         }
@@ -33,14 +33,14 @@ impl Local {
 
     pub(crate) async fn fault(&mut self, upstream: &str, fault: &Value) {
         let body = json!({"upstream": upstream, "fault": fault});
-        let answer = self.0.post("/_local/faults", &body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = self.0.post("/_local/faults", &body).await;
+        assert_eq!(response.status, 200, "{response:?}");
     }
 
-    /// Moves the clock of the product that the local system serves, and gives the day it is then.
-    pub(crate) async fn pass(&mut self, seconds: u64) -> jiff::Timestamp {
+    /// Moves the product's clock forward and returns the new time.
+    pub(crate) async fn advance_clock(&mut self, seconds: u64) -> jiff::Timestamp {
         let body = json!({"advance": format!("PT{seconds}S")});
-        let answer = self.0.post("/_local/clock", &body).await.json();
-        answer["now"].as_str().unwrap().parse().unwrap()
+        let response = self.0.post("/_local/clock", &body).await.json();
+        response["now"].as_str().unwrap().parse().unwrap()
     }
 }

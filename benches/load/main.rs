@@ -1,14 +1,18 @@
-//! Load for `script/bench`: asks running processes as many clients at once would, and prints what came of it.
+//! Load for `script/bench`: sends requests to running processes and prints the figures.
 //!
-//! `load NAME PLACE…`: NAME is one of the loads below, a PLACE is `cars=4001,4002` (the ports of the function `cars`), `product=3000`
-//! (a server of all routes), `local=3001` (the control API) or `pid:redis=77` (a process whose processor time is shown).
+//! Usage: `load NAME TARGET…`. NAME is one of the loads below. A TARGET is one of:
+//!
+//! - `cars=4001,4002`, the ports of the function `cars`
+//! - `product=3000`, a server of all routes
+//! - `local=3001`, the control API
+//! - `pid:redis=77`, a process for the report of processor time
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::float_arithmetic,
-    reason = "a measurement that cannot go on ends, and figures are for people"
+    reason = "a failed measurement ends the program, and the figures are its output"
 )]
 
 mod cold;
@@ -16,12 +20,12 @@ mod connection;
 mod figures;
 mod latency;
 mod local;
-mod places;
+mod targets;
 mod throughput;
 mod visitors;
 mod zipf;
 
-use places::Places;
+use targets::Targets;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -30,14 +34,14 @@ async fn main() {
         .skip(1)
         .filter(|word| !word.starts_with("--"));
     let Some(name) = words.next() else {
-        return println!("load: script/bench says what to measure");
+        return println!("load: run script/bench, which names a load");
     };
-    let places = Places::read(words);
+    let targets = Targets::read(words);
     match name.as_str() {
-        "latency" => latency::measure(&places).await,
-        "cold" => cold::measure(&places).await,
-        "zipf" => zipf::measure(&places).await,
-        "throughput" => throughput::measure(&places).await,
+        "latency" => latency::measure(&targets).await,
+        "cold" => cold::measure(&targets).await,
+        "zipf" => zipf::measure(&targets).await,
+        "throughput" => throughput::measure(&targets).await,
         other => panic!("there is no load {other:?}"),
     }
 }

@@ -1,6 +1,6 @@
-//! How many requests one process of a function answers: sixteen connections, each with one request at a time.
+//! The throughput of one process of a function: sixteen connections, one request at a time each.
 
-use crate::{connection::Connection, figures::Times, local::Local, places::Places, visitors};
+use crate::{connection::Connection, figures::Times, local::Local, targets::Targets, visitors};
 use serde_json::{Value, json};
 use std::{cell::Cell, rc::Rc};
 use tokio::{task::LocalSet, time::Instant};
@@ -8,40 +8,41 @@ use tokio::{task::LocalSet, time::Instant};
 const CONNECTIONS: usize = 16;
 const CARS: &str = "/api/cars?limit=12";
 
-pub(crate) async fn measure(places: &Places) {
-    let mut local = Local::open(places.port("local")).await;
-    let today = local.pass(0).await;
+pub(crate) async fn measure(targets: &Targets) {
+    let mut local = Local::open(targets.port("local")).await;
+    let today = local.advance_clock(0).await;
     let days = visitors::days(today, 200, 3);
     let availability = format!("/api/cars/availability?carId=123&{}", days.query());
-    let (cars, days_of) = (places.port("cars"), places.port("cars-availability"));
-    // Once, so that it is kept.
-    for (port, path) in [(cars, CARS), (days_of, availability.as_str())] {
+    let (cars, availability_port) = (targets.port("cars"), targets.port("cars-availability"));
+    // Fills the cache.
+    for (port, path) in [(cars, CARS), (availability_port, availability.as_str())] {
         assert_eq!(Connection::open(port).await.get(path).await.status, 200);
     }
     let get = |path: &str| {
         let path = path.to_owned();
         move |_| (path.clone(), None)
     };
-    many("GET /api/cars, hit", places, cars, 40_000, 200, get(CARS)).await;
+    many("GET /api/cars, hit", targets, cars, 40_000, 200, get(CARS)).await;
     many(
         "GET availability, hit",
-        places,
-        days_of,
+        targets,
+        availability_port,
         20_000,
         200,
         get(&availability),
     )
     .await;
-    // Prices that nobody asked for yet: a page of its own each.
+    // New prices, so each request has its own cache entry.
     let miss = |number| {
         (
             format!("/api/cars?minPrice={}.{:02}", number / 100, number % 100),
             None,
         )
     };
-    many("GET /api/cars, miss", places, cars, 5_000, 200, miss).await;
+    many("GET /api/cars, miss", targets, cars, 5_000, 200, miss).await;
     let fleet = visitors::fleet(cars).await;
-    // Three days each, between those that the other loads book; no car needs more than two days between two rentals.
+    // Three days each, apart from the bookings of other loads. No car needs more than two days
+    // between rentals.
     let rounds = 17;
     let bookings = fleet.len() * rounds;
     let book = move |number: usize| {
@@ -52,8 +53,8 @@ pub(crate) async fn measure(places: &Places) {
     };
     many(
         "POST /api/bookings",
-        places,
-        places.port("bookings"),
+        targets,
+        targets.port("bookings"),
         bookings,
         201,
         book,
@@ -61,36 +62,36 @@ pub(crate) async fn measure(places: &Places) {
     .await;
 }
 
-/// Sends so many requests, each as soon as a connection is free, and prints how long they took.
+/// Sends `requests` requests, each as soon as a connection is free, and prints their times.
 async fn many(
-    what: &str,
-    places: &Places,
+    name: &str,
+    targets: &Targets,
     port: u16,
     requests: usize,
     expected: u16,
     request: impl Fn(usize) -> (String, Option<Value>) + 'static,
 ) {
-    let (next, others) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (next, failures) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let request = Rc::new(request);
-    let used = places.processor_millis();
+    let processor_before = targets.processor_millis();
     let started = Instant::now();
     let local = LocalSet::new();
     let clients: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
-            let (next, others) = (Rc::clone(&next), Rc::clone(&others));
+            let (next, failures) = (Rc::clone(&next), Rc::clone(&failures));
             let request = Rc::clone(&request);
             local.spawn_local(async move {
                 let (mut connection, mut times) = (Connection::open(port).await, Times::default());
                 while next.get() < requests {
                     let (path, body) = request(next.replace(next.get() + 1));
-                    let asked = Instant::now();
-                    let answer = match body {
+                    let started = Instant::now();
+                    let response = match body {
                         None => connection.get(&path).await,
                         Some(body) => connection.post(&path, &body).await,
                     };
-                    times.add(asked.elapsed());
-                    if answer.status != expected {
-                        others.set(others.get() + 1);
+                    times.add(started.elapsed());
+                    if response.status != expected {
+                        failures.set(failures.get() + 1);
                     }
                 }
                 times
@@ -98,20 +99,20 @@ async fn many(
         })
         .collect();
     local.await;
-    let taken = started.elapsed();
+    let elapsed = started.elapsed();
     let mut times = Times::default();
     for client in clients {
         times.append(client.await.unwrap());
     }
-    let a_second = f64::from(u32::try_from(requests).unwrap()) / taken.as_secs_f64();
-    println!("{what}: {a_second:.0} a second, {}", times.sorted());
-    if others.get() > 0 {
-        println!("  {} were not answered {expected}", others.get());
+    let rate = f64::from(u32::try_from(requests).unwrap()) / elapsed.as_secs_f64();
+    println!("{name}: {rate:.0} per second, {}", times.sorted());
+    if failures.get() > 0 {
+        println!("  {} were not answered with {expected}", failures.get());
     }
-    show_shares(&used, &places.processor_millis(), requests);
+    show_shares(&processor_before, &targets.processor_millis(), requests);
 }
 
-/// How much processor time each process took of what a request cost, which is what says whose time the figures are.
+/// Prints each process's share of a request's processor time.
 fn show_shares(before: &[(String, u64)], after: &[(String, u64)], requests: usize) {
     let shares: Vec<String> = before
         .iter()
@@ -121,5 +122,5 @@ fn show_shares(before: &[(String, u64)], after: &[(String, u64)], requests: usiz
             format!("{name} {micros} µs")
         })
         .collect();
-    println!("  processor time a request: {}", shares.join(", "));
+    println!("  processor time per request: {}", shares.join(", "));
 }

@@ -1,4 +1,4 @@
-//! What visitors ask for.
+//! The requests of visitors.
 
 use crate::connection::Connection;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -11,12 +11,11 @@ pub(crate) struct Days {
 }
 
 impl Days {
-    /// As every route takes them.
     pub(crate) fn query(self) -> String {
         format!("startDate={}&endDate={}", self.start, self.end)
     }
 
-    /// Each day on which the car is away.
+    /// Each day without the car.
     pub(crate) fn each(self) -> impl Iterator<Item = Date> {
         self.start
             .series(1.day())
@@ -24,7 +23,7 @@ impl Days {
     }
 }
 
-/// So many days, that many after `now`.
+/// `length` days, starting `ahead` days after `now`.
 pub(crate) fn days(now: Timestamp, ahead: i64, length: i64) -> Days {
     let today = now.to_zoned(TimeZone::UTC).date();
     let start = today.checked_add(ahead.days()).unwrap();
@@ -32,7 +31,7 @@ pub(crate) fn days(now: Timestamp, ahead: i64, length: i64) -> Days {
     Days { start, end }
 }
 
-/// The slugs of the cars that the list on `port` shows.
+/// The slugs of the cars in the list on `port`.
 pub(crate) async fn fleet(port: u16) -> Vec<String> {
     let list = Connection::open(port).await.get("/api/cars?limit=50").await;
     let cars = list.json()["cars"].as_array().unwrap().clone();

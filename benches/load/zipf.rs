@@ -1,10 +1,10 @@
-//! Ten thousand reads of which few things get most, one booking in a hundred, while time passes: how much the cache spares the
-//! database, and whether anybody is shown what is over.
+//! Ten thousand requests with Zipf-distributed targets, one in a hundred a booking, while the clock
+//! moves. Reports the database calls that the cache saves and the responses that are too old.
 
 use crate::{
-    connection::{Answer, Connection},
+    connection::{Connection, Response},
     local::Local,
-    places::Places,
+    targets::Targets,
     visitors,
 };
 use jiff::{Timestamp, civil::Date};
@@ -14,10 +14,9 @@ use tokio::task::LocalSet;
 
 const REQUESTS: u64 = 10_000;
 const CONNECTIONS: usize = 16;
-/// Each so many requests, a second passes.
-const REQUESTS_A_SECOND: u64 = 100;
+/// The clock moves by one second after each batch.
+const REQUESTS_PER_SECOND: u64 = 100;
 
-/// One kind of read.
 #[derive(Clone, Copy)]
 enum Read {
     List { page: usize },
@@ -26,7 +25,7 @@ enum Read {
 }
 
 impl Read {
-    /// For how long its answer says to be fresh (docs/API.md), in milliseconds.
+    /// The freshness of its response (docs/API.md), in milliseconds.
     fn fresh_millis(self) -> i64 {
         match self {
             Self::List { .. } => 60_000,
@@ -36,26 +35,26 @@ impl Read {
     }
 }
 
-/// What all visitors together know.
-struct Town {
+/// The shared knowledge of all visitors.
+struct Visits {
     now: Timestamp,
     fleet: Vec<String>,
-    /// Requests that were begun.
-    begun: u64,
-    /// The days that were booked, by car, once the customer was told.
+    /// Requests that were sent.
+    sent: u64,
+    /// The booked days by car, recorded after the booking's response.
     booked: BTreeMap<String, Vec<Date>>,
-    /// When each path was last loaded or renewed, at the latest.
+    /// The latest possible time of each path's last load or refresh.
     loaded: BTreeMap<String, Timestamp>,
     outcomes: BTreeMap<String, u64>,
     bookings: i64,
-    wrongs: Vec<String>,
+    errors: Vec<String>,
 }
 
-pub(crate) async fn measure(places: &Places) {
-    let mut local = Local::open(places.port("local")).await;
-    let port = places.port("product");
+pub(crate) async fn measure(targets: &Targets) {
+    let mut local = Local::open(targets.port("local")).await;
+    let port = targets.port("product");
     let with = visit(port, &mut local, 40).await;
-    // Nothing of Redis comes through: the product's breaker opens, and every read is the database's.
+    // Redis refuses everything, so the product's breaker opens and every read goes to the database.
     local.fault("redis", &json!({"kind": "refuse"})).await;
     let without = visit(port, &mut local, 200).await;
     local.fault("redis", &json!({"kind": "none"})).await;
@@ -70,86 +69,87 @@ fn percent(part: u64, whole: u64) -> f64 {
     100.0 * float(part) / float(whole)
 }
 
-/// The whole load, with bookings from so many days ahead; gives the calls to the database.
+/// Runs the whole load and returns the calls to the database. The first booking is `ahead` days
+/// ahead.
 async fn visit(port: u16, local: &mut Local, ahead: i64) -> u64 {
-    let town = Rc::new(RefCell::new(Town {
-        now: local.pass(0).await,
+    let visits = Rc::new(RefCell::new(Visits {
+        now: local.advance_clock(0).await,
         fleet: visitors::fleet(port).await,
-        begun: 0,
+        sent: 0,
         booked: BTreeMap::new(),
         loaded: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         bookings: 0,
-        wrongs: Vec::new(),
+        errors: Vec::new(),
     }));
-    let before = local.asked().await.database;
-    while town.borrow().begun < REQUESTS {
-        let until = town.borrow().begun + REQUESTS_A_SECOND;
-        let (visitors, mut visits) = (LocalSet::new(), Vec::new());
+    let before = local.requests().await.database;
+    while visits.borrow().sent < REQUESTS {
+        let until = visits.borrow().sent + REQUESTS_PER_SECOND;
+        let (tasks, mut handles) = (LocalSet::new(), Vec::new());
         for _ in 0..CONNECTIONS {
-            let town = Rc::clone(&town);
-            visits.push(visitors.spawn_local(async move {
+            let visits = Rc::clone(&visits);
+            handles.push(tasks.spawn_local(async move {
                 let mut connection = Connection::open(port).await;
-                while town.borrow().begun < until {
-                    town.borrow_mut().begun += 1;
-                    let number = town.borrow().begun;
+                while visits.borrow().sent < until {
+                    visits.borrow_mut().sent += 1;
+                    let number = visits.borrow().sent;
                     if number.is_multiple_of(100) {
-                        book(&town, &mut connection, ahead).await;
+                        book(&visits, &mut connection, ahead).await;
                     } else {
-                        read(&town, &mut connection, number, ahead).await;
+                        read(&visits, &mut connection, number, ahead).await;
                     }
                 }
             }));
         }
-        visitors.await;
-        for visit in visits {
-            visit.await.unwrap();
+        tasks.await;
+        for handle in handles {
+            handle.await.unwrap();
         }
-        let now = local.pass(1).await;
-        town.borrow_mut().now = now;
+        let now = local.advance_clock(1).await;
+        visits.borrow_mut().now = now;
     }
-    let asked = local.asked().await.database - before;
-    let town = town.borrow();
-    let served = |outcome: &str| town.outcomes.get(outcome).copied().unwrap_or(0);
-    let reads = town.outcomes.values().sum();
+    let calls = local.requests().await.database - before;
+    let visits = visits.borrow();
+    let served = |outcome: &str| visits.outcomes.get(outcome).copied().unwrap_or(0);
+    let reads = visits.outcomes.values().sum();
     println!(
-        "{reads} reads, {} bookings: {:?}, {:.1} % from the cache, {asked} database calls, {} wrong",
-        town.bookings,
-        town.outcomes,
+        "{reads} reads, {} bookings: {:?}, {:.1} % from the cache, {calls} database calls, {} wrong",
+        visits.bookings,
+        visits.outcomes,
         percent(served("200 HIT") + served("200 STALE"), reads),
-        town.wrongs.len()
+        visits.errors.len()
     );
-    for wrong in town.wrongs.iter().take(5) {
-        println!("  wrong: {wrong}");
+    for error in visits.errors.iter().take(5) {
+        println!("  wrong: {error}");
     }
-    asked
+    calls
 }
 
 /// Books the next free days of the next car.
-async fn book(town: &RefCell<Town>, connection: &mut Connection, ahead: i64) {
+async fn book(visits: &RefCell<Visits>, connection: &mut Connection, ahead: i64) {
     let (car, days) = {
-        let mut town = town.borrow_mut();
-        let number = town.bookings;
-        town.bookings += 1;
-        let cars = i64::try_from(town.fleet.len()).unwrap();
-        let car = town.fleet[usize::try_from(number % cars).unwrap()].clone();
+        let mut visits = visits.borrow_mut();
+        let number = visits.bookings;
+        visits.bookings += 1;
+        let cars = i64::try_from(visits.fleet.len()).unwrap();
+        let car = visits.fleet[usize::try_from(number % cars).unwrap()].clone();
         (
             car,
-            visitors::days(town.now, ahead + 7 * (number / cars), 3),
+            visitors::days(visits.now, ahead + 7 * (number / cars), 3),
         )
     };
     let body = json!({"carId": car, "startDate": days.start, "endDate": days.end});
-    let answer = connection.post("/api/bookings", &body).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
-    let mut town = town.borrow_mut();
-    town.booked.entry(car).or_default().extend(days.each());
+    let response = connection.post("/api/bookings", &body).await;
+    assert_eq!(response.status, 201, "{response:?}");
+    let mut visits = visits.borrow_mut();
+    visits.booked.entry(car).or_default().extend(days.each());
 }
 
-async fn read(town: &RefCell<Town>, connection: &mut Connection, number: u64, ahead: i64) {
+async fn read(visits: &RefCell<Visits>, connection: &mut Connection, number: u64, ahead: i64) {
     let chance = chances(number);
-    let (car, path, read, known, asked_at) = {
-        let town = town.borrow();
-        let car = town.fleet[rank(chance[0], town.fleet.len())].clone();
+    let (car, path, read, booked, sent_at) = {
+        let visits = visits.borrow();
+        let car = visits.fleet[rank(chance[0], visits.fleet.len())].clone();
         let read = match chance[1] {
             ..0.4 => Read::List {
                 page: rank(chance[2], 6),
@@ -163,48 +163,59 @@ async fn read(town: &RefCell<Town>, connection: &mut Connection, number: u64, ah
             Read::List { page } => format!("/api/cars?limit=4&page={}", page + 1),
             Read::Car => format!("/api/cars/{car}"),
             Read::Availability { month } => {
-                let days = visitors::days(town.now, ahead + 30 * i64::try_from(month).unwrap(), 30);
+                let days =
+                    visitors::days(visits.now, ahead + 30 * i64::try_from(month).unwrap(), 30);
                 format!("/api/cars/availability?carId={car}&{}", days.query())
             }
         };
-        let known = town.booked.get(&car).cloned().unwrap_or_default();
-        (car, path, read, known, town.now)
+        let booked = visits.booked.get(&car).cloned().unwrap_or_default();
+        (car, path, read, booked, visits.now)
     };
-    let answer = connection.get(&path).await;
-    let mut town = town.borrow_mut();
-    let outcome = format!("{} {}", answer.status, answer.header("x-cache"));
-    if let Some(age) = town.age(&path, asked_at, answer.header("x-cache"), read) {
-        town.wrongs
+    let response = connection.get(&path).await;
+    let mut visits = visits.borrow_mut();
+    let outcome = format!("{} {}", response.status, response.header("x-cache"));
+    if let Some(age) = visits.excessive_age(&path, sent_at, response.header("x-cache"), read) {
+        visits
+            .errors
             .push(format!("{path} is {age} ms old and a {outcome}"));
     }
     if matches!(read, Read::Availability { .. }) {
-        for day in free_days(&answer).iter().filter(|day| known.contains(day)) {
-            town.wrongs.push(format!(
+        for day in free_days(&response)
+            .iter()
+            .filter(|day| booked.contains(day))
+        {
+            visits.errors.push(format!(
                 "{car} is free on {day}, which was booked before: {outcome}"
             ));
         }
     }
-    *town.outcomes.entry(outcome).or_insert(0) += 1;
+    *visits.outcomes.entry(outcome).or_insert(0) += 1;
 }
 
-impl Town {
-    /// The age of an answer that is older than it may be. Nobody sees an answer being renewed, but who was given a stale one
-    /// knows that it is.
-    fn age(&mut self, path: &str, asked_at: Timestamp, cache: &str, read: Read) -> Option<i64> {
+impl Visits {
+    /// The age of a hit that is older than allowed. A refresh itself is invisible, but the stale
+    /// response before it marks its time.
+    fn excessive_age(
+        &mut self,
+        path: &str,
+        sent_at: Timestamp,
+        cache: &str,
+        read: Read,
+    ) -> Option<i64> {
         if cache != "HIT" {
-            self.loaded.insert(path.to_owned(), asked_at);
+            self.loaded.insert(path.to_owned(), sent_at);
             return None;
         }
-        // Another visitor may have caused it to be loaded whose own answer is on its way.
-        let loaded = *self.loaded.entry(path.to_owned()).or_insert(asked_at);
-        let age = asked_at.duration_since(loaded).as_millis();
+        // Another visitor's request may have loaded the entry, with its response still under way.
+        let loaded = *self.loaded.entry(path.to_owned()).or_insert(sent_at);
+        let age = sent_at.duration_since(loaded).as_millis();
         let age = i64::try_from(age).unwrap();
         (age >= read.fresh_millis() + 1_000).then_some(age)
     }
 }
 
-fn free_days(answer: &Answer) -> Vec<Date> {
-    let body = answer.json();
+fn free_days(response: &Response) -> Vec<Date> {
+    let body = response.json();
     let days = body["availability"].as_array().unwrap();
     days.iter()
         .filter(|day| day["available"] == true)
@@ -212,7 +223,7 @@ fn free_days(answer: &Answer) -> Vec<Date> {
         .collect()
 }
 
-/// Three numbers from 0 to 1, the same for the same request of every run (splitmix64).
+/// Three numbers from 0 to 1, deterministic for a request's number (splitmix64).
 fn chances(number: u64) -> [f64; 3] {
     [1, 2, 3].map(|part| {
         let mut mixed = number
@@ -225,7 +236,7 @@ fn chances(number: u64) -> [f64; 3] {
     })
 }
 
-/// A rank below `count`, the n-th of which comes up a n-th as often as the first (Zipf).
+/// A rank below `count`. The n-th rank has one n-th of the first one's weight (Zipf).
 fn rank(chance: f64, count: usize) -> usize {
     let weight = |rank: usize| 1.0 / f64::from(u32::try_from(rank + 1).unwrap());
     let mut left = chance * (0..count).map(weight).sum::<f64>();

@@ -1,4 +1,4 @@
-// Prints vercel.json's headers as Cloudflare reads them for static files.
+// Prints vercel.json's headers in Cloudflare's format for static files.
 // https://developers.cloudflare.com/workers/static-assets/headers/
 
 import { readFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ const { headers: rules } = JSON.parse(await readFile(new URL("../../vercel.json"
 for (const { source, headers, ...conditions } of rules) {
   const pattern = source.replace("(.*)", "*");
   if (!/^\/[\w/*-]*$/.test(pattern) || Object.keys(conditions).length > 0) {
-    throw new Error(`vercel.json: Cloudflare has no such rule as ${JSON.stringify({ source, ...conditions })}`);
+    throw new Error(`vercel.json: Cloudflare cannot express the rule ${JSON.stringify({ source, ...conditions })}`);
   }
   console.log(pattern);
   for (const { key, value } of headers) console.log(`  ${key}: ${value}`);

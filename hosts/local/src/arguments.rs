@@ -2,21 +2,25 @@
 
 use crate::error::Error;
 
-/// What `--help` says.
 pub(crate) const USAGE: &str = "\
 Usage: script/server [--fresh] [--upstreams-only]
 
 Runs ExoDrive on this machine: PostgreSQL, Redis, PostgREST, Upstash, PayPal, every route, the crons.
 
-  --fresh           forgets the data of earlier starts
-  --upstreams-only  serves only what the product calls, and prints the environment for another host
-  --help            prints this
+  --fresh           delete the data of earlier starts
+  --upstreams-only  serve only the services that the product calls; print the environment for
+                    another host
+  --help            print this help
 
-Read from the environment, made up when missing: PORT (3000; 0 takes a free one), ADMIN_TOKEN, CRON_SECRET and the
-product's other variables; DATABASE_URL and REDIS_URL (instead of private ones); EXODRIVE_STATE_DIR (.local);
-EXODRIVE_TOOLS (~/.cache/exodrive/tools); EXODRIVE_CRONS=off; EXODRIVE_WEBHOOKS=off.";
+Environment, with defaults:
+  PORT                        3000; 0 takes a free port
+  EXODRIVE_STATE_DIR          .local
+  EXODRIVE_TOOLS              ~/.cache/exodrive/tools
+  DATABASE_URL, REDIS_URL     a private PostgreSQL and Redis
+  EXODRIVE_CRONS              on; off runs no cron by itself
+  EXODRIVE_WEBHOOKS           on; off sends no webhook by itself
+  ADMIN_TOKEN, CRON_SECRET and the product's other variables are generated when missing.";
 
-/// A command line, understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
     pub(crate) fresh: bool,
@@ -25,7 +29,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the words after the program's name; a word that means nothing is an error.
+    /// Reads the words after the program's name. An unknown word is an error.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, Error> {
         let mut arguments = Self::default();
         for word in words {
@@ -60,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_a_usage_error() {
+    fn unknown_word_is_usage_error() {
         for word in ["--fersh", "--fresh=yes", "now", ""] {
             let error = parse(&[word]).unwrap_err();
             assert_eq!((error.code(), error.exit_code()), ("usage", 2));

@@ -1,26 +1,31 @@
-//! `/_local/*`: what a test may do to the local system. Never part of a production host.
+//! `/_local/*`: how a test controls the local system. Never part of a production host.
 //!
-//! | request | does |
+//! | request | effect or response |
 //! |---|---|
 //! | `GET /_local/clock` | `{"now"}` |
-//! | `POST /_local/clock` `{"advance":"PT24H"}` | moves the clock of product and PayPal forward |
-//! | `POST /_local/faults` `{"upstream":"redis","fault":{"kind":"refuse"}}` | makes trouble, see `faults.rs` |
+//! | `POST /_local/clock` `{"advance":"PT24H"}` | moves the clock of the product and PayPal forward |
+//! | `POST /_local/faults` `{"upstream":"redis","fault":{"kind":"refuse"}}` | adds a fault, see `faults.rs` |
 //! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a private server |
-//! | `GET /_local/requests` | what each upstream was asked since the start |
-//! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials; `requestId` (how their `PayPal-Request-Id` begins) may be left out |
-//! | `GET /_local/paypal/events?order=…` | what PayPal reported, oldest first; `order` (a PayPal order's id) may be left out |
-//! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now, that often at once: `{"statuses"}` |
-//! | `POST /_local/users` `{"role":"admin"}` | signs somebody in at Supabase, with the user's id `"id"` if given: `{"token"}` |
-//! | `POST /_local/crons` `{"path":"/api/…"}` | runs one cron now, and gives its answer |
+//! | `GET /_local/requests` | requests to each upstream since the start |
+//! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
+//! | `GET /_local/paypal/events?order=…` | PayPal's events, oldest first |
+//! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now: `{"statuses"}` |
+//! | `POST /_local/users` `{"role":"admin"}` | signs a user in at Supabase: `{"token"}` |
+//! | `POST /_local/crons` `{"path":"/api/…"}` | runs one cron now and returns its response |
 //!
-//! An event is `{"id","type","order","createdAt","attempts","delivered","due"}`; `due` is null once no attempt is to come.
-//! A delivery goes to the product's `/api/webhooks/paypal`, also where `EXODRIVE_WEBHOOKS=off` keeps events from being sent by
-//! themselves. `times` is 1 unless given. `"tamper"` forges it: `"body"` changes the body after it was signed, `"signature"` the
-//! signature, `"certUrl"` names a certificate on a strange host, `"webhookId"` signs for another merchant's webhook. A forged
-//! delivery is none of PayPal's: it is no attempt, and its event stays as it was.
+//! - `requestId` is the beginning of a `PayPal-Request-Id`, `order` a PayPal order's id. Both are
+//!   optional.
+//! - A user may have an `"id"`.
+//! - An event is `{"id","type","order","createdAt","attempts","delivered","due"}`. `due` is null
+//!   after the last attempt.
+//! - A delivery goes to the product's `/api/webhooks/paypal`, even with `EXODRIVE_WEBHOOKS=off`.
+//!   `times` deliveries (1 by default) start at the same moment.
+//! - `"tamper"` forges a delivery. `"body"` changes the body after signing, `"signature"` the
+//!   signature. `"certUrl"` names a certificate on a foreign host, `"webhookId"` signs for another
+//!   merchant's webhook. A forged delivery counts as no attempt and leaves its event as it is.
 
 use crate::{
-    crons::Caller,
+    crons::CronRunner,
     error::Error,
     faults::{Fault, Upstream},
     local_clock::LocalClock,
@@ -44,13 +49,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, atomic::Ordering};
 
-/// Farther than any rental, nearer than the end of the calendar.
-const LONGEST_STEP: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
+/// Longer than any rental, and far from the end of the calendar.
+const MAX_ADVANCE: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 
-/// How often one event may be sent at the same moment.
-const MOST_AT_ONCE: usize = 100;
+const MAX_SIMULTANEOUS_DELIVERIES: usize = 100;
 
-/// What the control API acts on.
+/// The objects that the control API acts on.
 #[derive(Clone)]
 pub(crate) struct Control {
     pub(crate) clock: Arc<LocalClock>,
@@ -60,11 +64,10 @@ pub(crate) struct Control {
     pub(crate) paypal: Simulator,
     pub(crate) keys: Keys,
     /// `None` when the product is not served here.
-    pub(crate) crons: Option<Arc<Caller>>,
+    pub(crate) crons: Option<Arc<CronRunner>>,
     pub(crate) webhooks: Arc<Sender>,
 }
 
-/// The three services that the product calls.
 #[derive(Clone, Default)]
 pub(crate) struct Upstreams {
     pub(crate) redis: Arc<Upstream>,
@@ -72,26 +75,25 @@ pub(crate) struct Upstreams {
     pub(crate) paypal: Arc<Upstream>,
 }
 
-/// The control API.
 pub(crate) fn router(control: Control) -> Router {
     Router::new()
         .route("/_local/clock", get(read_clock).post(move_clock))
-        .route("/_local/faults", post(arm))
-        .route("/_local/processes", post(act))
+        .route("/_local/faults", post(add_fault))
+        .route("/_local/processes", post(control_process))
         .route("/_local/requests", get(requests))
         .route("/_local/paypal/exchanges", get(exchanges))
         .route("/_local/paypal/events", get(events))
         .route("/_local/paypal/deliveries", post(deliver))
         .route("/_local/users", post(sign_in))
         .route("/_local/crons", post(run_cron))
-        .layer(middleware::from_fn(only_this_machine))
+        .layer(middleware::from_fn(require_loopback))
         .with_state(control)
 }
 
-/// A refusal, as problem+json.
+/// An error response, sent as problem+json.
 struct Refusal(StatusCode, String);
 
-type Answer = Result<Json<Value>, Refusal>;
+type Reply = Result<Json<Value>, Refusal>;
 type Body<T> = Result<Json<T>, JsonRejection>;
 
 impl IntoResponse for Refusal {
@@ -133,7 +135,7 @@ impl From<SendError> for Refusal {
     }
 }
 
-async fn only_this_machine(request: Request, next: Next) -> Response {
+async fn require_loopback(request: Request, next: Next) -> Response {
     let is_local = request
         .extensions()
         .get::<Peer>()
@@ -151,14 +153,14 @@ async fn read_clock(State(control): State<Control>) -> Json<Value> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Move {
+struct ClockInput {
     advance: SignedDuration,
 }
 
-async fn move_clock(State(control): State<Control>, body: Body<Move>) -> Answer {
-    let Json(Move { advance }) = body?;
-    if advance.is_negative() || advance > LONGEST_STEP {
-        let detail = "advance must be from PT0S to ten years: time does not go back".to_owned();
+async fn move_clock(State(control): State<Control>, body: Body<ClockInput>) -> Reply {
+    let Json(ClockInput { advance }) = body?;
+    if advance.is_negative() || advance > MAX_ADVANCE {
+        let detail = "advance must be from PT0S to ten years".to_owned();
         return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     control.clock.advance(advance)?;
@@ -171,14 +173,14 @@ async fn move_clock(State(control): State<Control>, body: Body<Move>) -> Answer 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Person {
+struct UserInput {
     role: String,
     id: Option<String>,
 }
 
-async fn sign_in(State(control): State<Control>, body: Body<Person>) -> Answer {
-    let Json(Person { role, id }) = body?;
-    // The product's clock is never behind Supabase's, which is the machine's: by both the token has not lapsed.
+async fn sign_in(State(control): State<Control>, body: Body<UserInput>) -> Reply {
+    let Json(UserInput { role, id }) = body?;
+    // The product's clock is never behind Supabase's, so the token is valid by both.
     let now = control.clock.clock().now().as_second();
     let token = supabase::sign_in(&control.keys, id.as_deref(), &role, now);
     Ok(Json(json!({ "token": token })))
@@ -186,7 +188,7 @@ async fn sign_in(State(control): State<Control>, body: Body<Person>) -> Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Arm {
+struct FaultInput {
     upstream: UpstreamName,
     fault: Fault,
 }
@@ -199,8 +201,8 @@ enum UpstreamName {
     Paypal,
 }
 
-async fn arm(State(control): State<Control>, body: Body<Arm>) -> Answer {
-    let Json(Arm { upstream, fault }) = body?;
+async fn add_fault(State(control): State<Control>, body: Body<FaultInput>) -> Reply {
+    let Json(FaultInput { upstream, fault }) = body?;
     if let Some(problem) = fault.problem() {
         return Err(Refusal(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -212,25 +214,25 @@ async fn arm(State(control): State<Control>, body: Body<Arm>) -> Answer {
         UpstreamName::Database => &control.upstreams.database,
         UpstreamName::Paypal => &control.upstreams.paypal,
     };
-    upstream.arm(fault);
+    upstream.add(fault);
     Ok(Json(json!({"ok": true})))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Act {
-    process: stack::Name,
+struct ProcessInput {
+    process: stack::ServerName,
     action: stack::Action,
 }
 
-async fn act(State(control): State<Control>, body: Body<Act>) -> Answer {
-    let Json(Act { process, action }) = body?;
-    if control.stack.act(process, action).await? {
+async fn control_process(State(control): State<Control>, body: Body<ProcessInput>) -> Reply {
+    let Json(ProcessInput { process, action }) = body?;
+    if control.stack.apply(process, action).await? {
         Ok(Json(json!({"ok": true})))
     } else {
         Err(Refusal(
             StatusCode::CONFLICT,
-            "this server was not started here".to_owned(),
+            "this server was not started by exodrive-local".to_owned(),
         ))
     }
 }
@@ -248,12 +250,15 @@ async fn requests(State(control): State<Control>) -> Json<Value> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Under {
+struct ExchangeFilter {
     request_id: Option<String>,
 }
 
-async fn exchanges(State(control): State<Control>, Query(under): Query<Under>) -> Json<Value> {
-    let exchanges = match under.request_id {
+async fn exchanges(
+    State(control): State<Control>,
+    Query(filter): Query<ExchangeFilter>,
+) -> Json<Value> {
+    let exchanges = match filter.request_id {
         Some(request_id) => control.paypal.exchanges_with_id_prefix(&request_id),
         None => control.paypal.exchanges(),
     };
@@ -261,17 +266,17 @@ async fn exchanges(State(control): State<Control>, Query(under): Query<Under>) -
 }
 
 #[derive(Deserialize)]
-struct About {
+struct EventFilter {
     order: Option<String>,
 }
 
-async fn events(State(control): State<Control>, Query(about): Query<About>) -> Json<Value> {
-    Json(json!(control.paypal.events(about.order.as_deref())))
+async fn events(State(control): State<Control>, Query(filter): Query<EventFilter>) -> Json<Value> {
+    Json(json!(control.paypal.events(filter.order.as_deref())))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deliver {
+struct DeliveryInput {
     event: String,
     #[serde(default = "once")]
     times: usize,
@@ -282,14 +287,14 @@ const fn once() -> usize {
     1
 }
 
-async fn deliver(State(control): State<Control>, body: Body<Deliver>) -> Answer {
-    let Json(Deliver {
+async fn deliver(State(control): State<Control>, body: Body<DeliveryInput>) -> Reply {
+    let Json(DeliveryInput {
         event,
         times,
         tamper,
     }) = body?;
-    if !(1..=MOST_AT_ONCE).contains(&times) {
-        let detail = format!("times must be from 1 to {MOST_AT_ONCE}");
+    if !(1..=MAX_SIMULTANEOUS_DELIVERIES).contains(&times) {
+        let detail = format!("times must be from 1 to {MAX_SIMULTANEOUS_DELIVERIES}");
         return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     let statuses = control.webhooks.send_now(&event, times, tamper).await?;
@@ -299,22 +304,22 @@ async fn deliver(State(control): State<Control>, body: Body<Deliver>) -> Answer 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RunCron {
+struct CronInput {
     path: String,
 }
 
 async fn run_cron(
     State(control): State<Control>,
-    body: Body<RunCron>,
+    body: Body<CronInput>,
 ) -> Result<Response, Refusal> {
-    let Json(RunCron { path }) = body?;
+    let Json(CronInput { path }) = body?;
     let Some(crons) = &control.crons else {
         return Err(Refusal(
             StatusCode::CONFLICT,
-            "the product is not served here".to_owned(),
+            "--upstreams-only serves no product".to_owned(),
         ));
     };
-    if !crons.knows(&path) {
+    if !crons.contains(&path) {
         return Err(Refusal(
             StatusCode::NOT_FOUND,
             format!("vercel.json has no cron {path:?}"),

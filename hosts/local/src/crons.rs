@@ -1,6 +1,8 @@
-//! Runs the crons of vercel.json as Vercel does: GET, its user agent, `CRON_SECRET` as the bearer token.
+//! Runs the crons of vercel.json as Vercel does: a GET with its user agent and `CRON_SECRET` as the
+//! bearer token.
 //!
-//! Due is what the local clock says, so a clock moved forward runs once what fell due in between.
+//! The local clock decides which crons are due. When it is moved forward, each cron that fell due
+//! in between runs once.
 //! Source: <https://vercel.com/docs/cron-jobs>
 
 use crate::{console, error::Error, schedule::Schedule};
@@ -21,12 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How often the clock is looked at; a moved clock is noticed at once.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Vercel's own limit for a function.
-const ANSWER_WITHIN: Duration = Duration::from_secs(300);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// One entry of vercel.json.
 #[derive(Clone, Debug)]
 pub(crate) struct Cron {
     pub(crate) path: String,
@@ -45,7 +45,7 @@ struct VercelCron {
     schedule: String,
 }
 
-/// The crons of the project in `root`.
+/// Reads `vercel.json` in `root`. A missing file means no crons.
 pub(crate) fn read(root: &Path) -> Result<Vec<Cron>, Error> {
     let text = match fs::read_to_string(root.join("vercel.json")) {
         Ok(text) => text,
@@ -79,8 +79,8 @@ fn parse(text: &str) -> Result<Vec<Cron>, String> {
         .collect()
 }
 
-/// Calls crons on the product's own address.
-pub(crate) struct Caller {
+/// Calls crons at the product's own address.
+pub(crate) struct CronRunner {
     crons: Vec<Cron>,
     authority: String,
     secret: String,
@@ -88,7 +88,7 @@ pub(crate) struct Caller {
     clock_moved: Notify,
 }
 
-impl Caller {
+impl CronRunner {
     /// `authority` is the product's `host:port`.
     pub(crate) fn new(crons: Vec<Cron>, authority: String, secret: String) -> Self {
         Self {
@@ -100,17 +100,16 @@ impl Caller {
         }
     }
 
-    /// Whether `path` is a cron of vercel.json.
-    pub(crate) fn knows(&self, path: &str) -> bool {
+    pub(crate) fn contains(&self, path: &str) -> bool {
         self.crons.iter().any(|cron| cron.path == path)
     }
 
-    /// To be told when somebody has moved the clock.
+    /// Makes [`Self::run_due`] read the moved clock immediately.
     pub(crate) fn clock_moved(&self) {
         self.clock_moved.notify_one();
     }
 
-    /// Runs one cron now; the text is why there is no answer.
+    /// Runs one cron now. The error is the reason for a missing response.
     pub(crate) async fn run(&self, path: &str) -> Result<Response<Body>, String> {
         let request = Request::builder()
             .method(Method::GET)
@@ -119,20 +118,23 @@ impl Caller {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.secret))
             .body(Full::default())
             .map_err(|error| error.to_string())?;
-        match timeout(ANSWER_WITHIN, self.client.request(request)).await {
+        match timeout(RESPONSE_TIMEOUT, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response.map(Body::new)),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+            Err(_) => Err(format!(
+                "no response within {} s",
+                RESPONSE_TIMEOUT.as_secs()
+            )),
         }
     }
 
-    /// Runs what falls due, for ever. Like on Vercel, a slow run does not hold back the next one.
-    pub(crate) async fn keep_time(self: Arc<Self>, clock: Clock) {
-        let mut seen = clock.now();
+    /// Runs due crons forever. As on Vercel, a slow run does not delay the next one.
+    pub(crate) async fn run_due(self: Arc<Self>, clock: Clock) {
+        let mut last = clock.now();
         let mut runs = JoinSet::new();
         loop {
             tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(POLL_INTERVAL) => {}
                 () = self.clock_moved.notified() => {}
                 Some(_) = runs.join_next() => continue,
             }
@@ -140,12 +142,12 @@ impl Caller {
             for cron in self
                 .crons
                 .iter()
-                .filter(|cron| cron.schedule.is_due(seen, now))
+                .filter(|cron| cron.schedule.is_due(last, now))
             {
-                let (caller, path) = (Arc::clone(&self), cron.path.clone());
-                runs.spawn(async move { caller.run_and_log(&path).await });
+                let (runner, path) = (Arc::clone(&self), cron.path.clone());
+                runs.spawn(async move { runner.run_and_log(&path).await });
             }
-            seen = now;
+            last = now;
         }
     }
 
@@ -160,7 +162,7 @@ impl Caller {
                     .await
                     .map(http_body_util::Collected::to_bytes);
                 let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
-                console::log(&format!("cron {path} answered {status}: {body}"));
+                console::log(&format!("cron {path} returned {status}: {body}"));
             }
             Err(reason) => console::log(&format!("cron {path} failed: {reason}")),
         }
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crons_are_read_and_the_rest_of_the_file_is_not() {
+    fn other_members_are_ignored() {
         let crons = parse(
             r#"{"framework": null, "crons": [{"path": "/api/a", "schedule": "*/15 * * * *"}, {"path": "/api/b", "schedule": "5 4 * * *"}]}"#,
         )
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_run_is_an_error() {
+    fn invalid_crons_are_errors() {
         assert!(parse(r#"{"crons": [{"path": "api/a", "schedule": "* * * * *"}]}"#).is_err());
         assert!(parse(r#"{"crons": [{"path": "/api/a", "schedule": "0 0 1 * *"}]}"#).is_err());
         assert!(parse("[").is_err());

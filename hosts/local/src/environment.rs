@@ -1,18 +1,19 @@
-//! The product's environment: what the caller gave, and made-up values for what is missing.
+//! The product's environment: the caller's variables, and generated values for the missing ones.
 //!
-//! An upstream whose address the caller gives is the caller's altogether; of the others only the secrets are taken.
+//! If the caller sets an upstream's address, all variables of that upstream come from the caller.
+//! For a local upstream, only secrets are read from the caller.
 
 use crate::{
     error::Error,
     paypal::{self, Credentials},
+    process_env,
     state_dir::StateDir,
     supabase::Keys,
-    surroundings,
 };
 use std::collections::BTreeMap;
 
-/// Variables that are passed on when they are set, and never made up.
-const PASSED_ON: &[&str] = &[
+/// Passed on if set, never generated.
+const OPTIONAL: &[&str] = &[
     "ALLOWED_ORIGINS",
     "COMMIT_SHA",
     "DISABLE_REDIS",
@@ -47,7 +48,7 @@ const PAYPAL: &[&str] = &[
     WEBHOOK_VERIFICATION,
     "PAYPAL_WEBHOOK_ROOT",
 ];
-/// How the product verifies webhooks; both ways work with the simulated PayPal.
+/// Both values, `api` and `certificate`, work with the simulated PayPal.
 const WEBHOOK_VERIFICATION: &str = "PAYPAL_WEBHOOK_VERIFICATION";
 
 /// The secrets of the local upstreams.
@@ -58,10 +59,10 @@ pub(crate) struct Secrets {
     pub(crate) paypal: Credentials,
 }
 
-/// Where everything listens.
+/// The addresses of the product and its upstreams.
 pub(crate) struct Addresses<'a> {
     pub(crate) public_base_url: String,
-    /// Where `/_local/*` is.
+    /// Serves `/_local/*`.
     pub(crate) local_url: String,
     pub(crate) supabase: String,
     pub(crate) upstash: String,
@@ -70,42 +71,42 @@ pub(crate) struct Addresses<'a> {
     pub(crate) redis: &'a str,
 }
 
-/// Reads a variable of the caller.
-type Given<'a> = &'a dyn Fn(&str) -> Option<String>;
+/// Reads one of the caller's variables.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Secrets {
-    /// The caller's secrets, or made-up ones that stay the same from start to start.
+    /// The caller's secrets, or generated ones that stay the same from start to start.
     pub(crate) fn read(state: &StateDir) -> Result<Self, Error> {
-        let given_or = |variable: &str, made_up: &dyn Fn() -> Result<String, Error>| {
-            surroundings::variable(variable).map_or_else(made_up, Ok)
+        let variable_or = |variable: &str, default: &dyn Fn() -> Result<String, Error>| {
+            process_env::variable(variable).map_or_else(default, Ok)
         };
         let jwt_secret = state.secret("jwt")?;
         let publishable = format!("sb_publishable_{}", state.secret("publishable_key")?);
-        let secret = match surroundings::variable("SUPABASE_SECRET_KEY") {
-            Some(secret) if surroundings::variable("SUPABASE_URL").is_none() => secret,
+        let secret = match process_env::variable("SUPABASE_SECRET_KEY") {
+            Some(secret) if process_env::variable("SUPABASE_URL").is_none() => secret,
             _ => format!("sb_secret_{}", state.secret("secret_key")?),
         };
         Ok(Self {
             supabase: Keys::new(jwt_secret.clone(), publishable, secret),
             jwt_secret,
-            upstash_token: given_or("UPSTASH_REDIS_REST_TOKEN", &|| state.secret("upstash"))?,
+            upstash_token: variable_or("UPSTASH_REDIS_REST_TOKEN", &|| state.secret("upstash"))?,
             paypal: Credentials {
-                client_id: given_or("PAYPAL_CLIENT_ID", &|| Ok("local-client".to_owned()))?,
-                client_secret: given_or("PAYPAL_CLIENT_SECRET", &|| state.secret("paypal"))?,
+                client_id: variable_or("PAYPAL_CLIENT_ID", &|| Ok("local-client".to_owned()))?,
+                client_secret: variable_or("PAYPAL_CLIENT_SECRET", &|| state.secret("paypal"))?,
             },
         })
     }
 }
 
-/// Every variable that the product reads, and where the servers below it are.
+/// Every variable of the product, and the addresses of the servers below it.
 pub(crate) fn compose(
     state: &StateDir,
     addresses: &Addresses<'_>,
     secrets: &Secrets,
 ) -> Result<BTreeMap<&'static str, String>, Error> {
-    let mut variables = upstreams(&surroundings::variable, addresses, secrets);
+    let mut variables = upstreams(&process_env::variable, addresses, secrets);
     for name in ["ADMIN_TOKEN", "CRON_SECRET", "BOOKING_TOKEN_SECRET"] {
-        let value = match surroundings::variable(name) {
+        let value = match process_env::variable(name) {
             Some(value) => value,
             None => state.secret(name)?,
         };
@@ -115,38 +116,38 @@ pub(crate) fn compose(
 }
 
 fn upstreams(
-    given: Given<'_>,
+    lookup: Lookup<'_>,
     addresses: &Addresses<'_>,
     secrets: &Secrets,
 ) -> BTreeMap<&'static str, String> {
     let mut variables = BTreeMap::new();
     let mut pass_on = |names: &'static [&'static str]| {
         for name in names {
-            if let Some(value) = given(name) {
+            if let Some(value) = lookup(name) {
                 variables.insert(*name, value);
             }
         }
     };
-    pass_on(PASSED_ON);
-    let has_supabase = given("SUPABASE_URL").is_some();
-    let has_upstash = given("UPSTASH_REDIS_REST_URL")
-        .or_else(|| given("KV_REST_API_URL"))
+    pass_on(OPTIONAL);
+    let has_supabase = lookup("SUPABASE_URL").is_some();
+    let has_upstash = lookup("UPSTASH_REDIS_REST_URL")
+        .or_else(|| lookup("KV_REST_API_URL"))
         .is_some();
-    let has_paypal = given("PAYPAL_BASE_URL").is_some()
-        || given("PAYPAL_MODE").is_some_and(|mode| mode != "sandbox");
-    for (is_given, names) in [
+    let has_paypal = lookup("PAYPAL_BASE_URL").is_some()
+        || lookup("PAYPAL_MODE").is_some_and(|mode| mode != "sandbox");
+    for (is_external, names) in [
         (has_supabase, SUPABASE),
         (has_upstash, UPSTASH),
         (has_paypal, PAYPAL),
     ] {
-        if is_given {
+        if is_external {
             pass_on(names);
         }
     }
     let mut set = |name: &'static str, value: &str| variables.insert(name, value.to_owned());
     set(
         "PUBLIC_BASE_URL",
-        &given("PUBLIC_BASE_URL").unwrap_or_else(|| addresses.public_base_url.clone()),
+        &lookup("PUBLIC_BASE_URL").unwrap_or_else(|| addresses.public_base_url.clone()),
     );
     set("LOCAL_URL", &addresses.local_url);
     set("DATABASE_URL", addresses.database);
@@ -174,7 +175,7 @@ fn upstreams(
         set("PAYPAL_WEBHOOK_ROOT", &paypal::root());
         set(
             WEBHOOK_VERIFICATION,
-            &given(WEBHOOK_VERIFICATION).unwrap_or_else(|| "certificate".to_owned()),
+            &lookup(WEBHOOK_VERIFICATION).unwrap_or_else(|| "certificate".to_owned()),
         );
     }
     variables
@@ -193,7 +194,7 @@ pub(crate) fn lines(variables: &BTreeMap<&'static str, String>) -> String {
 mod tests {
     use super::*;
 
-    fn variables(given: &[(&str, &str)]) -> BTreeMap<&'static str, String> {
+    fn variables(callers: &[(&str, &str)]) -> BTreeMap<&'static str, String> {
         let secrets = Secrets {
             supabase: Keys::new(
                 "j".to_owned(),
@@ -216,39 +217,39 @@ mod tests {
             database: "postgresql://d",
             redis: "redis://r",
         };
-        let find = |name: &str| {
-            given
+        let lookup = |name: &str| {
+            callers
                 .iter()
-                .find(|(given, _)| *given == name)
+                .find(|(variable, _)| *variable == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        upstreams(&find, &addresses, &secrets)
+        upstreams(&lookup, &addresses, &secrets)
     }
 
     #[test]
-    fn what_is_missing_is_made_up() {
-        let made_up = variables(&[]);
-        assert_eq!(made_up["SUPABASE_URL"], "http://127.0.0.1:1");
-        assert_eq!(made_up["PAYPAL_MODE"], "sandbox");
-        assert_eq!(made_up["PUBLIC_BASE_URL"], "http://localhost:3000");
-        assert!(!made_up.contains_key("RATE_LIMIT_PUBLIC"));
+    fn missing_variables_get_local_values() {
+        let defaults = variables(&[]);
+        assert_eq!(defaults["SUPABASE_URL"], "http://127.0.0.1:1");
+        assert_eq!(defaults["PAYPAL_MODE"], "sandbox");
+        assert_eq!(defaults["PUBLIC_BASE_URL"], "http://localhost:3000");
+        assert!(!defaults.contains_key("RATE_LIMIT_PUBLIC"));
     }
 
     #[test]
-    fn an_upstream_that_is_given_gets_nothing_made_up() {
-        let given = variables(&[
+    fn external_upstream_gets_no_local_values() {
+        let external = variables(&[
             ("KV_REST_API_URL", "https://kv"),
             ("KV_REST_API_TOKEN", "k"),
             ("RATE_LIMIT_PUBLIC", "9/9s"),
         ]);
-        assert_eq!(given["KV_REST_API_URL"], "https://kv");
-        assert!(!given.contains_key("UPSTASH_REDIS_REST_URL"));
-        assert!(!given.contains_key("UPSTASH_REDIS_REST_TOKEN"));
-        assert_eq!(given["RATE_LIMIT_PUBLIC"], "9/9s");
+        assert_eq!(external["KV_REST_API_URL"], "https://kv");
+        assert!(!external.contains_key("UPSTASH_REDIS_REST_URL"));
+        assert!(!external.contains_key("UPSTASH_REDIS_REST_TOKEN"));
+        assert_eq!(external["RATE_LIMIT_PUBLIC"], "9/9s");
     }
 
     #[test]
-    fn only_a_given_address_or_live_mode_replaces_the_simulated_paypal() {
+    fn address_or_live_mode_replaces_simulated_paypal() {
         assert_eq!(
             variables(&[("PAYPAL_MODE", "sandbox")])["PAYPAL_BASE_URL"],
             "http://127.0.0.1:3"
@@ -270,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_of_the_simulated_paypal_are_verified_by_its_own_root_unless_asked_otherwise() {
-        let made_up = variables(&[
+    fn simulated_paypal_overrides_webhook_root_and_id() {
+        let simulated = variables(&[
             ("PAYPAL_WEBHOOK_ROOT", "another"),
             ("PAYPAL_WEBHOOK_ID", "ANOTHER"),
         ]);
-        assert_eq!(made_up["PAYPAL_WEBHOOK_ID"], "LOCALWEBHOOK00001");
-        assert_eq!(made_up["PAYPAL_WEBHOOK_VERIFICATION"], "certificate");
-        assert_eq!(made_up["PAYPAL_WEBHOOK_ROOT"], paypal::root());
+        assert_eq!(simulated["PAYPAL_WEBHOOK_ID"], "LOCALWEBHOOK00001");
+        assert_eq!(simulated["PAYPAL_WEBHOOK_VERIFICATION"], "certificate");
+        assert_eq!(simulated["PAYPAL_WEBHOOK_ROOT"], paypal::root());
         assert_eq!(
             variables(&[("PAYPAL_WEBHOOK_VERIFICATION", "api")])["PAYPAL_WEBHOOK_VERIFICATION"],
             "api"
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_every_made_up_value_as_it_is() {
+    fn generated_values_need_no_shell_quoting() {
         let unquoted = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+=".contains(&byte);
         for (name, value) in variables(&[]) {
             assert!(value.bytes().all(unquoted), "{name}={value}");

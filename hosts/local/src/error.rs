@@ -1,8 +1,7 @@
-//! Everything that can keep the local system from running, each with a code and what to do about it.
+//! The failures of the local system, each with a code and a remedy.
 
 use std::{io, path::PathBuf};
 
-/// Why a start, a stop or a step between them failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
@@ -21,9 +20,9 @@ pub(crate) enum Error {
         program: &'static str,
         hint: &'static str,
     },
-    #[error("{}: its data is of PostgreSQL {found}, which is not installed: install it, or start with --fresh", .directory.display())]
-    DataVersion { directory: PathBuf, found: String },
-    #[error("{name} {problem}\n{}", shown(.last_lines))]
+    #[error("{}: PostgreSQL {version} wrote this data and is not installed: install it, or start with --fresh", .directory.display())]
+    DataVersion { directory: PathBuf, version: String },
+    #[error("{name} {problem}\n{}", log_excerpt(.last_lines))]
     Child {
         name: &'static str,
         problem: String,
@@ -53,14 +52,14 @@ pub(crate) enum Error {
     Crons(String),
     #[error("the simulated PayPal: {0}")]
     PayPal(String),
-    #[error("asked again to stop: what still ran was killed")]
+    #[error("stopped by a second signal: children that still ran were killed")]
     Interrupted,
-    #[error("no randomness: {0}")]
+    #[error("the system has no randomness: {0}")]
     Randomness(getrandom::Error),
 }
 
 impl Error {
-    /// The word that names this kind of failure, for scripts that read standard error.
+    /// The word for this kind of failure on standard error, for scripts.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
@@ -81,19 +80,19 @@ impl Error {
         }
     }
 
-    /// 2 for a command line nobody can mean, else 1.
+    /// 2 for an invalid command line, otherwise 1.
     pub(crate) fn exit_code(&self) -> u8 {
         if matches!(self, Self::Usage(_)) { 2 } else { 1 }
     }
 
-    /// Names the step that an operating system's refusal ended.
+    /// Wraps an I/O error. `what` names the step that failed.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 }
 
-fn shown(last_lines: &str) -> String {
+fn log_excerpt(last_lines: &str) -> String {
     if last_lines.is_empty() {
         return "  (its log is empty)".to_owned();
     }

@@ -1,4 +1,4 @@
-//! Trouble on demand: what happens to requests to an upstream instead of their answers.
+//! Injected faults: requests to an upstream that are delayed, refused or answered falsely.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// One kind of trouble, as the control API is told.
+/// One fault, as the control API receives it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -22,31 +22,31 @@ pub(crate) struct Fault {
     status: u16,
     #[serde(default)]
     body: String,
-    /// Of the other answer, beside its media type.
+    /// Headers of the false response, beside its media type.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Only requests whose path and query contain this.
+    /// Matches only requests whose path and query contain this.
     path: Option<String>,
-    /// Only each n-th of these.
+    /// Fires for every n-th matching request only.
     every: Option<u64>,
-    /// Only so many times.
+    /// Fires this often, then is removed.
     times: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
-    /// Clears the upstream's faults.
+    /// Removes all faults of the upstream.
     None,
     /// The connection closes before the upstream sees the request.
     Refuse,
-    /// The request waits first.
+    /// The request waits before it reaches the upstream.
     Delay,
-    /// Another answer is given; the upstream does not see the request.
+    /// The client gets a false response, and the upstream does not see the request.
     Answer,
-    /// Each command of a pipeline to Redis is answered with the body; any other request gets it once, with the status.
+    /// Like `Answer`, but each command of a Redis pipeline gets the body as its reply.
     AnswerEach,
-    /// The upstream acts on the request, then the connection closes without an answer.
+    /// The upstream acts on the request, then the connection closes without a response.
     DropAnswer,
 }
 
@@ -55,7 +55,7 @@ fn default_status() -> u16 {
 }
 
 impl Fault {
-    /// What about this fault makes no sense, if anything.
+    /// The reason why this fault is invalid, if it is.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         if matches!(self.kind, Kind::Answer | Kind::AnswerEach)
             && !(200..=599).contains(&self.status)
@@ -63,7 +63,7 @@ impl Fault {
             return Some("status must be from 200 to 599");
         }
         if self.header_map().is_none() {
-            return Some("headers must be names and values of HTTP");
+            return Some("headers must be valid HTTP header names and values");
         }
         (self.every == Some(0)).then_some("every must be at least 1")
     }
@@ -79,55 +79,53 @@ impl Fault {
     }
 }
 
-/// What to do with one request.
+/// The treatment of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// To be waited before anything else.
+    /// Comes before the outcome.
     pub(crate) delay: Duration,
     pub(crate) outcome: Outcome,
 }
 
-/// How a request ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// As it should.
     Served,
-    /// The connection closes, nothing has happened.
+    /// The connection closes before the upstream sees the request.
     Refused,
-    /// Somebody else's answer.
-    Answered {
+    /// The client gets a false response.
+    Replaced {
         status: u16,
         headers: HeaderMap,
         body: String,
-        /// Of a pipeline, each command gets the body as its own.
+        /// Each command of a pipeline gets the body as its reply.
         each: bool,
     },
-    /// The connection closes, all has happened.
-    AnswerDropped,
+    /// The connection closes after the upstream has acted.
+    ResponseDropped,
 }
 
-/// One upstream's faults and how many requests it got.
+/// One upstream's faults and its count of requests.
 #[derive(Debug, Default)]
 pub(crate) struct Upstream {
     requests: AtomicU64,
-    faults: Mutex<Vec<Armed>>,
+    faults: Mutex<Vec<ActiveFault>>,
 }
 
 #[derive(Debug)]
-struct Armed {
+struct ActiveFault {
     fault: Fault,
     matched: u64,
     fired: u64,
 }
 
 impl Upstream {
-    /// Adds a fault, or clears them all when its kind is `none`.
-    pub(crate) fn arm(&self, fault: Fault) {
+    /// Adds a fault. The kind `none` removes all.
+    pub(crate) fn add(&self, fault: Fault) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         if fault.kind == Kind::None {
             faults.clear();
         } else {
-            faults.push(Armed {
+            faults.push(ActiveFault {
                 fault,
                 matched: 0,
                 fired: 0,
@@ -135,48 +133,49 @@ impl Upstream {
         }
     }
 
-    /// Requests so far, those that met a fault included.
+    /// Requests so far, including those with a fault.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Counts a request and decides about it: delays add up, the first other fault that applies decides.
-    pub(crate) fn judge(&self, path_and_query: &str) -> Verdict {
+    /// Counts a request and decides its treatment. Delays add up, and the first other fault that
+    /// applies sets the outcome.
+    pub(crate) fn decide(&self, path_and_query: &str) -> Verdict {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut verdict = Verdict {
             delay: Duration::ZERO,
             outcome: Outcome::Served,
         };
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        for armed in faults.iter_mut() {
-            if armed.fault.kind != Kind::Delay && verdict.outcome != Outcome::Served {
+        for active in faults.iter_mut() {
+            if active.fault.kind != Kind::Delay && verdict.outcome != Outcome::Served {
                 continue;
             }
-            if !armed.applies(path_and_query) {
+            if !active.fires(path_and_query) {
                 continue;
             }
-            match armed.fault.kind {
+            match active.fault.kind {
                 Kind::None => {}
-                Kind::Delay => verdict.delay += Duration::from_millis(armed.fault.delay_ms),
+                Kind::Delay => verdict.delay += Duration::from_millis(active.fault.delay_ms),
                 Kind::Refuse => verdict.outcome = Outcome::Refused,
-                Kind::DropAnswer => verdict.outcome = Outcome::AnswerDropped,
+                Kind::DropAnswer => verdict.outcome = Outcome::ResponseDropped,
                 Kind::Answer | Kind::AnswerEach => {
-                    verdict.outcome = Outcome::Answered {
-                        status: armed.fault.status,
-                        headers: armed.fault.header_map().unwrap_or_default(),
-                        body: armed.fault.body.clone(),
-                        each: armed.fault.kind == Kind::AnswerEach,
+                    verdict.outcome = Outcome::Replaced {
+                        status: active.fault.status,
+                        headers: active.fault.header_map().unwrap_or_default(),
+                        body: active.fault.body.clone(),
+                        each: active.fault.kind == Kind::AnswerEach,
                     };
                 }
             }
         }
-        faults.retain(|armed| armed.fault.times.is_none_or(|times| armed.fired < times));
+        faults.retain(|active| active.fault.times.is_none_or(|times| active.fired < times));
         verdict
     }
 }
 
-impl Armed {
-    fn applies(&mut self, path_and_query: &str) -> bool {
+impl ActiveFault {
+    fn fires(&mut self, path_and_query: &str) -> bool {
         if self
             .fault
             .path
@@ -208,18 +207,18 @@ mod tests {
     fn upstream(faults: Value) -> Upstream {
         let upstream = Upstream::default();
         for fault in serde_json::from_value::<Vec<Fault>>(faults).unwrap() {
-            upstream.arm(fault);
+            upstream.add(fault);
         }
         upstream
     }
 
     fn outcomes(upstream: &Upstream, path: &str, count: usize) -> Vec<Outcome> {
-        (0..count).map(|_| upstream.judge(path).outcome).collect()
+        (0..count).map(|_| upstream.decide(path).outcome).collect()
     }
 
     #[test]
-    fn a_path_a_turn_and_a_number_narrow_a_fault() {
-        use Outcome::{AnswerDropped as Dropped, Served};
+    fn path_every_and_times_narrow_a_fault() {
+        use Outcome::{ResponseDropped as Dropped, Served};
         let upstream =
             upstream(json!([{"kind": "drop_answer", "path": "/capture", "every": 2, "times": 2}]));
         assert_eq!(outcomes(&upstream, "/v2/orders", 2), [Served, Served]);
@@ -231,18 +230,18 @@ mod tests {
     }
 
     #[test]
-    fn delays_add_up_and_the_first_other_fault_decides() {
+    fn delays_add_up_and_first_other_fault_decides() {
         let upstream = upstream(json!([
             {"kind": "delay", "delayMs": 20},
             {"kind": "answer", "status": 429, "body": "slow down", "headers": {"retry-after": "7"}, "times": 1},
             {"kind": "refuse", "times": 1},
             {"kind": "delay", "delayMs": 5}
         ]));
-        let first = upstream.judge("/");
+        let first = upstream.decide("/");
         assert_eq!(first.delay, Duration::from_millis(25));
         assert_eq!(
             first.outcome,
-            Outcome::Answered {
+            Outcome::Replaced {
                 status: 429,
                 headers: HeaderMap::from_iter([(
                     http::header::RETRY_AFTER,
@@ -252,18 +251,18 @@ mod tests {
                 each: false,
             }
         );
-        assert_eq!(upstream.judge("/").outcome, Outcome::Refused);
-        assert_eq!(upstream.judge("/").outcome, Outcome::Served);
+        assert_eq!(upstream.decide("/").outcome, Outcome::Refused);
+        assert_eq!(upstream.decide("/").outcome, Outcome::Served);
     }
 
     #[test]
-    fn none_clears() {
+    fn kind_none_removes_all_faults() {
         let upstream = upstream(json!([{"kind": "refuse"}, {"kind": "none"}]));
-        assert_eq!(upstream.judge("/").outcome, Outcome::Served);
+        assert_eq!(upstream.decide("/").outcome, Outcome::Served);
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn invalid_faults_are_refused() {
         let fault = |value: Value| serde_json::from_value::<Fault>(value);
         assert!(fault(json!({"kind": "explode"})).is_err());
         assert!(fault(json!({"kind": "delay", "delay": 5})).is_err());
@@ -279,8 +278,8 @@ mod tests {
                 .problem()
                 .is_some()
         );
-        let odd = json!({"kind": "answer", "headers": {"retry after": "7"}});
-        assert!(fault(odd).unwrap().problem().is_some());
+        let bad_header = json!({"kind": "answer", "headers": {"retry after": "7"}});
+        assert!(fault(bad_header).unwrap().problem().is_some());
         assert_eq!(fault(json!({"kind": "answer"})).unwrap().problem(), None);
     }
 }

@@ -1,6 +1,5 @@
-//! Bytes as lower-case hexadecimal: safe in a URL, a header, a shell, a file name and an SQL literal.
+//! Lower-case hexadecimal. It is safe in URLs, headers, shells, file names and SQL literals.
 
-/// Two digits a byte.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
@@ -15,7 +14,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn each_byte_is_two_digits() {
+    fn bytes_become_two_digits_each() {
         assert_eq!(super::encode(&[0x00, 0x0f, 0xa5, 0xff]), "000fa5ff");
     }
 }

@@ -1,6 +1,7 @@
-//! The whole system on one machine: PostgreSQL, Redis, PostgREST, Upstash, PayPal, every route of the product, the crons.
+//! The whole system on one machine: PostgreSQL, Redis, PostgREST, Upstash, PayPal, every route, the
+//! crons.
 //!
-//! The program is [`run`]. The two services that are simulated here, [`paypal`] and [`upstash`], can be used by themselves.
+//! [`run`] is the program. The two simulated services, [`paypal`] and [`upstash`], also work alone.
 
 mod arguments;
 mod console;
@@ -14,6 +15,7 @@ mod local_clock;
 mod migrations;
 pub mod paypal;
 mod ports;
+mod process_env;
 mod product;
 mod public_files;
 mod schedule;
@@ -22,7 +24,6 @@ mod settings;
 mod stack;
 mod state_dir;
 mod supabase;
-mod surroundings;
 mod system;
 pub mod upstash;
 mod webhooks;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 use system::System;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Runs the system that the words of a command line, without the program's name, ask for, until a signal ends it.
+/// Runs the system until a signal ends it. `words` is the command line without the program's name.
 pub async fn run(words: impl IntoIterator<Item = String>) -> ExitCode {
     exodrive_native::log_to_stderr(log::LevelFilter::Info);
     match serve(words).await {
@@ -66,13 +67,13 @@ async fn serve(words: impl IntoIterator<Item = String>) -> Result<(), Error> {
     console::log("stopping");
     let stopped = tokio::select! {
         stopped = system.stop() => stopped,
-        // What still runs is killed when the system is dropped.
+        // Dropping the system kills the children that are left.
         () = signals.next() => Err(Error::Interrupted),
     };
     started.and(stopped)
 }
 
-/// The signals that ask this program to end.
+/// The signals that stop this program.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,

@@ -1,4 +1,4 @@
-//! The clock that a test may move forward, and how far it was moved: a second start goes on in the same present.
+//! A clock that tests move forward. Its lead is saved and survives a restart.
 
 use crate::{console, error::Error, state_dir};
 use exodrive_native::Clock;
@@ -9,31 +9,31 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The local clock, and the file that remembers its lead over the machine's.
 pub(crate) struct LocalClock {
     clock: Clock,
-    ahead: Mutex<SignedDuration>,
+    /// The lead over the machine's clock.
+    lead: Mutex<SignedDuration>,
     file: PathBuf,
 }
 
 impl LocalClock {
-    /// The clock as an earlier start left it.
+    /// A clock with the lead that an earlier start saved.
     pub(crate) fn open(file: PathBuf) -> Self {
         let clock = Clock::default();
-        // A file that holds anything else is no lead; the next move replaces it.
-        let ahead = fs::read_to_string(&file)
+        // An unreadable file counts as no lead, and the next move replaces it.
+        let lead = fs::read_to_string(&file)
             .ok()
             .and_then(|text| text.trim().parse::<SignedDuration>().ok())
             .unwrap_or_default();
-        if ahead.is_positive() {
+        if lead.is_positive() {
             console::log(&format!(
-                "the local clock is still {ahead:#} ahead (--fresh sets it right)"
+                "the local clock is still {lead:#} ahead (--fresh resets it)"
             ));
-            clock.advance(ahead);
+            clock.advance(lead);
         }
         Self {
             clock,
-            ahead: Mutex::new(ahead),
+            lead: Mutex::new(lead),
             file,
         }
     }
@@ -42,12 +42,12 @@ impl LocalClock {
         &self.clock
     }
 
-    /// Moves the clock forward and remembers it.
+    /// Moves the clock forward and saves its lead.
     pub(crate) fn advance(&self, step: SignedDuration) -> Result<(), Error> {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lead = self.lead.lock().unwrap_or_else(PoisonError::into_inner);
         self.clock.advance(step);
-        *ahead = ahead.saturating_add(step);
-        state_dir::write_private(&self.file, &ahead.to_string())
+        *lead = lead.saturating_add(step);
+        state_dir::write_private(&self.file, &lead.to_string())
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lead_outlives_the_process() {
+    fn lead_survives_restart() {
         let file = std::env::temp_dir().join(format!("exodrive-clock-{}", std::process::id()));
         state_dir::remove_file(&file).unwrap();
         let step = SignedDuration::from_hours(24);
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(
             lead.as_hours(),
             47,
-            "48 hours less the moment between two readings"
+            "48 hours minus the time between the two readings"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The local system as a program; all of it is in the library.
+//! The program around [`exodrive_local::run`].
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// A listener on the port remembered as `name`, or on another free one when that is taken.
+/// A listener on the port that was saved as `name`, or on another free one if it is in use.
 pub(crate) async fn listen(state: &StateDir, name: &str) -> Result<TcpListener, Error> {
     if let Some(port) = state.port(name)?
         && let Ok(listener) = TcpListener::bind(loopback(port)).await
@@ -17,11 +17,11 @@ pub(crate) async fn listen(state: &StateDir, name: &str) -> Result<TcpListener, 
     let failed = || Error::io("find a free port");
     let listener = TcpListener::bind(loopback(0)).await.map_err(failed())?;
     let port = listener.local_addr().map_err(failed())?.port();
-    state.remember_port(name, port)?;
+    state.save_port(name, port)?;
     Ok(listener)
 }
 
-/// A free port for a child that listens by itself.
+/// A free port for a child that opens its own listener.
 pub(crate) async fn choose(state: &StateDir, name: &str) -> Result<u16, Error> {
     let listener = listen(state, name).await?;
     Ok(listener
@@ -35,11 +35,13 @@ pub(crate) async fn listen_on(port: u16) -> Result<TcpListener, Error> {
     bind(loopback(port)).await
 }
 
-/// A second listener on `port`, for programs that take `localhost` for `::1`; `None` where there is no IPv6.
+/// A second listener on `port`, for programs that resolve `localhost` to `::1`.
+///
+/// `None` without IPv6.
 pub(crate) async fn listen_on_ipv6(port: u16) -> Result<Option<TcpListener>, Error> {
     match bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await {
         Ok(listener) => Ok(Some(listener)),
-        // Whoever has it would get requests that were meant for us.
+        // The other program would get requests to this one.
         Err(error @ Error::PortInUse { .. }) => Err(error),
         Err(_) => Ok(None),
     }

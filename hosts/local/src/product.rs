@@ -1,4 +1,4 @@
-//! The product's routes on this machine: public files first, all else is the product's.
+//! Serves the public files, and passes every other request to the product.
 
 use crate::{public_files::PublicFiles, serve::Peer};
 use axum::{
@@ -14,10 +14,9 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use std::{net::IpAddr, path::Path, sync::Arc};
 
-/// More than this is not even read.
 const DRAIN_LIMIT: usize = 8 * 1024 * 1024;
 
-/// Answers one request of a client at an address.
+/// Answers one request of the client at an address.
 pub(crate) type Handler = Arc<
     dyn Fn(http::Request<Bytes>, Option<IpAddr>) -> BoxFuture<'static, http::Response<Bytes>>
         + Send
@@ -30,7 +29,7 @@ struct Product {
     files: PublicFiles,
 }
 
-/// Serves `handler`, and what is in `public/` under `root`.
+/// Serves `handler` and the files of `root/public/`.
 pub(crate) fn router(handler: Handler, root: &Path) -> Router {
     let files = PublicFiles::new(root.join("public"));
     Router::new()
@@ -50,7 +49,7 @@ async fn answer(State(product): State<Product>, request: Request) -> Response {
         .get::<Peer>()
         .map(|Peer(peer)| peer.ip());
     let (parts, body) = request.into_parts();
-    // A client that hung up in the middle reads no answer, and nothing may act on half a request.
+    // A client that hung up reads no response, and no code may act on half a request.
     let Some(body) = read(body).await else {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = http::StatusCode::BAD_REQUEST;
@@ -60,17 +59,17 @@ async fn answer(State(product): State<Product>, request: Request) -> Response {
     (product.handler)(request, peer).await.map(Body::from)
 }
 
-/// The body, or its beginning when the product would refuse it for its length.
+/// Reads the body. A body over the product's limit is cut one byte after it, so that it is refused.
 async fn read(mut body: Body) -> Option<Bytes> {
-    let kept = read_body(&mut body, MAX_BODY_BYTES).await.ok()?;
-    // Reading on lets a client hear the refusal that only listens once it has sent all.
-    let mut ignored = 0;
-    while ignored < DRAIN_LIMIT
+    let start = read_body(&mut body, MAX_BODY_BYTES).await.ok()?;
+    // Some clients read no response before they have sent the whole body.
+    let mut drained = 0;
+    while drained < DRAIN_LIMIT
         && let Some(frame) = body.frame().await
     {
-        ignored += frame.ok()?.data_ref().map_or(0, Bytes::len);
+        drained += frame.ok()?.data_ref().map_or(0, Bytes::len);
     }
-    Some(kept)
+    Some(start)
 }
 
 #[cfg(test)]
@@ -78,8 +77,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_body_is_kept_up_to_one_byte_too_many() {
-        for (sent, kept) in [
+    async fn body_is_cut_one_byte_over_limit() {
+        for (sent, expected) in [
             (0, 0),
             (65_536, 65_536),
             (65_537, 65_537),
@@ -87,7 +86,7 @@ mod tests {
             (9_000_000, 65_537),
         ] {
             let body = read(Body::from(vec![b'x'; sent])).await.unwrap();
-            assert_eq!(body.len(), kept, "{sent} bytes");
+            assert_eq!(body.len(), expected, "{sent} bytes");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! The files of `public/`, as a browser may fetch them.
+//! Serves the files of `public/`.
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use std::path::{Component, Path, PathBuf};
 
-/// A folder whose files anybody may read.
 #[derive(Clone, Debug)]
 pub(crate) struct PublicFiles {
     folder: PathBuf,
@@ -14,7 +13,7 @@ impl PublicFiles {
         Self { folder }
     }
 
-    /// The file at the path of a URL; `None` when there is none or the method does not read.
+    /// The file at a URL's path. `None` if there is no such file, or the method is not GET or HEAD.
     pub(crate) async fn find<B: From<Vec<u8>>>(
         &self,
         method: &Method,
@@ -31,7 +30,7 @@ impl PublicFiles {
                 .await
                 .ok()?;
         }
-        // A link may lead outside; what it points to is then not public.
+        // A symbolic link may point outside the folder, to a file that is not public.
         if !file.starts_with(&folder) {
             return None;
         }
@@ -62,7 +61,7 @@ impl PublicFiles {
     }
 }
 
-/// A path without a way up, without hidden names, and without anything that means something else to a file system.
+/// The relative path of a file. `None` for `..`, hidden names and special characters.
 fn relative_path(path: &str) -> Option<PathBuf> {
     let decoded = percent_decoded(path.strip_prefix('/')?)?;
     if decoded.contains(['\0', '\\']) {
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_leads_out_or_to_hidden_files() {
+    fn outside_and_hidden_paths_are_refused() {
         for path in [
             "/../Cargo.toml",
             "/a/../../b",
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_are_found_and_links_out_are_not() {
+    async fn files_are_served_except_links_outside() {
         let folder = std::env::temp_dir().join(format!("exodrive-public-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("public/images")).unwrap();
         std::fs::write(folder.join("public/index.html"), "<p>home").unwrap();

@@ -1,8 +1,8 @@
-//! The part of cron's language that a schedule of ours may use: minutes and hours, in UTC.
+//! The subset of cron expressions that vercel.json uses: minutes and hours, in UTC.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-/// When a cron is due: `*`, `*/n` or a number, for the minute and for the hour.
+/// Minute and hour are each `*`, `*/n` or a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
     minute: Field,
@@ -25,7 +25,7 @@ impl Field {
             Some(digits) => (true, digits),
             None => (false, word),
         };
-        // `parse` alone would take a sign.
+        // `parse` would accept a sign.
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -37,7 +37,7 @@ impl Field {
         }
     }
 
-    fn holds(self, value: i8) -> bool {
+    fn matches(self, value: i8) -> bool {
         match self {
             Self::Any => true,
             Self::Every(step) => value % step == 0,
@@ -47,7 +47,7 @@ impl Field {
 }
 
 impl Schedule {
-    /// Reads `minute hour * * *`; the error says which part is not understood.
+    /// Parses `minute hour * * *`. The error names the invalid part.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let [minute, hour, "*", "*", "*"] = words.as_slice() else {
@@ -63,10 +63,10 @@ impl Schedule {
         })
     }
 
-    /// Whether a minute begins after `from`, at `to` at the latest, for which it is due.
+    /// Whether a matching minute begins after `from` and not after `to`.
     pub(crate) fn is_due(self, from: Timestamp, to: Timestamp) -> bool {
         const MINUTE: i64 = 60;
-        // Every schedule repeats within a day, so a longer step needs no longer look.
+        // Every schedule recurs within a day, so the last day (in minutes) is enough.
         const DAY: i64 = 24 * 60;
         let first = from.as_second().div_euclid(MINUTE) + 1;
         let last = to.as_second().div_euclid(MINUTE);
@@ -76,13 +76,13 @@ impl Schedule {
             .any(|minute| {
                 Timestamp::UNIX_EPOCH
                     .checked_add(SignedDuration::from_secs(minute * MINUTE))
-                    .is_ok_and(|moment| self.holds(moment))
+                    .is_ok_and(|moment| self.matches(moment))
             })
     }
 
-    fn holds(self, moment: Timestamp) -> bool {
+    fn matches(self, moment: Timestamp) -> bool {
         let time = TimeZone::UTC.to_datetime(moment).time();
-        self.minute.holds(time.minute()) && self.hour.holds(time.hour())
+        self.minute.matches(time.minute()) && self.hour.matches(time.hour())
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_due_when_its_minute_has_begun() {
+    fn cron_is_due_once_its_minute_begins() {
         assert!(due("*/15 * * * *", "12:14:59", "12:15:00"));
         assert!(due("*/15 * * * *", "12:14:10", "12:16:10"));
         assert!(!due("*/15 * * * *", "12:15:00", "12:15:59"));
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_step_finds_the_time_of_day_it_passed() {
+    fn long_step_finds_passed_time_of_day() {
         let from: Timestamp = "2026-05-01T03:01:00Z".parse().unwrap();
         let to: Timestamp = "2026-07-01T02:59:00Z".parse().unwrap();
         assert!(Schedule::parse("0 3 * * *").unwrap().is_due(from, to));
     }
 
     #[test]
-    fn other_schedules_are_refused_by_name() {
+    fn unsupported_schedules_are_named_in_error() {
         for text in [
             "",
             "* * * *",

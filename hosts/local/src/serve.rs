@@ -1,4 +1,4 @@
-//! Serves a router over HTTP/1.1, through an upstream's faults where it has some.
+//! Serves a router over HTTP/1.1 and applies an upstream's faults.
 
 use crate::faults::{Outcome, Upstream, Verdict};
 use axum::{Router, body::Body};
@@ -23,21 +23,21 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-/// How long requests under way may take once the server is stopped.
-const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-/// The pause after the machine refuses a connection, mostly for lack of file descriptors.
+/// For requests that are under way when the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// After a failed `accept`, mostly for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The address at the other end, in a request's extensions.
+/// The client's address, in a request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// The connection is closed without an answer.
+/// Closes the connection without a response.
 #[derive(Debug, thiserror::Error)]
-#[error("a fault ended the connection")]
-struct Cut;
+#[error("a fault closed the connection")]
+struct ConnectionFault;
 
-/// A server at work.
+/// A running server.
 pub(crate) struct Server {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -55,10 +55,10 @@ impl Server {
         Self { stop, task }
     }
 
-    /// Takes no more connections, lets requests under way end, and waits for that.
+    /// Accepts no more connections and waits for the requests that are under way.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        // The task ends by itself; it can only fail by a panic, which was printed when it happened.
+        // The task can only fail by a panic, which has been printed already.
         let _ = self.task.await;
     }
 }
@@ -72,7 +72,7 @@ async fn accept(
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new());
-    // As people write them, and grep for them in what `curl -I` prints: X-Cache.
+    // The documentation spells headers as X-Cache, and readers grep for that in `curl -I`.
     http.title_case_headers(true);
     loop {
         let accepted = tokio::select! {
@@ -83,17 +83,17 @@ async fn accept(
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        // Answers are small and awaited: waiting to fill a packet would only add 40 ms.
+        // Nagle's algorithm would delay small responses by up to 40 ms.
         let _ = stream.set_nodelay(true);
         let (router, upstream) = (router.clone(), upstream.clone());
         let service =
             service_fn(move |request| answer(router.clone(), upstream.clone(), peer, request));
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
-        // An error here is a client that hung up, or a fault that did.
+        // An error means that the client hung up or that a fault closed the connection.
         tokio::spawn(async move { connection.await.ok() });
     }
     drop(listener);
-    timeout(DRAIN_WITHIN, connections.shutdown()).await.ok();
+    timeout(DRAIN_TIMEOUT, connections.shutdown()).await.ok();
 }
 
 async fn answer(
@@ -101,13 +101,13 @@ async fn answer(
     upstream: Option<Arc<Upstream>>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Cut> {
+) -> Result<Response<Body>, ConnectionFault> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
     let verdict = match &upstream {
         Some(upstream) => {
             let target = request.uri().path_and_query();
-            upstream.judge(target.map_or("/", http::uri::PathAndQuery::as_str))
+            upstream.decide(target.map_or("/", http::uri::PathAndQuery::as_str))
         }
         None => Verdict {
             delay: Duration::ZERO,
@@ -119,14 +119,14 @@ async fn answer(
     }
     match verdict.outcome {
         Outcome::Served => serve(router, request).await,
-        Outcome::Refused => Err(Cut),
-        Outcome::AnswerDropped => {
+        Outcome::Refused => Err(ConnectionFault),
+        Outcome::ResponseDropped => {
             let response = serve(router, request).await?;
-            // Reading the answer to its end makes sure that the effect is complete.
+            // The effect is complete once the whole response has been read.
             let _ = response.into_body().collect().await;
-            Err(Cut)
+            Err(ConnectionFault)
         }
-        Outcome::Answered {
+        Outcome::Replaced {
             status,
             headers,
             body,
@@ -140,15 +140,15 @@ async fn answer(
             Ok(match commands {
                 Some(commands) => {
                     let items = vec![body; commands].join(",");
-                    made_up(200, headers, format!("[{items}]"))
+                    false_response(200, headers, format!("[{items}]"))
                 }
-                None => made_up(status, headers, body),
+                None => false_response(status, headers, body),
             })
         }
     }
 }
 
-async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>, Cut> {
+async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>, ConnectionFault> {
     match router.oneshot(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
@@ -157,18 +157,21 @@ async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>,
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the network's part, which no Platform plays here"
+    reason = "simulates the network, below any Platform"
 )]
-/// Waits as long as a network would take. Tokio's timer counts whole milliseconds and rounds up, and a thread that slept is
-/// some hundred microseconds late, so of a short delay the last part is waited out awake.
+/// Waits with the precision of a network.
+///
+/// Tokio's timer rounds up to whole milliseconds, and a thread wakes some hundred microseconds
+/// late. A short delay therefore ends with a busy wait.
 async fn wait(delay: Duration) {
-    const TICKS: Duration = Duration::from_millis(50);
-    const LATE: Duration = Duration::from_micros(500);
-    if delay >= TICKS {
+    const TIMER_IS_PRECISE_ENOUGH: Duration = Duration::from_millis(50);
+    const WAKE_UP_DELAY: Duration = Duration::from_micros(500);
+    if delay >= TIMER_IS_PRECISE_ENOUGH {
         return sleep(delay).await;
     }
     let end = Instant::now() + delay;
-    if let Err(error) = spawn_blocking(move || thread::sleep(delay.saturating_sub(LATE))).await {
+    let nap = delay.saturating_sub(WAKE_UP_DELAY);
+    if let Err(error) = spawn_blocking(move || thread::sleep(nap)).await {
         log::warn!("a delay was cut short: {error}");
     }
     while Instant::now() < end {
@@ -176,14 +179,14 @@ async fn wait(delay: Duration) {
     }
 }
 
-/// How many commands a pipeline holds; `None` when it is none.
+/// The number of commands in a pipeline. `None` if the body is no pipeline.
 async fn count_commands(body: Body) -> Option<usize> {
     let body = body.collect().await.ok()?.to_bytes();
     let commands: Vec<serde::de::IgnoredAny> = serde_json::from_slice(&body).ok()?;
     Some(commands.len())
 }
 
-fn made_up(status: u16, headers: HeaderMap, body: String) -> Response<Body> {
+fn false_response(status: u16, headers: HeaderMap, body: String) -> Response<Body> {
     let looks_like_json = body.starts_with(['{', '[']);
     let media_type = if looks_like_json {
         "application/json"
@@ -211,7 +214,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn names_of_headers_are_written_as_people_write_them() {
+    async fn header_names_are_in_title_case() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/effect", post(async || [("x-cache", "HIT")]));
@@ -233,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_commands_of_a_pipeline_are_counted() {
+    async fn pipeline_commands_are_counted() {
         let count = |body: &'static str| count_commands(Body::from(body));
         assert_eq!(count(r#"[["INCR","a"],["GET","b"]]"#).await, Some(2));
         assert_eq!(count("[]").await, Some(0));
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_close_connections_before_and_after_the_effect() {
+    async fn faults_close_connections_before_or_after_effect() {
         let effects = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&effects);
         let handler = move || async move {
@@ -256,10 +259,10 @@ mod tests {
             Router::new().route("/effect", post(handler)),
             Some(Arc::clone(&upstream)),
         );
-        let arm = |fault: serde_json::Value| upstream.arm(serde_json::from_value(fault).unwrap());
+        let add = |fault: serde_json::Value| upstream.add(serde_json::from_value(fault).unwrap());
 
         assert!(exchange(address).await.ends_with("done"));
-        arm(serde_json::json!({"kind": "refuse", "times": 1}));
+        add(serde_json::json!({"kind": "refuse", "times": 1}));
         assert_eq!(
             (
                 exchange(address).await.as_str(),
@@ -267,7 +270,7 @@ mod tests {
             ),
             ("", 1)
         );
-        arm(serde_json::json!({"kind": "drop_answer", "times": 1}));
+        add(serde_json::json!({"kind": "drop_answer", "times": 1}));
         assert_eq!(
             (
                 exchange(address).await.as_str(),
@@ -275,20 +278,21 @@ mod tests {
             ),
             ("", 2)
         );
-        arm(serde_json::json!({"kind": "answer", "status": 429, "body": "{}", "times": 1}));
+        add(serde_json::json!({"kind": "answer", "status": 429, "body": "{}", "times": 1}));
         assert!(exchange(address).await.starts_with("HTTP/1.1 429 "));
         assert_eq!(
             (effects.load(Ordering::SeqCst), upstream.requests()),
             (2, 4)
         );
-        // A port that was given back may be somebody else's a moment later; a connection that was kept says it for sure.
-        let mut kept = TcpStream::connect(address).await.unwrap();
-        kept.write_all(b"POST /effect HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+        // Another program may get the released port at once, so a kept connection proves the stop.
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        connection
+            .write_all(b"POST /effect HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
             .await
             .unwrap();
-        assert!(kept.read(&mut [0; 1024]).await.unwrap() > 0);
+        assert!(connection.read(&mut [0; 1024]).await.unwrap() > 0);
         server.stop().await;
-        // Without an end this would wait for ever.
-        assert!(kept.read_to_end(&mut Vec::new()).await.is_ok());
+        // This would wait forever if the server kept the connection open.
+        assert!(connection.read_to_end(&mut Vec::new()).await.is_ok());
     }
 }

@@ -1,16 +1,15 @@
-//! What this host itself reads from its environment.
+//! This host's own environment variables.
 
-use crate::{error::Error, surroundings};
+use crate::{error::Error, process_env};
 use std::path::{Path, PathBuf};
 
 const DEFAULT_PORT: u16 = 3000;
 
-/// The host's own settings.
 pub(crate) struct Settings {
-    /// The checkout whose migrations, seed, public files and vercel.json are used.
+    /// The checkout with the migrations, the seed, the public files and vercel.json.
     pub(crate) root: PathBuf,
     pub(crate) state_dir: PathBuf,
-    /// Where the product listens; 0 for a free port.
+    /// The product's port. 0 takes a free one.
     pub(crate) port: u16,
     pub(crate) database: Option<String>,
     pub(crate) redis: Option<String>,
@@ -20,25 +19,25 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read() -> Result<Self, Error> {
-        let root = surroundings::variable("EXODRIVE_ROOT").map_or_else(built_in, PathBuf::from);
+        let root = process_env::variable("EXODRIVE_ROOT").map_or_else(built_from, PathBuf::from);
         let root = root
             .canonicalize()
             .map_err(Error::io(format!("find the checkout {}", root.display())))?;
         Ok(Self {
-            state_dir: surroundings::variable("EXODRIVE_STATE_DIR")
+            state_dir: process_env::variable("EXODRIVE_STATE_DIR")
                 .map_or_else(|| root.join(".local"), PathBuf::from),
             root,
-            port: port(surroundings::variable("PORT").as_deref())?,
-            database: surroundings::variable("DATABASE_URL"),
-            redis: surroundings::variable("REDIS_URL"),
-            runs_crons: switch("EXODRIVE_CRONS", surroundings::variable)?,
-            sends_webhooks: switch("EXODRIVE_WEBHOOKS", surroundings::variable)?,
+            port: port(process_env::variable("PORT").as_deref())?,
+            database: process_env::variable("DATABASE_URL"),
+            redis: process_env::variable("REDIS_URL"),
+            runs_crons: switch("EXODRIVE_CRONS", process_env::variable)?,
+            sends_webhooks: switch("EXODRIVE_WEBHOOKS", process_env::variable)?,
         })
     }
 }
 
 /// The checkout that this program was built from.
-fn built_in() -> PathBuf {
+fn built_from() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
@@ -51,9 +50,9 @@ fn port(text: Option<&str>) -> Result<u16, Error> {
     })
 }
 
-/// On unless it is switched off.
-fn switch(variable: &'static str, given: impl Fn(&str) -> Option<String>) -> Result<bool, Error> {
-    match given(variable).as_deref() {
+/// `on` or `off`; on by default.
+fn switch(variable: &'static str, lookup: impl Fn(&str) -> Option<String>) -> Result<bool, Error> {
+    match lookup(variable).as_deref() {
         None | Some("on") => Ok(true),
         Some("off") => Ok(false),
         Some(other) => Err(Error::Variable {
@@ -68,16 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_and_switches_are_read_strictly() {
+    fn invalid_ports_and_switches_are_refused() {
         assert_eq!(port(None).unwrap(), 3000);
         assert_eq!(port(Some("0")).unwrap(), 0);
         for text in ["", "http", "65536", "-1", "80 "] {
             assert_eq!(port(Some(text)).unwrap_err().code(), "variable", "{text}");
         }
-        let switched = |text: &str| switch("EXODRIVE_CRONS", |_| Some(text.to_owned()));
-        assert!(switched("maybe").is_err());
-        assert!(!switched("off").unwrap());
-        assert!(switched("on").unwrap());
+        let parsed = |text: &str| switch("EXODRIVE_CRONS", |_| Some(text.to_owned()));
+        assert!(parsed("maybe").is_err());
+        assert!(!parsed("off").unwrap());
+        assert!(parsed("on").unwrap());
         assert!(switch("EXODRIVE_CRONS", |_| None).unwrap());
     }
 }

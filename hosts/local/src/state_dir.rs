@@ -1,6 +1,6 @@
-//! The folder that keeps the local system's data, logs, made-up secrets and ports between starts.
+//! The folder that keeps the local system's data, logs, generated secrets and ports between starts.
 
-use crate::{error::Error, surroundings};
+use crate::{error::Error, hex};
 use std::{
     collections::BTreeMap,
     fs,
@@ -11,20 +11,20 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-const LAST_WRITES_WITHIN: Duration = Duration::from_secs(5);
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An open state folder; no second process opens it while this lives.
+/// An open state folder. It is locked, so no second process can open it.
 pub(crate) struct StateDir {
     path: PathBuf,
     _lock: fs::File,
 }
 
 impl StateDir {
-    /// Opens `path`, making it first if need be, and locks it.
+    /// Opens and locks `path`. A missing folder is created.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         if !path.is_dir() {
             fs::create_dir_all(path).map_err(Error::io(format!("make {}", path.display())))?;
-            // Others may pass through, as PostgreSQL's own user must, but not look around.
+            // Other users, PostgreSQL's among them, may pass through but not list the folder.
             fs::set_permissions(path, fs::Permissions::from_mode(0o711))
                 .map_err(Error::io(format!("open {} to other users", path.display())))?;
         }
@@ -60,63 +60,55 @@ impl StateDir {
         &self.path
     }
 
-    /// Where the output of the child `name` goes.
+    /// The output of the child `name`.
     pub(crate) fn log_of(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.log"))
     }
 
-    /// Where it is written down which process the child `name` is.
+    /// The file with the process id and start time of the child `name`.
     pub(crate) fn record_of(&self, name: &str) -> PathBuf {
         self.path.join("run").join(name)
     }
 
-    /// The file that tells scripts how to reach a running system.
+    /// The variables of a running system, for scripts. It exists while the system answers.
     pub(crate) fn environment_file(&self) -> PathBuf {
         self.path.join("environment")
     }
 
-    /// How far the local clock was moved.
+    /// The local clock's lead.
     pub(crate) fn clock_file(&self) -> PathBuf {
         self.path.join("clock")
     }
 
-    /// What the simulated PayPal remembers.
+    /// The state of the simulated PayPal.
     pub(crate) fn paypal_file(&self) -> PathBuf {
         self.path.join("paypal.json")
     }
 
-    /// The made-up value `name`: made once, the same ever after.
+    /// The secret `name`. It is generated once and stays the same for all later starts.
     pub(crate) fn secret(&self, name: &str) -> Result<String, Error> {
-        self.remembered("secrets.json", name, surroundings::random_token)
+        const FILE: &str = "secrets.json";
+        let mut secrets: BTreeMap<String, String> = self.read(FILE)?;
+        if let Some(secret) = secrets.get(name) {
+            return Ok(secret.clone());
+        }
+        let secret = random_token()?;
+        secrets.insert(name.to_owned(), secret.clone());
+        self.write(FILE, &secrets)?;
+        Ok(secret)
     }
 
-    /// The number remembered as `name`, when there is one.
+    /// The port that an earlier start saved as `name`.
     pub(crate) fn port(&self, name: &str) -> Result<Option<u16>, Error> {
         let ports: BTreeMap<String, u16> = self.read("ports.json")?;
         Ok(ports.get(name).copied())
     }
 
-    /// Remembers `port` as `name` for the next start.
-    pub(crate) fn remember_port(&self, name: &str, port: u16) -> Result<(), Error> {
+    /// Saves `port` as `name` for the next start.
+    pub(crate) fn save_port(&self, name: &str, port: u16) -> Result<(), Error> {
         let mut ports: BTreeMap<String, u16> = self.read("ports.json")?;
         ports.insert(name.to_owned(), port);
         self.write("ports.json", &ports)
-    }
-
-    fn remembered(
-        &self,
-        file: &str,
-        name: &str,
-        make: impl FnOnce() -> Result<String, Error>,
-    ) -> Result<String, Error> {
-        let mut values: BTreeMap<String, String> = self.read(file)?;
-        if let Some(value) = values.get(name) {
-            return Ok(value.clone());
-        }
-        let value = make()?;
-        values.insert(name.to_owned(), value.clone());
-        self.write(file, &values)?;
-        Ok(value)
     }
 
     fn read<T: serde::de::DeserializeOwned + Default>(&self, file: &str) -> Result<T, Error> {
@@ -147,7 +139,14 @@ impl StateDir {
     }
 }
 
-/// Writes a file that only this user reads, whole or not at all.
+/// 192 random bits in hexadecimal.
+fn random_token() -> Result<String, Error> {
+    let mut bytes = [0_u8; 24];
+    getrandom::fill(&mut bytes).map_err(Error::Randomness)?;
+    Ok(hex::encode(&bytes))
+}
+
+/// Writes a file atomically. Only this user may read it.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let unfinished = path.with_extension("unfinished");
     let write = || -> io::Result<()> {
@@ -163,7 +162,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     write().map_err(Error::io(format!("write {}", path.display())))
 }
 
-/// Removes a file that need not be there.
+/// Removes a file. A missing file is no error.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Io {
@@ -174,9 +173,11 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Removes a folder that need not be there, with all that is in it; waits for a dying process that still writes there.
+/// Removes a folder and its content. A missing folder is no error.
+///
+/// Retries while a process that is ending still writes there.
 pub(crate) async fn remove_folder(path: &Path) -> Result<(), Error> {
-    let deadline = Instant::now() + LAST_WRITES_WITHIN;
+    let deadline = Instant::now() + REMOVAL_TIMEOUT;
     loop {
         match fs::remove_dir_all(path) {
             Ok(()) => return Ok(()),

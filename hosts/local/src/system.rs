@@ -1,10 +1,10 @@
-//! The whole system: started in order, stopped in the opposite order.
+//! Starts the whole system in order and stops it in the reverse order.
 
 use crate::{
     arguments::Arguments,
     console,
     control::{self, Control, Upstreams},
-    crons::{self, Caller},
+    crons::{self, CronRunner},
     environment::{self, Addresses, Secrets},
     error::Error,
     local_clock::LocalClock,
@@ -12,7 +12,7 @@ use crate::{
     ports, product,
     serve::Server,
     settings::Settings,
-    stack::{Stack, Wanted},
+    stack::{Stack, StackOptions},
     state_dir::{self, StateDir},
     supabase, upstash,
     webhooks::Sender,
@@ -23,15 +23,14 @@ use exodrive::Service;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
-const LOOK_AFTER_CHILDREN_EVERY: Duration = Duration::from_secs(1);
+const CHILD_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Everything that [`System::start`] started and [`System::stop`] stops.
 pub(crate) struct System {
     settings: Settings,
     arguments: Arguments,
     state: Arc<StateDir>,
     stack: Option<Arc<Stack>>,
-    /// In the order of their start.
+    /// In start order.
     servers: Vec<Server>,
     paypal: Option<Simulator>,
     tasks: Vec<JoinHandle<()>>,
@@ -39,9 +38,9 @@ pub(crate) struct System {
     service: Option<Service>,
 }
 
-/// The sockets of one start, taken first so that a taken port is noticed before anything runs.
+/// The sockets of one start. They are bound first, so a port in use fails before anything runs.
 struct Listeners {
-    /// The product's, or the control API's when the product is not served.
+    /// Serves the control API, and the product unless `--upstreams-only` is set.
     front: TcpListener,
     front_ipv6: Option<TcpListener>,
     supabase: TcpListener,
@@ -50,7 +49,7 @@ struct Listeners {
 }
 
 impl System {
-    /// Takes the state folder; starts nothing.
+    /// Locks the state folder and starts nothing.
     pub(crate) fn open(settings: Settings, arguments: Arguments) -> Result<Self, Error> {
         let state = Arc::new(StateDir::open(&settings.state_dir)?);
         state_dir::remove_file(&state.environment_file())?;
@@ -67,7 +66,7 @@ impl System {
         })
     }
 
-    /// Starts everything and says where it is.
+    /// Starts everything and prints the addresses.
     pub(crate) async fn start(&mut self) -> Result<(), Error> {
         let crons = crons::read(&self.settings.root)?;
         let listeners = self.listen().await?;
@@ -75,12 +74,12 @@ impl System {
             state_dir::remove_file(&self.state.paypal_file())?;
             state_dir::remove_file(&self.state.clock_file())?;
         }
-        let wanted = Wanted {
+        let options = StackOptions {
             fresh: self.arguments.fresh,
             database: self.settings.database.clone(),
             redis: self.settings.redis.clone(),
         };
-        let stack = Arc::new(Stack::prepare(&self.state, wanted).await?);
+        let stack = Arc::new(Stack::prepare(&self.state, options).await?);
         self.stack = Some(Arc::clone(&stack));
         let secrets = Secrets::read(&self.state)?;
         stack
@@ -89,10 +88,10 @@ impl System {
 
         let variables = self.compose(&listeners, &stack, &secrets)?;
         let clock = Arc::new(LocalClock::open(self.state.clock_file()));
-        let caller = (!self.arguments.upstreams_only).then(|| {
+        let crons = (!self.arguments.upstreams_only).then(|| {
             let authority = address(&listeners.front).unwrap_or_default();
             let secret = variables.get("CRON_SECRET").cloned().unwrap_or_default();
-            Arc::new(Caller::new(crons, authority, secret))
+            Arc::new(CronRunner::new(crons, authority, secret))
         });
         if !self.arguments.upstreams_only {
             let clock = clock.clock().clone();
@@ -106,7 +105,7 @@ impl System {
             &self.state.paypal_file(),
         )
         .map_err(|error| Error::PayPal(error.to_string()))?;
-        let product = self.product(&listeners, &variables)?;
+        let product = self.product_url(&listeners, &variables)?;
         let control = Control {
             clock: Arc::clone(&clock),
             stack: Arc::clone(&stack),
@@ -115,30 +114,30 @@ impl System {
             webhooks: Arc::new(Sender::new(paypal.clone(), &product)),
             paypal: paypal.clone(),
             keys: secrets.supabase.clone(),
-            crons: caller.clone(),
+            crons: crons.clone(),
         };
         let sender = Arc::clone(&control.webhooks);
         self.serve(listeners, secrets, handler, control).await?;
-        if let Some(caller) = caller.filter(|_| self.settings.runs_crons) {
+        if let Some(crons) = crons.filter(|_| self.settings.runs_crons) {
             self.tasks
-                .push(tokio::spawn(caller.keep_time(clock.clock().clone())));
+                .push(tokio::spawn(crons.run_due(clock.clock().clone())));
         }
         if self.settings.sends_webhooks {
             self.tasks.push(tokio::spawn(sender.keep_sending()));
         }
-        self.tasks.push(tokio::spawn(look_after(stack)));
+        self.tasks.push(tokio::spawn(watch_children(stack)));
         self.tasks.push(tokio::spawn(paypal.clone().keep_saving()));
         self.paypal = Some(paypal);
         self.announce(variables)
     }
 
-    /// Stops everything that runs, whether or not the start came to its end.
+    /// Stops everything that runs, even after an incomplete start.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
         let removed = state_dir::remove_file(&self.state.environment_file());
         for task in self.tasks.drain(..) {
             task.abort();
         }
-        // The product comes last in this list and stops first: until then it can still reach its upstreams.
+        // The product is last in this list and stops first, while its upstreams still answer.
         while let Some(server) = self.servers.pop() {
             server.stop().await;
             if let Some(service) = self.service.take() {
@@ -200,8 +199,8 @@ impl System {
         environment::compose(&self.state, &addresses, secrets)
     }
 
-    /// Where the product answers: here, or where the other host is said to be.
-    fn product(
+    /// The product's address: this process, or `PUBLIC_BASE_URL` with `--upstreams-only`.
+    fn product_url(
         &self,
         listeners: &Listeners,
         variables: &BTreeMap<&'static str, String>,
@@ -261,7 +260,8 @@ impl System {
             .push(Server::start(listener, router, upstream.cloned()));
     }
 
-    /// Writes the environment file, which says that everything answers, and prints what a person or a script wants.
+    /// Writes the environment file, the sign that everything answers. Prints the variables for
+    /// another host, or the welcome text.
     fn announce(&self, mut variables: BTreeMap<&'static str, String>) -> Result<(), Error> {
         if self.arguments.upstreams_only {
             let lines = environment::lines(&variables);
@@ -280,10 +280,10 @@ impl System {
     }
 }
 
-/// Says so when a child ends by itself; requests to it then fail as they would elsewhere.
-async fn look_after(stack: Arc<Stack>) {
+/// Reports a child that ends by itself. Requests to it fail as they would in production.
+async fn watch_children(stack: Arc<Stack>) {
     loop {
-        sleep(LOOK_AFTER_CHILDREN_EVERY).await;
+        sleep(CHILD_POLL_INTERVAL).await;
         if let Some(error) = stack.unexpected_end().await {
             console::report(&error);
             return;

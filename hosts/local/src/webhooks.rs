@@ -1,7 +1,8 @@
-//! Sends what the local PayPal reports to the product, as PayPal does: a POST to `/api/webhooks/paypal`, again after every
-//! answer that is not 2xx.
+//! Sends the local PayPal's events to the product: a POST to `/api/webhooks/paypal`, retried after
+//! every response that is not 2xx.
 //!
-//! Due is what the local clock says, so a clock moved forward sends at once what fell due in between.
+//! The local clock decides which events are due. When it is moved forward, all events that fell due
+//! in between go out.
 
 use crate::{
     console,
@@ -17,31 +18,26 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How often the events are looked at; a moved clock is noticed at once.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A merchant that takes longer counts as one that failed.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// How many deliveries are under way at once.
-const AT_ONCE: usize = 20;
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// A slower product counts as failed.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_CONCURRENT_DELIVERIES: usize = 20;
 
-/// Why a delivery has no answer.
+/// The reason for a missing response.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
     /// PayPal has no such delivery.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// The product's address is not one.
+    /// The product's address is invalid.
     #[error("{0} is no address of the product: {1}")]
     Address(String, http::uri::InvalidUri),
-    /// The product was not reached, or did not answer.
     #[error("the product did not answer: {0:?}")]
     Transport(TransportError),
-    /// The product took too long.
-    #[error("the product did not answer within {} s", ANSWER_WITHIN.as_secs())]
+    #[error("the product did not answer within {} s", RESPONSE_TIMEOUT.as_secs())]
     Late,
 }
 
-/// Sends events to the product.
 pub(crate) struct Sender {
     paypal: Simulator,
     /// Scheme, host and port of the product.
@@ -51,7 +47,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// `product` is where the product answers, as `http://127.0.0.1:3000`.
+    /// `product` is the product's address, for example `http://127.0.0.1:3000`.
     pub(crate) fn new(paypal: Simulator, product: &str) -> Self {
         Self {
             paypal,
@@ -61,12 +57,13 @@ impl Sender {
         }
     }
 
-    /// To be told when somebody has moved the clock.
+    /// Makes [`Self::keep_sending`] read the moved clock immediately.
     pub(crate) fn clock_moved(&self) {
         self.clock_moved.notify_one();
     }
 
-    /// Sends an event so many times at the same moment, due or not, and gives what the product answered to each.
+    /// Sends an event `times` times at the same moment, due or not. Returns the product's
+    /// responses.
     pub(crate) async fn send_now(
         &self,
         event: &str,
@@ -88,10 +85,10 @@ impl Sender {
         Ok(statuses)
     }
 
-    /// Sends what falls due, for ever.
+    /// Sends due events forever.
     pub(crate) async fn keep_sending(self: Arc<Self>) {
         loop {
-            match self.paypal.take_deliveries(AT_ONCE) {
+            match self.paypal.take_deliveries(MAX_CONCURRENT_DELIVERIES) {
                 Ok(deliveries) if !deliveries.is_empty() => {
                     join_all(
                         deliveries
@@ -105,7 +102,7 @@ impl Sender {
                 Err(error) => console::log(&format!("webhooks: {error}")),
             }
             tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(POLL_INTERVAL) => {}
                 () = self.clock_moved.notified() => {}
             }
         }
@@ -119,7 +116,7 @@ impl Sender {
         }
         match outcome {
             Ok(status) if status.is_success() => {}
-            Ok(status) => console::log(&format!("webhook {event} was answered {status}")),
+            Ok(status) => console::log(&format!("webhook {event} got {status}")),
             Err(error) => console::log(&format!("webhook {event}: {error}")),
         }
     }
@@ -130,7 +127,7 @@ impl Sender {
         *request.uri_mut() = address
             .parse()
             .map_err(|error| SendError::Address(self.product.clone(), error))?;
-        match timeout(ANSWER_WITHIN, self.platform.send(request)).await {
+        match timeout(RESPONSE_TIMEOUT, self.platform.send(request)).await {
             Ok(Ok(response)) => Ok(response.status()),
             Ok(Err(error)) => Err(SendError::Transport(error)),
             Err(_) => Err(SendError::Late),

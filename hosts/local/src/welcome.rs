@@ -1,9 +1,9 @@
-//! What a person sees once everything answers.
+//! The text on the terminal after a complete start.
 
 use crate::console;
 use std::{collections::BTreeMap, path::Path};
 
-/// Prints the addresses, the tokens and three lines to try.
+/// Prints the addresses, the tokens and three commands to try.
 pub(crate) fn print(variables: &BTreeMap<&'static str, String>, state: &Path) {
     let value = |name: &str| variables.get(name).map_or("", String::as_str);
     let base = value("PUBLIC_BASE_URL");
@@ -26,7 +26,7 @@ Try:
   curl -s '{base}/api/cars/123'
   curl -s {base}/api/demo/redis -H 'Authorization: Bearer {admin}'
 
-Ctrl-C stops it.",
+Press Ctrl-C to stop.",
         supabase = value("SUPABASE_URL"),
         upstash = value("UPSTASH_REDIS_REST_URL"),
         paypal = value("PAYPAL_BASE_URL"),

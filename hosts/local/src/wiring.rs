@@ -1,4 +1,4 @@
-//! Puts the product together with this machine.
+//! Connects the product to this machine's platform.
 
 use crate::{error::Error, product::Handler};
 use exodrive::{
@@ -16,10 +16,10 @@ use std::{
 };
 use tokio::{task::JoinSet, time::timeout};
 
-/// Longer than work after a response may take.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// Longer than the limit of work after a response.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Work that goes on after its response.
+/// Work that continues after its response.
 #[derive(Clone, Default)]
 pub(crate) struct Background(Arc<Mutex<JoinSet<()>>>);
 
@@ -30,14 +30,13 @@ impl Background {
         tasks.spawn(work);
     }
 
-    /// Waits for what is under way; the caches and counters it writes would otherwise outlive their truth.
+    /// Waits for the tasks under way. If they were cut off, cache entries could stay stale.
     pub(crate) async fn finish(&self) {
         let tasks = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        timeout(FINISH_WITHIN, tasks.join_all()).await.ok();
+        timeout(FINISH_TIMEOUT, tasks.join_all()).await.ok();
     }
 }
 
-/// The product, configured by `variables`, living by `clock`, leaving work to `background`.
 pub(crate) fn product(
     variables: &BTreeMap<&'static str, String>,
     clock: Clock,
@@ -58,7 +57,6 @@ pub(crate) fn product(
     Ok(Service::new(Ok(config), Arc::new(platform)))
 }
 
-/// All routes of `service`.
 pub(crate) fn handler(service: Service) -> Handler {
     Arc::new(move |request, peer| {
         let service = service.clone();

@@ -1,6 +1,7 @@
-//! The seam on an ordinary operating system: one pooled HTTPS client, tokio's timers, the system's clock and randomness.
+//! The platform of an ordinary operating system: a pooled HTTPS client, tokio's timers, the
+//! system's clock and randomness.
 //!
-//! The Vercel functions, the local host and the operators' command line all stand on it.
+//! The Vercel functions, the local host and the operators' command line use it.
 
 mod clock;
 mod environment;

@@ -1,4 +1,4 @@
-//! One line a record on standard error, which every platform collects.
+//! Logs one line per record on standard error, which every platform collects.
 
 use log::{LevelFilter, Log, Metadata, Record};
 use std::io::Write as _;
@@ -12,10 +12,10 @@ impl Log for StandardError {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            // Standard error has no buffer: written piece by piece, a line is a dozen system calls.
+            // Standard error has no buffer, so a line in one piece saves a dozen system calls.
             let level = record.level().as_str().to_ascii_lowercase();
             let line = format!("level={level} {}\n", record.args());
-            // A log that is closed is no reason to stop.
+            // A closed log must not stop the product.
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
     }
@@ -23,10 +23,10 @@ impl Log for StandardError {
     fn flush(&self) {}
 }
 
-/// Sends the log to standard error: this product's own records from `level`, and nothing from the libraries.
+/// Sends records of `level` and above to standard error.
 pub fn log_to_stderr(level: LevelFilter) {
     static LOGGER: StandardError = StandardError;
-    // A second call finds a logger in place, which is as good.
+    // A second call keeps the first logger.
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(level);
     }

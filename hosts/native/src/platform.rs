@@ -13,17 +13,16 @@ use hyper_util::{
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 
-/// The largest answer that is read from an upstream: Upstash's limit for one request, the largest of the three.
-const MOST_ANSWER_BYTES: usize = 10 * 1024 * 1024;
-/// Below the idle timeout of the load balancers in front of the upstreams, so that a reused connection is alive.
-const IDLE: Duration = Duration::from_secs(50);
-/// A connection that takes longer will not come.
-const CONNECT: Duration = Duration::from_secs(5);
+/// The largest response of the three upstreams: Upstash's limit for one request.
+const MAX_RESPONSE_BYTES: usize = 10 * 1024 * 1024;
+/// Below the idle timeout of the upstreams' load balancers, so a reused connection is still open.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where work goes that outlives its response.
+/// Runs work that continues after its response.
 pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 
-/// One instance's view of the world. All clones share the connections.
+/// [`Platform`] of one instance. All clones share the connections.
 #[derive(Clone)]
 pub struct NativePlatform {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -38,22 +37,22 @@ impl NativePlatform {
         Self::with_spawn(clock, Arc::new(|work| drop(tokio::spawn(work))))
     }
 
-    /// A platform that hands work after the response to `spawn`.
+    /// A platform that passes work after the response to `spawn`.
     ///
-    /// The roots of trust are compiled in: a function's file system has none worth reading on every start.
+    /// The root certificates are compiled in, because reading them would slow down every start.
     #[must_use]
     pub fn with_spawn(clock: Clock, spawn: Spawn) -> Self {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT));
+        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let https = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(https);
         Self {
@@ -70,7 +69,7 @@ impl Platform for NativePlatform {
         request: http::Request<Bytes>,
     ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let answer = self
+            let response = self
                 .client
                 .request(request.map(Full::new))
                 .await
@@ -81,9 +80,9 @@ impl Platform for NativePlatform {
                         TransportError::Unknown
                     }
                 })?;
-            let (head, body) = answer.into_parts();
-            match read_body(body, MOST_ANSWER_BYTES).await {
-                Ok(body) if body.len() <= MOST_ANSWER_BYTES => {
+            let (head, body) = response.into_parts();
+            match read_body(body, MAX_RESPONSE_BYTES).await {
+                Ok(body) if body.len() <= MAX_RESPONSE_BYTES => {
                     Ok(http::Response::from_parts(head, body))
                 }
                 Ok(_) => Err(TransportError::TooLarge),
@@ -100,11 +99,11 @@ impl Platform for NativePlatform {
         self.clock.now()
     }
 
-    /// Without randomness nothing here is safe, so a system that has none ends the request as a panic would.
+    /// Panics without randomness, because no token or id would be safe.
     fn random(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        let filled = getrandom::fill(&mut bytes);
-        assert!(filled.is_ok(), "the system gives no randomness");
+        let result = getrandom::fill(&mut bytes);
+        assert!(result.is_ok(), "the system has no randomness");
         bytes
     }
 
@@ -113,17 +112,17 @@ impl Platform for NativePlatform {
     }
 }
 
-/// Reads `body` up to `most` bytes and, if there is more, one byte over, so that the caller can tell.
-pub async fn read_body<B>(mut body: B, most: usize) -> Result<Bytes, B::Error>
+/// Reads at most `limit` + 1 bytes. A result over `limit` means that the body is too long.
+pub async fn read_body<B>(mut body: B, limit: usize) -> Result<Bytes, B::Error>
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Some(data) = frame?.data_ref() {
-            let room = (most + 1).saturating_sub(read.len());
+            let room = (limit + 1).saturating_sub(read.len());
             read.extend_from_slice(&data[..data.len().min(room)]);
-            if read.len() > most {
+            if read.len() > limit {
                 break;
             }
         }

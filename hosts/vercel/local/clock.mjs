@@ -1,5 +1,5 @@
-// The local system's clock for executables that know only the machine's: libfaketime adds an offset that it reads from a
-// file at each look. https://github.com/wolfcw/libfaketime
+// The local system's clock for executables that read the machine's. libfaketime adds an offset,
+// which it reads from a file each time. https://github.com/wolfcw/libfaketime
 
 import http from "node:http";
 import { rename, writeFile } from "node:fs/promises";
@@ -22,29 +22,29 @@ export class Clock {
   #file;
   #offset;
 
-  // The control address of the local system, and the file for the offset.
+  // `localUrl` serves the local system's control API. `file` receives the offset.
   constructor(localUrl, file) {
     this.#url = `${localUrl}/_local/clock`;
     this.#file = file;
   }
 
-  // What an executable needs in its environment to go by this clock.
+  // The environment variables that make an executable use this clock.
   environment(library) {
     return {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_NO_CACHE: "1",
-      // Timers go by the monotonic clock, and nobody moves that one.
+      // Timers use the monotonic clock, which must not move.
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
       FAKETIME_DISABLE_SHM: "1",
     };
   }
 
-  // Makes the offset what it is now. Tests move the clock by whole seconds.
-  async follow() {
+  // Updates the offset. Tests move the clock by whole seconds.
+  async update() {
     const offset = Math.round(((await read(this.#url)) - Date.now()) / 1000);
     if (offset === this.#offset) return;
-    // Nobody may find half of it.
+    // A rename is atomic, so no executable reads half an offset.
     const next = `${this.#file}.${process.hrtime.bigint()}`;
     await writeFile(next, `${offset < 0 ? "" : "+"}${offset}s\n`);
     await rename(next, this.#file);

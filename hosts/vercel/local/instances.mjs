@@ -1,4 +1,4 @@
-// The instances of one function: an executable that serves HTTP on a port of its own, started when there is none.
+// The instance of one function: an executable that serves HTTP on its own port, started on demand.
 
 import { spawn } from "node:child_process";
 import http from "node:http";
@@ -26,7 +26,7 @@ export class Instances {
     this.#environment = environment;
   }
 
-  // The port of the instance that runs and the connections to it; starts one when there is none.
+  // The port of the instance and the agent for its connections. Starts an instance if none runs.
   running() {
     this.#running ??= this.#start();
     return this.#running;
@@ -61,7 +61,8 @@ export class Instances {
     }
   }
 
-  // Ends the instance: kindly, since it may still be at work for an answer it gave, then not. False when there was none.
+  // Sends SIGTERM, so that work after a response can finish, then SIGKILL after `seconds`.
+  // False if no instance was running.
   async stop(seconds) {
     const child = this.#child;
     if (!child) return false;
@@ -73,7 +74,7 @@ export class Instances {
     return true;
   }
 
-  // Ends the instance in the middle of whatever it does. False when there was none; else true, once it is gone.
+  // Sends SIGKILL and waits for the end. False if no instance was running.
   async kill() {
     const child = this.#child;
     if (!child) return false;

@@ -1,9 +1,9 @@
-// What `vercel build` left behind. https://vercel.com/docs/build-output-api
+// Reads the output of `vercel build`. https://vercel.com/docs/build-output-api
 
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 
-// The files below a folder, as paths from it with slashes.
+// All files below a folder, as relative paths with slashes.
 export async function filesBelow(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
@@ -12,7 +12,8 @@ export async function filesBelow(folder) {
     .sort();
 }
 
-// Every function: the path it is served at without the first slash, its executable and that one's size, its settings.
+// All functions: {path, executable, bytes, config}. `path` has no leading slash, and `bytes` is the
+// size of the executable.
 export async function readFunctions(output) {
   const folder = join(output, "functions");
   const configs = (await filesBelow(folder)).filter((file) => file.endsWith(".func/.vc-config.json"));

@@ -1,5 +1,6 @@
-// Serves what `vercel build` made on this machine: the static files, and an instance of each function, by config.json's
-// routes. Usage: PORT=8788 node router.mjs OUTPUT [CLOCK_FILE LIBFAKETIME]
+// Serves the output of `vercel build` on this machine: the static files and one instance of each
+// function, by the routes of config.json.
+// Usage: PORT=8788 node router.mjs OUTPUT [CLOCK_FILE LIBFAKETIME]
 
 import http from "node:http";
 import { join } from "node:path";
@@ -10,28 +11,28 @@ import { filesBelow, readConfig, readFunctions } from "./output.mjs";
 import { makeRouter } from "./routes.mjs";
 import { serveFile } from "./static.mjs";
 
-const SECONDS_TO_END = 5;
+const STOP_SECONDS = 5;
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"];
 
 const [output, clockFile, faketime] = process.argv.slice(2);
 const clock = clockFile && new Clock(process.env.LOCAL_URL, clockFile);
-await clock?.follow();
+await clock?.update();
 const environment = { ...process.env, ...clock?.environment(faketime) };
 
-const places = new Map();
+const targets = new Map();
 for (const file of await filesBelow(join(output, "static"))) {
-  places.set(`/${file}`, { file });
-  // A folder is its index.html.
-  if (/(^|\/)index\.html$/.test(file)) places.set(`/${file.slice(0, -"index.html".length)}`.replace(/(.)\/$/, "$1"), { file });
+  targets.set(`/${file}`, { file });
+  // The path of a folder serves its index.html.
+  if (/(^|\/)index\.html$/.test(file)) targets.set(`/${file.slice(0, -"index.html".length)}`.replace(/(.)\/$/, "$1"), { file });
 }
 const functions = await readFunctions(output);
-for (const { path, executable } of functions) places.set(`/${path}`, { instances: new Instances(executable, environment) });
-const all = [...places.values()].flatMap(({ instances }) => instances ?? []);
+for (const { path, executable } of functions) targets.set(`/${path}`, { instances: new Instances(executable, environment) });
+const all = [...targets.values()].flatMap(({ instances }) => instances ?? []);
 
-const look = (path) => places.get(path.replace(/(.)\/$/, "$1"));
+const look = (path) => targets.get(path.replace(/(.)\/$/, "$1"));
 const route = makeRouter((await readConfig(output)).routes, look);
 
-// A refusal of Vercel's own. https://vercel.com/docs/errors
+// One of Vercel's own error responses. https://vercel.com/docs/errors
 function refuse(response, status, code, headers = {}) {
   response.writeHead(status, { ...headers, "content-type": "text/plain; charset=utf-8", "x-vercel-error": code });
   response.end(`${code}\n`);
@@ -41,8 +42,9 @@ function withoutHopByHop(headers) {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.includes(name)));
 }
 
-// The headers a function gets. Vercel's edge writes the client's address into three of them, whatever the client sent.
-// Here it stands in x-forwarded-for, since a test pretends to be several clients, and else it is the socket's.
+// The headers for a function. Vercel's edge overwrites three of them with the client's address.
+// Here the address comes from x-forwarded-for, because tests play several clients, or otherwise
+// from the socket.
 function requestHeaders(request) {
   const client = request.headers["x-forwarded-for"] ?? request.socket.remoteAddress;
   return {
@@ -53,17 +55,17 @@ function requestHeaders(request) {
   };
 }
 
-// Hands the request to an instance. A client that leaves does not stop what it began, as on Vercel.
+// Passes the request to an instance. As on Vercel, a disconnect does not cancel the invocation.
 function invoke({ port, agent }, url, request, response, extra) {
   return new Promise((resolve) => {
     const { method } = request;
     const upstream = http.request({ host: "127.0.0.1", port, agent, method, path: url, headers: requestHeaders(request) });
-    upstream.on("response", (answer) => {
-      response.writeHead(answer.statusCode, { ...extra, ...withoutHopByHop(answer.headers) });
-      answer.pipe(response);
-      response.once("close", () => answer.resume());
-      answer.once("error", () => response.destroy());
-      answer.once("close", resolve);
+    upstream.on("response", (incoming) => {
+      response.writeHead(incoming.statusCode, { ...extra, ...withoutHopByHop(incoming.headers) });
+      incoming.pipe(response);
+      response.once("close", () => incoming.resume());
+      incoming.once("error", () => response.destroy());
+      incoming.once("close", resolve);
     });
     upstream.on("error", (error) => {
       console.error(`host-vercel: ${method} ${url}: ${error.message}`);
@@ -79,17 +81,17 @@ function invoke({ port, agent }, url, request, response, extra) {
 async function serve(request, response) {
   if (request.url.startsWith("/_local/")) return control(request, response, look);
   const [path, query = ""] = request.url.split(/\?(.*)/s);
-  const answer = route(request.method, path, query);
-  const { found, headers, status } = answer;
-  if (found?.file) return serveFile(join(output, "static"), found.file, request, response, answer);
-  if (!found) {
+  const match = route(request.method, path, query);
+  const { target, headers, status } = match;
+  if (target?.file) return serveFile(join(output, "static"), target.file, request, response, match);
+  if (!target) {
     if (headers.location) return response.writeHead(status, headers).end();
     return refuse(response, status, "NOT_FOUND", headers);
   }
-  await clock?.follow();
-  // A function sees the path that the client asked for, and in the query also what a rewrite made of it.
-  const url = answer.query ? `${path}?${answer.query}` : path;
-  return invoke(await found.instances.running(), url, request, response, headers);
+  await clock?.update();
+  // A function gets the client's path, and a query that includes the parameters of a rewrite.
+  const url = match.query ? `${path}?${match.query}` : path;
+  return invoke(await target.instances.running(), url, request, response, headers);
 }
 
 const server = http.createServer((request, response) => {
@@ -100,7 +102,7 @@ const server = http.createServer((request, response) => {
   });
 });
 
-// Clients give connections up, not this side: a request that is sent just when this side does is lost.
+// Only clients may close idle connections. A request that is sent while this side closes is lost.
 server.keepAliveTimeout = 0;
 
 let ending = false;
@@ -109,7 +111,7 @@ async function end(code) {
   ending = true;
   server.close();
   server.closeAllConnections();
-  await Promise.all(all.map((instances) => instances.stop(SECONDS_TO_END)));
+  await Promise.all(all.map((instances) => instances.stop(STOP_SECONDS)));
   process.exit(code);
 }
 process.on("SIGINT", () => end(130));

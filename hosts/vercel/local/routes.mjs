@@ -1,10 +1,10 @@
-// The routes of config.json, applied as Vercel applies them: those before the files, the files, those after them.
+// Applies the routes of config.json as Vercel does: those before the files, the files, the rest.
 // https://vercel.com/docs/build-output-api/configuration#routes
 
 const PHASES = ["main", "filesystem", "resource", "miss", "hit", "error"];
 const KNOWN = ["src", "dest", "headers", "methods", "continue", "caseSensitive", "check", "status", "important"];
 
-// The routes by phase. Throws on one that says more than this reads.
+// Groups routes by phase. Throws on an unsupported member.
 function byPhase(routes) {
   const phases = Object.fromEntries(PHASES.map((phase) => [phase, []]));
   let phase = "main";
@@ -15,7 +15,7 @@ function byPhase(routes) {
       continue;
     }
     const unknown = Object.keys(route).find((key) => !KNOWN.includes(key));
-    if (unknown) throw new Error(`routes: ${unknown} of ${route.src} is not understood`);
+    if (unknown) throw new Error(`routes: ${unknown} of ${route.src} is not supported`);
     phases[phase].push({ ...route, pattern: new RegExp(route.src, route.caseSensitive ? "" : "i") });
   }
   return phases;
@@ -25,8 +25,8 @@ function substitute(text, match) {
   return text.replace(/\$(\w+)/g, (_, name) => match[name] ?? match.groups?.[name] ?? "");
 }
 
-// Runs one phase on the state {path, query, headers, status}. True when a route ended it.
-function runPhase(routes, state, method, isThere) {
+// Runs one phase on the state {path, query, headers, status}. True if a route ended the phase.
+function runPhase(routes, state, method, exists) {
   for (const route of routes) {
     if (route.methods && !route.methods.includes(method)) continue;
     const match = route.pattern.exec(state.path);
@@ -36,37 +36,37 @@ function runPhase(routes, state, method, isThere) {
     if (route.dest) {
       const [path, query = ""] = substitute(route.dest, match).split("?");
       state.path = path;
-      // What the client wrote stays as it wrote it.
+      // The client's own query stays unchanged.
       state.query = [query, state.query].filter(Boolean).join("&");
-      if (route.check && !isThere(path)) continue;
+      if (route.check && !exists(path)) continue;
     }
     if (!route.continue) return true;
   }
   return false;
 }
 
-// Makes the function that says for a method and a path with query what is served:
-// {found, query, headers, status?}, where `found` is what `look` gave for a path, or undefined.
+// Returns a function from a method, a path and a query to {target, query, headers, status?}.
+// `target` is the result of `look` for the path, or undefined.
 export function makeRouter(routes, look) {
   const phases = byPhase(routes);
-  const isThere = (path) => look(path) !== undefined;
+  const exists = (path) => look(path) !== undefined;
   return (method, path, query) => {
     const state = { path, query, headers: {}, status: undefined };
-    let found;
+    let target;
     for (const phase of ["main", "filesystem", "resource", "miss"]) {
-      runPhase(phases[phase], state, method, isThere);
-      // A status without a file is the whole answer: a redirect, or a refusal.
-      if (state.status && !isThere(state.path)) break;
-      found = look(state.path);
-      if (found) break;
+      runPhase(phases[phase], state, method, exists);
+      // A status without a file is a complete response: a redirect or a refusal.
+      if (state.status && !exists(state.path)) break;
+      target = look(state.path);
+      if (target) break;
     }
-    if (found) runPhase(phases.hit, state, method, isThere);
+    if (target) runPhase(phases.hit, state, method, exists);
     else if (!state.status || state.status >= 400) {
       state.status ??= 404;
-      const refused = state.status;
-      runPhase(phases.error.filter((route) => !route.status || route.status === refused), state, method, isThere);
-      found = look(state.path);
+      const refusal = state.status;
+      runPhase(phases.error.filter((route) => !route.status || route.status === refusal), state, method, exists);
+      target = look(state.path);
     }
-    return { found, query: state.query, headers: state.headers, status: state.status };
+    return { target, query: state.query, headers: state.headers, status: state.status };
   };
 }

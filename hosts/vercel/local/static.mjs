@@ -1,4 +1,4 @@
-// The static files of a build, and what they are served as.
+// Serves the static files of a build.
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";

@@ -1,4 +1,5 @@
-//! Serves one route of the product as a Vercel function. <https://vercel.com/docs/functions/runtimes/rust>
+//! Serves one route of the product as a Vercel function.
+//! <https://vercel.com/docs/functions/runtimes/rust>
 
 use bytes::Bytes;
 use exodrive::{Service, config::Defaults, routes::MAX_BODY_BYTES};
@@ -11,7 +12,8 @@ use vercel_runtime::{AppState, Error, Request, ResponseBody, run, service_fn};
 
 /// Serves the route `name` until the platform ends the instance.
 ///
-/// One instance serves many requests, also at the same time; connections to the upstreams are kept between them.
+/// One instance serves many requests, some of them concurrently, over kept connections to the
+/// upstreams.
 #[must_use]
 pub fn serve(name: &'static str) -> ExitCode {
     log_to_stderr(log::LevelFilter::Info);
@@ -29,7 +31,7 @@ pub fn serve(name: &'static str) -> ExitCode {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    log::error!("the function ended: {error}");
+    log::error!("the function failed: {error}");
     ExitCode::FAILURE
 }
 
@@ -45,24 +47,24 @@ async fn listen(name: &'static str) -> Result<(), Error> {
         Arc::new(wait_until),
     ));
     let service = Service::new(config, platform);
-    let serving = service.clone();
-    let served = run(service_fn(move |request: Request, state: AppState| {
-        let service = serving.clone();
+    let shared = service.clone();
+    let result = run(service_fn(move |request: Request, state: AppState| {
+        let service = shared.clone();
         INVOCATION.scope(state, async move { answer(&service, name, request).await })
     }))
     .await;
-    // The platform has said that it will end the instance, and what was left for after the answers is done.
+    // The platform has sent SIGTERM, and work after the responses is done.
     // https://vercel.com/docs/functions/functions-api-reference#sigterm-signal
     service.finish_counting().await;
-    served
+    result
 }
 
 tokio::task_local! {
-    /// The invocation that the running code belongs to.
+    /// The invocation of the running code.
     static INVOCATION: AppState;
 }
 
-/// Keeps the invocation alive until `work` is done: an instance is frozen when its last invocation ends.
+/// Keeps the invocation alive until `work` is done. Without one, the platform freezes the instance.
 /// <https://vercel.com/docs/functions/functions-api-reference/vercel-functions-package#waituntil>
 fn wait_until(work: BoxFuture<'static, ()>) {
     match INVOCATION.try_with(AppState::clone) {
@@ -71,20 +73,20 @@ fn wait_until(work: BoxFuture<'static, ()>) {
     }
 }
 
-/// Never an error: the runtime would show it to the client as it is.
+/// Never returns an error, because the runtime would show it to the client.
 async fn answer(
     service: &Service,
     name: &str,
     request: Request,
 ) -> Result<Response<ResponseBody>, Error> {
     let (head, mut incoming) = request.into_parts();
-    // A client that hung up in the middle reads no answer, and nothing may act on half a request.
+    // A client that hung up reads no response, and no code may act on half a request.
     let Ok(body) = read_body(&mut incoming, MAX_BODY_BYTES).await else {
         let mut response = Response::new(ResponseBody::from(Bytes::new()));
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    // The rest is read and dropped, 4.5 MB at most: the connection would be reset, and the answer lost with it.
+    // An unread rest (4.5 MB at most) would reset the connection, and the response would be lost.
     while let Some(Ok(_)) = incoming.frame().await {}
     let response = service
         .handle_route(name, http::Request::from_parts(head, body), None)
@@ -92,7 +94,7 @@ async fn answer(
     Ok(response.map(ResponseBody::from))
 }
 
-/// The production domain, which Vercel gives to every deployment.
+/// The production domain, which Vercel sets in every deployment.
 #[expect(
     clippy::disallowed_methods,
     reason = "a host reads its environment once"

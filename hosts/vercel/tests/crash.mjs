@@ -1,142 +1,143 @@
-// Functions that are killed in the middle of a payment, black box over BASE_URL, against script/host-vercel, after which
-// the same is asked again: nothing is lost, and nothing is done twice. node --test hosts/vercel/tests/crash.mjs
+// Functions killed during a payment, as a black box over BASE_URL, against script/host-vercel. A
+// repeated request must lose nothing and do nothing twice. node --test hosts/vercel/tests/crash.mjs
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import {
-  approvedOrder, askForCaptures, authorize, eventually, exchanges, fault, hold, kill, noFaults, now, operations, order, pass, payments, readBack,
+  advanceClock, approvedOrder, authorize, clearFaults, clockNow, createHold, createOrder, eventually, exchanges, fault, kill, operations, payments,
+  readBooking, runCaptureCron,
 } from "./customer.mjs";
 
 const ORDER = "/api/bookings/create-paypal-order";
 const AUTHORIZE = "/api/bookings/authorize-paypal-order";
 const CAPTURES = "/api/admin/process-payment-captures";
 // Longer than any function waits.
-const FOR_LONG = { kind: "delay", delayMs: 300_000 };
+const LONG_DELAY = { kind: "delay", delayMs: 300_000 };
 
-afterEach(noFaults);
+afterEach(clearFaults);
 
-// Begins something, kills the function that does it once `isUnderWay`, and ends the trouble that held it up.
-async function killed(path, begin, isUnderWay) {
-  const begun = begin();
-  await eventually(`${path} is in the middle of it`, isUnderWay);
+// Sends a request, kills the function once `isUnderWay`, and clears the faults that delayed it.
+async function killDuring(path, send, isUnderWay) {
+  const pending = send();
+  await eventually(`${path} is under way`, isUnderWay);
   await kill(path);
-  const answer = await begun;
-  assert.deepEqual([answer.status, answer.headers.get("x-vercel-error")], [500, "FUNCTION_INVOCATION_FAILED"], answer.text);
-  await noFaults();
+  const response = await pending;
+  assert.deepEqual([response.status, response.headers.get("x-vercel-error")], [500, "FUNCTION_INVOCATION_FAILED"], response.text);
+  await clearFaults();
 }
 
-const isWrittenDown = (booking, kind) => async () => (await operations(booking, kind)).some(({ status }) => status === "open");
+const isRecorded = (booking, kind) => async () => (await operations(booking, kind)).some(({ status }) => status === "open");
 const isDone = (booking, kind) => async () => (await exchanges(booking, kind)).some(({ status }) => status === 201);
 
-// PayPal did it once, whatever else it was asked, and always under one id: what PayPal answered.
+// Asserts that PayPal acted once and saw only one request id. Returns PayPal's first response.
 async function onlyEffect(booking, kind) {
-  const asked = await exchanges(booking, kind);
-  assert.equal(asked.filter(({ status }) => status === 201).length, 1);
-  assert.equal(new Set(asked.map(({ requestId }) => requestId)).size, 1);
+  const requests = await exchanges(booking, kind);
+  assert.equal(requests.filter(({ status }) => status === 201).length, 1);
+  assert.equal(new Set(requests.map(({ requestId }) => requestId)).size, 1);
   assert.equal((await payments(booking)).length, 1);
-  return asked[0].responseBody;
+  return requests[0].responseBody;
 }
 
-async function orderAgain(held) {
-  const [first, second] = [await order(held), await order(held)];
+async function orderAgain(hold) {
+  const [first, second] = [await createOrder(hold), await createOrder(hold)];
   assert.deepEqual([first.status, second.status], [201, 201], first.text);
   assert.deepEqual(second.json, first.json);
-  assert.equal((await onlyEffect(held.id, "orders.create")).id, first.json.orderID);
-  assert.equal((await readBack(held)).status, "pending_payment");
+  assert.equal((await onlyEffect(hold.id, "orders.create")).id, first.json.orderID);
+  assert.equal((await readBooking(hold)).status, "pending_payment");
 }
 
-test("an order whose function is killed before PayPal has made it is made by the next request", async () => {
-  const held = await hold(40);
-  await fault("paypal", { ...FOR_LONG, path: "/v2/checkout/orders" });
-  await killed(ORDER, () => order(held), isWrittenDown(held.id, "order"));
-  assert.deepEqual(await exchanges(held.id, "orders.create"), []);
-  await orderAgain(held);
+test("function killed before PayPal's order: next request creates it", async () => {
+  const hold = await createHold(40);
+  await fault("paypal", { ...LONG_DELAY, path: "/v2/checkout/orders" });
+  await killDuring(ORDER, () => createOrder(hold), isRecorded(hold.id, "order"));
+  assert.deepEqual(await exchanges(hold.id, "orders.create"), []);
+  await orderAgain(hold);
 });
 
-test("an order whose function is killed before it is noted is found by the next request", async () => {
-  const held = await hold(50);
-  await fault("database", { ...FOR_LONG, path: "rpc/record_paypal_order" });
-  await killed(ORDER, () => order(held), isDone(held.id, "orders.create"));
-  await orderAgain(held);
+test("function killed before recording the order: next request finds it", async () => {
+  const hold = await createHold(50);
+  await fault("database", { ...LONG_DELAY, path: "rpc/record_paypal_order" });
+  await killDuring(ORDER, () => createOrder(hold), isDone(hold.id, "orders.create"));
+  await orderAgain(hold);
 });
 
-// The killed function's lease of a minute stands in everybody's way, then in nobody's.
-async function authorizeAgain(held, orderId) {
+// The killed function's claim blocks other requests for a minute.
+async function authorizeAgain(hold, orderId) {
   const early = await authorize(orderId);
   assert.deepEqual([early.status, early.json.code, early.json.retryable], [409, "payment_in_progress", true], early.text);
   assert.match(early.headers.get("retry-after"), /^\d+$/);
-  assert.equal((await readBack(held)).status, "pending_payment");
-  await pass(61);
+  assert.equal((await readBooking(hold)).status, "pending_payment");
+  await advanceClock(61);
   const [first, second] = [await authorize(orderId), await authorize(orderId)];
   assert.deepEqual([first.status, second.status], [200, 200], first.text);
   assert.deepEqual(second.json, first.json);
-  const made = await onlyEffect(held.id, "orders.authorize");
-  assert.equal(made.purchase_units[0].payments.authorizations[0].id, first.json.authorizationId);
-  const { status, payment } = await readBack(held);
+  const authorized = await onlyEffect(hold.id, "orders.authorize");
+  assert.equal(authorized.purchase_units[0].payments.authorizations[0].id, first.json.authorizationId);
+  const { status, payment } = await readBooking(hold);
   assert.deepEqual([status, payment.status, payment.authorizationId], ["upcoming", "authorized", first.json.authorizationId]);
 }
 
-test("an authorization whose function is killed before PayPal has made it is made after its lease", async () => {
-  const held = await hold(60);
-  const orderId = await approvedOrder(held);
-  await fault("paypal", { ...FOR_LONG, path: `${orderId}/authorize` });
-  await killed(AUTHORIZE, () => authorize(orderId), isWrittenDown(held.id, "authorize"));
-  assert.deepEqual(await exchanges(held.id, "orders.authorize"), []);
-  await authorizeAgain(held, orderId);
+test("function killed before PayPal's authorization: made after the claim", async () => {
+  const hold = await createHold(60);
+  const orderId = await approvedOrder(hold);
+  await fault("paypal", { ...LONG_DELAY, path: `${orderId}/authorize` });
+  await killDuring(AUTHORIZE, () => authorize(orderId), isRecorded(hold.id, "authorize"));
+  assert.deepEqual(await exchanges(hold.id, "orders.authorize"), []);
+  await authorizeAgain(hold, orderId);
 });
 
-test("an authorization whose function is killed before it hears of it is found after its lease", async () => {
-  const held = await hold(70);
-  const orderId = await approvedOrder(held);
-  // PayPal's answer is lost, and the function is kept waiting for what it asks then.
+test("function killed before recording the authorization: found after the claim", async () => {
+  const hold = await createHold(70);
+  const orderId = await approvedOrder(hold);
+  // PayPal's response is lost, and the function's next request to PayPal is delayed.
   await fault("paypal", { kind: "drop_answer", path: `${orderId}/authorize`, times: 1 });
-  await fault("paypal", { ...FOR_LONG, path: `/v2/checkout/orders/${orderId}`, every: 2, times: 1 });
-  await killed(AUTHORIZE, () => authorize(orderId), isDone(held.id, "orders.authorize"));
-  await authorizeAgain(held, orderId);
-  assert.equal((await exchanges(held.id, "orders.authorize")).length, 1);
+  await fault("paypal", { ...LONG_DELAY, path: `/v2/checkout/orders/${orderId}`, every: 2, times: 1 });
+  await killDuring(AUTHORIZE, () => authorize(orderId), isDone(hold.id, "orders.authorize"));
+  await authorizeAgain(hold, orderId);
+  assert.equal((await exchanges(hold.id, "orders.authorize")).length, 1);
 });
 
-// A booking that is paid for, at the moment when its money is due.
-async function due(daysAhead) {
-  const held = await hold(daysAhead);
-  const { status, json, text } = await authorize(await approvedOrder(held));
+// An authorized booking, at the time when its capture is due.
+async function dueBooking(daysAhead) {
+  const hold = await createHold(daysAhead);
+  const { status, json, text } = await authorize(await approvedOrder(hold));
   assert.equal(status, 200, text);
-  const left = Math.ceil((Date.parse(json.captureScheduledAt) - (await now())) / 1000);
-  await pass(Math.max(left, 0) + 1);
-  return { held, authorization: json.authorizationId };
+  const left = Math.ceil((Date.parse(json.captureScheduledAt) - (await clockNow())) / 1000);
+  await advanceClock(Math.max(left, 0) + 1);
+  return { hold, authorization: json.authorizationId };
 }
 
-// What a run of the cron says about one booking.
-async function runCaptures(booking) {
-  const { status, json, text } = await askForCaptures();
+// Runs the cron and returns its results for one booking.
+async function captureResults(booking) {
+  const { status, json, text } = await runCaptureCron();
   assert.equal(status, 200, text);
   return json.results.filter(({ booking_id }) => booking_id === booking);
 }
 
-// The killed run's lease of two minutes keeps the payment from other runs, then from none.
-async function captureAgain(held) {
-  assert.deepEqual(await runCaptures(held.id), []);
-  assert.equal((await readBack(held)).payment.status, "capturing");
-  await pass(121);
-  const made = await runCaptures(held.id);
-  assert.deepEqual(made, [{ booking_id: held.id, success: true, capture_id: made[0]?.capture_id }]);
-  assert.deepEqual(await runCaptures(held.id), []);
-  assert.equal((await onlyEffect(held.id, "authorizations.capture")).id, made[0].capture_id);
-  const { payment } = await readBack(held);
-  assert.deepEqual([payment.status, payment.captureId], ["captured", made[0].capture_id]);
+// The killed run's claim blocks other runs for two minutes.
+async function captureAgain(hold) {
+  assert.deepEqual(await captureResults(hold.id), []);
+  assert.equal((await readBooking(hold)).payment.status, "capturing");
+  await advanceClock(121);
+  const results = await captureResults(hold.id);
+  assert.deepEqual(results, [{ booking_id: hold.id, success: true, capture_id: results[0]?.capture_id }]);
+  assert.deepEqual(await captureResults(hold.id), []);
+  assert.equal((await onlyEffect(hold.id, "authorizations.capture")).id, results[0].capture_id);
+  const { payment } = await readBooking(hold);
+  assert.deepEqual([payment.status, payment.captureId], ["captured", results[0].capture_id]);
 }
 
-test("a capture whose function is killed before PayPal has made it is made by a later run", async () => {
-  const { held, authorization } = await due(3);
-  await fault("paypal", { ...FOR_LONG, path: `${authorization}/capture` });
-  await killed(CAPTURES, askForCaptures, isWrittenDown(held.id, "capture"));
-  assert.deepEqual(await exchanges(held.id, "authorizations.capture"), []);
-  await captureAgain(held);
+test("function killed before PayPal's capture: a later run makes it", async () => {
+  const { hold, authorization } = await dueBooking(3);
+  await fault("paypal", { ...LONG_DELAY, path: `${authorization}/capture` });
+  await killDuring(CAPTURES, runCaptureCron, isRecorded(hold.id, "capture"));
+  assert.deepEqual(await exchanges(hold.id, "authorizations.capture"), []);
+  await captureAgain(hold);
 });
 
-test("a capture whose function is killed before it is noted is found by a later run", async () => {
-  const { held } = await due(3);
-  await fault("database", { ...FOR_LONG, path: "rpc/record_capture" });
-  await killed(CAPTURES, askForCaptures, isDone(held.id, "authorizations.capture"));
-  await captureAgain(held);
+test("function killed before recording the capture: a later run finds it", async () => {
+  const { hold } = await dueBooking(3);
+  await fault("database", { ...LONG_DELAY, path: "rpc/record_capture" });
+  await killDuring(CAPTURES, runCaptureCron, isDone(hold.id, "authorizations.capture"));
+  await captureAgain(hold);
 });

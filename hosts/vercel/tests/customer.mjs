@@ -1,4 +1,4 @@
-// A customer of the product and what surrounds it: the local system's control, PayPal's and the database's records.
+// A customer of the product, the control APIs, and the records of PayPal and the database.
 
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
@@ -12,70 +12,72 @@ export function variable(name) {
 
 const base = variable("BASE_URL");
 const local = variable("LOCAL_URL");
-const PATIENCE = 60_000;
+const TIMEOUT_MS = 60_000;
 
-// Asks the product from an address of its own, so that no limit is reached. Gives status, headers and the JSON, if it is.
-export async function ask(method, path, { body, token } = {}) {
+// Sends a request to the product from a random address, to stay below the rate limits.
+// Returns {status, headers, text, json}. `json` is undefined for other media types.
+export async function request(method, path, { body, token } = {}) {
   const headers = { "x-forwarded-for": `198.18.${randomInt(256)}.${randomInt(256)}` };
   if (body) headers["content-type"] = "application/json";
   if (token) headers.authorization = `Bearer ${token}`;
-  const answer = await fetch(base + path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });
-  const text = await answer.text();
-  const isJson = /json/.test(answer.headers.get("content-type"));
-  return { status: answer.status, headers: answer.headers, text, json: isJson ? JSON.parse(text) : undefined };
+  const response = await fetch(base + path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get("content-type"));
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
-// The same, where only one status will do.
-export async function must(status, method, path, options) {
-  const answer = await ask(method, path, options);
-  assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
-  return answer.json;
+// Sends a request, asserts its status and returns the JSON.
+export async function expectStatus(status, method, path, options) {
+  const response = await request(method, path, options);
+  assert.equal(response.status, status, `${method} ${path}: ${response.text}`);
+  return response.json;
 }
 
-async function tell(url, body) {
-  const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  assert.equal(answer.status, 200, `${url} ${JSON.stringify(body)}: ${await answer.text()}`);
+async function postControl(url, body) {
+  const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  assert.equal(response.status, 200, `${url} ${JSON.stringify(body)}: ${await response.text()}`);
 }
 
-export const fault = (upstream, trouble) => tell(`${local}/_local/faults`, { upstream, fault: trouble });
-export const pass = (seconds) => tell(`${local}/_local/clock`, { advance: `PT${seconds}S` });
-export const kill = (path) => tell(`${base}/_local/instances`, { path, action: "kill" });
-export const end = (path) => tell(`${base}/_local/instances`, { path, action: "end" });
+export const fault = (upstream, description) => postControl(`${local}/_local/faults`, { upstream, fault: description });
+export const advanceClock = (seconds) => postControl(`${local}/_local/clock`, { advance: `PT${seconds}S` });
+export const kill = (path) => postControl(`${base}/_local/instances`, { path, action: "kill" });
+export const end = (path) => postControl(`${base}/_local/instances`, { path, action: "end" });
 
-export async function noFaults() {
+export async function clearFaults() {
   for (const upstream of ["paypal", "database"]) await fault(upstream, { kind: "none" });
 }
 
-export async function now() {
+export async function clockNow() {
   return Date.parse((await (await fetch(`${local}/_local/clock`)).json()).now);
 }
 
-// Looks until it is so, for at most ten seconds.
-export async function eventually(what, isSo) {
-  const end = performance.now() + 10_000;
-  while (!(await isSo())) {
-    assert.ok(performance.now() < end, `not within 10 s: ${what}`);
+// Polls until the condition holds, for at most ten seconds.
+export async function eventually(claim, condition) {
+  const deadline = performance.now() + 10_000;
+  while (!(await condition())) {
+    assert.ok(performance.now() < deadline, `not within 10 s: ${claim}`);
     await wait(10);
   }
 }
 
-// Rows of a table, as an operator reads them.
+// Rows of a table, read with the secret key.
 async function rows(table, filter) {
-  const answer = await fetch(`${variable("SUPABASE_URL")}/rest/v1/${table}?${filter}`, { headers: { apikey: variable("SUPABASE_SECRET_KEY") } });
-  assert.equal(answer.status, 200, `${table}?${filter}`);
-  return answer.json();
+  const response = await fetch(`${variable("SUPABASE_URL")}/rest/v1/${table}?${filter}`, { headers: { apikey: variable("SUPABASE_SECRET_KEY") } });
+  assert.equal(response.status, 200, `${table}?${filter}`);
+  return response.json();
 }
 
-// The payments of a booking.
 export const payments = (booking) => rows("payments", `booking_id=eq.${booking}&select=id,status,lease_expires_at`);
 
-// The operations of one kind on a booking's only payment, as they were written down before PayPal was asked.
+// The operations of one kind on a booking's only payment. They are recorded before the request to
+// PayPal.
 export async function operations(booking, kind) {
   const [payment] = await payments(booking);
   return payment ? rows("payment_operations", `payment_id=eq.${payment.id}&operation=eq.${kind}&select=request_id,status`) : [];
 }
 
-// What PayPal was asked of one kind about a booking's payments, in order: {requestId, status, responseBody}.
+// The exchanges with PayPal of one kind for a booking's payments, in order:
+// {requestId, status, responseBody}.
 export async function exchanges(booking, kind) {
   const ids = (await payments(booking)).map(({ id }) => `${id}:`);
   const all = await (await fetch(`${local}/_local/paypal/exchanges`)).json();
@@ -89,41 +91,40 @@ const DAY = 24 * 3600_000;
 // The longest turnaround of a car.
 const MARGIN = 2;
 
-// Two days of a car that begin in so many days, free together with those around them.
+// Two free days of a car, in `daysAhead` days, with free days around them.
 async function freeRental(daysAhead) {
-  const start = (await now()) + daysAhead * DAY;
-  const { cars } = await must(200, "GET", "/api/cars?limit=50");
+  const start = (await clockNow()) + daysAhead * DAY;
+  const { cars } = await expectStatus(200, "GET", "/api/cars?limit=50");
   for (const { slug, minRentalDays, maxRentalDays } of cars) {
     if (minRentalDays > 2 || maxRentalDays < 2) continue;
     const around = `startDate=${day(start - MARGIN * DAY)}&endDate=${day(start + (2 + MARGIN) * DAY)}`;
-    const { summary } = await must(200, "GET", `/api/cars/availability?carId=${slug}&${around}`);
+    const { summary } = await expectStatus(200, "GET", `/api/cars/availability?carId=${slug}&${around}`);
     if (summary.unavailableDays === 0) return { carId: slug, startDate: day(start), endDate: day(start + 2 * DAY) };
   }
   throw new Error(`no car is free in ${daysAhead} days`);
 }
 
-// Holds a car: {id, token, rental}.
-export async function hold(daysAhead) {
+// Creates a hold: {id, token, rental}.
+export async function createHold(daysAhead) {
   const rental = await freeRental(daysAhead);
-  const { bookingId, bookingToken } = await must(201, "POST", "/api/bookings", { body: rental });
+  const { bookingId, bookingToken } = await expectStatus(201, "POST", "/api/bookings", { body: rental });
   return { id: bookingId, token: bookingToken, rental };
 }
 
-// Makes the order of a hold.
-export const order = ({ id, rental }) => ask("POST", "/api/bookings/create-paypal-order", { body: { ...rental, bookingId: id } });
+export const createOrder = ({ id, rental }) => request("POST", "/api/bookings/create-paypal-order", { body: { ...rental, bookingId: id } });
 
-// Makes the order of a hold and approves it as the payer: its id.
-export async function approvedOrder(held) {
-  const { status, json, text } = await order(held);
+// Creates the order of a hold and approves it as the payer. Returns its id.
+export async function approvedOrder(hold) {
+  const { status, json, text } = await createOrder(hold);
   assert.equal(status, 201, text);
-  const approved = await fetch(json.approveUrl, { method: "POST", redirect: "manual" });
-  assert.equal(approved.status, 303);
+  const approval = await fetch(json.approveUrl, { method: "POST", redirect: "manual" });
+  assert.equal(approval.status, 303);
   return json.orderID;
 }
 
-export const authorize = (orderID) => ask("POST", "/api/bookings/authorize-paypal-order", { body: { orderID } });
+export const authorize = (orderID) => request("POST", "/api/bookings/authorize-paypal-order", { body: { orderID } });
 
-export const readBack = async ({ id, token }) => (await must(200, "GET", `/api/bookings/${id}`, { token })).booking;
+export const readBooking = async ({ id, token }) => (await expectStatus(200, "GET", `/api/bookings/${id}`, { token })).booking;
 
 // Runs the capture cron as Vercel does.
-export const askForCaptures = () => ask("GET", "/api/admin/process-payment-captures", { token: variable("CRON_SECRET") });
+export const runCaptureCron = () => request("GET", "/api/admin/process-payment-captures", { token: variable("CRON_SECRET") });

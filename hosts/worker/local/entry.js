@@ -1,13 +1,14 @@
-// The Worker as script/host-worker serves it: the same build, in a world that a test can change. Never deployed.
+// The Worker for script/host-worker: the same build, with a clock and randomness that tests
+// control. Never deployed.
 
 import worker from "../build/index.js";
 
-// The clock of the local system, which a test moves.
+// The local system's clock, which tests move.
 const SystemDate = Date;
 let offset = 0;
 globalThis.Date = class extends SystemDate {
-  constructor(...given) {
-    super(...(given.length ? given : [SystemDate.now() + offset]));
+  constructor(...parts) {
+    super(...(parts.length ? parts : [SystemDate.now() + offset]));
   }
   static now() {
     return SystemDate.now() + offset;
@@ -21,7 +22,7 @@ async function readClock(env) {
   offset = Date.parse(now) - SystemDate.now();
 }
 
-// A client that asks for it finds a runtime without randomness from its second use on: that is a panic in a handler.
+// X-Local-Panic: N allows N uses of randomness. The next use fails, and the product panics.
 const getRandomValues = crypto.getRandomValues.bind(crypto);
 let usesLeft = Infinity;
 crypto.getRandomValues = (array) => {

@@ -1,10 +1,11 @@
-// Runs `wrangler dev --local` and serves what it runs. Usage: PORT=8787 node serve.mjs LOGS WRANGLER ARGUMENT...
+// Runs `wrangler dev --local` and forwards requests to its Worker.
+// Usage: PORT=8787 node serve.mjs LOGS WRANGLER ARGUMENT...
 //
-// wrangler starts two workerd: one runs the Worker on a port of its own choice, the other stands before it as a proxy and
-// keeps connections to it. Both ends of these give an idle one up after the same five seconds, and a POST sent just then
-// is lost: the proxy answers 503 and says that the Worker restarted, and a GET waits until something else is asked.
-// https://github.com/cloudflare/workers-sdk/issues/14641
-// So requests go to the workerd that runs the Worker, each on a connection of its own.
+// wrangler starts two workerd processes: one runs the Worker on a free port, the other is a proxy
+// that keeps connections to it. Both ends close an idle connection after the same five seconds. A
+// POST sent at that moment is lost: the proxy answers 503 and reports a restart of the Worker. A
+// GET waits until the next request. https://github.com/cloudflare/workers-sdk/issues/14641
+// Requests therefore go directly to the Worker's workerd, each on a new connection.
 
 import { spawn } from "node:child_process";
 import http from "node:http";
@@ -16,36 +17,36 @@ const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trail
 
 const [logs, wrangler, ...options] = process.argv.slice(2);
 
-// Where the Worker is run, as wrangler tells its proxy and, with that, its log.
+// Waits for the Worker's address. wrangler logs it when it sends it to its proxy.
 async function findWorker() {
   for (;;) {
     for (const file of await readdir(logs).catch(() => [])) {
-      const told = /"reloadComplete","proxyData":\{"userWorkerUrl":(\{[^}]*\})/.exec(await readFile(join(logs, file), "utf8"));
-      if (told) return JSON.parse(told[1]);
+      const match = /"reloadComplete","proxyData":\{"userWorkerUrl":(\{[^}]*\})/.exec(await readFile(join(logs, file), "utf8"));
+      if (match) return JSON.parse(match[1]);
     }
     await wait(50);
   }
 }
 
-// The headers of a message as they stand, but for those of its connection.
+// The raw headers without those of the connection.
 function endToEnd(rawHeaders) {
-  const kept = [];
+  const headers = [];
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    if (!HOP_BY_HOP.includes(rawHeaders[at].toLowerCase())) kept.push(rawHeaders[at], rawHeaders[at + 1]);
+    if (!HOP_BY_HOP.includes(rawHeaders[at].toLowerCase())) headers.push(rawHeaders[at], rawHeaders[at + 1]);
   }
-  return kept;
+  return headers;
 }
 
-// A connection that breaks on one side breaks on the other.
+// Forwards one request. A connection that breaks on one side is closed on the other.
 function forward({ hostname, port }, request, response) {
   const { method, url } = request;
   const headers = endToEnd(request.rawHeaders);
   if (request.headers["transfer-encoding"]) headers.push("transfer-encoding", "chunked");
   const upstream = http.request({ hostname, port, method, path: url, headers, agent: false });
-  upstream.on("response", (answer) => {
-    response.writeHead(answer.statusCode, answer.statusMessage, endToEnd(answer.rawHeaders));
-    answer.on("error", () => response.destroy());
-    answer.pipe(response);
+  upstream.on("response", (incoming) => {
+    response.writeHead(incoming.statusCode, incoming.statusMessage, endToEnd(incoming.rawHeaders));
+    incoming.on("error", () => response.destroy());
+    incoming.pipe(response);
   });
   upstream.on("error", (error) => {
     if (!response.destroyed) console.error(`host-worker: ${method} ${url}: ${error.message}`);
@@ -64,7 +65,7 @@ child.on("exit", (code) => process.exit(code ?? 1));
 
 const worker = await findWorker();
 const server = http.createServer((request, response) => forward(worker, request, response));
-// Clients give connections up, not this side, for the reason above.
+// Only clients may close idle connections, for the reason above.
 server.keepAliveTimeout = 0;
 server.listen(Number(process.env.PORT), "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port} serves the Worker`);

@@ -1,4 +1,4 @@
-//! One line a record on the console, which Workers Logs and `wrangler tail` collect.
+//! Logs one line per record on the console, which Workers Logs and `wrangler tail` collect.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use worker::{console_error, console_log, console_warn};
@@ -26,10 +26,10 @@ impl Log for Console {
     fn flush(&self) {}
 }
 
-/// Sends the log to the console: records from `level`.
+/// Sends records of `level` and above to the console.
 pub(crate) fn log_to_console(level: LevelFilter) {
     static LOGGER: Console = Console;
-    // A second call finds a logger in place, which is as good.
+    // A second call keeps the first logger.
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(level);
     }

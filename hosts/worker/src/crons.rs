@@ -1,19 +1,19 @@
 //! Cron Triggers. <https://developers.cloudflare.com/workers/configuration/cron-triggers/>
 //!
-//! A trigger only says which schedule fired. What it means is the route's business, so it becomes the request that
-//! the cron of any other host would make.
+//! A trigger only names the schedule that fired. It becomes the request that crons of other hosts
+//! send, and the route does the work.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 
-/// Each schedule in `wrangler.toml`, and the path that it calls.
+/// The schedules of `wrangler.toml` and their paths.
 const CRONS: &[(&str, &str)] = &[
     ("*/15 * * * *", "/api/admin/process-payment-captures"),
     ("*/5 * * * *", "/api/webhooks/retry"),
     ("30 * * * *", "/api/admin/payments/reconcile"),
 ];
 
-/// The request that `schedule` stands for. Without a secret there is none: the route would do nothing, and say 200.
+/// The request for `schedule`. `None` without a secret: the route would do nothing, but return 200.
 pub(crate) fn request(schedule: &str, secret: Option<String>) -> Option<Request<Bytes>> {
     let Some((_, path)) = CRONS.iter().find(|(known, _)| *known == schedule) else {
         log::error!("cron=\"{schedule}\" has no route");
@@ -24,7 +24,7 @@ pub(crate) fn request(schedule: &str, secret: Option<String>) -> Option<Request<
         .and_then(|value| HeaderValue::try_from(value).ok());
     let Some(mut authorization) = authorization else {
         log::error!(
-            "cron=\"{schedule}\" cannot run: CRON_SECRET is not set, or no header can carry it"
+            "cron=\"{schedule}\" cannot run: CRON_SECRET is not set, or is no valid header value"
         );
         return None;
     };
@@ -42,31 +42,31 @@ mod tests {
     use std::collections::BTreeSet;
     use toml::Table;
 
-    /// What a platform's configuration lists, in an order of its own.
-    fn listed<T: Ord>(list: impl IntoIterator<Item = T>) -> Vec<T> {
-        let mut listed: Vec<T> = list.into_iter().collect();
-        listed.sort();
-        listed
+    /// The order in a platform's configuration does not matter.
+    fn sorted<T: Ord>(list: impl IntoIterator<Item = T>) -> Vec<T> {
+        let mut sorted: Vec<T> = list.into_iter().collect();
+        sorted.sort();
+        sorted
     }
 
     #[test]
-    fn the_crons_are_those_of_vercel() {
+    fn crons_equal_those_of_vercel() {
         let vercel: Value = serde_json::from_str(include_str!("../../../vercel.json")).unwrap();
         let crons = vercel["crons"].as_array().unwrap().iter().map(|cron| {
             let schedule = cron["schedule"].as_str().unwrap();
             (schedule, cron["path"].as_str().unwrap())
         });
-        assert_eq!(listed(CRONS.iter().copied()), listed(crons));
+        assert_eq!(sorted(CRONS.iter().copied()), sorted(crons));
     }
 
     #[test]
-    fn every_schedule_is_triggered_and_means_one_path() {
+    fn every_schedule_has_trigger_and_one_path() {
         let wrangler: Table = include_str!("../wrangler.toml").parse().unwrap();
         let triggers = wrangler["triggers"]["crons"].as_array().unwrap();
         let schedules = triggers.iter().map(|cron| cron.as_str().unwrap());
         assert_eq!(
-            listed(CRONS.iter().map(|(schedule, _)| *schedule)),
-            listed(schedules)
+            sorted(CRONS.iter().map(|(schedule, _)| *schedule)),
+            sorted(schedules)
         );
         let distinct: BTreeSet<_> = CRONS.iter().map(|(schedule, _)| schedule).collect();
         assert_eq!(distinct.len(), CRONS.len());
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cron_presents_the_secret() {
+    fn cron_request_has_trimmed_secret() {
         let request = request("*/15 * * * *", Some(" 0123456789abcdef\n".to_owned())).unwrap();
         assert_eq!(request.uri().path(), "/api/admin/process-payment-captures");
         assert_eq!(
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_runs_without_a_secret_or_for_a_schedule_nobody_knows() {
+    fn missing_secret_or_unknown_schedule_runs_nothing() {
         assert!(request("*/15 * * * *", None).is_none());
         assert!(request("* * * * *", Some("0123456789abcdef".to_owned())).is_none());
     }

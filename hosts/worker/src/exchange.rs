@@ -1,6 +1,6 @@
-//! Requests and responses, between the runtime's types and those of `http`.
+//! Converts requests and responses between the runtime's types and those of `http`.
 //!
-//! Bodies cross as one piece, so that each message has a `Content-Length`; a stream would be chunked.
+//! A body is one piece, so each message has a `Content-Length`. A stream would be chunked.
 
 use crate::security;
 use bytes::{Bytes, BytesMut};
@@ -16,12 +16,11 @@ use worker::{
     ResponseBuilder, js_sys::Uint8Array, web_sys,
 };
 
-/// The largest answer that is read from an upstream: Upstash's limit for one request, the largest of the three.
-const MOST_ANSWER_BYTES: usize = 10 * 1024 * 1024;
-/// More than this is not even read.
+/// The largest response of the three upstreams: Upstash's limit for one request.
+const MAX_RESPONSE_BYTES: usize = 10 * 1024 * 1024;
 const DRAIN_LIMIT: usize = 8 * 1024 * 1024;
 
-/// What a client asks. `None` when it cannot be read: nothing may act on half a request.
+/// Reads a client's request. `None` if it is incomplete, because no code may act on half a request.
 pub(crate) async fn receive(request: &web_sys::Request) -> Option<http::Request<Bytes>> {
     let body = match request.body() {
         Some(stream) => read_body(Body::new(stream)).await?,
@@ -34,11 +33,11 @@ pub(crate) async fn receive(request: &web_sys::Request) -> Option<http::Request<
     Some(received)
 }
 
-/// The body, or its beginning when the product will refuse it for its length.
+/// Reads the body. A body over the product's limit is cut one byte after it, so that it is refused.
 async fn read_body(mut stream: Body) -> Option<Bytes> {
     let body = read(&mut stream, MAX_BODY_BYTES).await?;
     if body.len() > MAX_BODY_BYTES {
-        // Reading on lets a client hear the refusal that only listens once it has sent all.
+        // Some clients read no response before they have sent the whole body.
         let mut left = DRAIN_LIMIT;
         while let Some(Ok(piece)) = stream.next().await {
             left = left.saturating_sub(piece.len());
@@ -50,8 +49,8 @@ async fn read_body(mut stream: Body) -> Option<Bytes> {
     Some(body)
 }
 
-/// The response for a client.
-pub(crate) fn give(mut response: http::Response<Bytes>) -> worker::Result<Response> {
+/// Converts a response for a client and adds the security headers.
+pub(crate) fn respond(mut response: http::Response<Bytes>) -> worker::Result<Response> {
     security::add_headers(response.headers_mut());
     let builder = ResponseBuilder::new()
         .with_status(response.status().as_u16())
@@ -63,14 +62,14 @@ pub(crate) fn give(mut response: http::Response<Bytes>) -> worker::Result<Respon
     })
 }
 
-/// The answer to a request that could not be read.
+/// The response to an incomplete request.
 pub(crate) fn refuse() -> http::Response<Bytes> {
     let mut response = http::Response::new(Bytes::new());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
 
-/// The answer where the product panicked before it had a request to answer.
+/// The response after a panic outside the product's own handling.
 pub(crate) fn fail() -> http::Response<Bytes> {
     let problem = Problem::new(Code::Internal).detail("Please report this.");
     let mut response = http::Response::new(Bytes::from(problem.body("").to_string()));
@@ -82,36 +81,39 @@ pub(crate) fn fail() -> http::Response<Bytes> {
     response
 }
 
-/// Asks an upstream. An exchange that is given up is aborted, which frees its connection.
+/// Sends a request to an upstream. Dropping the future aborts the exchange, which frees its
+/// connection.
 ///
-/// `fetch` rejects with the same error whether it could not connect or lost the connection, so a rejection is always
-/// `Unknown`. Only what the runtime refuses to accept as a request is known to have stayed here.
+/// `fetch` rejects with the same error whether it could not connect or lost the connection, so a
+/// rejection is always `Unknown`. Only a request that the runtime itself refuses is `NotSent`.
 pub(crate) async fn send(
     request: http::Request<Bytes>,
 ) -> Result<http::Response<Bytes>, TransportError> {
     let request = outgoing(&request).map_err(|_| TransportError::NotSent)?;
     let abort = AbortOnDrop::new().ok_or(TransportError::NotSent)?;
-    let mut answer = Fetch::Request(request)
+    let mut incoming = Fetch::Request(request)
         .send_with_signal(&abort.signal())
         .await
         .map_err(|_| TransportError::Unknown)?;
-    let status = StatusCode::from_u16(answer.status_code()).map_err(|_| TransportError::Unknown)?;
-    let body = match answer.stream() {
-        Ok(stream) => read(stream, MOST_ANSWER_BYTES).await,
-        // The answer has no body.
+    let status =
+        StatusCode::from_u16(incoming.status_code()).map_err(|_| TransportError::Unknown)?;
+    let body = match incoming.stream() {
+        Ok(stream) => read(stream, MAX_RESPONSE_BYTES).await,
+        // The response has no body.
         Err(_) => Some(Bytes::new()),
     };
     let body = body.ok_or(TransportError::Unknown)?;
-    if body.len() > MOST_ANSWER_BYTES {
+    if body.len() > MAX_RESPONSE_BYTES {
         return Err(TransportError::TooLarge);
     }
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
-    *response.headers_mut() = header_map(answer.headers());
+    *response.headers_mut() = header_map(incoming.headers());
     Ok(response)
 }
 
-/// A request for `fetch`: not redirected, so that a key goes to the host it is meant for, and not cached.
+/// A request for `fetch`, without cache and without redirects. A redirect could send a key to
+/// another host.
 fn outgoing(request: &http::Request<Bytes>) -> worker::Result<Request> {
     let mut init = RequestInit::new();
     init.with_method(request.method().as_str().to_owned().into())
@@ -142,8 +144,8 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Reads `stream` up to `most` bytes and, if there is more, one byte over, so that the caller can tell.
-async fn read<S, C>(mut stream: S, most: usize) -> Option<Bytes>
+/// Reads at most `limit` + 1 bytes. A result over `limit` means that the body is too long.
+async fn read<S, C>(mut stream: S, limit: usize) -> Option<Bytes>
 where
     S: Stream<Item = worker::Result<C>> + Unpin,
     C: AsRef<[u8]>,
@@ -152,16 +154,16 @@ where
     while let Some(piece) = stream.next().await {
         let piece = piece.ok()?;
         let piece = piece.as_ref();
-        let room = (most + 1).saturating_sub(read.len());
+        let room = (limit + 1).saturating_sub(read.len());
         read.extend_from_slice(&piece[..piece.len().min(room)]);
-        if read.len() > most {
+        if read.len() > limit {
             break;
         }
     }
     Some(read.freeze())
 }
 
-/// The runtime shows header bytes as text. What `http` cannot hold is left out, as if it had not been sent.
+/// The runtime shows header bytes as text. Headers that `http` cannot represent are ignored.
 fn header_map(headers: &Headers) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers {

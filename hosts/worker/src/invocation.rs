@@ -1,6 +1,6 @@
-//! Which event the running code belongs to.
+//! The event of the running code.
 //!
-//! One isolate works on several events at a time, and each has its own `waitUntil`.
+//! One isolate handles several events at a time, and each has its own `waitUntil`.
 //! <https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>
 
 use futures_util::future::BoxFuture;
@@ -12,7 +12,7 @@ tokio::task_local! {
     static WAIT_UNTIL: WaitUntil;
 }
 
-/// Runs `work` within the event that `wait_until` keeps alive.
+/// Runs `work` in the event of `wait_until`.
 pub(crate) async fn within<T>(
     wait_until: impl Fn(BoxFuture<'static, ()>) + 'static,
     work: impl Future<Output = T>,
@@ -27,6 +27,6 @@ pub(crate) fn after_response(work: BoxFuture<'static, ()>) {
             let work = WAIT_UNTIL.scope(Rc::clone(&wait_until), work);
             wait_until(Box::pin(worker::send::SendFuture::new(work)));
         }
-        Err(_) => log::error!("work outside an event is dropped: nothing would keep it alive"),
+        Err(_) => log::error!("work after the response is dropped: it belongs to no event"),
     }
 }

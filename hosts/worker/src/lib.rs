@@ -1,6 +1,7 @@
-//! Serves every route of the product as a Cloudflare Worker. <https://developers.cloudflare.com/workers/>
+//! Serves every route of the product as a Cloudflare Worker.
+//! <https://developers.cloudflare.com/workers/>
 //!
-//! Built by `script/build-worker` with panics that unwind, so that one request's mistake is that request's 500.
+//! `script/build-worker` builds it with unwinding panics, so a panic fails only its own request.
 
 mod console;
 mod crons;
@@ -23,7 +24,7 @@ use std::{
 };
 use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, event, web_sys};
 
-/// The product as this isolate serves it. The bindings in `Env` are the same for an isolate's whole life.
+/// One for the isolate, because the bindings in `Env` never change during its life.
 static SERVICE: OnceLock<Service> = OnceLock::new();
 
 fn service(env: &Env) -> &'static Service {
@@ -39,7 +40,7 @@ fn service(env: &Env) -> &'static Service {
     })
 }
 
-/// A variable or a secret: the runtime makes no difference.
+/// A variable or a secret. The runtime does not distinguish them.
 fn variable(env: &Env, name: &str) -> Option<String> {
     env.var(name).ok().map(|value| value.to_string())
 }
@@ -55,7 +56,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker:
         Some(request) => answer(&env, request, move |work| context.wait_until(work)).await,
         None => exchange::refuse(),
     };
-    exchange::give(response)
+    exchange::respond(response)
 }
 
 #[event(scheduled)]
@@ -70,13 +71,13 @@ async fn scheduled(event: ScheduledEvent, env: Env, context: ScheduleContext) {
     }
 }
 
-/// Always a response: what escapes here would be shown to the client by the runtime, in the runtime's own words.
+/// Catches every panic. Otherwise the runtime would send its own error page to the client.
 async fn answer(
     env: &Env,
     request: http::Request<Bytes>,
     wait_until: impl Fn(BoxFuture<'static, ()>) + 'static,
 ) -> http::Response<Bytes> {
-    let answer = service(env).handle(request, None);
-    let answer = AssertUnwindSafe(invocation::within(wait_until, answer)).catch_unwind();
-    answer.await.unwrap_or_else(|_| exchange::fail())
+    let response = service(env).handle(request, None);
+    let response = AssertUnwindSafe(invocation::within(wait_until, response)).catch_unwind();
+    response.await.unwrap_or_else(|_| exchange::fail())
 }

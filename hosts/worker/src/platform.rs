@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 use worker::{Date, Delay, send::SendFuture};
 
-/// The world as an isolate sees it. An isolate has one thread, so its futures may call themselves `Send`.
+/// [`Platform`] of an isolate. An isolate has one thread, so marking its futures `Send` is safe.
 pub(crate) struct WorkerPlatform;
 
 impl Platform for WorkerPlatform {
@@ -23,7 +23,7 @@ impl Platform for WorkerPlatform {
         Box::pin(SendFuture::new(Delay::from(duration)))
     }
 
-    /// In production the clock stands still between two pieces of I/O.
+    /// In production the clock advances only with I/O.
     /// <https://developers.cloudflare.com/workers/reference/security-model/>
     fn now(&self) -> Timestamp {
         i64::try_from(Date::now().as_millis())
@@ -32,11 +32,11 @@ impl Platform for WorkerPlatform {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Without randomness nothing here is safe, so a runtime that has none ends the request as a panic would.
+    /// Panics without randomness, because no token or id would be safe.
     fn random(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        let filled = getrandom::fill(&mut bytes);
-        assert!(filled.is_ok(), "the runtime gives no randomness");
+        let result = getrandom::fill(&mut bytes);
+        assert!(result.is_ok(), "the runtime has no randomness");
         bytes
     }
 

@@ -1,6 +1,7 @@
-//! What a browser is told about every answer, as `vercel.json` tells it on Vercel.
+//! The security headers of every response, the same as in `vercel.json`.
 //!
-//! Static files never come here: `script/build-worker` writes the same for them into the file that Cloudflare reads.
+//! Cloudflare serves static files itself. `script/build-worker` writes the headers into its
+//! `_headers` file.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -22,7 +23,7 @@ const HEADERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Adds them; a header of the same name gives way.
+/// Replaces headers of the same name.
 pub(crate) fn add_headers(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.insert(
@@ -38,11 +39,11 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn every_answer_has_the_headers_it_has_on_vercel() {
+    fn responses_have_the_headers_of_vercel() {
         let vercel: Value = serde_json::from_str(include_str!("../../../vercel.json")).unwrap();
         let rules = vercel["headers"].as_array().unwrap();
-        let of_all = rules.iter().find(|rule| rule["source"] == "/(.*)").unwrap();
-        let expected: Vec<(String, &str)> = of_all["headers"]
+        let global = rules.iter().find(|rule| rule["source"] == "/(.*)").unwrap();
+        let expected: Vec<(String, &str)> = global["headers"]
             .as_array()
             .unwrap()
             .iter()

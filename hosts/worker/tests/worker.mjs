@@ -1,4 +1,5 @@
-// What only the Worker has, black box over BASE_URL, against script/host-worker: node --test hosts/worker/tests/worker.mjs
+// Behavior of the Worker alone, as a black box over BASE_URL, against script/host-worker.
+// node --test hosts/worker/tests/worker.mjs
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -8,7 +9,8 @@ import { setTimeout } from "node:timers/promises";
 const base = process.env.BASE_URL;
 const get = (path, options = {}) => fetch(base + path, { signal: AbortSignal.timeout(10_000), ...options });
 
-// An address of its own, so that no other test's limit is reached. Which header counts is the deployment's choice.
+// A random address, so that other tests do not use up its rate limit. The deployment chooses one of
+// the two headers.
 const address = `198.18.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`;
 const headers = { "cf-connecting-ip": address, "x-forwarded-for": address };
 
@@ -19,7 +21,7 @@ const bookingThatPanics = (usesOfRandomness) =>
     body: JSON.stringify({ carId: "test-car-id", startDate: "2001-01-01", endDate: "2001-01-02" }),
   });
 
-test("a panic in a handler is a 500 problem, and the isolate goes on", async () => {
+test("panic in a handler is a 500 problem", async () => {
   const response = await bookingThatPanics(1);
   assert.equal(response.status, 500);
   assert.equal(response.headers.get("content-type"), "application/problem+json");
@@ -30,7 +32,7 @@ test("a panic in a handler is a 500 problem, and the isolate goes on", async () 
   for (const other of await Promise.all(others)) assert.equal(other.status, 200);
 });
 
-test("a panic before the product has a request is a 500 problem too", async () => {
+test("panic before the handler is a 500 problem", async () => {
   const response = await bookingThatPanics(0);
   assert.equal(response.status, 500);
   assert.equal(response.headers.get("content-type"), "application/problem+json");
@@ -40,17 +42,17 @@ test("a panic before the product has a request is a 500 problem too", async () =
 
 const lastRun = async () => (await (await get("/api/admin/process-payment-captures", { headers })).json()).lastRun;
 
-// Times are told in seconds; a run a moment after another must be told apart.
-const letTimePass = () =>
+// Start times have whole seconds, so two runs need some seconds between them.
+const advanceClock = () =>
   fetch(`${process.env.LOCAL_URL}/_local/clock`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ advance: "PT2S" }),
   });
 
-test("the cron trigger runs the captures", async () => {
+test("cron trigger runs the captures", async () => {
   const before = await lastRun();
-  assert.equal((await letTimePass()).status, 200);
+  assert.equal((await advanceClock()).status, 200);
   const schedule = encodeURIComponent("*/15 * * * *");
   assert.equal((await get(`/__scheduled?cron=${schedule}`)).status, 200);
   const after = await lastRun();
@@ -58,7 +60,7 @@ test("the cron trigger runs the captures", async () => {
   assert.notEqual(after.startedAt, before?.startedAt);
 });
 
-test("a schedule that nobody knows runs nothing", async () => {
+test("unknown schedule runs nothing", async () => {
   const before = await lastRun();
   assert.equal((await get(`/__scheduled?cron=${encodeURIComponent("1 1 1 1 1")}`)).status, 200);
   assert.deepEqual(await lastRun(), before);
@@ -71,31 +73,32 @@ test("public files are served beside the routes", async () => {
 });
 
 const vercel = JSON.parse(await readFile(new URL("../../../vercel.json", import.meta.url), "utf8"));
-const ruled = (pattern) => vercel.headers.find(({ source }) => source === pattern).headers;
+const headersFor = (pattern) => vercel.headers.find(({ source }) => source === pattern).headers;
 
-test("answers and public files have the headers they have on Vercel", async () => {
-  for (const [path, status, headersOfPath] of [
-    ["/api/health", 200, ruled("/(.*)")],
-    ["/api/nothing", 404, ruled("/(.*)")],
-    ["/", 200, ruled("/(.*)")],
-    ["/images/123.svg", 200, [...ruled("/(.*)"), ...ruled("/images/(.*)")]],
+test("responses and public files have the headers of Vercel", async () => {
+  for (const [path, status, expected] of [
+    ["/api/health", 200, headersFor("/(.*)")],
+    ["/api/nothing", 404, headersFor("/(.*)")],
+    ["/", 200, headersFor("/(.*)")],
+    ["/images/123.svg", 200, [...headersFor("/(.*)"), ...headersFor("/images/(.*)")]],
   ]) {
-    const answer = await get(path, { headers });
-    assert.equal(answer.status, status, path);
-    for (const { key, value } of headersOfPath) assert.equal(answer.headers.get(key), value, `${path} ${key}`);
+    const response = await get(path, { headers });
+    assert.equal(response.status, status, path);
+    for (const { key, value } of expected) assert.equal(response.headers.get(key), value, `${path} ${key}`);
   }
 });
 
-// Both ends of an idle connection to workerd give it up after five seconds; what is sent then must not meet one.
-test("what is sent after five idle seconds is answered", async () => {
+// Both ends of a connection to workerd close it after five idle seconds. Requests at that moment
+// must not use a closing connection.
+test("requests after five idle seconds are answered", async () => {
   const post = async () => (await get("/images/123.svg", { method: "POST" })).status;
   assert.deepEqual(new Set(await Promise.all(Array.from({ length: 40 }, post))), new Set([405]));
   const idleSince = performance.now();
-  const answers = [];
+  const statuses = [];
   await setTimeout(4_960);
   while (performance.now() < idleSince + 5_040) {
-    answers.push(post());
+    statuses.push(post());
     await setTimeout(1);
   }
-  assert.deepEqual(new Set(await Promise.all(answers)), new Set([405]));
+  assert.deepEqual(new Set(await Promise.all(statuses)), new Set([405]));
 });

@@ -1,4 +1,4 @@
-//! The user that runs PostgreSQL, which refuses to run as root.
+//! The user that runs PostgreSQL. PostgreSQL refuses to run as root.
 
 use crate::error::Error;
 use std::{
@@ -16,7 +16,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// `None` when we are not root and need no other user.
+    /// `None` unless this process runs as root.
     pub(crate) fn for_postgres() -> Result<Option<Self>, Error> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -28,11 +28,11 @@ impl Account {
             .map(Some)
             .ok_or(Error::ProgramMissing {
                 program: "a user for PostgreSQL",
-                hint: "as root it needs the user postgres or nobody",
+                hint: "root needs the user postgres or nobody",
             })
     }
 
-    /// Makes this user the owner of `path`, not of what is in it.
+    /// Makes this user the owner of `path` itself, not of its content.
     pub(crate) fn own(&self, path: &Path) -> Result<(), Error> {
         chown(path, Some(self.uid), Some(self.gid)).map_err(Error::io(format!(
             "give {} to {}",
@@ -41,7 +41,7 @@ impl Account {
         )))
     }
 
-    /// Whether this user can reach what is in `folder`.
+    /// Whether this user can reach the files in `folder`.
     pub(crate) fn can_enter(&self, folder: &Path) -> bool {
         folder.ancestors().all(|step| {
             fs::metadata(step).is_ok_and(|step| {
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_found_by_their_whole_name() {
+    fn users_match_by_whole_name() {
         let users = "root:x:0:0:root:/root:/bin/bash\npostgresql:x:9:9::/:\npostgres:x:101:104:,,,:/:/bin/sh\n";
         let expected = Account {
             name: "postgres".to_owned(),

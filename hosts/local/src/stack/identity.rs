@@ -1,4 +1,4 @@
-//! Which process is ours: told apart from others that get its number later, and ended when an earlier start left it.
+//! Identifies child processes across starts, and ends those that an earlier start left behind.
 
 use crate::{
     error::Error,
@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep};
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// A process' number and the moment it started: numbers are used again, the pair is not. `None` when none runs.
+/// A process id and its start time. Ids are reused, pairs are not. `None` if it does not run.
 pub(super) fn of(pid: u32) -> Option<String> {
     if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // The name in parentheses may hold anything; the start time is the 20th word after it.
+        // The name in parentheses may contain anything. The start time is the 20th word after it.
         let (_, words) = stat.rsplit_once(')')?;
         let mut words = words.split_whitespace();
         let is_zombie = words.next() == Some("Z");
@@ -31,8 +31,9 @@ pub(super) fn of(pid: u32) -> Option<String> {
     (!started.is_empty()).then(|| format!("{pid} {started}"))
 }
 
-/// Ends the children of an earlier start that still run, which they do when this program was killed and the kernel does
-/// not end orphans, or is still at it. Their ports are free afterwards.
+/// Ends children of an earlier start that still run, and so frees their ports.
+///
+/// They are left after this program was killed, if the kernel does not end orphans or has not yet.
 pub(super) async fn end_leftovers(state: &StateDir) -> Result<(), Error> {
     for (name, stop_signal) in [
         ("postgrest", Signal::TERM),
@@ -45,17 +46,17 @@ pub(super) async fn end_leftovers(state: &StateDir) -> Result<(), Error> {
 }
 
 async fn end_leftover(name: &'static str, record: &Path, stop_signal: Signal) -> Result<(), Error> {
-    const PATIENCE: Duration = Duration::from_secs(30);
-    let Ok(mark) = fs::read_to_string(record) else {
+    const END_TIMEOUT: Duration = Duration::from_secs(30);
+    let Ok(identity) = fs::read_to_string(record) else {
         return Ok(());
     };
-    let pid = mark
+    let pid = identity
         .split_whitespace()
         .next()
         .and_then(|pid| pid.parse::<u32>().ok());
     if let Some(pid) = pid {
-        let runs = || of(pid).as_ref() == Some(&mark);
-        let deadline = Instant::now() + PATIENCE;
+        let runs = || of(pid).as_ref() == Some(&identity);
+        let deadline = Instant::now() + END_TIMEOUT;
         if runs()
             && let Some(pid) = as_pid(pid)
         {
@@ -79,10 +80,9 @@ pub(super) fn as_pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-/// Sends `signal` to a child, which may end by itself in the meantime.
+/// Sends `signal` to a child. A child that has ended already is no error.
 pub(super) fn signal(name: &'static str, pid: Pid, signal: Signal) -> Result<(), Error> {
     match rustix::process::kill_process(pid, signal) {
-        // It ended by itself in the meantime, which is what was wanted.
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(errno) => Err(Error::Io {
             what: format!("stop {name}"),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_known_by_number_and_start() {
+    fn identity_is_stable_per_process() {
         let own = of(std::process::id()).unwrap();
         assert_eq!(own, of(std::process::id()).unwrap());
         assert_eq!(of(u32::MAX), None);

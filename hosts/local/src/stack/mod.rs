@@ -1,4 +1,6 @@
-//! The real servers below the product: PostgreSQL, Redis and PostgREST, each private to this start or given from outside.
+//! The real servers below the product: PostgreSQL, Redis and PostgREST.
+//!
+//! PostgreSQL and Redis are private by default, or external by `DATABASE_URL` and `REDIS_URL`.
 
 mod account;
 mod identity;
@@ -14,13 +16,12 @@ use serde::Deserialize;
 use std::{path::Path, sync::Arc};
 use tokio::sync::Mutex;
 
-/// A server that is ours to start and stop, or somebody else's.
 enum Server<T> {
+    /// Started and stopped by this program.
     Private(Mutex<T>),
-    Foreign,
+    External,
 }
 
-/// The servers; shared by the start, the stop and the control API.
 pub(crate) struct Stack {
     postgres: Server<Postgres>,
     redis: Server<Redis>,
@@ -30,25 +31,23 @@ pub(crate) struct Stack {
     api_database_url: String,
 }
 
-/// What a start is made of.
-pub(crate) struct Wanted {
-    /// Forget earlier data.
+pub(crate) struct StackOptions {
+    /// Deletes earlier data.
     pub(crate) fresh: bool,
-    /// `DATABASE_URL`: an existing database.
+    /// `DATABASE_URL`, an external database.
     pub(crate) database: Option<String>,
-    /// `REDIS_URL`: an existing Redis.
+    /// `REDIS_URL`, an external Redis.
     pub(crate) redis: Option<String>,
 }
 
-/// A process that the control API may stop and start.
+/// A server that the control API may stop and start.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Name {
+pub(crate) enum ServerName {
     Redis,
     Postgres,
 }
 
-/// What to do with it.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
@@ -57,21 +56,24 @@ pub(crate) enum Action {
 }
 
 impl Stack {
-    /// Ends what an earlier start left running, finds programs, places and ports; starts nothing.
-    pub(crate) async fn prepare(state: &Arc<StateDir>, wanted: Wanted) -> Result<Self, Error> {
+    /// Ends leftovers of an earlier start and finds programs, folders and ports. Starts nothing.
+    pub(crate) async fn prepare(
+        state: &Arc<StateDir>,
+        options: StackOptions,
+    ) -> Result<Self, Error> {
         identity::end_leftovers(state).await?;
-        let (postgres, database_url, api_database_url) = if let Some(url) = wanted.database {
-            (Server::Foreign, url.clone(), url)
+        let (postgres, database_url, api_database_url) = if let Some(url) = options.database {
+            (Server::External, url.clone(), url)
         } else {
-            let postgres = Postgres::prepare(state, wanted.fresh).await?;
+            let postgres = Postgres::prepare(state, options.fresh).await?;
             let api_url = postgres.url_as("authenticator", &state.secret("authenticator")?);
             let url = postgres.url();
             (Server::Private(Mutex::new(postgres)), url, api_url)
         };
-        let (redis, redis_url) = if let Some(url) = wanted.redis {
-            (Server::Foreign, url)
+        let (redis, redis_url) = if let Some(url) = options.redis {
+            (Server::External, url)
         } else {
-            let redis = Redis::prepare(state, wanted.fresh).await?;
+            let redis = Redis::prepare(state, options.fresh).await?;
             let url = redis.url();
             (Server::Private(Mutex::new(redis)), url)
         };
@@ -86,7 +88,7 @@ impl Stack {
         })
     }
 
-    /// Starts the private servers, brings the database up to date, then starts PostgREST over it.
+    /// Starts the private servers, migrates the database, then starts PostgREST over it.
     pub(crate) async fn start(
         &self,
         root: &Path,
@@ -96,13 +98,13 @@ impl Stack {
         let database = async {
             match &self.postgres {
                 Server::Private(postgres) => postgres.lock().await.start().await,
-                Server::Foreign => Ok(()),
+                Server::External => Ok(()),
             }
         };
         let cache = async {
             match &self.redis {
                 Server::Private(redis) => redis.lock().await.start().await,
-                Server::Foreign => Ok(()),
+                Server::External => Ok(()),
             }
         };
         tokio::try_join!(database, cache)?;
@@ -110,7 +112,7 @@ impl Stack {
             Server::Private(_) => migrations::Ownership::Private {
                 authenticator_password: state.secret("authenticator")?,
             },
-            Server::Foreign => migrations::Ownership::Foreign,
+            Server::External => migrations::Ownership::Foreign,
         };
         migrations::apply(root, &self.database_url, &ownership).await?;
         self.postgrest
@@ -120,45 +122,47 @@ impl Stack {
             .await
     }
 
-    /// Stops what [`Stack::start`] started, in the opposite order; goes on after a failure and reports the first one.
+    /// Stops the private servers in the reverse order. Continues after a failure and returns the
+    /// first one.
     pub(crate) async fn stop(&self) -> Result<(), Error> {
         let postgrest = self.postgrest.lock().await.stop().await;
         let redis = match &self.redis {
             Server::Private(redis) => redis.lock().await.stop().await,
-            Server::Foreign => Ok(()),
+            Server::External => Ok(()),
         };
         let postgres = match &self.postgres {
             Server::Private(postgres) => postgres.lock().await.stop().await,
-            Server::Foreign => Ok(()),
+            Server::External => Ok(()),
         };
         postgrest.and(redis).and(postgres)
     }
 
-    /// Stops or starts one private server. `false`: it is not ours.
-    pub(crate) async fn act(&self, name: Name, action: Action) -> Result<bool, Error> {
+    /// Stops or starts one private server. `false` for an external one.
+    pub(crate) async fn apply(&self, name: ServerName, action: Action) -> Result<bool, Error> {
         match (name, &self.postgres, &self.redis) {
-            (Name::Postgres, Server::Private(postgres), _) => {
+            (ServerName::Postgres, Server::Private(postgres), _) => {
                 let mut postgres = postgres.lock().await;
                 match action {
                     Action::Stop => postgres.stop().await?,
                     Action::Start => postgres.start().await?,
                 }
             }
-            (Name::Redis, _, Server::Private(redis)) => {
+            (ServerName::Redis, _, Server::Private(redis)) => {
                 let mut redis = redis.lock().await;
                 match action {
                     Action::Stop => redis.stop().await?,
                     Action::Start => redis.start().await?,
                 }
             }
-            (Name::Postgres, Server::Foreign, _) | (Name::Redis, _, Server::Foreign) => {
+            (ServerName::Postgres, Server::External, _)
+            | (ServerName::Redis, _, Server::External) => {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// The first server found to have ended although nobody stopped it.
+    /// The first server that ended although nobody stopped it.
     pub(crate) async fn unexpected_end(&self) -> Option<Error> {
         if let Some(error) = self
             .postgrest
@@ -188,7 +192,7 @@ impl Stack {
         None
     }
 
-    /// The database's owner's way in.
+    /// Connects as the database's owner.
     pub(crate) fn database_url(&self) -> &str {
         &self.database_url
     }

@@ -21,10 +21,11 @@ use std::{
     time::Duration,
 };
 
-const START_WITHIN: Duration = Duration::from_secs(60);
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Memory for speed, no flush at each commit: a crash of the machine may cost the last moments, never the consistency.
+/// Fast commits without a flush. A crash of the machine may lose the last commits, but not
+/// consistency.
 const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
@@ -38,7 +39,6 @@ const SETTINGS: &[&str] = &[
     "log_line_prefix=%m [%p] ",
 ];
 
-/// The cluster: its place, who runs it, and its process while it runs.
 pub(crate) struct Postgres {
     state: Arc<StateDir>,
     programs: PostgresPrograms,
@@ -50,7 +50,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Finds the programs, the place and the port; starts nothing.
+    /// Finds the programs, the folder and the port. Starts nothing.
     pub(crate) async fn prepare(state: &Arc<StateDir>, fresh: bool) -> Result<Self, Error> {
         let account = Account::for_postgres()?;
         let home = home(state.path(), account.as_ref())?;
@@ -68,7 +68,8 @@ impl Postgres {
         })
     }
 
-    /// Starts the cluster, making it first if there is none, and waits until it answers. Harmless while it runs.
+    /// Starts the cluster, created if missing, and waits until it answers. Does nothing while it
+    /// runs.
     pub(crate) async fn start(&mut self) -> Result<(), Error> {
         if process::runs(self.process.as_mut()) {
             return Ok(());
@@ -91,18 +92,18 @@ impl Postgres {
             arguments,
             variables: Vec::new(),
             account: self.account.clone(),
-            // "Fast shutdown": ends sessions, keeps the data in order.
+            // The "fast shutdown" ends sessions and keeps the data consistent.
             stop_signal: Signal::INT,
         };
         let url = self.url();
         let process = self.process.insert(launch.start(&self.state)?);
-        process.ready(START_WITHIN, || answers(&url)).await
+        process.ready(START_TIMEOUT, || answers(&url)).await
     }
 
-    /// Stops the cluster and waits for it. Harmless while it is stopped.
+    /// Stops the cluster and waits for it. Does nothing if it is stopped.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
         match self.process.take() {
-            Some(process) => process.stop(STOP_WITHIN).await,
+            Some(process) => process.stop(STOP_TIMEOUT).await,
             None => Ok(()),
         }
     }
@@ -111,12 +112,11 @@ impl Postgres {
         self.process.as_mut()
     }
 
-    /// The owner's way in.
+    /// Connects as the owner.
     pub(crate) fn url(&self) -> String {
         self.url_as("postgres", &self.password)
     }
 
-    /// Another role's way in.
     pub(crate) fn url_as(&self, role: &str, password: &str) -> String {
         format!(
             "postgresql://{role}:{password}@127.0.0.1:{}/postgres",
@@ -132,7 +132,7 @@ impl Postgres {
         if self.data().join("PG_VERSION").exists() {
             return Ok(());
         }
-        // Made under another name, so that a start that was cut short leaves nothing that looks finished.
+        // The final name appears only when the cluster is complete.
         let unfinished = self.home.join("unfinished");
         let password_file = self.home.join("password");
         state_dir::remove_folder(&unfinished).await?;
@@ -176,14 +176,15 @@ impl Postgres {
     }
 }
 
-/// Under the state folder when PostgreSQL's user can get there, else in a place of the same name for the same folder.
+/// A folder in the state folder if PostgreSQL's user can enter it. Otherwise a folder in `/var/tmp`
+/// with a name derived from the state folder.
 fn home(state: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
     match account {
         Some(account) if !account.can_enter(state) => {
             let digest = Sha256::digest(state.as_os_str().as_bytes());
             let name = hex::encode(digest.get(..8).unwrap_or(&digest));
             let home = PathBuf::from(format!("/var/tmp/exodrive-{name}"));
-            must_belong_to(account, &home)?;
+            check_owner(account, &home)?;
             console::log(&format!(
                 "the user {} cannot enter {}, so the database is kept in {}",
                 account.name,
@@ -196,10 +197,10 @@ fn home(state: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
     }
 }
 
-/// In a folder that all may write to, somebody else may have been there first.
-fn must_belong_to(account: &Account, home: &Path) -> Result<(), Error> {
+/// Any user may have created this name in `/var/tmp` before.
+fn check_owner(account: &Account, home: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(home) {
-        Ok(found) if found.is_dir() && found.uid() == account.uid => Ok(()),
+        Ok(metadata) if metadata.is_dir() && metadata.uid() == account.uid => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         _ => Err(Error::Io {
             what: format!(
@@ -212,7 +213,7 @@ fn must_belong_to(account: &Account, home: &Path) -> Result<(), Error> {
     }
 }
 
-/// Data is only read by the version that wrote it.
+/// PostgreSQL reads only data of its own major version.
 fn programs_for(data: &Path) -> Result<PostgresPrograms, Error> {
     let written_by = fs::read_to_string(data.join("PG_VERSION")).ok();
     let major = written_by
@@ -220,12 +221,12 @@ fn programs_for(data: &Path) -> Result<PostgresPrograms, Error> {
         .and_then(|version| version.trim().parse().ok());
     PostgresPrograms::choose(major)?.ok_or_else(|| Error::DataVersion {
         directory: data.to_owned(),
-        found: written_by.unwrap_or_default().trim().to_owned(),
+        version: written_by.unwrap_or_default().trim().to_owned(),
     })
 }
 
-/// PostgreSQL refuses to start when the number in its pid file is that of some process of the same user: after a reboot
-/// that is mere chance, after a crash perhaps a dead one that nobody has reaped.
+/// PostgreSQL refuses to start if its pid file names a live process of the same user. After a
+/// reboot that may be an unrelated process, after a crash a zombie.
 fn remove_stale_pid_file(data: &Path) -> Result<(), Error> {
     let file = data.join("postmaster.pid");
     let Ok(text) = fs::read_to_string(&file) else {
@@ -233,7 +234,7 @@ fn remove_stale_pid_file(data: &Path) -> Result<(), Error> {
     };
     let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
     let is_alive = pid.is_some_and(|pid| identity::of(pid).is_some());
-    // Where processes have no folder, their names are left to PostgreSQL to find out.
+    // Without `/proc` the name is unknown, and PostgreSQL decides.
     let name = pid.and_then(|pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
     let is_postgres = name.is_none_or(|name| name.trim() == "postgres");
     if is_alive && is_postgres {

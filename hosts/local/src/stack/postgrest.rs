@@ -4,14 +4,13 @@ use super::{
     process::{Launch, Process},
     programs,
 };
-use crate::{error::Error, ports, state_dir::StateDir, surroundings};
+use crate::{error::Error, ports, process_env, state_dir::StateDir};
 use rustix::process::Signal;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-const START_WITHIN: Duration = Duration::from_secs(30);
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The server: its port, and its process while it runs.
 pub(crate) struct Postgrest {
     state: Arc<StateDir>,
     program: PathBuf,
@@ -20,7 +19,7 @@ pub(crate) struct Postgrest {
 }
 
 impl Postgrest {
-    /// Finds the program and the port; starts nothing.
+    /// Finds the program and the port. Starts nothing.
     pub(crate) async fn prepare(state: &Arc<StateDir>) -> Result<Self, Error> {
         Ok(Self {
             program: program().ok_or(Error::ProgramMissing {
@@ -33,7 +32,8 @@ impl Postgrest {
         })
     }
 
-    /// Starts the server over `database`, trusting tokens signed with `jwt_secret`, and waits until it answers.
+    /// Starts the server over `database` and waits until it answers. It trusts tokens signed with
+    /// `jwt_secret`.
     pub(crate) async fn start(
         &mut self,
         database: String,
@@ -48,8 +48,8 @@ impl Postgrest {
                 ("PGRST_JWT_SECRET", jwt_secret),
                 ("PGRST_DB_SCHEMAS", "public".to_owned()),
                 ("PGRST_DB_ANON_ROLE", "anon".to_owned()),
-                // More connections than a burst of bookings needs, so that waiting for one means that the database is
-                // away, which a caller should hear soon.
+                // More connections than a burst of bookings needs. A wait for one means that the
+                // database is down, so the timeout is short.
                 ("PGRST_DB_POOL_SIZE", "80".to_owned()),
                 ("PGRST_DB_POOL_TIMEOUT", "2".to_owned()),
                 ("PGRST_COMPAT_MODE", "true".to_owned()),
@@ -62,20 +62,20 @@ impl Postgrest {
         };
         let port = self.port;
         let process = self.process.insert(launch.start(&self.state)?);
-        // It listens only once it is connected and knows the schema.
+        // It listens only once it is connected and has loaded the schema.
         let listens = || async move {
             tokio::net::TcpStream::connect(("127.0.0.1", port))
                 .await
                 .map(drop)
                 .map_err(|error| error.to_string())
         };
-        process.ready(START_WITHIN, listens).await
+        process.ready(START_TIMEOUT, listens).await
     }
 
-    /// Stops the server and waits for it. Harmless while it is stopped.
+    /// Stops the server and waits for it. Does nothing if it is stopped.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
         match self.process.take() {
-            Some(process) => process.stop(STOP_WITHIN).await,
+            Some(process) => process.stop(STOP_TIMEOUT).await,
             None => Ok(()),
         }
     }
@@ -91,10 +91,10 @@ impl Postgrest {
 }
 
 fn program() -> Option<PathBuf> {
-    let tools = surroundings::variable("EXODRIVE_TOOLS")
+    let tools = process_env::variable("EXODRIVE_TOOLS")
         .map(PathBuf::from)
         .or_else(|| {
-            let home = surroundings::variable("HOME")?;
+            let home = process_env::variable("HOME")?;
             Some(PathBuf::from(home).join(".cache/exodrive/tools"))
         });
     tools

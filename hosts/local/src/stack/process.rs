@@ -1,7 +1,7 @@
-//! A child process of ours: started with a log of its own, found again after a crash, stopped and waited for.
+//! A child process with its own log and a record that identifies it after a crash.
 
 use super::{account::Account, identity, programs};
-use crate::{error::Error, state_dir, state_dir::StateDir, surroundings};
+use crate::{error::Error, process_env, state_dir, state_dir::StateDir};
 use rustix::process::{Pid, Signal};
 use std::{
     ffi::OsString,
@@ -16,23 +16,23 @@ use tokio::{
 };
 
 const POLL: Duration = Duration::from_millis(20);
-const LINES_SHOWN: usize = 12;
+const EXCERPT_LINES: usize = 12;
 
-/// How a child is started.
+/// The settings of a child.
 pub(crate) struct Launch {
-    /// What logs and messages call it.
+    /// Used in logs and messages.
     pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<OsString>,
-    /// All it gets of an environment, besides where programs are.
+    /// The whole environment except `PATH`.
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// Who runs it, when not we ourselves.
+    /// Another user than this process has.
     pub(crate) account: Option<Account>,
-    /// What ends it in good order.
+    /// Ends the child gracefully.
     pub(crate) stop_signal: Signal,
 }
 
-/// A running child; dropped without [`Process::stop`] it is killed.
+/// A running child. It is killed if dropped without [`Process::stop`].
 pub(crate) struct Process {
     name: &'static str,
     child: Child,
@@ -42,7 +42,6 @@ pub(crate) struct Process {
 }
 
 impl Launch {
-    /// Starts the child.
     pub(crate) fn start(self, state: &StateDir) -> Result<Process, Error> {
         let record = state.record_of(self.name);
         let log = state.log_of(self.name);
@@ -62,8 +61,8 @@ impl Launch {
                 self.name,
                 self.program.display()
             )))?;
-        if let Some(mark) = child.id().and_then(identity::of) {
-            state_dir::write_private(&record, &mark)?;
+        if let Some(identity) = child.id().and_then(identity::of) {
+            state_dir::write_private(&record, &identity)?;
         }
         Ok(Process {
             name: self.name,
@@ -74,7 +73,7 @@ impl Launch {
         })
     }
 
-    /// Runs a program to its end; its output is the error's text when it fails.
+    /// Runs a program to its end. On failure, its output is part of the error.
     pub(crate) async fn run(self) -> Result<(), Error> {
         let failed = || Error::io(format!("run {} ({})", self.name, self.program.display()));
         let child = self
@@ -90,32 +89,32 @@ impl Launch {
         if output.status.success() {
             return Ok(());
         }
-        let said = [output.stdout, output.stderr].concat();
+        let text = [output.stdout, output.stderr].concat();
         Err(Error::Child {
             name: self.name,
             problem: format!("failed ({})", output.status),
-            last_lines: last_lines(&String::from_utf8_lossy(&said)),
+            last_lines: last_lines(&String::from_utf8_lossy(&text)),
         })
     }
 
     fn command(&self) -> Command {
         let mut command = match programs::find("setpriv") {
-            // The kernel then ends the child when this process is killed without a chance to do so itself.
-            Some(setpriv) => self.through(&setpriv),
-            None => self.directly(),
+            // The kernel then ends the child even if this process is killed.
+            Some(setpriv) => self.with_setpriv(&setpriv),
+            None => self.without_setpriv(),
         };
         command
             .env_clear()
-            .env("PATH", surroundings::search_path())
+            .env("PATH", process_env::search_path())
             .envs(self.variables.iter().map(|(name, value)| (*name, value)))
-            // Ctrl-C in a terminal reaches this process alone, which then stops its children in order.
+            // Ctrl-C must reach only this process, which stops its children in order.
             .process_group(0)
             .current_dir("/")
             .kill_on_drop(true);
         command
     }
 
-    fn through(&self, setpriv: &Path) -> Command {
+    fn with_setpriv(&self, setpriv: &Path) -> Command {
         let mut command = Command::new(setpriv);
         let signal = if self.stop_signal == Signal::INT {
             "INT"
@@ -132,7 +131,7 @@ impl Launch {
         command
     }
 
-    fn directly(&self) -> Command {
+    fn without_setpriv(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         if let Some(account) = &self.account {
@@ -142,26 +141,26 @@ impl Launch {
     }
 }
 
-/// A process group that ends when this is dropped: killing a program alone leaves its own children at work.
+/// Kills a process group when dropped. Killing only the program would leave its own children.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(leader) = self.0 {
-            // Nobody is left to hear of a failure, and a group that is gone is what is wanted.
+            // The usual failure is a group that has ended already.
             let _ = rustix::process::kill_process_group(leader, Signal::KILL);
         }
     }
 }
 
 impl Process {
-    /// Waits until `probe` succeeds; fails when the child ends first or `within` has passed.
-    pub(crate) async fn ready<P, F>(&mut self, within: Duration, probe: P) -> Result<(), Error>
+    /// Waits until `probe` succeeds. Fails if the child ends first or after `limit`.
+    pub(crate) async fn ready<P, F>(&mut self, limit: Duration, probe: P) -> Result<(), Error>
     where
         P: Fn() -> F,
         F: Future<Output = Result<(), String>>,
     {
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + limit;
         loop {
             let Err(reason) = probe().await else {
                 return Ok(());
@@ -170,14 +169,14 @@ impl Process {
                 return Err(self.failed(format!("ended while it started ({end})")));
             }
             if Instant::now() >= deadline {
-                let seconds = within.as_secs();
+                let seconds = limit.as_secs();
                 return Err(self.failed(format!("did not answer within {seconds} s ({reason})")));
             }
             sleep(POLL).await;
         }
     }
 
-    /// How the child ended, if it has.
+    /// The exit status, once the child has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         match self.child.try_wait() {
             Ok(None) => None,
@@ -186,7 +185,7 @@ impl Process {
         }
     }
 
-    /// An error about this child that shows the end of its log.
+    /// An error about this child, with the end of its log.
     pub(crate) fn failed(&self, problem: String) -> Error {
         let log = fs::read(&self.log).unwrap_or_default();
         Error::Child {
@@ -196,13 +195,13 @@ impl Process {
         }
     }
 
-    /// Asks the child to end, waits for it, and kills it only when it takes longer than `patience`.
-    pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), Error> {
+    /// Sends the stop signal and waits. Kills the child after `limit`.
+    pub(crate) async fn stop(mut self, limit: Duration) -> Result<(), Error> {
         if self.ended().is_none() {
             if let Some(pid) = self.child.id().and_then(identity::as_pid) {
                 identity::signal(self.name, pid, self.stop_signal)?;
             }
-            if timeout(patience, self.child.wait()).await.is_err() {
+            if timeout(limit, self.child.wait()).await.is_err() {
                 self.child
                     .kill()
                     .await
@@ -213,12 +212,11 @@ impl Process {
     }
 }
 
-/// Whether there is a child and it has not ended.
 pub(crate) fn runs(process: Option<&mut Process>) -> bool {
     process.is_some_and(|process| process.ended().is_none())
 }
 
-/// Says so, once the child has ended although nobody stopped it.
+/// An error if the child has ended although nobody stopped it.
 pub(crate) fn unexpected_end(process: &mut Process) -> Option<Error> {
     let end = process.ended()?;
     Some(process.failed(format!("ended by itself ({end})")))
@@ -229,7 +227,7 @@ fn last_lines(text: &str) -> String {
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
-    let start = lines.len().saturating_sub(LINES_SHOWN);
+    let start = lines.len().saturating_sub(EXCERPT_LINES);
     lines.get(start..).unwrap_or_default().join("\n")
 }
 
@@ -238,12 +236,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_end_of_a_log_is_shown() {
+    fn log_excerpt_is_its_end() {
         let log: Vec<String> = (1..=20)
             .map(|number| format!("line {number}\n\n"))
             .collect();
-        let shown = last_lines(&log.concat());
-        assert_eq!(shown.lines().count(), LINES_SHOWN);
-        assert!(shown.starts_with("line 9\n") && shown.ends_with("line 20"));
+        let excerpt = last_lines(&log.concat());
+        assert_eq!(excerpt.lines().count(), EXCERPT_LINES);
+        assert!(excerpt.starts_with("line 9\n") && excerpt.ends_with("line 20"));
     }
 }

@@ -1,17 +1,17 @@
-//! Where the programs are that this one starts.
+//! Finds the installed programs.
 
-use crate::{error::Error, surroundings};
+use crate::{error::Error, process_env};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The oldest PostgreSQL that has what the migrations use.
+/// Older versions lack features that the migrations use.
 const OLDEST_POSTGRES: u32 = 15;
 
 /// The first program `name` on the search path.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&surroundings::search_path())
+    std::env::split_paths(&process_env::search_path())
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
 }
@@ -42,7 +42,7 @@ impl PostgresPrograms {
 }
 
 fn installed() -> Vec<PostgresPrograms> {
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&surroundings::search_path()).collect();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&process_env::search_path()).collect();
     for (parent, below) in [
         ("/usr/lib/postgresql", "bin"),
         ("/opt/homebrew/opt", "bin"),
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read() {
+    fn major_version_is_parsed() {
         for (text, major) in [
             (
                 "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)",

@@ -1,4 +1,4 @@
-//! A private redis-server on the loopback interface, whose data outlives it.
+//! A private redis-server on the loopback interface. Its data survives restarts.
 
 use super::{
     process::{self, Launch, Process},
@@ -8,10 +8,9 @@ use crate::{error::Error, ports, state_dir, state_dir::StateDir};
 use rustix::process::Signal;
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-const START_WITHIN: Duration = Duration::from_secs(30);
-const STOP_WITHIN: Duration = Duration::from_secs(15);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The server: its place, and its process while it runs.
 pub(crate) struct Redis {
     state: Arc<StateDir>,
     program: PathBuf,
@@ -21,7 +20,7 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// Finds the program, the place and the port; starts nothing.
+    /// Finds the program, the folder and the port. Starts nothing.
     pub(crate) async fn prepare(state: &Arc<StateDir>, fresh: bool) -> Result<Self, Error> {
         let home = state.path().join("redis");
         if fresh {
@@ -39,7 +38,7 @@ impl Redis {
         })
     }
 
-    /// Starts the server and waits until it answers. Harmless while it runs.
+    /// Starts the server and waits until it answers. Does nothing while it runs.
     pub(crate) async fn start(&mut self) -> Result<(), Error> {
         if process::runs(self.process.as_mut()) {
             return Ok(());
@@ -68,13 +67,13 @@ impl Redis {
         };
         let url = self.url();
         let process = self.process.insert(launch.start(&self.state)?);
-        process.ready(START_WITHIN, || answers(&url)).await
+        process.ready(START_TIMEOUT, || answers(&url)).await
     }
 
-    /// Stops the server and waits for it. Harmless while it is stopped.
+    /// Stops the server and waits for it. Does nothing if it is stopped.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
         match self.process.take() {
-            Some(process) => process.stop(STOP_WITHIN).await,
+            Some(process) => process.stop(STOP_TIMEOUT).await,
             None => Ok(()),
         }
     }

@@ -1,18 +1,17 @@
-//! Signs and checks tokens: HS256 (RFC 7519), as Supabase's are.
+//! Signs and verifies tokens with HS256 (RFC 7519), as Supabase does.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// A token for a database role, valid between two moments in seconds since 1970.
+/// A token for a database role. Times are in seconds since 1970.
 pub(super) fn for_role(secret: &str, role: &str, issued: i64, expires: i64) -> String {
     let claims =
         json!({"iss": "supabase", "ref": "local", "role": role, "iat": issued, "exp": expires});
     sign(secret, &claims)
 }
 
-/// A token that says `claims`.
 pub(super) fn sign(secret: &str, claims: &Value) -> String {
     let header = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "typ": "JWT"}).to_string());
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -20,7 +19,8 @@ pub(super) fn sign(secret: &str, claims: &Value) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// What `token` says, when it was signed with `secret` and has not lapsed at `now`, in seconds since 1970.
+/// The claims of `token`, if it was signed with `secret` and is not expired at `now`, in seconds
+/// since 1970.
 pub(super) fn verify(secret: &str, token: &str, now: i64) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
@@ -31,7 +31,8 @@ pub(super) fn verify(secret: &str, token: &str, now: i64) -> Option<Value> {
 }
 
 fn mac(secret: &str, signed: &str) -> Hmac<Sha256> {
-    // A key longer than a block is hashed, as HMAC itself would do, so that every secret has a fixed length.
+    // HMAC itself would hash a key longer than a block and pad a shorter one. Doing it here gives a
+    // key of fixed length, for which the constructor cannot fail.
     let mut key = [0; 64];
     let bytes = secret.as_bytes();
     if bytes.len() > key.len() {
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_claims_give_the_same_token_and_another_secret_another() {
+    fn token_depends_on_claims_and_secret_only() {
         let token = for_role("secret", "anon", 1, 2);
         assert_eq!(token, for_role("secret", "anon", 1, 2));
         assert_ne!(token, for_role("other", "anon", 1, 2));
@@ -60,14 +61,15 @@ mod tests {
             json!({"iss": "supabase", "ref": "local", "role": "anon", "iat": 1, "exp": 2})
         );
     }
+
     #[test]
-    fn only_an_unlapsed_token_of_ours_is_believed() {
+    fn expired_and_foreign_tokens_are_refused() {
         let token = for_role("secret", "anon", 1, 100);
         assert_eq!(verify("secret", &token, 99).unwrap()["role"], "anon");
         assert_eq!(verify("secret", &token, 100), None);
         assert_eq!(verify("other", &token, 99), None);
         assert_eq!(verify("secret", &token.replace('.', "x"), 99), None);
-        // RFC 4231, test case 2, by the key that every implementation pads alike.
+        // RFC 4231, test case 2: a key shorter than a block.
         let tag = mac("Jefe", "what do ya want for nothing?")
             .finalize()
             .into_bytes();

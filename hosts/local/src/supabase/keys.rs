@@ -1,14 +1,15 @@
-//! The gateway's keys: which there are, and what each lets through.
+//! The gateway's API keys and their rights.
 //!
 //! Source: <https://supabase.com/docs/guides/api/api-keys>
 
 use super::jwt;
 
-/// Legacy keys are tokens that never change, so their times are constants: 2025-01-01 to 2035-01-01.
+/// 2025-01-01. Legacy keys are tokens that never change, so their times are constants.
 const LEGACY_ISSUED: i64 = 1_735_689_600;
+/// 2035-01-01.
 const LEGACY_EXPIRES: i64 = 2_051_222_400;
 
-/// The database role a key stands for.
+/// The database role of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Anon,
@@ -38,24 +39,23 @@ pub(crate) struct Keys {
     pub(super) jwt_secret: String,
 }
 
-/// Why a request is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NoKey,
     UnknownKey,
 }
 
-/// What `PostgREST` gets as `Authorization`.
+/// The `Authorization` header for `PostgREST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Forwarded {
-    /// A fresh token of this role.
+pub(super) enum Forwarding {
+    /// A new token of this role.
     Minted(Role),
-    /// Whatever the request has, be it nothing.
+    /// The header of the request, if there is one.
     AsSent,
 }
 
 impl Keys {
-    /// The keys of a project whose tokens are signed with `jwt_secret`.
+    /// `jwt_secret` signs the project's tokens.
     pub(crate) fn new(jwt_secret: String, publishable: String, secret: String) -> Self {
         let legacy =
             |role: Role| jwt::for_role(&jwt_secret, role.name(), LEGACY_ISSUED, LEGACY_EXPIRES);
@@ -68,16 +68,16 @@ impl Keys {
         }
     }
 
-    /// The gateway's rule for one request.
+    /// Decides about one request.
     ///
-    /// A new key counts in `apikey` only, where the gateway exchanges it for a token; as a bearer token it is tolerated
-    /// when it is the same. A legacy key is a token itself: in `apikey` it opens the gateway, the role is that of the
-    /// bearer token, and without one the role is anon.
+    /// The gateway exchanges a new key in `apikey` for a token. As a bearer token a new key is
+    /// accepted only if `apikey` has the same one. A legacy key is itself a token: in `apikey` it
+    /// only admits the request, and the role comes from the bearer token, or is anon without one.
     pub(super) fn admit(
         &self,
         api_key: Option<&str>,
         authorization: Option<&str>,
-    ) -> Result<Forwarded, Refusal> {
+    ) -> Result<Forwarding, Refusal> {
         let api_key = api_key.ok_or(Refusal::NoKey)?;
         let bearer = authorization.map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
         let exchanged = [
@@ -88,12 +88,12 @@ impl Keys {
         .find(|(key, _)| *key == api_key);
         if let Some((_, role)) = exchanged {
             return Ok(match bearer {
-                Some(token) if token != api_key => Forwarded::AsSent,
-                _ => Forwarded::Minted(role),
+                Some(token) if token != api_key => Forwarding::AsSent,
+                _ => Forwarding::Minted(role),
             });
         }
         if api_key == self.legacy_anon || api_key == self.legacy_service {
-            return Ok(Forwarded::AsSent);
+            return Ok(Forwarding::AsSent);
         }
         Err(Refusal::UnknownKey)
     }
@@ -112,53 +112,53 @@ mod tests {
     }
 
     #[test]
-    fn new_keys_are_exchanged_and_count_in_apikey_only() {
+    fn new_keys_work_in_apikey_only() {
         let keys = keys();
         assert_eq!(
             keys.admit(Some("sb_secret_s"), None),
-            Ok(Forwarded::Minted(Role::Service))
+            Ok(Forwarding::Minted(Role::Service))
         );
         assert_eq!(
             keys.admit(Some("sb_publishable_p"), None),
-            Ok(Forwarded::Minted(Role::Anon))
+            Ok(Forwarding::Minted(Role::Anon))
         );
         let same = Some("Bearer sb_secret_s");
         assert_eq!(
             keys.admit(Some("sb_secret_s"), same),
-            Ok(Forwarded::Minted(Role::Service))
+            Ok(Forwarding::Minted(Role::Service))
         );
         assert_eq!(
             keys.admit(Some("sb_publishable_p"), same),
-            Ok(Forwarded::AsSent)
+            Ok(Forwarding::AsSent)
         );
         assert_eq!(keys.admit(None, same), Err(Refusal::NoKey));
     }
 
     #[test]
-    fn a_users_token_goes_through() {
+    fn user_token_is_forwarded() {
         assert_eq!(
             keys().admit(Some("sb_publishable_p"), Some("Bearer a.b.c")),
-            Ok(Forwarded::AsSent)
+            Ok(Forwarding::AsSent)
         );
     }
 
     #[test]
-    fn legacy_keys_open_the_gateway_and_name_no_role() {
+    fn legacy_keys_admit_without_role() {
         let keys = keys();
         let bearer = format!("Bearer {}", keys.legacy_service);
         assert_eq!(
             keys.admit(Some(&keys.legacy_service), Some(&bearer)),
-            Ok(Forwarded::AsSent)
+            Ok(Forwarding::AsSent)
         );
         assert_eq!(
             keys.admit(Some(&keys.legacy_service), None),
-            Ok(Forwarded::AsSent)
+            Ok(Forwarding::AsSent)
         );
         assert_ne!(keys.legacy_anon, keys.legacy_service);
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn unknown_keys_are_refused() {
         for key in ["", "sb_secret_", "sb_secret_S", "a.b.c"] {
             assert_eq!(
                 keys().admit(Some(key), Some("Bearer sb_secret_s")),

@@ -1,7 +1,8 @@
-//! Supabase's gateway in front of PostgREST: `/rest/v1/*` for callers with a key, and `/auth/v1/user`.
+//! Supabase's gateway in front of PostgREST: `/rest/v1/*` for clients with a key, and
+//! `/auth/v1/user`.
 //!
-//! 401 without a key or with an unknown one, 404 for other paths, 502 when PostgREST does not answer; all else is
-//! PostgREST's own answer, streamed.
+//! It returns 401 without a known key, 404 for other paths, and 502 if PostgREST does not answer.
+//! Everything else is PostgREST's own response, streamed.
 
 mod jwt;
 mod keys;
@@ -9,7 +10,7 @@ mod outage;
 mod users;
 
 pub(crate) use self::keys::Keys;
-use self::keys::{Forwarded, Refusal};
+use self::keys::{Forwarding, Refusal};
 pub(crate) use self::users::sign_in;
 use axum::{
     Router,
@@ -27,7 +28,7 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
-/// Tokens live five minutes and change each minute, so that PostgREST may remember the ones it has checked.
+/// Tokens live five minutes and change each minute, so PostgREST can cache verified ones.
 const TOKEN_STEP_SECONDS: i64 = 60;
 const TOKEN_SECONDS: i64 = 300;
 
@@ -36,7 +37,7 @@ struct Gateway {
     keys: Arc<Keys>,
     authority: Arc<str>,
     client: Client<HttpConnector, Body>,
-    /// The machine's time, which is PostgREST's too; moving the product's clock does not move it.
+    /// The machine's clock, which PostgREST uses too. The control API does not move it.
     clock: Clock,
 }
 
@@ -60,15 +61,15 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
     let (query_key, query) = without_api_key(request.uri().query().unwrap_or_default());
     let header_key = text(request.headers(), &API_KEY);
     let authorization = text(request.headers(), &header::AUTHORIZATION);
-    let forwarded = match gateway
+    let forwarding = match gateway
         .keys
         .admit(header_key.or(query_key.as_deref()), authorization)
     {
-        Ok(forwarded) => forwarded,
+        Ok(forwarding) => forwarding,
         Err(refusal) => return refusal.into_response(),
     };
     if request.uri().path() == "/auth/v1/user" {
-        return users::who(
+        return users::show(
             &gateway.keys,
             authorization,
             gateway.clock.now().as_second(),
@@ -90,7 +91,7 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
     headers.remove(API_KEY);
     headers.remove(header::HOST);
     remove_hop_by_hop(headers);
-    if let Forwarded::Minted(role) = forwarded {
+    if let Forwarding::Minted(role) = forwarding {
         let issued = gateway.clock.now().as_second();
         let issued = issued - issued.rem_euclid(TOKEN_STEP_SECONDS);
         let token = jwt::for_role(
@@ -107,7 +108,7 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
         Ok(response) => {
             let mut response = response.map(Body::new);
             remove_hop_by_hop(response.headers_mut());
-            outage::translated(response).await
+            outage::translate(response).await
         }
         Err(_) => answer(
             StatusCode::BAD_GATEWAY,
@@ -140,7 +141,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The `apikey` of a query string, and the query without it, which PostgREST would take for a filter.
+/// Splits a query into its `apikey` and the rest. PostgREST would take the key for a filter.
 fn without_api_key(query: &str) -> (Option<String>, String) {
     let mut key = None;
     let rest: Vec<&str> = query
@@ -156,7 +157,7 @@ fn without_api_key(query: &str) -> (Option<String>, String) {
     (key, rest.join("&"))
 }
 
-/// Headers that are about one connection, not about the message. <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+/// Removes headers of the connection. <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in [
         header::CONNECTION,
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_taken_out_of_the_query() {
+    fn api_key_is_removed_from_query() {
         assert_eq!(without_api_key(""), (None, String::new()));
         assert_eq!(
             without_api_key("slug=eq.a&limit=1"),

@@ -1,4 +1,4 @@
-//! Says that the database is away in PostgREST's words: postrust has others for it.
+//! Translates postrust's error for an unreachable database into PostgREST's.
 //!
 //! Source: <https://docs.postgrest.org/en/stable/references/errors.html#group-0-connection>
 
@@ -8,18 +8,18 @@ use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 
-/// Far more than an error message takes.
-const MOST_BYTES: usize = 64 * 1024;
+/// Longer than any error message.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 const OUTAGE: &str = r#"{"code":"PGRST000","details":null,"hint":null,"message":"Database connection error. Retrying the connection."}"#;
 
-/// postrust's answer as PostgREST would give it: 503 `PGRST000` instead of 500 `PGRST500`.
-pub(super) async fn translated(response: Response) -> Response {
+/// Replaces postrust's 500 `PGRST500` by PostgREST's 503 `PGRST000`.
+pub(super) async fn translate(response: Response) -> Response {
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
         return response;
     }
     let (mut head, body) = response.into_parts();
-    // An error that is too long or breaks off is passed on as an empty one, still with its status.
-    let body = Limited::new(body, MOST_BYTES)
+    // A body that is too long or incomplete becomes empty. The status stays.
+    let body = Limited::new(body, MAX_ERROR_BYTES)
         .collect()
         .await
         .map_or(Bytes::new(), http_body_util::Collected::to_bytes);
@@ -43,21 +43,21 @@ fn is_outage(body: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    async fn translate(status: u16, body: &'static str) -> (u16, String) {
+    async fn translated(status: u16, body: &'static str) -> (u16, String) {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        let response = translated(response).await;
+        let response = translate(response).await;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
     #[tokio::test]
-    async fn only_an_outage_is_reworded() {
+    async fn only_outages_are_translated() {
         let outage = r#"{"code":"PGRST500","message":"Service temporarily unavailable","details":null,"hint":null}"#;
-        assert_eq!(translate(500, outage).await, (503, OUTAGE.to_owned()));
+        assert_eq!(translated(500, outage).await, (503, OUTAGE.to_owned()));
         let deadlock = r#"{"code":"40P01","message":"deadlock detected"}"#;
-        assert_eq!(translate(500, deadlock).await, (500, deadlock.to_owned()));
-        assert_eq!(translate(200, outage).await, (200, outage.to_owned()));
+        assert_eq!(translated(500, deadlock).await, (500, deadlock.to_owned()));
+        assert_eq!(translated(200, outage).await, (200, outage.to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! People who are signed in: `GET /auth/v1/user` tells whose token it is.
+//! Signed-in users. `GET /auth/v1/user` returns the user of a token.
 //! <https://supabase.com/docs/reference/javascript/auth-getuser>
 
 use super::{Keys, answer, jwt};
@@ -6,28 +6,28 @@ use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// How long somebody stays signed in, in seconds: Supabase's default.
-const SIGNED_IN_SECONDS: i64 = 3_600;
-/// Who signs in without saying who they are.
-const SOMEBODY: &str = "00000000-0000-4000-8000-00000000f00d";
+/// Supabase's default.
+const SESSION_SECONDS: i64 = 3_600;
+const DEFAULT_USER: &str = "00000000-0000-4000-8000-00000000f00d";
 
-/// The access token of the user `id` whose `app_metadata.role`, which only the service can set, is `role`.
+/// An access token for the user `id`. `role` becomes `app_metadata.role`, which only the service
+/// can set.
 pub(crate) fn sign_in(keys: &Keys, id: Option<&str>, role: &str, now: i64) -> String {
     let claims = json!({
         "iss": "supabase",
-        "sub": id.unwrap_or(SOMEBODY),
+        "sub": id.unwrap_or(DEFAULT_USER),
         "aud": "authenticated",
         "role": "authenticated",
         "email": "operator@example.com",
         "app_metadata": {"provider": "email", "role": role},
         "iat": now,
-        "exp": now + SIGNED_IN_SECONDS,
+        "exp": now + SESSION_SECONDS,
     });
     jwt::sign(&keys.jwt_secret, &claims)
 }
 
-/// Whose token `authorization` carries; 401 without one, 403 when it is nobody's.
-pub(super) fn who(keys: &Keys, authorization: Option<&str>, now: i64) -> Response {
+/// Returns the user of the bearer token: 401 without a token, 403 for an invalid one.
+pub(super) fn show(keys: &Keys, authorization: Option<&str>, now: i64) -> Response {
     let refuse = |status: StatusCode, code: &str, text: &str| {
         answer(
             status,

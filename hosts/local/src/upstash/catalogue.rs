@@ -1,7 +1,7 @@
-//! Which commands the service takes.
+//! The commands that the service refuses.
 //!
-//! One connection carries everybody's commands, so nothing may change its state, hold it up, or turn it into a
-//! subscription; and the server's administration is not the caller's.
+//! All clients share one connection. No command may change its state, block it, or turn it into a
+//! subscription. The server's administration is not offered either.
 
 use super::command::Command;
 
@@ -66,7 +66,7 @@ const UNAVAILABLE: &[&[u8]] = &[
     b"SYNC",
 ];
 
-/// The refusal of a command that the service does not take, else nothing.
+/// The error text for a refused command.
 pub(super) fn refusal(command: &Command) -> Option<String> {
     let name = command.name();
     let blocking_read = (name == b"XREAD" || name == b"XREADGROUP")
@@ -77,7 +77,7 @@ pub(super) fn refusal(command: &Command) -> Option<String> {
         .then(|| unavailable(&name))
 }
 
-/// What the service says of a command that it does not know or take.
+/// The error text for a refused or unknown command.
 pub(super) fn unavailable(name: &[u8]) -> String {
     format!(
         "ERR Command is not available: '{}'. See https://upstash.com/docs/redis/overall/compatibility for details",

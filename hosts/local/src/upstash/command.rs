@@ -1,18 +1,18 @@
-//! One Redis command: its name and arguments as bytes.
+//! One Redis command: a name and arguments, as bytes.
 
 use serde_json::Value;
 
-/// A command with at least its name.
+/// Has at least a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Command(Vec<Vec<u8>>);
 
 impl Command {
-    /// None when there is not even a name.
+    /// `None` without a name.
     pub(super) fn new(words: Vec<Vec<u8>>) -> Option<Self> {
         (!words.is_empty()).then_some(Self(words))
     }
 
-    /// From a JSON array. Numbers and booleans become their text; null, arrays and objects are not arguments.
+    /// Reads a JSON array. Numbers and booleans become text. `None` for null, arrays and objects.
     pub(super) fn from_json(words: &[Value]) -> Option<Self> {
         let words = words
             .iter()
@@ -26,7 +26,7 @@ impl Command {
         Self::new(words)
     }
 
-    /// The name in capitals.
+    /// The name in upper case.
     pub(super) fn name(&self) -> Vec<u8> {
         self.0
             .first()
@@ -34,7 +34,7 @@ impl Command {
             .unwrap_or_default()
     }
 
-    /// The arguments before `STREAMS`, where the options of XREAD stand.
+    /// The arguments before `STREAMS`, which are the options of XREAD.
     pub(super) fn options(&self) -> impl Iterator<Item = &[u8]> {
         self.0
             .iter()
@@ -43,7 +43,6 @@ impl Command {
             .take_while(|word| !word.eq_ignore_ascii_case(b"STREAMS"))
     }
 
-    /// The command as the client crate sends it.
     pub(super) fn to_redis(&self) -> redis::Cmd {
         let mut command = redis::Cmd::new();
         for word in &self.0 {

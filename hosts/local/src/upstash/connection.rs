@@ -1,4 +1,4 @@
-//! One multiplexed connection to redis-server, made when it is first needed and again after it was lost.
+//! One multiplexed connection to redis-server, opened on demand and reopened after a loss.
 
 use super::{catalogue, command::Command};
 use redis::{
@@ -14,12 +14,12 @@ use tokio::{
     time::timeout,
 };
 
-/// Redis is on this machine: what has not connected by then will not.
-const CONNECT_WITHIN: Duration = Duration::from_millis(500);
-/// Longer than any command of ours runs, shorter than a caller's patience.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Redis runs on this machine, so a connection opens at once or not at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longer than any command of the product runs.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What one command came to: its value, or the text of its error.
+/// A command's reply, or the text of its error.
 pub(super) type Outcome = Result<Value, String>;
 
 pub(super) struct Connection {
@@ -27,7 +27,7 @@ pub(super) struct Connection {
     link: Mutex<Option<Link>>,
 }
 
-/// A connection and the task that drives it; the task ends as soon as the server hangs up.
+/// A connection and the task that drives it. The task ends when the server hangs up.
 struct Link {
     connection: MultiplexedConnection,
     driver: JoinHandle<()>,
@@ -47,7 +47,8 @@ impl Connection {
         }
     }
 
-    /// Runs commands in order, others' may come between. Also says how many of them Redis saw.
+    /// Runs commands in order. Commands of other clients may run in between. Also returns the
+    /// number of commands that went to Redis.
     pub(super) async fn pipeline(
         &self,
         commands: Vec<Command>,
@@ -75,7 +76,7 @@ impl Connection {
         Ok((outcomes, sent))
     }
 
-    /// Runs commands as one transaction; the inner error is the reason why none of them ran.
+    /// Runs commands as one transaction. The inner error is the reason why none of them ran.
     pub(super) async fn transaction(
         &self,
         commands: Vec<Command>,
@@ -83,21 +84,21 @@ impl Connection {
         if let Some(refusal) = commands.iter().find_map(catalogue::refusal) {
             return Ok(Err(refusal));
         }
-        // One write carries all of it, so no other caller's command can come between MULTI and EXEC.
-        let words = std::iter::once(redis::cmd("MULTI"))
+        // One write carries everything, so no other command runs between MULTI and EXEC.
+        let all = std::iter::once(redis::cmd("MULTI"))
             .chain(commands.iter().map(Command::to_redis))
             .chain(std::iter::once(redis::cmd("EXEC")));
-        let mut replies = self.send(words).await?;
-        let executed = replies.pop();
-        Ok(match executed {
+        let mut replies = self.send(all).await?;
+        let exec_reply = replies.pop();
+        Ok(match exec_reply {
             Some(Value::Array(values)) => Ok(commands
                 .iter()
                 .zip(values)
                 .map(|(command, value)| outcome(command, value))
                 .collect()),
             Some(Value::ServerError(error)) => {
-                let mut queued = commands.iter().zip(replies.into_iter().skip(1));
-                Err(queued
+                let mut queue_replies = commands.iter().zip(replies.into_iter().skip(1));
+                Err(queue_replies
                     .find_map(|(command, reply)| outcome(command, reply).err())
                     .unwrap_or_else(|| text(&error)))
             }
@@ -116,27 +117,28 @@ impl Connection {
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
-        let mut connection = self.connected().await?;
+        let mut connection = self.connect().await?;
         connection
             .send_packed_commands(&pipeline, 0, pipeline.len())
             .await
     }
 
-    async fn connected(&self) -> Result<MultiplexedConnection, RedisError> {
+    /// The open connection, or a new one.
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
         let mut link = self.link.lock().await;
         if let Some(live) = link.as_ref().filter(|link| !link.driver.is_finished()) {
             return Ok(live.connection.clone());
         }
-        let fresh = timeout(CONNECT_WITHIN, connect(&self.client))
+        let new = timeout(CONNECT_TIMEOUT, open(&self.client))
             .await
             .map_err(|_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))??;
-        let connection = fresh.connection.clone();
-        *link = Some(fresh);
+        let connection = new.connection.clone();
+        *link = Some(new);
         Ok(connection)
     }
 }
 
-async fn connect(client: &redis::Client) -> Result<Link, RedisError> {
+async fn open(client: &redis::Client) -> Result<Link, RedisError> {
     match client.get_connection_info().addr() {
         ConnectionAddr::Tcp(host, port) => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
@@ -146,7 +148,7 @@ async fn connect(client: &redis::Client) -> Result<Link, RedisError> {
         ConnectionAddr::Unix(path) => link(client, UnixStream::connect(path).await?).await,
         _ => Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "Redis over TLS is not spoken here",
+            "Redis over TLS is not supported",
         )
         .into()),
     }
@@ -156,7 +158,7 @@ async fn link<S>(client: &redis::Client, stream: S) -> Result<Link, RedisError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_WITHIN));
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(REPLY_TIMEOUT));
     let settings = client.get_connection_info().redis_settings();
     let (connection, driver) =
         MultiplexedConnection::new_with_config(settings, stream, config).await?;
@@ -170,7 +172,7 @@ fn outcome(command: &Command, value: Value) -> Outcome {
     match value {
         Value::ServerError(error) => {
             let text = text(&error);
-            // Redis and the service have different words for the same thing.
+            // Upstash words this error differently from Redis.
             Err(if text.starts_with("ERR unknown command") {
                 catalogue::unavailable(&command.name())
             } else {

@@ -1,18 +1,26 @@
 //! Upstash's Redis REST API over an ordinary redis-server.
 //!
-//! | request | means |
+//! | request | meaning |
 //! |---|---|
 //! | `POST /` with `["SET","k","v"]` | one command |
 //! | `GET` or `POST /set/k/v?EX=100` | one command; a POST's body goes before the query's words |
-//! | `POST /pipeline` with `[["SET","k","v"],["GET","k"]]` | commands in order, each with its own answer |
-//! | `POST /multi-exec` with the same | the commands as one transaction, or one error and none of them |
+//! | `POST /pipeline` with `[["SET","k","v"],["GET","k"]]` | commands in order, each with its own reply |
+//! | `POST /multi-exec` with the same | one transaction, or one error and no command |
 //!
-//! An answer is `{"result":...}` or `{"error":"..."}`, for the last two an array of these. 200 is success, 400 a command
-//! or a body that is refused, 401 a token that is not ours, 413 more than 10 MiB, 500 a Redis that cannot be reached.
-//! `Upstash-Encoding: base64` encodes every string of the answer except a plain `OK`.
+//! A reply is `{"result":...}` or `{"error":"..."}`. The last two requests get an array of replies.
 //!
-//! Not offered: `Upstash-Response-Format: resp2`, commands that block, subscribe, watch or administer the server.
-//! Commands inside a script are not counted, although Upstash bills them.
+//! | status | meaning |
+//! |---|---|
+//! | 200 | success |
+//! | 400 | a refused command or body |
+//! | 401 | a wrong token |
+//! | 413 | a body over 10 MiB |
+//! | 500 | Redis is unreachable |
+//!
+//! `Upstash-Encoding: base64` encodes every string of a reply except a plain `OK`.
+//!
+//! `Upstash-Response-Format: resp2` and commands that block, subscribe, watch or administer the
+//! server are not offered. Commands inside a script are not counted, although Upstash bills them.
 //!
 //! Source: <https://upstash.com/docs/redis/features/restapi>
 
@@ -26,7 +34,7 @@ mod tests;
 
 use self::{
     connection::Connection,
-    reply::{Answer, Encoding},
+    reply::{Encoding, Reply},
     request::{Call, Rejection},
 };
 use axum::{
@@ -41,12 +49,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// What was asked of Redis since the start; what Upstash bills is `commands`.
+/// Counts since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// HTTP requests, refused ones included.
+    /// HTTP requests, including refused ones.
     pub requests: AtomicU64,
-    /// Commands sent to Redis, each one of a pipeline or a transaction counted.
+    /// Commands sent to Redis, including each one of a pipeline or transaction. Upstash bills
+    /// these.
     pub commands: AtomicU64,
 }
 
@@ -57,9 +66,9 @@ struct Emulator {
     counters: Arc<Counters>,
 }
 
-/// The REST API over the Redis that `redis` names, for callers who know `token`.
+/// The REST API over the server of `redis`, for clients that send `token`.
 ///
-/// Nothing is connected before the first command; a lost connection is made again by the next one.
+/// The first command opens the connection, and the next command after a loss reopens it.
 pub fn router(redis: redis::Client, token: String, counters: Arc<Counters>) -> Router {
     Router::new().fallback(serve).with_state(Emulator {
         connection: Arc::new(Connection::new(redis)),
@@ -70,10 +79,10 @@ pub fn router(redis: redis::Client, token: String, counters: Arc<Counters>) -> R
 
 async fn serve(State(emulator): State<Emulator>, request: Request) -> Response {
     let number = emulator.counters.requests.fetch_add(1, Ordering::Relaxed) + 1;
-    let encoding = Encoding::asked(request.headers());
+    let encoding = Encoding::of(request.headers());
     let mut response = match request::read(request, &emulator.token).await {
         Ok(call) => match emulator.run(call).await {
-            Ok(answer) => answer.into_response(encoding),
+            Ok(reply) => reply.into_response(encoding),
             Err(_unreachable) => Rejection::Unreachable.into_response(),
         },
         Err(rejection) => rejection.into_response(),
@@ -85,7 +94,7 @@ async fn serve(State(emulator): State<Emulator>, request: Request) -> Response {
 }
 
 impl Emulator {
-    async fn run(&self, call: Call) -> Result<Answer, redis::RedisError> {
+    async fn run(&self, call: Call) -> Result<Reply, redis::RedisError> {
         let count = |sent: usize| {
             let sent = u64::try_from(sent).unwrap_or(u64::MAX);
             self.counters.commands.fetch_add(sent, Ordering::Relaxed);
@@ -94,20 +103,20 @@ impl Emulator {
             Call::Command(command) => {
                 let (outcomes, sent) = self.connection.pipeline(vec![command]).await?;
                 count(sent);
-                Ok(Answer::One(
+                Ok(Reply::One(
                     outcomes.into_iter().next().unwrap_or(Ok(redis::Value::Nil)),
                 ))
             }
             Call::Pipeline(commands) => {
                 let (outcomes, sent) = self.connection.pipeline(commands).await?;
                 count(sent);
-                Ok(Answer::Many(outcomes))
+                Ok(Reply::Many(outcomes))
             }
             Call::Transaction(commands) => {
                 count(commands.len());
                 Ok(match self.connection.transaction(commands).await? {
-                    Ok(outcomes) => Answer::Many(outcomes),
-                    Err(discarded) => Answer::One(Err(discarded)),
+                    Ok(outcomes) => Reply::Many(outcomes),
+                    Err(error) => Reply::One(Err(error)),
                 })
             }
         }

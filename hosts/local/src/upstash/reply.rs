@@ -1,4 +1,4 @@
-//! From Redis values to the JSON of an answer.
+//! Encodes Redis values as the JSON of a reply.
 
 use super::{
     connection::{Outcome, text},
@@ -10,18 +10,17 @@ use http::{HeaderMap, StatusCode};
 use redis::Value;
 use serde_json::json;
 
-/// How strings are written.
+/// The encoding of strings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Encoding {
-    /// As text; what is not UTF-8 becomes U+FFFD.
+    /// Invalid UTF-8 becomes U+FFFD.
     Text,
-    /// As base64 of their bytes.
     Base64,
 }
 
 impl Encoding {
-    /// What the caller asked for.
-    pub(super) fn asked(headers: &HeaderMap) -> Self {
+    /// Reads the request's `Upstash-Encoding`.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         match headers.get("upstash-encoding") {
             Some(value) if value.as_bytes().eq_ignore_ascii_case(b"base64") => Self::Base64,
             _ => Self::Text,
@@ -36,15 +35,14 @@ impl Encoding {
     }
 }
 
-/// What a call came to.
-pub(super) enum Answer {
-    /// A command, or a transaction that was discarded.
+pub(super) enum Reply {
+    /// Of a command, or of a discarded transaction.
     One(Outcome),
-    /// A pipeline or a transaction that ran.
+    /// Of a pipeline, or of an executed transaction.
     Many(Vec<Outcome>),
 }
 
-impl Answer {
+impl Reply {
     pub(super) fn into_response(self, encoding: Encoding) -> Response {
         match self {
             Self::One(outcome) => {
@@ -93,7 +91,7 @@ fn to_json(value: Value, encoding: Encoding) -> serde_json::Value {
         Value::Boolean(flag) => i64::from(flag).into(),
         Value::Double(number) => encoding.string(number.to_string().as_bytes()),
         Value::ServerError(error) => encoding.string(text(&error).as_bytes()),
-        // RESP2, which this connection speaks, has no further kinds.
+        // RESP2, the protocol of this connection, has no other kinds.
         _ => serde_json::Value::Null,
     }
 }

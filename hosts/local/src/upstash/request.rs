@@ -1,4 +1,4 @@
-//! From an HTTP request to the commands it carries.
+//! Reads the commands of an HTTP request.
 
 use super::{command::Command, json_response};
 use axum::{
@@ -10,10 +10,9 @@ use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
-/// The service's own limit on one request.
+/// Upstash's own limit.
 const LIMIT_BYTES: usize = 10 * 1024 * 1024;
 
-/// What one request asks for.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Call {
     /// `POST /` or a path.
@@ -24,7 +23,7 @@ pub(super) enum Call {
     Transaction(Vec<Command>),
 }
 
-/// Why a request was answered without asking Redis, or without hearing from it.
+/// An error response that does not come from Redis.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Rejection {
     #[error("WRONGPASS invalid or missing auth token")]
@@ -65,11 +64,11 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// Reads a request that knows `token`.
+/// Reads a request, which must have `token`.
 pub(super) async fn read(request: Request, token: &str) -> Result<Call, Rejection> {
     let (head, body) = request.into_parts();
     let words = query_words(head.uri.query().unwrap_or_default());
-    if presented_token(&head.headers, &words).as_deref() != Some(token.as_bytes()) {
+    if request_token(&head.headers, &words).as_deref() != Some(token.as_bytes()) {
         return Err(Rejection::Unauthorized);
     }
     if ![Method::HEAD, Method::GET, Method::POST, Method::PUT].contains(&head.method) {
@@ -108,18 +107,18 @@ async fn read_body(body: axum::body::Body) -> Result<Bytes, Rejection> {
     }
 }
 
-fn commands(body: &[u8], what: &'static str) -> Result<Vec<Command>, Rejection> {
+fn commands(body: &[u8], kind: &'static str) -> Result<Vec<Command>, Rejection> {
     let rows: Vec<Vec<Value>> =
-        serde_json::from_slice(body).map_err(|_| Rejection::Malformed(what))?;
+        serde_json::from_slice(body).map_err(|_| Rejection::Malformed(kind))?;
     if rows.is_empty() {
-        return Err(Rejection::Empty(what));
+        return Err(Rejection::Empty(kind));
     }
     rows.iter()
-        .map(|row| Command::from_json(row).ok_or(Rejection::Malformed(what)))
+        .map(|row| Command::from_json(row).ok_or(Rejection::Malformed(kind)))
         .collect()
 }
 
-/// `/set/k` + body `v` + `?EX=100` is `SET k v EX 100`.
+/// `/set/k` with the body `v` and the query `EX=100` is `SET k v EX 100`.
 fn path_command(
     path: &str,
     words: Vec<(Vec<u8>, Vec<u8>)>,
@@ -142,7 +141,7 @@ fn path_command(
     Command::new(command).ok_or(Rejection::Empty("command"))
 }
 
-fn presented_token(headers: &HeaderMap, words: &[(Vec<u8>, Vec<u8>)]) -> Option<Vec<u8>> {
+fn request_token(headers: &HeaderMap, words: &[(Vec<u8>, Vec<u8>)]) -> Option<Vec<u8>> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -168,7 +167,8 @@ fn query_words(query: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
-/// Percent-decodes to bytes, because an argument need not be text; `%` without two digits stays as it is.
+/// Percent-decodes to bytes, because an argument may be binary. `%` without two digits stays as it
+/// is.
 fn decode(text: &str, plus_is_space: bool) -> Vec<u8> {
     let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
     let bytes = text.as_bytes();

@@ -1,4 +1,4 @@
-//! Against a redis-server of their own.
+//! Each test has its own redis-server.
 
 mod errors;
 mod outage;
@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 
 const TOKEN: &str = "local-token";
 
-/// A redis-server with an empty data folder; it ends with this value.
+/// A redis-server with an empty data folder. It ends when this is dropped.
 struct Redis {
     folder: PathBuf,
     port: u16,
@@ -86,7 +86,7 @@ impl Redis {
         std::fs::remove_file(self.folder.join("redis.sock")).unwrap();
     }
 
-    async fn start_again(&mut self) {
+    async fn restart(&mut self) {
         self.process = Self::launch(&self.folder, self.port).await;
     }
 
@@ -107,7 +107,7 @@ struct Emulator {
     counters: Arc<Counters>,
 }
 
-struct Answer {
+struct EmulatorResponse {
     status: StatusCode,
     sync_token: String,
     body: Value,
@@ -122,7 +122,7 @@ impl Emulator {
         }
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    async fn send(&self, request: Request<Body>) -> EmulatorResponse {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
@@ -132,20 +132,20 @@ impl Emulator {
             .to_owned();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&body).unwrap();
-        Answer {
+        EmulatorResponse {
             status,
             sync_token,
             body,
         }
     }
 
-    /// Posts JSON with the right token.
     async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        self.ask("POST", path, Body::from(body.to_string()), &[])
+        self.request("POST", path, Body::from(body.to_string()), &[])
             .await
     }
 
-    async fn ask(
+    /// Sends a request with the right token.
+    async fn request(
         &self,
         method: &str,
         path: &str,
@@ -159,11 +159,12 @@ impl Emulator {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = self.send(request.body(body).unwrap()).await;
-        (answer.status, answer.body)
+        let response = self.send(request.body(body).unwrap()).await;
+        (response.status, response.body)
     }
 
-    fn counted(&self) -> (u64, u64) {
+    /// Requests and commands.
+    fn counts(&self) -> (u64, u64) {
         (
             self.counters.requests.load(Ordering::Relaxed),
             self.counters.commands.load(Ordering::Relaxed),

@@ -8,7 +8,7 @@ fn refused(message: &str) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn a_wrong_or_missing_token_is_401() {
+async fn wrong_or_missing_token_is_401() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     let credentials = [
@@ -23,20 +23,20 @@ async fn a_wrong_or_missing_token_is_401() {
         if let Some(credential) = &credential {
             request = request.header(header::AUTHORIZATION, credential);
         }
-        let answer = emulator
+        let response = emulator
             .send(request.body(Body::from(r#"["PING"]"#)).unwrap())
             .await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{credential:?}");
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{credential:?}");
         assert_eq!(
-            answer.body,
+            response.body,
             json!({"error": "WRONGPASS invalid or missing auth token"})
         );
     }
-    assert_eq!(emulator.counted(), (5, 0));
+    assert_eq!(emulator.counts(), (5, 0));
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_commands_are_400() {
+async fn malformed_bodies_are_400() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     for body in [
@@ -53,11 +53,13 @@ async fn bodies_that_are_no_commands_are_400() {
         );
     }
     assert_eq!(
-        emulator.ask("POST", "/", Body::from("[\"GET\""), &[]).await,
+        emulator
+            .request("POST", "/", Body::from("[\"GET\""), &[])
+            .await,
         refused("ERR failed to parse command")
     );
     assert_eq!(
-        emulator.ask("GET", "/", Body::empty(), &[]).await,
+        emulator.request("GET", "/", Body::empty(), &[]).await,
         refused("ERR failed to parse command")
     );
     assert_eq!(
@@ -88,11 +90,11 @@ async fn bodies_that_are_no_commands_are_400() {
         emulator.post("/multi-exec", json!(["GET"])).await,
         refused("ERR failed to parse transaction request")
     );
-    assert_eq!(emulator.counted().1, 0);
+    assert_eq!(emulator.counts().1, 0);
 }
 
 #[tokio::test]
-async fn errors_of_redis_are_400_with_its_words() {
+async fn redis_errors_are_passed_on_as_400() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     assert_eq!(
@@ -115,7 +117,7 @@ async fn errors_of_redis_are_400_with_its_words() {
 }
 
 #[tokio::test]
-async fn commands_that_would_hold_or_change_the_connection_are_refused() {
+async fn blocking_and_connection_commands_are_refused() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     let commands = [
@@ -138,22 +140,24 @@ async fn commands_that_would_hold_or_change_the_connection_are_refused() {
         );
         assert_eq!(emulator.post("/", command).await, refused(&message));
     }
-    // A stream may bear the option's name.
+    // A stream may have the option's name.
     assert_eq!(
         emulator
             .post("/", json!(["XREAD", "STREAMS", "block", "0"]))
             .await,
         (StatusCode::OK, json!({"result": null}))
     );
-    assert_eq!(emulator.counted(), (12, 1));
+    assert_eq!(emulator.counts(), (12, 1));
 }
 
 #[tokio::test]
-async fn other_methods_formats_and_sizes_are_refused() {
+async fn unsupported_method_format_and_size_are_refused() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     assert_eq!(
-        emulator.ask("DELETE", "/get/k", Body::empty(), &[]).await,
+        emulator
+            .request("DELETE", "/get/k", Body::empty(), &[])
+            .await,
         (
             StatusCode::METHOD_NOT_ALLOWED,
             json!({"error": "ERR method is not allowed, use one of HEAD, GET, POST and PUT"})
@@ -161,7 +165,7 @@ async fn other_methods_formats_and_sizes_are_refused() {
     );
     assert_eq!(
         emulator
-            .ask(
+            .request(
                 "GET",
                 "/get/k",
                 Body::empty(),
@@ -173,7 +177,7 @@ async fn other_methods_formats_and_sizes_are_refused() {
     let limit = 10 * 1024 * 1024;
     assert_eq!(
         emulator
-            .ask("POST", "/set/k", Body::from(vec![b'x'; limit + 1]), &[])
+            .request("POST", "/set/k", Body::from(vec![b'x'; limit + 1]), &[])
             .await,
         (
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -182,7 +186,7 @@ async fn other_methods_formats_and_sizes_are_refused() {
     );
     assert_eq!(
         emulator
-            .ask("POST", "/set/k", Body::from(vec![b'x'; limit]), &[])
+            .request("POST", "/set/k", Body::from(vec![b'x'; limit]), &[])
             .await,
         (StatusCode::OK, json!({"result": "OK"}))
     );

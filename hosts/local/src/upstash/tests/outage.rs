@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 #[tokio::test]
-async fn a_stopped_redis_is_500_at_once_and_a_started_one_answers_again() {
+async fn stopped_redis_is_500_until_restarted() {
     let mut redis = Redis::start().await;
     let emulator = redis.emulator();
     assert_eq!(
@@ -16,14 +16,14 @@ async fn a_stopped_redis_is_500_at_once_and_a_started_one_answers_again() {
     redis.stop().await;
     let unreachable = json!({"error": "ERR the database cannot be reached"});
     for path in ["/pipeline", "/multi-exec"] {
-        let answer = timeout(
+        let response = timeout(
             Duration::from_secs(2),
             emulator.post(path, json!([["PING"]])),
         )
         .await
         .unwrap();
         assert_eq!(
-            answer,
+            response,
             (StatusCode::INTERNAL_SERVER_ERROR, unreachable.clone())
         );
     }
@@ -32,7 +32,7 @@ async fn a_stopped_redis_is_500_at_once_and_a_started_one_answers_again() {
         (StatusCode::INTERNAL_SERVER_ERROR, unreachable)
     );
 
-    redis.start_again().await;
+    redis.restart().await;
     assert_eq!(
         emulator.post("/", json!(["PING"])).await,
         (StatusCode::OK, json!({"result": "PONG"}))
@@ -40,7 +40,7 @@ async fn a_stopped_redis_is_500_at_once_and_a_started_one_answers_again() {
 }
 
 #[tokio::test]
-async fn a_restart_between_two_requests_goes_unnoticed() {
+async fn restart_between_requests_causes_no_error() {
     let mut redis = Redis::start().await;
     let emulator = redis.emulator();
     assert_eq!(
@@ -48,7 +48,7 @@ async fn a_restart_between_two_requests_goes_unnoticed() {
         StatusCode::OK
     );
     redis.stop().await;
-    redis.start_again().await;
+    redis.restart().await;
     assert_eq!(
         emulator.post("/", json!(["GET", "k"])).await,
         (StatusCode::OK, json!({"result": null}))
@@ -56,10 +56,10 @@ async fn a_restart_between_two_requests_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn callers_share_one_connection_and_get_their_own_answers() {
+async fn clients_share_one_connection() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
-    let asked = (0..200).map(|number| {
+    let requests = (0..200).map(|number| {
         let emulator = &emulator;
         async move {
             let body = json!([
@@ -71,9 +71,9 @@ async fn callers_share_one_connection_and_get_their_own_answers() {
             } else {
                 "/multi-exec"
             };
-            let answer = emulator.post(path, body).await;
+            let response = emulator.post(path, body).await;
             assert_eq!(
-                answer,
+                response,
                 (
                     StatusCode::OK,
                     json!([{"result": "OK"}, {"result": number.to_string()}])
@@ -81,7 +81,7 @@ async fn callers_share_one_connection_and_get_their_own_answers() {
             );
         }
     });
-    futures_util::future::join_all(asked).await;
+    futures_util::future::join_all(requests).await;
     let (_, clients) = emulator.post("/", json!(["INFO", "clients"])).await;
     assert!(
         clients["result"]
@@ -93,7 +93,7 @@ async fn callers_share_one_connection_and_get_their_own_answers() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_will_do() {
+async fn unix_socket_works() {
     let redis = Redis::start().await;
     let address = format!("unix://{}", redis.folder.join("redis.sock").display());
     let emulator = Emulator::over(redis::Client::open(address).unwrap());

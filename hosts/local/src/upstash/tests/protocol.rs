@@ -4,7 +4,7 @@ use http::{Request, StatusCode};
 use serde_json::json;
 
 #[tokio::test]
-async fn one_command_in_the_body() {
+async fn body_command_gets_its_reply() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     assert_eq!(
@@ -36,14 +36,14 @@ async fn one_command_in_the_body() {
             .1,
         json!({"result": ["v", null, "true"]})
     );
-    assert_eq!(emulator.counted(), (6, 6));
+    assert_eq!(emulator.counts(), (6, 6));
 }
 
 #[tokio::test]
-async fn a_command_in_the_path() {
+async fn path_query_and_body_form_one_command() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
-    let get = |path: &'static str| emulator.ask("GET", path, Body::empty(), &[]);
+    let get = |path: &'static str| emulator.request("GET", path, Body::empty(), &[]);
     assert_eq!(
         get("/set/a%2Fb/v%20w/EX/100").await.1,
         json!({"result": "OK"})
@@ -52,7 +52,7 @@ async fn a_command_in_the_path() {
     assert_eq!(get("/set/once/1?NX&EX=50").await.1, json!({"result": "OK"}));
     assert_eq!(get("/set/once/2?NX").await.1, json!({"result": null}));
     let posted = emulator
-        .ask("POST", "/set/doc?EX=70", Body::from(r#"{"a":[1]}"#), &[])
+        .request("POST", "/set/doc?EX=70", Body::from(r#"{"a":[1]}"#), &[])
         .await;
     assert_eq!(posted, (StatusCode::OK, json!({"result": "OK"})));
     assert_eq!(get("/ttl/doc").await.1, json!({"result": 70}));
@@ -60,26 +60,26 @@ async fn a_command_in_the_path() {
 }
 
 #[tokio::test]
-async fn the_token_may_stand_in_the_address() {
+async fn token_in_query_is_accepted() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     let request = Request::builder()
         .uri(format!("/echo/hi?_token={TOKEN}"))
         .body(Body::empty())
         .unwrap();
-    let answer = emulator.send(request).await;
+    let response = emulator.send(request).await;
     assert_eq!(
-        (answer.status, answer.body),
+        (response.status, response.body),
         (StatusCode::OK, json!({"result": "hi"}))
     );
-    assert_eq!(answer.sync_token, "local-1");
+    assert_eq!(response.sync_token, "local-1");
 }
 
 #[tokio::test]
-async fn a_pipeline_answers_each_command() {
+async fn pipeline_replies_to_each_command() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
-    let answer = emulator
+    let response = emulator
         .post(
             "/pipeline",
             json!([
@@ -92,7 +92,7 @@ async fn a_pipeline_answers_each_command() {
         )
         .await;
     assert_eq!(
-        answer,
+        response,
         (
             StatusCode::OK,
             json!([
@@ -104,14 +104,14 @@ async fn a_pipeline_answers_each_command() {
             ])
         )
     );
-    assert_eq!(emulator.counted(), (1, 4));
+    assert_eq!(emulator.counts(), (1, 4));
 }
 
 #[tokio::test]
-async fn a_transaction_runs_as_a_whole() {
+async fn transaction_replies_to_each_command() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
-    let answer = emulator
+    let response = emulator
         .post(
             "/multi-exec",
             json!([
@@ -123,7 +123,7 @@ async fn a_transaction_runs_as_a_whole() {
         )
         .await;
     assert_eq!(
-        answer,
+        response,
         (
             StatusCode::OK,
             json!([
@@ -134,11 +134,11 @@ async fn a_transaction_runs_as_a_whole() {
             ])
         )
     );
-    assert_eq!(emulator.counted(), (1, 4));
+    assert_eq!(emulator.counts(), (1, 4));
 }
 
 #[tokio::test]
-async fn a_discarded_transaction_leaves_nothing() {
+async fn discarded_transaction_runs_no_command() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     assert_eq!(
@@ -166,7 +166,7 @@ async fn a_discarded_transaction_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn scripts_load_run_and_are_missed() {
+async fn scripts_load_and_run_by_sha() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     let script = "return {KEYS[1], ARGV[1], 7, false, {ok = 'OK'}}";
@@ -200,39 +200,42 @@ async fn scripts_load_run_and_are_missed() {
 }
 
 #[tokio::test]
-async fn base64_covers_every_string_but_a_plain_ok() {
+async fn base64_encodes_all_but_plain_ok() {
     let redis = Redis::start().await;
     let emulator = redis.emulator();
     let headers = [("Upstash-Encoding", "base64")];
-    let ask =
-        |path: &'static str, body: Vec<u8>| emulator.ask("POST", path, Body::from(body), &headers);
+    let post = |path: &'static str, body: Vec<u8>| {
+        emulator.request("POST", path, Body::from(body), &headers)
+    };
     assert_eq!(
-        ask("/set/bytes", vec![0, 255, 10, 13]).await.1,
+        post("/set/bytes", vec![0, 255, 10, 13]).await.1,
         json!({"result": "OK"})
     );
     assert_eq!(
-        ask("/get/bytes", Vec::new()).await.1,
+        post("/get/bytes", Vec::new()).await.1,
         json!({"result": "AP8KDQ=="})
     );
     assert_eq!(
-        ask("/type/bytes", Vec::new()).await.1,
+        post("/type/bytes", Vec::new()).await.1,
         json!({"result": "c3RyaW5n"})
     );
     assert_eq!(
-        ask("/strlen/bytes", Vec::new()).await.1,
+        post("/strlen/bytes", Vec::new()).await.1,
         json!({"result": 4})
     );
     let nested = br#"["EVAL", "return {{'a', {ok = 'OK'}}, 1}", 0]"#.to_vec();
     assert_eq!(
-        ask("/", nested).await.1,
+        post("/", nested).await.1,
         json!({"result": [["YQ==", "T0s="], 1]})
     );
     let pipeline =
         br#"[["SET", "k", "bar"], ["GET", "k"], ["GET", "none"], ["INCR", "k"]]"#.to_vec();
     assert_eq!(
-        ask("/pipeline", pipeline).await.1,
+        post("/pipeline", pipeline).await.1,
         json!([{"result": "OK"}, {"result": "YmFy"}, {"result": null}, {"error": "ERR value is not an integer or out of range"}])
     );
-    let plain = emulator.ask("GET", "/get/bytes", Body::empty(), &[]).await;
+    let plain = emulator
+        .request("GET", "/get/bytes", Body::empty(), &[])
+        .await;
     assert_eq!(plain.1, json!({"result": "\u{0}\u{fffd}\n\r"}));
 }

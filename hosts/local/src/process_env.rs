@@ -1,9 +1,8 @@
-//! What this process is given by the machine: variables and randomness.
+//! The environment variables of this process.
 
-use crate::{error::Error, hex};
 use std::ffi::OsString;
 
-/// A variable of the process' environment; an empty one counts as unset.
+/// Blank counts as unset.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place of this host that reads its environment"
@@ -15,18 +14,11 @@ pub(crate) fn variable(name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// The folders in which programs are looked for.
+/// `PATH`.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place of this host that reads its environment"
 )]
 pub(crate) fn search_path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
-}
-
-/// 192 bits that nobody can guess, in hexadecimal.
-pub(crate) fn random_token() -> Result<String, Error> {
-    let mut bytes = [0_u8; 24];
-    getrandom::fill(&mut bytes).map_err(Error::Randomness)?;
-    Ok(hex::encode(&bytes))
 }
