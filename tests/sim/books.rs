@@ -1,4 +1,4 @@
-//! The books: the rows of the product's tables that money and days depend on.
+//! The books are the rows of the product's tables that money and days depend on.
 
 use crate::upstreams::Database;
 use jiff::{Timestamp, civil::Date};

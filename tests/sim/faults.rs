@@ -88,14 +88,14 @@ const PRODUCT_FATES: [(u64, Fate); 5] = [
     (25, Fate::Delayed),
 ];
 
-/// The fault rates of a run: faults per thousand requests to each upstream.
+/// The fault rates of a run, per thousand requests to each upstream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
     product: u64,
     database: u64,
     redis: u64,
     paypal: u64,
-    /// The weight of an instance's crash between requests; an arriving request weighs 900.
+    /// The weight of an instance's crash between requests. An arriving request weighs 900.
     crashes: u64,
 }
 

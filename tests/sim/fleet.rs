@@ -1,4 +1,4 @@
-//! The simulation's cars: three from the seed data, with different turnarounds and time zones.
+//! The simulation rents three cars of the seed data, with different turnarounds and time zones.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! The two futures that tasks wait on: a response and an alarm.
+//! Tasks wait on two futures, a response and an alarm.
 
 use crate::{
     slot::Receiver,

@@ -1,4 +1,4 @@
-//! PayPal's ledger: its authorizations, captures and refunds.
+//! PayPal's ledger has its authorizations, captures and refunds.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Each map is keyed by PayPal's id.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Ledger {
-    /// Original authorizations only: each contains its reauthorizations.
+    /// Original authorizations only. Each contains its reauthorizations.
     pub(crate) authorizations: BTreeMap<String, Authorization>,
     pub(crate) captures: BTreeMap<String, Capture>,
     pub(crate) refunds: BTreeMap<String, Refund>,

@@ -1,7 +1,7 @@
 //! The simulation runs the whole product in one thread, with its real SQL and a real Redis. A
 //! seed decides the clock, the order of events and every fault.
 //!
-//! `DATABASE_URL` names a superuser connection and `REDIS_URL` a Redis; `script/sim` and
+//! `DATABASE_URL` names a superuser connection and `REDIS_URL` a Redis. `script/sim` and
 //! `script/test` start both. The simulation creates its own database and its own key prefix.
 
 #![expect(

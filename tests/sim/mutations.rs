@@ -85,8 +85,7 @@ impl Mutation {
     }
 }
 
-/// Replaces a piece of a function. The piece must occur exactly once; otherwise the safeguard has
-/// moved.
+/// Replaces a piece of a function. If it does not occur exactly once, the safeguard has moved.
 fn rewrite(database: &mut Database, function: &str, piece: &str, replacement: &str) {
     let definition = database.value(&format!("SELECT pg_get_functiondef('{function}'::regproc)"));
     assert_eq!(

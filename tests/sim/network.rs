@@ -190,7 +190,7 @@ impl Run<'_> {
         }
     }
 
-    /// The product sends a request id with every call that moves money; the dashboard sends none.
+    /// The product sends a request id with every call that moves money. The dashboard sends none.
     fn record_dashboard_change(
         &mut self,
         request: &http::Request<Bytes>,

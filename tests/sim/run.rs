@@ -1,5 +1,5 @@
-//! A run of one seed: actors act, and the run decides which event happens next. After a number of
-//! events it leaps through the remaining work, settles it and checks the result.
+//! Runs one seed. While actors act, the run decides which event happens next; then it leaps through
+//! the remaining work, settles it and checks the result.
 
 use crate::{
     actors,
@@ -293,7 +293,7 @@ impl<'u> Run<'u> {
                 'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to')
                 ORDER BY id), '[]')::text
             FROM public.audit_log WHERE subject_type = 'payment' AND detail ? 'from'";
-        // PayPal's ids come from the body: the `inbox-dedupe` mutation changes `event_id`.
+        // The ids come from PayPal's body, because the `inbox-dedupe` mutation changes `event_id`.
         const INBOX: &str = "
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'event', convert_from(raw_body, 'UTF8')::jsonb ->> 'id', 'status', status)

@@ -1,4 +1,4 @@
-//! The last phase of a run: faults stop, every task finishes, and crons run until no work is left.
+//! In the last phase of a run, faults stop, all tasks finish, and crons run until no work is left.
 
 use crate::{actors, cron_jobs::CRON_INTERVAL, faults::Faults, run::Run, world::Phase};
 use jiff::{SignedDuration, Timestamp};

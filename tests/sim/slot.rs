@@ -51,11 +51,11 @@ impl<T> Future for Receiver<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let mut content = self.0.0.lock().unwrap();
-        if let Some(value) = content.value.take() {
+        let mut slot = self.0.0.lock().unwrap();
+        if let Some(value) = slot.value.take() {
             return Poll::Ready(value);
         }
-        content.waker = Some(context.waker().clone());
+        slot.waker = Some(context.waker().clone());
         Poll::Pending
     }
 }

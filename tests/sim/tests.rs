@@ -1,4 +1,4 @@
-//! The simulation's tests: histories repeat, the invariants hold, and each mutation is found.
+//! Tests that histories repeat, that the invariants hold, and that each mutation is found.
 
 use crate::{
     environment::optional,

@@ -1,4 +1,4 @@
-//! The state that all tasks share: the clock, requests in flight, randomness and the history.
+//! All tasks share the world with its clock, requests in flight, randomness and history.
 //!
 //! Nothing here acts by itself. A request waits in [`State::in_flight`] until [`crate::run`]
 //! decides its fate.
@@ -62,7 +62,7 @@ impl Upstream {
 pub(crate) enum Phase {
     /// All actors act on their own.
     Active,
-    /// Actors start nothing new; time leaps from one cron job to the next.
+    /// Time leaps from one cron job to the next. Actors start nothing new.
     Leaping,
     /// No more faults.
     Settling,
@@ -74,7 +74,7 @@ pub(crate) struct Origin {
     pub(crate) number: u64,
     /// The name in the history.
     pub(crate) name: String,
-    /// The product's instance that runs the task; `None` for actors.
+    /// The instance of the product that runs the task. Actors have none.
     pub(crate) instance: Option<usize>,
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn run(world: Arc<World>, number: u64, max_minutes: u64) {
         let minutes = world.state().random.between(1, max_minutes);
         world.sleep(Duration::from_secs(60 * minutes)).await;
         actions += 1;
-        let key = format!("deed-{actions}-of-operator-{number}");
+        let key = format!("action-{actions}-of-operator-{number}");
         act_once(Arc::clone(&world), number, key).await;
     }
 }
@@ -86,8 +86,8 @@ async fn act(client: &Client, booking: Uuid, key: &str) {
     }
 }
 
-/// The same refund request twice must give one refund. Exception: a request without a key orders a
-/// new refund after PayPal has refused the first.
+/// The same refund request twice must give one refund. Only a request without a key may order a new
+/// refund, after PayPal has refused the first.
 fn compare(
     client: &Client,
     action: Action,

@@ -1,4 +1,4 @@
-//! PayPal sends webhook events: late, in any order, sometimes twice, and again until each succeeds.
+//! PayPal sends webhook events late, in any order, sometimes twice, and again until each succeeds.
 
 use crate::{
     checks::Promise,

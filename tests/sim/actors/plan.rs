@@ -1,4 +1,4 @@
-//! A customer's plan: the car, the days, the pauses and the point of dropout.
+//! A customer's plan decides the car, the days, the pauses and the point of dropout.
 
 use super::Scenario;
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) start: Date,
     pub(crate) end: Date,
     pub(crate) stated_price: StatedPrice,
-    /// Orders through a shop: the order's reference makes the hold.
+    /// Orders through a shop, whose reference makes the hold.
     pub(crate) uses_shop: bool,
     /// Goes into the order's description and tells the PayPal simulator what to do.
     pub(crate) script: &'static str,

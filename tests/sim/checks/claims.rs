@@ -1,4 +1,4 @@
-//! A claim is exclusive: until it ends, only the task that took it may ask PayPal to move the money
+//! A claim is exclusive. Until it ends, only the task that took it may ask PayPal to move the money
 //! of its payment or refund. The tables keep claims in their `lease_*` columns.
 
 use crate::{books::Books, world::Origin};

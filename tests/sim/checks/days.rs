@@ -1,8 +1,8 @@
 //! A day that was booked and announced before a request must not be free in its response.
 //!
-//! A booking is announced when Redis stores a new generation after it: the car's generation for the
-//! car's days, the fleet's for the list of free cars. If that write is lost, an older response may
-//! be served for some seconds. A cache accepts this.
+//! Redis announces a booking when it stores a new generation: the car's generation announces it for
+//! the car's days, the fleet's for the list of free cars. If that write is lost, an older response
+//! may be served for some seconds. A cache accepts this.
 
 use crate::books::Books;
 use jiff::{SignedDuration, Timestamp, civil::Date};
@@ -30,7 +30,7 @@ struct Announcement {
     car: Uuid,
     first: Date,
     end: Date,
-    /// The end of its hold; a later extension does not count.
+    /// The end of its hold. A later extension does not count.
     until: Timestamp,
 }
 

@@ -133,8 +133,8 @@ fn unknown_capture(
     ))
 }
 
-/// A call to PayPal whose result is still unknown. An order moves no money: an unrecorded order is
-/// never paid.
+/// A call to PayPal whose result is still unknown. Orders do not count, because an unrecorded order
+/// is never paid.
 fn unresolved_operation(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
     books.operations.iter().find_map(|(id, operation)| {
         let is_unresolved = operation.status == "open"

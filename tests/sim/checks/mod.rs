@@ -1,4 +1,4 @@
-//! The invariants: some are checked after every event, the others when all work is done.
+//! Some invariants are checked after every event, the others when all work is done.
 //!
 //! The checks state the product's rules a second time. They read its tables and PayPal's ledger,
 //! but share no code with the product.

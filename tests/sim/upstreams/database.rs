@@ -147,8 +147,8 @@ impl Database {
         self.value(&sql)
     }
 
-    /// Whether a function never changes bookings, payments or operations: it only reads, or writes
-    /// cron runs or webhook events.
+    /// Whether a function never changes bookings, payments or operations. Such a function only
+    /// reads, or writes cron runs or webhook events.
     pub(crate) fn leaves_books(&self, function: &str) -> bool {
         let is_log = function.ends_with("_cron_run") || function.contains("webhook");
         is_log
@@ -158,7 +158,7 @@ impl Database {
                 .is_some_and(Function::only_reads)
     }
 
-    /// Calls a function as PostgREST does: in one transaction, with the product's role.
+    /// Calls a function in one transaction with the product's role, as PostgREST does.
     pub(super) fn perform(&mut self, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         let name = path

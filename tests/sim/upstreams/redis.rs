@@ -24,8 +24,8 @@ const TOKEN: &str = "simulated-token";
 pub(super) struct Redis {
     router: Router,
     prefix: String,
-    /// The keys' expiries by the simulation's clock. In Redis, only scripts set expiries; these are
-    /// longer than a run takes in real time.
+    /// The keys' expiries by the simulated clock. In Redis itself, only scripts set expiries. These
+    /// are longer than a run takes in real time.
     expiries: BTreeMap<String, Timestamp>,
     used_keys: BTreeSet<String>,
     /// See [`crate::mutations::Mutation::GenerationCheck`].
