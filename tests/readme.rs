@@ -1,39 +1,48 @@
-//! The README's booking in curl, run as it is written.
+//! Runs the booking with curl from the README.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test fails on what is missing, and reads where the system is"
+    reason = "a test reads its own environment and ends at the first surprise"
 )]
 
 use std::{env, fs, process::Command};
 
 #[test]
-fn the_booking_in_curl_ends_with_a_captured_payment() {
+fn readme_booking_is_captured() {
     let base = env::var("BASE_URL").expect("BASE_URL is not set: run script/test");
     let secret = env::var("CRON_SECRET").expect("CRON_SECRET is not set: run script/test");
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let story = readme
+    let script = readme
         .split("```bash\n")
         .nth(1)
         .unwrap()
         .split("```")
         .next()
         .unwrap();
-    assert!(story.contains("base=http://localhost:3000\n. .local/environment"));
-    // Where this system is, and what it made up, instead of the one that a person started.
-    let story = story
+    assert!(script.contains("base=http://localhost:3000\n. .local/environment"));
+    // Use the address and the secret of the system under test.
+    let script = script
         .replace("http://localhost:3000", &base)
         .replace(". .local/environment", &format!("CRON_SECRET={secret}"));
 
     let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", &story])
+        .args(["-euo", "pipefail", "-c", &script])
         .output()
         .unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout);
-    let failed = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{shown}\n{failed}");
-    assert!(shown.contains("\"bookable\": true"), "{shown}");
-    assert!(shown.contains("\"total\": \"237.60\""), "{shown}");
-    assert!(shown.contains("\"status\":\"upcoming\""), "{shown}");
-    assert!(shown.contains("\"status\": \"captured\""), "{shown}");
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    let error_text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{output_text}\n{error_text}");
+    assert!(output_text.contains("\"bookable\": true"), "{output_text}");
+    assert!(
+        output_text.contains("\"total\": \"237.60\""),
+        "{output_text}"
+    );
+    assert!(
+        output_text.contains("\"status\":\"upcoming\""),
+        "{output_text}"
+    );
+    assert!(
+        output_text.contains("\"status\": \"captured\""),
+        "{output_text}"
+    );
 }

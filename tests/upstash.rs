@@ -1,17 +1,17 @@
-//! Our client of Upstash against whatever answers under `UPSTASH_REDIS_REST_URL`: the emulator, or a server that somebody
-//! else wrote after the same documentation. What both understand is not our misreading.
+//! Tests the product's Upstash client against the server at `UPSTASH_REDIS_REST_URL`: the emulator
+//! or an independent server. A mistake in reading Upstash's documentation fails with the second.
 //!
-//! `UPSTASH_HAS_TRANSACTIONS=no` says that the server has no `/multi-exec`.
+//! Set `UPSTASH_HAS_TRANSACTIONS=no` for a server without `/multi-exec`.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test reads its own environment, and fails when it cannot go on"
+    reason = "a test reads its own environment and ends at the first surprise"
 )]
 
-#[path = "upstash/step.rs"]
-mod step;
+#[path = "upstash/admit.rs"]
+mod admit;
 
 use bytes::Bytes;
 use exodrive::platform::{Platform, TransportError};
@@ -25,13 +25,13 @@ use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The network as it is, without hurry: what is tested is what is said, on however slow a machine.
-struct Patient {
+/// The real network without timeouts, so that the tests also pass on a slow machine.
+struct PlatformWithoutTimeouts {
     native: NativePlatform,
     clock: Clock,
 }
 
-impl Platform for Patient {
+impl Platform for PlatformWithoutTimeouts {
     fn send(
         &self,
         request: http::Request<Bytes>,
@@ -56,9 +56,9 @@ impl Platform for Patient {
     }
 }
 
-/// Redis as one instance sees it, and names that nobody else uses.
+/// An instance's access to Redis, with keys that only one test uses.
 struct Instance {
-    platform: Patient,
+    platform: PlatformWithoutTimeouts,
     memory: Memory,
     url: String,
     token: Secret,
@@ -71,10 +71,10 @@ fn variable(name: &str) -> String {
 
 impl Instance {
     fn new() -> Self {
-        // It stands still, so a breaker that opened stays open until the test moves it.
+        // The clock stands still, so an open breaker stays open until the test advances it.
         let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
         Self {
-            platform: Patient {
+            platform: PlatformWithoutTimeouts {
                 native: NativePlatform::new(clock.clone()),
                 clock,
             },
@@ -111,10 +111,10 @@ fn ok() -> Value {
 }
 
 #[tokio::test]
-async fn a_pipeline_is_answered_in_order() {
+async fn pipeline_replies_in_order() {
     let i = Instance::new();
     let (a, b) = (i.key("a"), i.key("b"));
-    let answers = i
+    let replies = i
         .pipeline(&[
             Command::ping(),
             Command::set(a.clone(), "Zoë 🚗 \"\\\n".into(), 60),
@@ -130,7 +130,7 @@ async fn a_pipeline_is_answered_in_order() {
     let (long, nil) = (text("Zoë 🚗 \"\\\n"), Value::Nil);
     let [zero, one, two] = [0, 1, 2].map(Value::Integer);
     assert_eq!(
-        answers,
+        replies,
         [
             text("PONG"),
             ok(),
@@ -146,10 +146,10 @@ async fn a_pipeline_is_answered_in_order() {
 }
 
 #[tokio::test]
-async fn hashes_and_sorted_sets_are_read_as_they_were_written() {
+async fn hashes_and_sorted_sets_round_trip() {
     let i = Instance::new();
     let (hash, sorted) = (i.key("hash"), i.key("sorted"));
-    let answers = i
+    let replies = i
         .pipeline(&[
             Command::hincrby(hash.clone(), "f".into(), 3),
             Command::hincrby(hash.clone(), "f".into(), 4),
@@ -170,7 +170,7 @@ async fn hashes_and_sorted_sets_are_read_as_they_were_written() {
         .await;
     let list = |texts: &[&str]| Value::List(texts.iter().map(|item| text(item)).collect());
     assert_eq!(
-        answers[..13],
+        replies[..13],
         [
             Value::Integer(3),
             Value::Integer(7),
@@ -189,15 +189,14 @@ async fn hashes_and_sorted_sets_are_read_as_they_were_written() {
     );
 }
 
-/// The lock's whole life.
 #[tokio::test]
-async fn the_first_takes_it_and_only_its_owner_deletes_it() {
+async fn only_owner_deletes_lock() {
     let i = Instance::new();
     let lock = i.key("lock");
     let take = |owner: &str| Command::set_if_absent(lock.clone(), owner.into(), 10_000);
     let delete = |owner: &str| Command::run(&DELETE_IF_EQUAL, [lock.clone()], [owner.into()]);
-    // One by one: a script that the server has forgotten would be late.
-    let mut answers = Vec::new();
+    // One at a time: the client sends a forgotten script again after the rest of a pipeline.
+    let mut replies = Vec::new();
     for command in [
         take("mine"),
         take("theirs"),
@@ -208,11 +207,11 @@ async fn the_first_takes_it_and_only_its_owner_deletes_it() {
         take("theirs"),
         Command::del(lock.clone()),
     ] {
-        answers.push(i.one(command).await);
+        replies.push(i.one(command).await);
     }
     let [zero, one] = [0, 1].map(Value::Integer);
     assert_eq!(
-        answers,
+        replies,
         [
             ok(),
             Value::Nil,
@@ -226,7 +225,7 @@ async fn the_first_takes_it_and_only_its_owner_deletes_it() {
     );
 }
 
-/// Redis itself, which the REST API need not let anybody do this to.
+/// Uses Redis directly, because the REST API may refuse this command.
 async fn forget_scripts() {
     let server = redis::Client::open(variable("REDIS_URL")).unwrap();
     let mut connection = server.get_multiplexed_async_connection().await.unwrap();
@@ -238,7 +237,7 @@ async fn forget_scripts() {
 }
 
 #[tokio::test]
-async fn one_failed_command_is_named_and_the_others_are_done() {
+async fn failed_command_spares_others() {
     let i = Instance::new();
     let (word, count) = (i.key("word"), i.key("count"));
     let error = i
@@ -254,7 +253,7 @@ async fn one_failed_command_is_named_and_the_others_are_done() {
         panic!("{error:?}");
     };
     assert!(reason.contains("not an integer"), "{reason}");
-    // A failure is a failure of Redis.
+    // A failed command opens the breaker.
     let refused = i.redis().pipeline(&[Command::ping()]).await.unwrap_err();
     assert!(matches!(refused, RedisError::BreakerOpen), "{refused}");
     i.platform.clock.advance(SignedDuration::from_secs(5));
@@ -266,7 +265,7 @@ async fn one_failed_command_is_named_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn a_transaction_is_done_as_a_whole() {
+async fn transaction_runs_as_whole() {
     let i = Instance::new();
     let key = i.key("transaction");
     let commands = [
@@ -274,23 +273,20 @@ async fn a_transaction_is_done_as_a_whole() {
         Command::new("INCR").arg(key.clone()),
         Command::del(key),
     ];
-    let answer = i.redis().transaction(&commands).await;
+    let reply = i.redis().transaction(&commands).await;
     if std::env::var("UPSTASH_HAS_TRANSACTIONS").is_ok_and(|has| has == "no") {
-        let refused = answer.unwrap_err();
+        let refused = reply.unwrap_err();
         assert!(
             matches!(&refused, RedisError::Refused(status) if *status == 404),
             "{refused:?}"
         );
     } else {
-        assert_eq!(
-            answer.unwrap(),
-            [ok(), Value::Integer(2), Value::Integer(1)]
-        );
+        assert_eq!(reply.unwrap(), [ok(), Value::Integer(2), Value::Integer(1)]);
     }
 }
 
 #[tokio::test]
-async fn a_large_value_comes_back_whole() {
+async fn large_value_round_trips() {
     let i = Instance::new();
     let (key, large) = (i.key("large"), "ü".repeat(100_000));
     i.one(Command::set(key.clone(), large.clone(), 60)).await;

@@ -1,9 +1,9 @@
-// Compares an HTTP exchange with an OpenAPI 3.0 description: does it have the described shape, and is every member in it
-// one that the description knows? The second catches what the first cannot: a misspelt optional member.
+// Compares an HTTP exchange with an OpenAPI 3.0 description. It must match the schemas, and every
+// member must be described. The second rule catches misspelt optional members.
 
 import Ajv from 'ajv';
 
-/** A description of an API, ready to check exchanges of its operations. */
+/** Checks exchanges of the operations in one API description. */
 export class Description {
   #document;
   #ajv = new Ajv({ strict: false, allErrors: true, unicodeRegExp: false, validateFormats: false, logger: false });
@@ -19,12 +19,15 @@ export class Description {
     }
   }
 
-  /** Whether the description has an operation of this name. */
+  /** Whether the description has an operation with this id. */
   has(name) {
     return this.#operations.has(name);
   }
 
-  /** What is wrong with `{operation, method, path, requestBody, status, responseBody}`: a list of sentences. */
+  /**
+   * Lists the differences between the description and an exchange, one sentence each. An exchange is
+   * `{operation, method, path, requestBody, status, responseBody}`.
+   */
   findings(exchange) {
     const { path, method, operation } = this.#operations.get(exchange.operation);
     const findings = [];
@@ -32,7 +35,7 @@ export class Description {
     if (method !== exchange.method.toLowerCase() || !template.test(exchange.path)) {
       findings.push(`${exchange.method} ${exchange.path} is not ${method.toUpperCase()} ${path}`);
     }
-    // A refused request may be a wrong one; only what was accepted has to be right.
+    // Only an accepted request must be valid.
     const request = operation.requestBody?.content?.['application/json']?.schema;
     if (exchange.status < 300 && request && exchange.requestBody !== null) {
       findings.push(...this.#compare(request, exchange.requestBody, 'request'));
@@ -43,35 +46,35 @@ export class Description {
     return findings;
   }
 
-  // A repeat under the same request id is answered 200 where the description only speaks of the first answer, 201.
+  // A retry with the same request id gets a 200. The description lists only the first response, 201.
   #response({ responses }, status) {
-    const repeated = status === 200 ? responses['201'] : undefined;
-    return this.#resolved(responses[status] ?? repeated ?? responses.default);
+    const first = status === 200 ? responses['201'] : undefined;
+    return this.#resolved(responses[status] ?? first ?? responses.default);
   }
 
-  #compare(schema, value, what) {
+  #compare(schema, value, place) {
     const validate = this.#ajv.compile(absolute(schema));
     const findings = validate(value)
       ? []
-      : validate.errors.map((error) => `${what}${error.instancePath}: ${error.message} (${JSON.stringify(error.params)})`);
-    return [...findings, ...this.#unknown([schema], value, what)];
+      : validate.errors.map((error) => `${place}${error.instancePath}: ${error.message} (${JSON.stringify(error.params)})`);
+    return [...findings, ...this.#unknown([schema], value, place)];
   }
 
-  /** Members of `value` that none of `schemas` knows. */
-  #unknown(schemas, value, at) {
+  /** Lists the members of `value` that none of `schemas` describes. */
+  #unknown(schemas, value, place) {
     const parts = schemas.flatMap((schema) => this.#parts(schema));
     if (Array.isArray(value)) {
       const items = parts.flatMap((part) => part.items ?? []);
-      return value.flatMap((item, index) => this.#unknown(items, item, `${at}/${index}`));
+      return value.flatMap((item, index) => this.#unknown(items, item, `${place}/${index}`));
     }
     if (value === null || typeof value !== 'object' || !parts.some((part) => part.properties)) return [];
     return Object.entries(value).flatMap(([name, member]) => {
       const known = parts.flatMap((part) => part.properties?.[name] ?? []);
-      return known.length === 0 ? [`${at}/${name} is not in the description`] : this.#unknown(known, member, `${at}/${name}`);
+      return known.length === 0 ? [`${place}/${name} is not in the description`] : this.#unknown(known, member, `${place}/${name}`);
     });
   }
 
-  /** A schema and all that it is made of. */
+  /** A schema with its nested schemas. */
   #parts(schema) {
     const resolved = this.#resolved(schema);
     const inner = [...(resolved.allOf ?? []), ...(resolved.anyOf ?? []), ...(resolved.oneOf ?? [])];
@@ -81,11 +84,11 @@ export class Description {
   #resolved(node) {
     if (!node?.$ref) return node;
     const steps = node.$ref.replace('#/', '').split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
-    return this.#resolved(steps.reduce((found, step) => found[step], this.#document));
+    return this.#resolved(steps.reduce((inner, step) => inner[step], this.#document));
   }
 }
 
-/** The same schema, its references leading into the whole document. */
+/** Makes the references of a schema point into the whole document. */
 function absolute(schema) {
   return JSON.parse(JSON.stringify(schema), (name, value) => (name === '$ref' ? `api${value}` : value));
 }

@@ -1,5 +1,5 @@
-// Every exchange that the other suites had with the PayPal simulator, compared with PayPal's own descriptions of its
-// API: the product's requests, so that PayPal will take them, and the simulator's answers, so that it simulates PayPal.
+// Compares all exchanges with the PayPal simulator with PayPal's own API descriptions. This covers
+// the product's requests and the simulator's responses. The other suites must run first.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -7,27 +7,27 @@ import { dirname, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Description } from './openapi.mjs';
-import { variable } from './surroundings.mjs';
+import { variable } from './environment.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const folder = process.env.EXODRIVE_PAYPAL_SPECS || resolve(root, '../shared/specs/paypal');
 const files = ['checkout_orders_v2.json', 'payments_payment_v2.json', 'notifications_webhooks_v1.json'].map((name) => resolve(folder, name));
-const isThere = files.every((file) => existsSync(file));
-const skip = isThere ? false : 'no OpenAPI files';
-if (!isThere) console.log(`skipped: no OpenAPI files in ${folder} (EXODRIVE_PAYPAL_SPECS names another folder)`);
-const descriptions = isThere ? files.map((file) => new Description(read(file))) : [];
+const hasFiles = files.every((file) => existsSync(file));
+const skip = hasFiles ? false : 'no OpenAPI files';
+if (!hasFiles) console.log(`skipped: no OpenAPI files in ${folder} (set EXODRIVE_PAYPAL_SPECS to another folder)`);
+const descriptions = hasFiles ? files.map((file) => new Description(read(file))) : [];
 
 function read(file) {
   const document = JSON.parse(readFileSync(file, 'utf8'));
-  // The pattern wants a letter or a digit first; one signature in 32 begins with another sign of base64.
+  // The pattern requires a letter or a digit first, but one signature in 32 begins with + or /.
   delete document.components.schemas.verify_webhook_signature?.properties.transmission_sig.pattern;
   return document;
 }
 
-// Issues that PayPal gives and that its descriptions, of February 2024, do not list.
+// PayPal returns these issues, but its descriptions of February 2024 do not list them.
 const UNLISTED = ['INSTRUMENT_DECLINED', 'REAUTHORIZATION_TOO_SOON', 'DUPLICATE_REQUEST_ID'];
 
-// What none of the descriptions is about.
+// None of the descriptions covers these operations.
 const UNDESCRIBED = ['oauth2.token', 'certs.get'];
 
 function findings(exchange) {
@@ -38,37 +38,37 @@ function findings(exchange) {
 
 const isUnlisted = (exchange) => UNLISTED.includes(exchange.responseBody?.details?.[0]?.issue);
 
-test('every exchange with PayPal is as PayPal describes it', { skip }, async (t) => {
-  const answer = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
-  const exchanges = (await answer.json()).filter((exchange) => !UNDESCRIBED.includes(exchange.operation));
-  assert.ok(exchanges.length > 0, 'nothing was asked of PayPal yet: run tests/api first, as script/test does');
+test("exchanges match PayPal's descriptions", { skip }, async (t) => {
+  const response = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
+  const exchanges = (await response.json()).filter((exchange) => !UNDESCRIBED.includes(exchange.operation));
+  assert.ok(exchanges.length > 0, 'there are no requests to PayPal: run tests/api first, as script/test does');
   const counts = {};
-  const wrong = new Map();
+  const differences = new Map();
   for (const exchange of exchanges) {
     const name = `${exchange.operation} ${exchange.status}`;
     counts[name] = (counts[name] ?? 0) + 1;
     if (isUnlisted(exchange)) continue;
     for (const finding of findings(exchange)) {
       const sentence = `${name}: ${finding.replace(/\/\d+/g, '/n')}`;
-      wrong.set(sentence, exchange);
+      differences.set(sentence, exchange);
     }
   }
   for (const [name, count] of Object.entries(counts).sort()) t.diagnostic(`${count} x ${name}`);
-  const report = [...wrong].map(([sentence, exchange]) => `${sentence}\n  ${JSON.stringify(exchange)}`);
+  const report = [...differences].map(([sentence, exchange]) => `${sentence}\n  ${JSON.stringify(exchange)}`);
   assert.deepEqual(report, []);
 });
 
-test('money that moves is asked for under an id of ours', { skip }, async () => {
-  const answer = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
-  const exchanges = (await answer.json()).filter((exchange) => exchange.method === 'POST' && exchange.path.startsWith('/v2/'));
-  // What a test does in PayPal's dashboard is not the product's.
+test('every movement of money has a request id', { skip }, async () => {
+  const response = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
+  const exchanges = (await response.json()).filter((exchange) => exchange.method === 'POST' && exchange.path.startsWith('/v2/'));
+  // The tests also act as PayPal's dashboard, with ids of their own.
   const form = /^dashboard-|^[0-9a-f-]{36}:(order|authorize|capture|reauthorize|void|refund):[1-9][0-9]*$/;
   for (const { operation, requestHeaders } of exchanges) {
     assert.match(requestHeaders['paypal-request-id'] ?? '', form, operation);
   }
 });
 
-// The comparison itself: one exchange that is right, and what is found when a part of it is wrong.
+// The comparison itself is tested with one valid exchange and invalid variants.
 const order = {
   operation: 'orders.create',
   method: 'POST',
@@ -86,30 +86,30 @@ const order = {
   },
 };
 
-function changed(change) {
+function findingsAfter(change) {
   const copy = structuredClone(order);
   change(copy);
   return findings(copy);
 }
 
-test('an exchange as described has no findings', { skip }, () => {
+test('a valid exchange has no findings', { skip }, () => {
   assert.deepEqual(findings(order), []);
 });
 
-test('what is not as described is found', { skip }, () => {
-  for (const [what, change] of [
+test('every invalid exchange has findings', { skip }, () => {
+  for (const [name, change] of [
     ['a wrong address', (exchange) => (exchange.path = '/v2/orders')],
-    ['an amount that is a number', (exchange) => (exchange.requestBody.purchase_units[0].amount.value = 237.6)],
+    ['a number as amount', (exchange) => (exchange.requestBody.purchase_units[0].amount.value = 237.6)],
     ['an amount without a currency', (exchange) => delete exchange.requestBody.purchase_units[0].amount.currency_code],
     ['no purchase unit', (exchange) => delete exchange.requestBody.purchase_units],
     ['an unknown intent', (exchange) => (exchange.requestBody.intent = 'HOLD')],
     ['a misspelt member', (exchange) => (exchange.requestBody.payment_source.paypal.experience_contxt = {})],
     ['a member in the wrong place', (exchange) => (exchange.requestBody.purchase_units[0].user_action = 'PAY_NOW')],
-    ['a status that no order has', (exchange) => (exchange.responseBody.status = 'HELD')],
-    ['a member that PayPal does not answer', (exchange) => (exchange.responseBody.approve_url = 'x')],
+    ['an unknown status', (exchange) => (exchange.responseBody.status = 'HELD')],
+    ['an unknown member in the response', (exchange) => (exchange.responseBody.approve_url = 'x')],
     ['an error instead of an order', (exchange) => (exchange.responseBody = [])],
     ['an order instead of an error', (exchange) => (exchange.status = 422)],
   ]) {
-    assert.notDeepEqual(changed(change), [], what);
+    assert.notDeepEqual(findingsAfter(change), [], name);
   }
 });

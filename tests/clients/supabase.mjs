@@ -1,10 +1,11 @@
-// The official Supabase client against the local API. The product itself only calls functions; operators read tables.
+// Tests the local API with the official Supabase client. The product only calls functions;
+// operators also read tables.
 
 import { createClient } from '@supabase/supabase-js';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { variable } from './surroundings.mjs';
+import { variable } from './environment.mjs';
 
 const url = variable('SUPABASE_URL');
 const client = (key) =>
@@ -20,15 +21,15 @@ for (const [name, service] of [['secret', secret], ['legacy', legacy]]) {
   });
 
   test(`the ${name} key calls functions`, async () => {
-    const answer = await service.rpc('get_car', { p_car: 'test-car-id' });
-    assert.equal(answer.error, null);
-    assert.equal(answer.data.car.pricePerDay.amount, '50.00');
-    const nobody = await service.rpc('get_car', { p_car: 'nobody' });
-    assert.deepEqual([nobody.error, nobody.data], [null, null]);
+    const found = await service.rpc('get_car', { p_car: 'test-car-id' });
+    assert.equal(found.error, null);
+    assert.equal(found.data.car.pricePerDay.amount, '50.00');
+    const missing = await service.rpc('get_car', { p_car: 'nobody' });
+    assert.deepEqual([missing.error, missing.data], [null, null]);
   });
 }
 
-test('filters, order, range and count', async () => {
+test('filters, order, range and count work', async () => {
   const { data, error, count } = await secret
     .from('cars')
     .select('slug', { count: 'exact' })
@@ -50,13 +51,13 @@ test('filters, order, range and count', async () => {
   assert.ok(head.count >= 26, `${head.count}`);
 });
 
-test('related rows come along', async () => {
+test('related rows are embedded', async () => {
   const { data, error } = await secret.from('cars').select('slug, car_pricing(currency), car_fees(code)').eq('slug', 'test-car-id');
   assert.equal(error, null);
   assert.deepEqual(data, [{ slug: 'test-car-id', car_pricing: { currency: 'USD' }, car_fees: [{ code: 'cleaning' }] }]);
 });
 
-test('a function that returns a row gives its columns', async () => {
+test('a row function returns its columns', async () => {
   const car = await secret.from('cars').select('id').eq('slug', 'test-car-id').single();
   const { data, error } = await secret
     .rpc('calculate_booking_price', { p_car_id: car.data.id, p_start_date: '2030-03-04', p_end_date: '2030-03-08' })
@@ -66,20 +67,20 @@ test('a function that returns a row gives its columns', async () => {
   assert.deepEqual([data.success, data.rental_days, data.currency], [true, 4, 'USD']);
 });
 
-test('refusals of a function are its result, not an error', async () => {
+test('a refusal is a result', async () => {
   const { data, error } = await secret.rpc('create_booking', { p_car: 'nobody', p_start_date: '2030-03-04', p_end_date: '2030-03-08' });
   assert.equal(error, null);
   assert.equal(data.outcome, 'car_not_found');
 });
 
-test('errors carry the codes of PostgREST and PostgreSQL', async () => {
+test('errors have codes of PostgREST or PostgreSQL', async () => {
   const none = await secret.from('cars').select('slug').eq('slug', 'nobody').single();
   assert.deepEqual([none.status, none.error.code], [406, 'PGRST116']);
   const unknownFunction = await secret.rpc('no_such_function', {});
   assert.deepEqual([unknownFunction.status, unknownFunction.error.code], [404, 'PGRST202']);
   const unknownArgument = await secret.rpc('get_car', { p_nothing: 1 });
   assert.deepEqual([unknownArgument.status, unknownArgument.error.code], [404, 'PGRST202']);
-  // PostgREST leaves this to PostgreSQL (42703); the local server knows the columns and says so under a code of its own.
+  // PostgREST returns PostgreSQL's 42703. The local server checks columns itself, with its own code.
   const unknownColumn = await secret.from('cars').select('nothing');
   assert.equal(unknownColumn.status, 400);
   const noDate = await secret.rpc('get_availability', { p_car: '123', p_start_date: 'soon', p_end_date: '2030-01-01' });
@@ -88,7 +89,7 @@ test('errors carry the codes of PostgREST and PostgreSQL', async () => {
   assert.equal(raised.error.code, '22023');
 });
 
-test('constraints speak through their codes, and nothing is written', async () => {
+test('violated constraints return their codes', async () => {
   const car = { slug: '123', name: 'x', make: 'x', model: 'x', year: 2020, category: 'x' };
   const twice = await secret.from('cars').insert(car);
   assert.deepEqual([twice.status, twice.error.code], [409, '23505']);
@@ -100,7 +101,7 @@ test('constraints speak through their codes, and nothing is written', async () =
   assert.deepEqual([empty.status, empty.error.code], [400, '23502']);
 });
 
-test('what has happened cannot be changed, even with the service key', async () => {
+test('the service key cannot delete records', async () => {
   for (const table of ['audit_log', 'security_events', 'booking_events']) {
     const removed = await secret.from(table).delete().gte('id', 0);
     assert.equal(removed.error?.code, '42501', table);
@@ -108,7 +109,7 @@ test('what has happened cannot be changed, even with the service key', async () 
 });
 
 for (const name of ['SUPABASE_ANON_KEY', 'SUPABASE_PUBLISHABLE_KEY']) {
-  test(`${name} sees nothing and may do nothing`, async () => {
+  test(`${name} has no access`, async () => {
     const anyone = client(variable(name));
     for (const table of ['cars', 'bookings', 'payments', 'customers', 'audit_log', 'security_events', 'schema_migrations']) {
       const { data, error, status } = await anyone.from(table).select('*').limit(1);
@@ -126,7 +127,7 @@ for (const name of ['SUPABASE_ANON_KEY', 'SUPABASE_PUBLISHABLE_KEY']) {
   });
 }
 
-test('a key that is none is refused', async () => {
+test('an invalid key is refused', async () => {
   for (const key of ['wrong', 'sb_secret_wrong', `${variable('SUPABASE_SERVICE_ROLE_KEY')}x`]) {
     const { error, status } = await client(key).from('cars').select('slug');
     assert.equal(status, 401, key);

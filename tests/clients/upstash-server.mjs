@@ -1,11 +1,12 @@
-// Somebody else's server of Upstash's REST API, over the Redis at REDIS_URL and on this machine alone. Usage:
-// PORT=8079 node upstash-server.mjs
+// An independent server of Upstash's REST API on 127.0.0.1, over the Redis at REDIS_URL.
+// Usage: PORT=8079 node upstash-server.mjs
 //
-// It knows single commands and pipelines, no transactions, no `Upstash-Encoding`, and asks for the token on `/` only.
+// It supports single commands and pipelines, but neither transactions nor `Upstash-Encoding`. It
+// requires the token on `/` only.
 
 import { serve } from '@hono/node-server';
 import { createApp } from '@humanwhocodes/upstash-redis-server';
-import { variable } from './surroundings.mjs';
+import { variable } from './environment.mjs';
 
 const app = createApp({ token: variable('UPSTASH_REDIS_REST_TOKEN'), redisUrl: variable('REDIS_URL') });
 serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(variable('PORT')) });

@@ -1,39 +1,39 @@
-// The official Upstash client against the emulator: whatever it can do there, the product may rely on here.
+// Tests the emulator with the official Upstash client. The product may rely on every feature here.
 
 import { Redis } from '@upstash/redis';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
-import { variable } from './surroundings.mjs';
+import { variable } from './environment.mjs';
 
 const url = variable('UPSTASH_REDIS_REST_URL');
 const token = variable('UPSTASH_REDIS_REST_TOKEN');
 const redis = new Redis({ url, token, enableTelemetry: false });
-// The product uses the same Redis: every key here has a name of its own, and all are deleted at the end.
+// The product uses the same Redis, so every key has this prefix and is deleted at the end.
 const prefix = `clients:${randomUUID()}:`;
 const key = (name) => prefix + name;
 
 after(async () => {
-  const keys = await scanned(`${prefix}*`);
+  const keys = await scan(`${prefix}*`);
   if (keys.length > 0) await redis.del(...keys);
 });
 
-async function scanned(match) {
-  const found = new Set();
+async function scan(match) {
+  const names = new Set();
   let cursor = '0';
   do {
     const [next, keys] = await redis.scan(cursor, { match, count: 100 });
-    keys.forEach((name) => found.add(name));
+    keys.forEach((name) => names.add(name));
     cursor = next;
   } while (cursor !== '0');
-  return [...found];
+  return [...names];
 }
 
-test('values come back as they were set', async () => {
+test('values round-trip', async () => {
   assert.equal(await redis.ping(), 'PONG');
   assert.equal(await redis.set(key('text'), 'Zoë 🚗'), 'OK');
   assert.equal(await redis.get(key('text')), 'Zoë 🚗');
-  // The emulator must not take a value for a status.
+  // The emulator must not mistake a value for a status.
   assert.equal(await redis.set(key('ok'), 'OK'), 'OK');
   assert.equal(await redis.get(key('ok')), 'OK');
   assert.equal(await redis.get(key('nothing')), null);
@@ -46,7 +46,7 @@ test('values come back as they were set', async () => {
   assert.equal(await redis.get(key('large')), large);
 });
 
-test('a lock is taken once and ends', async () => {
+test('a lock is exclusive and expires', async () => {
   assert.equal(await redis.set(key('lock'), 'mine', { nx: true, px: 10_000 }), 'OK');
   assert.equal(await redis.set(key('lock'), 'theirs', { nx: true, px: 10_000 }), null);
   const left = await redis.pttl(key('lock'));
@@ -56,7 +56,7 @@ test('a lock is taken once and ends', async () => {
   assert.equal(await redis.expire(key('short'), 50, 'NX'), 0);
 });
 
-test('counters count', async () => {
+test('counters add up', async () => {
   assert.equal(await redis.incr(key('count')), 1);
   assert.equal(await redis.incrby(key('count'), 5), 6);
   assert.equal(await redis.decr(key('count')), 5);
@@ -64,7 +64,7 @@ test('counters count', async () => {
   await assert.rejects(redis.incr(key('word')), /value is not an integer/);
 });
 
-test('a pipeline answers each command, errors too', async () => {
+test('a pipeline replies to each command', async () => {
   const pipeline = redis.pipeline();
   pipeline.set(key('p'), 1);
   pipeline.incr(key('p'));
@@ -82,7 +82,7 @@ test('a pipeline answers each command, errors too', async () => {
   assert.equal(got.result, 'text');
 });
 
-test('a transaction is done as a whole', async () => {
+test('a transaction runs as a whole', async () => {
   const transaction = redis.multi();
   transaction.set(key('m'), 'x');
   transaction.get(key('m'));
@@ -90,7 +90,7 @@ test('a transaction is done as a whole', async () => {
   assert.deepEqual(await transaction.exec(), ['OK', 'x', 1]);
 });
 
-test('scripts run, by text and by digest', async () => {
+test('scripts run by source and by digest', async () => {
   const compareAndDelete = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0";
   await redis.set(key('owned'), 'mine');
   assert.equal(await redis.eval(compareAndDelete, [key('owned')], ['theirs']), 0);
@@ -101,18 +101,18 @@ test('scripts run, by text and by digest', async () => {
   assert.equal(await redis.evalsha(digest, [], ['hello']), 'hello');
   await assert.rejects(redis.evalsha('f'.repeat(40), [], []), /NOSCRIPT/);
   assert.equal(await redis.createScript('return ARGV[1]').exec([], ['z']), 'z');
-  await assert.rejects(redis.eval('this is no Lua', [], []), /ERR/);
+  await assert.rejects(redis.eval('this is not Lua', [], []), /ERR/);
 });
 
-test('keys are found by scanning', async () => {
+test('a scan finds all keys', async () => {
   const names = Array.from({ length: 30 }, (_, n) => key(`scan:${n}`));
   await redis.mset(Object.fromEntries(names.map((name) => [name, 1])));
-  assert.deepEqual((await scanned(`${prefix}scan:*`)).sort(), names.sort());
+  assert.deepEqual((await scan(`${prefix}scan:*`)).sort(), names.sort());
   assert.equal(await redis.del(...names), 30);
   assert.equal(await redis.exists(names[0]), 0);
 });
 
-test('hashes, sorted sets, sets, lists and streams', async () => {
+test('all data types round-trip', async () => {
   await redis.hset(key('h'), { a: 1, b: { c: 2 } });
   assert.deepEqual(await redis.hgetall(key('h')), { a: 1, b: { c: 2 } });
   await redis.zadd(key('z'), { score: 2, member: 'two' }, { score: 1, member: 'one' });
@@ -126,14 +126,14 @@ test('hashes, sorted sets, sets, lists and streams', async () => {
   assert.equal(await redis.type(key('z')), 'zset');
 });
 
-test('plain answers and pipelined single commands work as well', async () => {
+test('plain encoding and automatic pipelines work', async () => {
   const plain = new Redis({ url, token, responseEncoding: false, enableAutoPipelining: true, enableTelemetry: false });
-  // The client sends reads and writes in pipelines of their own, at the same time.
+  // The client sends reads and writes in separate, concurrent pipelines.
   assert.deepEqual(await Promise.all([plain.set(key('a'), 'ä'), plain.incr(key('b'))]), ['OK', 1]);
   assert.deepEqual(await Promise.all([plain.get(key('a')), plain.get(key('b'))]), ['ä', 1]);
 });
 
-test('a wrong token opens nothing', async () => {
+test('a wrong token is refused', async () => {
   const stranger = new Redis({ url, token: 'wrong', enableTelemetry: false });
   await assert.rejects(stranger.get(key('text')), /WRONGPASS|[Uu]nauthorized/);
   const pipeline = stranger.pipeline();
@@ -142,7 +142,7 @@ test('a wrong token opens nothing', async () => {
   assert.equal(await redis.get(key('stolen')), null);
 });
 
-test('a command that is none is an error that says so', async () => {
+test('an invalid command is an error', async () => {
   await assert.rejects(redis.exec(['NOSUCHCOMMAND', 'x']), /ERR/);
   await assert.rejects(redis.exec(['GET']), /wrong number of arguments/);
 });

@@ -1,4 +1,4 @@
-//! What our tables say.
+//! The books are the rows of the product's tables that money and days depend on.
 
 use crate::upstreams::Database;
 use jiff::{Timestamp, civil::Date};
@@ -10,18 +10,20 @@ use uuid::Uuid;
 const READ: &str = "
     SELECT jsonb_build_object(
         'bookings', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(b) || jsonb_build_object(
-            'first', lower(b.blocked), 'end', upper(b.blocked), 'final_price', b.final_price::text)), '{}')
+            'first', lower(b.blocked), 'end', upper(b.blocked),
+            'final_price', b.final_price::text)), '{}')
             FROM public.bookings AS b),
         'payments', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(p) || jsonb_build_object(
             'captured_amount', p.captured_amount::text,
             'refunded_amount', p.refunded_amount::text)), '{}')
             FROM public.payments AS p),
-        'refunds', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(r) || jsonb_build_object('amount', r.amount::text)), '{}')
+        'refunds', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(r) || jsonb_build_object(
+            'amount', r.amount::text)), '{}')
             FROM public.refunds AS r),
-        'operations', (SELECT coalesce(jsonb_object_agg(request_id, to_jsonb(o)), '{}') FROM public.payment_operations AS o)
+        'operations', (SELECT coalesce(jsonb_object_agg(request_id, to_jsonb(o)), '{}')
+            FROM public.payment_operations AS o)
     )::text";
 
-/// The rows that money and days depend on.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Books {
     pub(crate) bookings: BTreeMap<Uuid, Booking>,
@@ -36,7 +38,7 @@ pub(crate) struct Booking {
     pub(crate) id: Uuid,
     pub(crate) car_id: Uuid,
     pub(crate) status: String,
-    /// The first day that is taken, and the first that is free again.
+    /// The first blocked day, and the first free day after it.
     pub(crate) first: Date,
     pub(crate) end: Date,
     pub(crate) final_price: Decimal,
@@ -45,13 +47,13 @@ pub(crate) struct Booking {
 }
 
 impl Booking {
-    /// Somebody has paid, as far as we say.
+    /// The product says that the booking is paid.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.status.as_str(), "upcoming" | "active" | "completed")
     }
 
-    /// Its days are nobody else's, whether its hold has lapsed or not.
-    pub(crate) fn occupies(&self) -> bool {
+    /// No other booking may have its days, even after its hold has expired.
+    pub(crate) fn blocks_days(&self) -> bool {
         matches!(
             self.status.as_str(),
             "pending_payment" | "upcoming" | "active"
@@ -76,8 +78,8 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// It stands for its booking.
-    pub(crate) fn stands(&self) -> bool {
+    /// The payment counts for its booking.
+    pub(crate) fn is_live(&self) -> bool {
         self.void_reason.is_none()
             && !matches!(self.status.as_str(), "voided" | "failed" | "expired")
     }
@@ -110,14 +112,12 @@ impl Books {
         serde_json::from_str(&database.read(READ, &[])).unwrap()
     }
 
-    /// The refunds of a payment.
     pub(crate) fn refunds_of(&self, payment: Uuid) -> impl Iterator<Item = &Refund> {
         self.refunds
             .values()
             .filter(move |refund| refund.payment_id == payment)
     }
 
-    /// The payments of a booking.
     pub(crate) fn payments_of(&self, booking: Uuid) -> impl Iterator<Item = &Payment> {
         self.payments
             .values()

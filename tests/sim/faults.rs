@@ -1,40 +1,39 @@
-//! What may go wrong with a request, and how often a seed lets it.
+//! The faults that requests meet, and how often each seed lets them happen.
 
 use crate::{random::Random, world::Upstream};
 use exodrive::platform::TransportError;
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It arrives, and so does the answer.
-    Answered,
-    /// It never arrives; whether it was sent is told or not.
+    /// The request and its response both arrive.
+    Delivered,
+    /// The request never arrives. The sender may or may not know whether it was sent.
     Lost(TransportError),
-    /// It is acted upon, and its sender does not learn of it.
-    AnswerLost,
-    /// It arrives once its sender waits no longer, or never.
-    Late,
-    /// Refused for a moment, without an effect.
+    /// The request takes effect, but its response never arrives.
+    ResponseLost,
+    /// The request arrives after its sender has stopped waiting, or never.
+    Delayed,
+    /// A temporary error without an effect.
     Refused(Refusal),
-    /// Acted upon, and answered as if something had failed.
+    /// A server error after the effect.
     Failed,
-    /// The answer makes no sense; whether it was acted upon it does not say.
+    /// A malformed response, which hides whether the request took effect.
     Garbled { is_done: bool },
     /// The sender's instance ends, before or after the effect.
     Crash { is_done: bool },
-    /// It arrives twice.
-    Doubled,
+    /// The request arrives twice.
+    Duplicated,
 }
 
-/// How a service says that it does not want to, now.
+/// A temporary refusal by an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// 429.
-    TooMany,
-    /// A server error.
-    Broken,
-    /// The database only: somebody else is in the way.
-    Contended,
+    RateLimited,
+    ServerError,
+    /// The database alone has it.
+    Deadlock,
 }
 
 const NOT_SENT: Fate = Fate::Lost(TransportError::NotSent);
@@ -44,64 +43,63 @@ const CRASH_AFTER: Fate = Fate::Crash { is_done: true };
 const GARBLED_BEFORE: Fate = Fate::Garbled { is_done: false };
 const GARBLED_AFTER: Fate = Fate::Garbled { is_done: true };
 
-const OF_PAYPAL: [(u64, Fate); 11] = [
-    (30, Fate::AnswerLost),
+const PAYPAL_FATES: [(u64, Fate); 11] = [
+    (30, Fate::ResponseLost),
     (8, NOT_SENT),
     (10, UNKNOWN),
-    (16, Fate::Late),
-    (8, Fate::Refused(Refusal::TooMany)),
-    (6, Fate::Refused(Refusal::Broken)),
+    (16, Fate::Delayed),
+    (8, Fate::Refused(Refusal::RateLimited)),
+    (6, Fate::Refused(Refusal::ServerError)),
     (10, Fate::Failed),
     (2, GARBLED_BEFORE),
     (6, GARBLED_AFTER),
     (6, CRASH_BEFORE),
     (10, CRASH_AFTER),
 ];
-const OF_DATABASE: [(u64, Fate); 11] = [
-    (24, Fate::AnswerLost),
+const DATABASE_FATES: [(u64, Fate); 11] = [
+    (24, Fate::ResponseLost),
     (8, NOT_SENT),
     (8, UNKNOWN),
-    (10, Fate::Late),
-    (10, Fate::Refused(Refusal::Broken)),
-    (6, Fate::Refused(Refusal::Contended)),
+    (10, Fate::Delayed),
+    (10, Fate::Refused(Refusal::ServerError)),
+    (6, Fate::Refused(Refusal::Deadlock)),
     (6, Fate::Failed),
     (2, GARBLED_BEFORE),
     (4, GARBLED_AFTER),
     (10, CRASH_BEFORE),
     (12, CRASH_AFTER),
 ];
-const OF_REDIS: [(u64, Fate); 9] = [
-    (20, Fate::AnswerLost),
+const REDIS_FATES: [(u64, Fate); 9] = [
+    (20, Fate::ResponseLost),
     (15, NOT_SENT),
     (15, UNKNOWN),
-    (15, Fate::Late),
-    (10, Fate::Refused(Refusal::TooMany)),
-    (10, Fate::Refused(Refusal::Broken)),
+    (15, Fate::Delayed),
+    (10, Fate::Refused(Refusal::RateLimited)),
+    (10, Fate::Refused(Refusal::ServerError)),
     (5, GARBLED_AFTER),
     (5, CRASH_BEFORE),
     (5, CRASH_AFTER),
 ];
-const OF_PRODUCT: [(u64, Fate); 5] = [
-    (30, Fate::Doubled),
-    (25, Fate::AnswerLost),
+const PRODUCT_FATES: [(u64, Fate); 5] = [
+    (30, Fate::Duplicated),
+    (25, Fate::ResponseLost),
     (10, NOT_SENT),
     (10, UNKNOWN),
-    (25, Fate::Late),
+    (25, Fate::Delayed),
 ];
 
-/// How often each upstream's requests go wrong in a run, of a thousand.
+/// The fault rates of a run, per thousand requests to each upstream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
     product: u64,
     database: u64,
     redis: u64,
     paypal: u64,
-    /// How often an instance ends while it does nothing in particular, against 900 for a request that arrives.
+    /// The weight of an instance's crash between requests. An arriving request weighs 900.
     crashes: u64,
 }
 
 impl Faults {
-    /// None at all.
     pub(crate) const NONE: Self = Self {
         product: 0,
         database: 0,
@@ -110,7 +108,7 @@ impl Faults {
         crashes: 0,
     };
 
-    /// What a seed chooses: mostly trouble in some places and calm in others.
+    /// Most seeds get many faults at some upstreams and few at others.
     pub(crate) fn choose(random: &mut Random) -> Self {
         let mut rate = |rates: &[u64]| random.pick(rates);
         Self {
@@ -122,23 +120,22 @@ impl Faults {
         }
     }
 
-    /// The weight of an instance's end among what may happen next.
     pub(crate) fn crash_weight(self) -> u64 {
         self.crashes
     }
 
-    /// What becomes of a request to `upstream`. Trouble is where it hurts: what `moves_money` meets twice as much of it.
+    /// A request that `moves_money` meets twice as many faults.
     pub(crate) fn fate(self, upstream: Upstream, moves_money: bool, random: &mut Random) -> Fate {
         let (rate, fates): (u64, &[(u64, Fate)]) = match upstream {
-            Upstream::Product => (self.product, &OF_PRODUCT),
-            Upstream::Database => (self.database, &OF_DATABASE),
-            Upstream::Redis => (self.redis, &OF_REDIS),
-            Upstream::PayPal => (self.paypal, &OF_PAYPAL),
+            Upstream::Product => (self.product, &PRODUCT_FATES),
+            Upstream::Database => (self.database, &DATABASE_FATES),
+            Upstream::Redis => (self.redis, &REDIS_FATES),
+            Upstream::PayPal => (self.paypal, &PAYPAL_FATES),
         };
         if random.chance(if moves_money { 2 * rate } else { rate }) {
             random.weighted(fates)
         } else {
-            Fate::Answered
+            Fate::Delivered
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The cars of the simulation: three of the seed's, with different turnarounds and time zones.
+//! The simulation rents three cars of the seed data, with different turnarounds and time zones.
 
 use uuid::Uuid;
 
@@ -18,17 +18,17 @@ const fn car(slug: &'static str, number: u128, days: (u64, u64)) -> Car {
     }
 }
 
-/// In UTC with a day of turnaround, in New York with none, in Berlin with two.
+/// UTC with one day of turnaround, New York with none, Berlin with two.
 pub(crate) static CARS: [Car; 3] = [
     car("test-car-id", 0x01, (1, 30)),
     car("123", 0x02, (1, 21)),
     car("porsche-911-gt3-rs", 0x09, (1, 10)),
 ];
 
-/// A car by either of its names.
+/// `name` is a slug or an id.
 pub(crate) fn id_of(name: &str) -> Uuid {
     CARS.iter()
         .find(|car| car.slug == name || car.id.to_string() == name)
-        .unwrap_or_else(|| panic!("{name} is no car of the simulation"))
+        .unwrap_or_else(|| panic!("{name} is not a car of the simulation"))
         .id
 }

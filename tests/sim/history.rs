@@ -1,10 +1,10 @@
-//! What happened, one line each, for people: every id is written as the name that it got when it was first seen.
+//! The history of a run for people, one line an event. Every id appears under a readable name.
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
 
-/// The members of an answer of ours whose values are ids, and what these are ids of.
+/// Members of the product's JSON whose values are ids, with the kind of each id.
 const MEMBERS: [(&str, &str); 10] = [
     ("eventId", "event"),
     ("bookingId", "booking"),
@@ -18,30 +18,30 @@ const MEMBERS: [(&str, &str); 10] = [
     ("runId", "run"),
 ];
 
-/// The lines so far, and the names.
 #[derive(Default)]
 pub(crate) struct History {
     text: String,
+    /// By id.
     names: BTreeMap<String, String>,
+    /// The number of names of each kind.
     counts: BTreeMap<String, u32>,
 }
 
 impl History {
     /// Adds a line.
     pub(crate) fn note(&mut self, now: Timestamp, line: &str) {
-        let line = self.named(line);
+        let line = self.replace_ids(line);
         let time = now.to_zoned(TimeZone::UTC);
         writeln!(self.text, "{} {line}", time.strftime("%m-%d %H:%M:%S%.3f")).unwrap();
     }
 
-    /// All of it.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Gives names to the ids in an answer.
-    pub(crate) fn learn(&mut self, answer: &Value) {
-        match answer {
+    /// Names the ids in a JSON body.
+    pub(crate) fn name_ids(&mut self, body: &Value) {
+        match body {
             Value::Object(members) => {
                 for (name, value) in members {
                     if let Some((_, kind)) = MEMBERS.iter().find(|(member, _)| member == name)
@@ -49,17 +49,17 @@ impl History {
                     {
                         self.name(kind, id);
                     }
-                    self.learn_paypal(name, value);
-                    self.learn(value);
+                    self.name_paypal_ids(name, value);
+                    self.name_ids(value);
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.name_ids(item)),
             _ => {}
         }
     }
 
-    /// PayPal calls every id `id`.
-    fn learn_paypal(&mut self, name: &str, value: &Value) {
+    /// PayPal calls every id `id`, so the name of the list decides the kind.
+    fn name_paypal_ids(&mut self, name: &str, value: &Value) {
         let kind = match name {
             "authorizations" => "authorization",
             "captures" => "capture",
@@ -73,12 +73,11 @@ impl History {
         }
     }
 
-    /// Calls `id` by a name that is known beforehand.
-    pub(crate) fn call(&mut self, id: &str, name: &str) {
+    pub(crate) fn set_name(&mut self, id: &str, name: &str) {
         self.names.insert(id.to_owned(), name.to_owned());
     }
 
-    /// Calls `id` the next of its kind, unless it has a name.
+    /// Gives `id` the next number of its kind, unless it has a name.
     pub(crate) fn name(&mut self, kind: &str, id: &str) {
         if self.names.contains_key(id) {
             return;
@@ -88,24 +87,24 @@ impl History {
         self.names.insert(id.to_owned(), format!("{kind}-{count}"));
     }
 
-    /// `text` with a name for every id in it.
-    pub(crate) fn named(&mut self, text: &str) -> String {
+    /// Replaces each id in `text` with its name.
+    pub(crate) fn replace_ids(&mut self, text: &str) -> String {
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-        let mut named = String::new();
+        let mut output = String::new();
         let mut rest = text;
         while let Some(start) = rest.find(is_part) {
-            named.push_str(&rest[..start]);
+            output.push_str(&rest[..start]);
             rest = &rest[start..];
             let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
             let word = &rest[..end];
             if is_uuid(word) {
                 self.name("uuid", word);
             }
-            named.push_str(self.names.get(word).map_or(word, String::as_str));
+            output.push_str(self.names.get(word).map_or(word, String::as_str));
             rest = &rest[end..];
         }
-        named.push_str(rest);
-        named
+        output.push_str(rest);
+        output
     }
 }
 

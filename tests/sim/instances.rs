@@ -1,12 +1,12 @@
-//! The instances of the product: each with a memory of its own, which ends with it.
+//! The instances of the product. Each has its own memory, which a crash clears.
 
 use crate::{
-    network::note_answer,
+    network::note_response,
+    platform::SimulatedPlatform,
     random::Random,
-    seam::Seam,
     slot::Slot,
     summary,
-    world::{Answered, Sending, Upstream, World},
+    world::{PendingRequest, ResponseResult, Upstream, World},
 };
 use exodrive::{
     Service,
@@ -18,25 +18,25 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
-/// How many there are.
 const COUNT: u64 = 3;
-/// How many milliseconds a clock may be off by: far more than any that is kept in time.
-const MOST_SKEW: u64 = 1000;
+/// Far above the skew of machines that synchronize their clocks.
+const MAX_SKEW_MILLIS: u64 = 1000;
 
 pub(crate) struct Instances {
     services: Vec<Service>,
-    /// What a machine's clock is off by; the next instance in a place is on the same machine.
+    /// The clock skews of the machines. A replaced instance stays on its machine.
     skews: Vec<SignedDuration>,
 }
 
 impl Instances {
     pub(crate) fn new(world: &Arc<World>) -> Self {
         let mut random = Random::new(world.state().random.below(u64::MAX), "skews");
-        let is_off = random.chance(300);
+        let has_skew = random.chance(300);
+        let max_skew = i64::try_from(MAX_SKEW_MILLIS).unwrap();
         let skews: Vec<SignedDuration> = (0..COUNT)
-            .map(|_| i64::try_from(random.below(2 * MOST_SKEW + 1)).unwrap())
-            .map(|millis| SignedDuration::from_millis(millis - i64::try_from(MOST_SKEW).unwrap()))
-            .map(|skew| if is_off { skew } else { SignedDuration::ZERO })
+            .map(|_| i64::try_from(random.below(2 * MAX_SKEW_MILLIS + 1)).unwrap())
+            .map(|millis| SignedDuration::from_millis(millis - max_skew))
+            .map(|skew| if has_skew { skew } else { SignedDuration::ZERO })
             .collect();
         let services = skews
             .iter()
@@ -46,41 +46,42 @@ impl Instances {
         Self { services, skews }
     }
 
-    /// Another in the place of one that has crashed.
+    /// Replaces an instance that has crashed.
     pub(crate) fn replace(&mut self, world: &Arc<World>, number: usize) {
         self.services[number] = instance(world, number, self.skews[number]);
     }
 
-    /// Starts to work on a request, in a task that an answer comes of, or the end of the instance.
+    /// Starts a task that handles a request and fills `slot` with its response. A crash of the
+    /// instance fills it with an error.
     pub(crate) fn serve(
         &self,
         world: &Arc<World>,
         number: usize,
-        sending: &Sending,
-        answer: Arc<Slot<Answered>>,
+        pending: &PendingRequest,
+        slot: Arc<Slot<ResponseResult>>,
     ) {
         let service = self.services[number].clone();
-        let request = sending.request.clone();
-        let name = format!("{} {}@{number}", sending.from.name, summary::line(&request));
+        let request = pending.request.clone();
+        let name = format!("{} {}@{number}", pending.from.name, summary::line(&request));
         let world_of_task = Arc::clone(world);
-        let connection = Connection(answer);
+        let connection = Connection(slot);
         let work = async move {
             let response = service.handle(request, None).await;
             let origin = world_of_task.state().current.clone();
-            note_answer(&world_of_task, &origin.unwrap(), &response);
+            note_response(&world_of_task, &origin.unwrap(), &response);
             connection.0.fill(Ok(response));
         };
         world.start(name, Some(number), Box::pin(work));
     }
 }
 
-/// The number of any instance.
+/// The number of a random instance.
 pub(crate) fn any(random: &mut Random) -> usize {
     random.below(COUNT).try_into().unwrap()
 }
 
-/// Breaks when the task that was to answer is gone.
-struct Connection(Arc<Slot<Answered>>);
+/// Breaks when the task that serves it is dropped.
+struct Connection(Arc<Slot<ResponseResult>>);
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -89,21 +90,19 @@ impl Drop for Connection {
 }
 
 fn instance(world: &Arc<World>, number: usize, skew: SignedDuration) -> Service {
-    let seam = Seam {
+    let platform = SimulatedPlatform {
         world: Arc::clone(world),
         instance: number,
         skew,
     };
-    Service::new(Ok(config(number)), Arc::new(seam))
+    Service::new(Ok(config(number)), Arc::new(platform))
 }
 
-/// What the crons show.
 pub(crate) const CRON_SECRET: &str = "simulated-cron-secret";
-/// What operators show.
 pub(crate) const ADMIN_TOKEN: &str = "simulated-admin-token";
 
 fn config(number: usize) -> Config {
-    // Both ways to verify an event must do.
+    // Every run covers both ways to verify a webhook.
     let verification = if number == 0 { "api" } else { "certificate" };
     let root = root();
     let variable = |name: &str| {

@@ -1,4 +1,4 @@
-//! What PayPal says.
+//! PayPal's ledger has its authorizations, captures and refunds.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -7,10 +7,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Orders and payments by their ids.
+/// Each map is keyed by PayPal's id.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Ledger {
-    /// The originals; a reauthorization is a part of what it prolongs.
+    /// Original authorizations only. Each contains its reauthorizations.
     pub(crate) authorizations: BTreeMap<String, Authorization>,
     pub(crate) captures: BTreeMap<String, Capture>,
     pub(crate) refunds: BTreeMap<String, Refund>,
@@ -27,9 +27,9 @@ pub(crate) struct Authorization {
     pub(crate) id: String,
     pub(crate) order_id: String,
     pub(crate) amount: Money,
-    /// The booking, as we named it to PayPal.
+    /// The product sends the booking's id here.
     custom_id: Uuid,
-    /// The payment, as we named it to PayPal.
+    /// The product sends the payment's id here.
     invoice_id: Uuid,
     grant: String,
     pub(crate) voided: bool,
@@ -53,24 +53,23 @@ impl Authorization {
         self.invoice_id
     }
 
-    /// The id to capture.
+    /// The id to capture, void or reauthorize.
     pub(crate) fn latest_id(&self) -> &str {
         self.reauthorizations
             .last()
-            .map_or(&self.id, |renewal| &renewal.id)
+            .map_or(&self.id, |reauthorization| &reauthorization.id)
     }
 
     pub(crate) fn is_denied(&self) -> bool {
         self.grant == "DENIED"
     }
 
-    /// PayPal has not decided.
     fn is_pending(&self) -> bool {
         self.grant == "PENDING"
     }
 
-    /// Money is held, whatever time it is: neither taken, nor given back, nor refused.
-    pub(crate) fn holds(&self) -> bool {
+    /// PayPal has neither captured, released nor denied the money. The expiry does not matter.
+    pub(crate) fn holds_money(&self) -> bool {
         !self.voided && !self.closed && !self.is_denied()
     }
 }
@@ -95,21 +94,20 @@ enum Funding {
     },
 }
 
-/// What a capture came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Taken,
+pub(crate) enum CaptureStatus {
+    Completed,
     Pending,
     Declined,
 }
 
 impl Capture {
-    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+    pub(crate) fn status_at(&self, now: Timestamp) -> CaptureStatus {
         match self.funding {
-            Funding::Review => Standing::Pending,
-            Funding::Check { decided_at, .. } if now < decided_at => Standing::Pending,
-            Funding::Balance | Funding::Check { clears: true, .. } => Standing::Taken,
-            Funding::Check { clears: false, .. } => Standing::Declined,
+            Funding::Review => CaptureStatus::Pending,
+            Funding::Check { decided_at, .. } if now < decided_at => CaptureStatus::Pending,
+            Funding::Balance | Funding::Check { clears: true, .. } => CaptureStatus::Completed,
+            Funding::Check { clears: false, .. } => CaptureStatus::Declined,
         }
     }
 }
@@ -126,14 +124,12 @@ impl Ledger {
         serde_json::from_value(ledger).unwrap()
     }
 
-    /// The authorizations of a payment.
     pub(crate) fn authorizations_of(&self, payment: Uuid) -> impl Iterator<Item = &Authorization> {
         self.authorizations
             .values()
             .filter(move |authorization| authorization.payment() == payment)
     }
 
-    /// The captures of an authorization.
     pub(crate) fn captures_of(
         &self,
         authorization: &Authorization,
@@ -143,24 +139,23 @@ impl Ledger {
             .filter(|capture| capture.original_id == authorization.id)
     }
 
-    /// Whether PayPal itself has not decided about a payment.
+    /// Whether PayPal has yet to decide on an authorization or a capture of a payment.
     pub(crate) fn is_undecided(&self, payment: Uuid, now: Timestamp) -> bool {
         self.authorizations_of(payment).any(|authorization| {
             authorization.is_pending()
                 || self
                     .captures_of(authorization)
-                    .any(|capture| capture.standing(now) == Standing::Pending)
+                    .any(|capture| capture.status_at(now) == CaptureStatus::Pending)
         })
     }
 
-    /// The refunds of a capture.
     pub(crate) fn refunds_of(&self, capture: &str) -> impl Iterator<Item = &Refund> {
         self.refunds
             .values()
             .filter(move |refund| refund.capture_id == capture)
     }
 
-    /// What went back of a capture.
+    /// The refunded amount of a capture.
     pub(crate) fn refunded(&self, capture: &str) -> Decimal {
         self.refunds_of(capture)
             .map(|refund| refund.amount.amount)

@@ -1,8 +1,8 @@
-//! The simulation: the whole product, its real SQL and its real Redis, a PayPal, a clock that is moved, and everything that
-//! can go wrong between them, in one thread, decided by a seed.
+//! The simulation runs the whole product in one thread, with its real SQL and a real Redis. A
+//! seed decides the clock, the order of events and every fault.
 //!
-//! `DATABASE_URL` names a superuser connection and `REDIS_URL` a Redis; `script/sim` and `script/test` start both. The
-//! database of the URL is not touched, and neither are the keys of others.
+//! `DATABASE_URL` names a superuser connection and `REDIS_URL` a Redis. `script/sim` and
+//! `script/test` start both. The simulation creates its own database and its own key prefix.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,25 +14,25 @@
 mod actors;
 mod books;
 mod checks;
-mod due;
+mod cron_jobs;
+mod environment;
 mod faults;
 mod fleet;
+mod futures;
 mod history;
 mod instances;
+mod leaps;
 mod ledger;
 mod mutations;
 mod network;
+mod platform;
 mod random;
 mod run;
-mod seam;
 mod seeds;
 mod settle;
 mod slot;
 mod summary;
-mod surroundings;
 mod tasks;
 mod tests;
 mod upstreams;
-mod waiting;
-mod work;
 mod world;

@@ -1,21 +1,22 @@
-//! Safeguards of the product, switched off one at a time from outside: each must be missed by some check.
+//! A mutation switches off one safeguard of the product from outside. Some check must then fail,
+//! which proves the checks.
 
 use crate::upstreams::Database;
 
-/// A safeguard that is off.
+/// The safeguard to switch off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutation {
-    /// Whoever wants a payment takes its lease, whether it is taken or not.
+    /// Every task can claim a payment, even during another task's claim.
     Lease,
-    /// Each request to PayPal has a new id, also a repeat.
+    /// Every request to PayPal has a new id, even a retry.
     RequestId,
-    /// The database confirms a booking whatever was authorized.
+    /// The database confirms a booking for any authorized amount.
     AmountCheck,
-    /// Two bookings of a car may overlap.
+    /// Bookings of a car may overlap.
     ExclusionConstraint,
-    /// Each delivery of an event is an entry of its own.
+    /// Every delivery of an event makes a new inbox entry.
     InboxDedupe,
-    /// A cached answer counts as one of the present generation.
+    /// Every cache entry counts as one of the current generation.
     GenerationCheck,
 }
 
@@ -29,7 +30,7 @@ impl Mutation {
         Self::GenerationCheck,
     ];
 
-    /// As it is asked for.
+    /// The name on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Lease => "lease",
@@ -47,7 +48,7 @@ impl Mutation {
             .find(|mutation| mutation.name() == name)
     }
 
-    /// Switches off what is in the database; the others are off where requests pass.
+    /// Changes the database. The other mutations change requests and replies.
     pub(crate) fn apply(self, database: &mut Database) {
         match self {
             Self::Lease => {
@@ -84,13 +85,13 @@ impl Mutation {
     }
 }
 
-/// Replaces one piece of a function; a piece that is not there exactly once means that the safeguard has moved.
-fn rewrite(database: &mut Database, function: &str, piece: &str, other: &str) {
+/// Replaces a piece of a function. If it does not occur exactly once, the safeguard has moved.
+fn rewrite(database: &mut Database, function: &str, piece: &str, replacement: &str) {
     let definition = database.value(&format!("SELECT pg_get_functiondef('{function}'::regproc)"));
     assert_eq!(
         definition.matches(piece).count(),
         1,
-        "{piece:?} is not in {function} once:\n{definition}"
+        "{function} must contain {piece:?} exactly once:\n{definition}"
     );
-    database.run(&definition.replace(piece, other));
+    database.run(&definition.replace(piece, replacement));
 }

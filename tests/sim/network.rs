@@ -1,4 +1,4 @@
-//! What becomes of a request that arrives, or does not.
+//! The network decides the fate of each request and carries it out.
 
 use crate::{
     checks::Scope,
@@ -8,7 +8,7 @@ use crate::{
     slot::Slot,
     summary,
     upstreams::json,
-    world::{Answered, Origin, Sending, Upstream},
+    world::{Origin, PendingRequest, ResponseResult, Upstream},
 };
 use bytes::Bytes;
 use exodrive::platform::TransportError;
@@ -17,223 +17,228 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 impl Run<'_> {
-    /// Decides the fate of a request, and lets it happen.
+    /// Decides the fate of a request in flight and carries it out.
     pub(crate) fn arrive(&mut self, number: u64) {
         let mut state = self.world.state();
-        let Some(mut sending) = state.under_way.remove(&number) else {
+        let Some(mut pending) = state.in_flight.remove(&number) else {
             return;
         };
-        let fate = if sending.is_abandoned {
-            Fate::AnswerLost
+        let fate = if pending.is_abandoned {
+            Fate::ResponseLost
         } else {
-            let moves_money = summary::moves_money(sending.to, sending.request.uri().path());
-            self.faults.fate(sending.to, moves_money, &mut state.random)
+            let moves_money = summary::moves_money(pending.to, pending.request.uri().path());
+            self.faults.fate(pending.to, moves_money, &mut state.random)
         };
         let fate = match fate {
-            // Only an instance of the product can crash.
-            Fate::Crash { is_done: true } if sending.from.instance.is_none() => Fate::AnswerLost,
-            Fate::Crash { is_done: false } if sending.from.instance.is_none() => {
+            // Actors run on no instance that could crash.
+            Fate::Crash { is_done: true } if pending.from.instance.is_none() => Fate::ResponseLost,
+            Fate::Crash { is_done: false } if pending.from.instance.is_none() => {
                 Fate::Lost(TransportError::Unknown)
             }
             fate => fate,
         };
         let title = format!(
             "{} -> {}",
-            sending.from.name,
-            summary::request(sending.to, &sending.request)
+            pending.from.name,
+            summary::request(pending.to, &pending.request)
         );
-        if fate == Fate::Late {
+        if fate == Fate::Delayed {
             state.note(&format!("{title}: delayed"));
-            sending.is_stuck = true;
-            state.under_way.insert(number, sending);
+            pending.is_delayed = true;
+            state.in_flight.insert(number, pending);
             return;
         }
         drop(state);
-        self.meet(&sending, fate, &title);
+        self.carry_out(&pending, fate, &title);
     }
 
-    fn meet(&mut self, sending: &Sending, fate: Fate, title: &str) {
+    fn carry_out(&mut self, pending: &PendingRequest, fate: Fate, title: &str) {
         let note = |run: &Self, text: &str| run.world.state().note(&format!("{title}: {text}"));
-        if sending.to == Upstream::Product {
-            return self.meet_product(sending, fate, title);
+        if pending.to == Upstream::Product {
+            return self.carry_out_at_product(pending, fate, title);
         }
-        let late = if sending.is_abandoned { "late, " } else { "" };
+        let late = if pending.is_abandoned { "late, " } else { "" };
         match fate {
-            Fate::Answered | Fate::Doubled | Fate::Late => {
-                let answer = self.perform(sending);
-                note(self, &summary::answer(sending.to, &answer));
-                sending.answer.fill(Ok(answer));
+            Fate::Delivered | Fate::Duplicated | Fate::Delayed => {
+                let response = self.perform(pending);
+                note(self, &summary::response(pending.to, &response));
+                pending.response.fill(Ok(response));
             }
             Fate::Lost(error) => {
-                note(self, &format!("lost before it arrived ({error:?})"));
-                sending.answer.fill(Err(error));
+                note(self, &format!("lost before arrival ({error:?})"));
+                pending.response.fill(Err(error));
             }
-            Fate::AnswerLost => {
-                let answer = self.perform(sending);
-                let answer = summary::answer(sending.to, &answer);
-                note(self, &format!("{late}lost after effect ({answer})"));
-                sending.answer.fill(Err(TransportError::Unknown));
+            Fate::ResponseLost => {
+                let response = self.perform(pending);
+                let response = summary::response(pending.to, &response);
+                note(self, &format!("{late}lost after effect ({response})"));
+                pending.response.fill(Err(TransportError::Unknown));
             }
             Fate::Refused(refusal) => {
-                let answer = refused(sending.to, refusal);
-                note(self, &format!("{} without effect", answer.status()));
-                sending.answer.fill(Ok(answer));
+                let response = refusal_response(pending.to, refusal);
+                note(self, &format!("{} without effect", response.status()));
+                pending.response.fill(Ok(response));
             }
             Fate::Failed => {
-                let answer = self.perform(sending);
-                let answer = summary::answer(sending.to, &answer);
-                let failed = refused(sending.to, Refusal::Broken);
+                let response = self.perform(pending);
+                let response = summary::response(pending.to, &response);
+                let failure = refusal_response(pending.to, Refusal::ServerError);
                 note(
                     self,
-                    &format!("{} after effect ({answer})", failed.status()),
+                    &format!("{} after effect ({response})", failure.status()),
                 );
-                sending.answer.fill(Ok(failed));
+                pending.response.fill(Ok(failure));
             }
             Fate::Garbled { is_done } => {
-                self.garble(sending, is_done, title);
+                self.garble(pending, is_done, title);
             }
             Fate::Crash { is_done } => {
                 if is_done {
-                    let answer = self.perform(sending);
-                    let answer = summary::answer(sending.to, &answer);
-                    note(self, &format!("crash after effect ({answer})"));
+                    let response = self.perform(pending);
+                    let response = summary::response(pending.to, &response);
+                    note(self, &format!("crash after effect ({response})"));
                 } else {
                     note(self, "crash before effect");
                 }
-                self.crash(sending.from.instance.unwrap());
+                self.crash(pending.from.instance.unwrap());
             }
         }
     }
 
-    fn garble(&mut self, sending: &Sending, is_done: bool, title: &str) {
-        let done = is_done.then(|| self.perform(sending));
-        let text = match &done {
-            Some(answer) => format!("after effect ({})", summary::answer(sending.to, answer)),
+    fn garble(&mut self, pending: &PendingRequest, is_done: bool, title: &str) {
+        let response = is_done.then(|| self.perform(pending));
+        let text = match &response {
+            Some(response) => {
+                format!("after effect ({})", summary::response(pending.to, response))
+            }
             None => "without effect".to_owned(),
         };
         let mut state = self.world.state();
-        state.note(&format!("{title}: garbage {text}"));
-        state.checks.puzzle(sending.from.number);
-        // Half an answer, or somebody else's.
-        let body = match done {
-            Some(answer) if state.random.chance(500) => {
-                answer.body().slice(..answer.body().len() / 2)
+        state.note(&format!("{title}: garbled {text}"));
+        state.checks.mark_garbled(pending.from.number);
+        // Either half of the response or a proxy's error page.
+        let body = match response {
+            Some(response) if state.random.chance(500) => {
+                response.body().slice(..response.body().len() / 2)
             }
             _ => Bytes::from_static(b"<html><body>An error occurred.</body></html>"),
         };
         drop(state);
-        sending.answer.fill(Ok(json(200, body)));
+        pending.response.fill(Ok(json(200, body)));
     }
 
-    fn meet_product(&mut self, sending: &Sending, fate: Fate, title: &str) {
+    fn carry_out_at_product(&mut self, pending: &PendingRequest, fate: Fate, title: &str) {
         let note = |run: &Self, text: &str| run.world.state().note(&format!("{title}: {text}"));
         match fate {
-            Fate::AnswerLost => {
-                note(self, "arrives, its answer will be lost");
-                self.serve(sending, Slot::new());
-                sending.answer.fill(Err(TransportError::Unknown));
+            Fate::ResponseLost => {
+                note(self, "arrives, its response will be lost");
+                self.serve(pending, Slot::new());
+                pending.response.fill(Err(TransportError::Unknown));
             }
-            Fate::Doubled => {
+            Fate::Duplicated => {
                 note(self, "arrives twice");
-                self.serve(sending, Arc::clone(&sending.answer));
-                self.serve(sending, Arc::clone(&sending.answer));
+                self.serve(pending, Arc::clone(&pending.response));
+                self.serve(pending, Arc::clone(&pending.response));
             }
             Fate::Lost(error) => {
-                note(self, &format!("lost before it arrived ({error:?})"));
-                sending.answer.fill(Err(error));
+                note(self, &format!("lost before arrival ({error:?})"));
+                pending.response.fill(Err(error));
             }
             _ => {
                 note(self, "arrives");
-                self.serve(sending, Arc::clone(&sending.answer));
+                self.serve(pending, Arc::clone(&pending.response));
             }
         }
     }
 
-    /// Lets any instance of the product work on a request.
-    fn serve(&mut self, sending: &Sending, answer: Arc<Slot<Answered>>) {
+    /// Starts the product's work on a request, on a random instance.
+    fn serve(&mut self, pending: &PendingRequest, slot: Arc<Slot<ResponseResult>>) {
         let instance = instances::any(&mut self.world.state().random);
-        self.instances.serve(&self.world, instance, sending, answer);
+        self.instances.serve(&self.world, instance, pending, slot);
     }
 
-    /// Lets an upstream act on a request, and looks at what came of it.
-    fn perform(&mut self, sending: &Sending) -> Response<Bytes> {
+    /// Carries out a request to an upstream and checks its effect.
+    fn perform(&mut self, pending: &PendingRequest) -> Response<Bytes> {
         let clock = self.world.state().clock.clone();
-        let answer = self
+        let response = self
             .upstreams
-            .perform(sending.to, &clock, sending.request.clone());
-        self.observe(sending, &answer);
-        answer
+            .perform(pending.to, &clock, pending.request.clone());
+        self.observe(pending, &response);
+        response
     }
 
-    fn observe(&mut self, sending: &Sending, answer: &Response<Bytes>) {
-        let path = sending.request.uri().path();
-        match sending.to {
+    fn observe(&mut self, pending: &PendingRequest, response: &Response<Bytes>) {
+        let path = pending.request.uri().path();
+        match pending.to {
             Upstream::Database => {
-                let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-                self.world.state().history.learn(&body);
+                let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+                self.world.state().history.name_ids(&body);
                 let function = path.rsplit('/').next().unwrap_or_default();
                 if !self.upstreams.database.leaves_books(function) {
-                    self.see_books(&sending.from);
+                    self.record_books(&pending.from);
                 }
             }
             Upstream::PayPal => {
-                summary::learn_paypal(&mut self.world.state().history, path, answer);
-                self.see_outsider(&sending.request, answer);
-                if sending.request.method() == http::Method::POST {
-                    self.see_ledger();
+                summary::name_paypal_ids(&mut self.world.state().history, path, response);
+                self.record_dashboard_change(&pending.request, response);
+                if pending.request.method() == http::Method::POST {
+                    self.record_ledger();
                 }
             }
-            Upstream::Redis => self.see_generations(&sending.request),
+            Upstream::Redis => self.record_generations(&pending.request),
             Upstream::Product => {}
         }
     }
 
-    /// Money that moves without a request id is moved by somebody else than the product.
-    fn see_outsider(&mut self, request: &http::Request<Bytes>, answer: &Response<Bytes>) {
+    /// The product sends a request id with every call that moves money. The dashboard sends none.
+    fn record_dashboard_change(
+        &mut self,
+        request: &http::Request<Bytes>,
+        response: &Response<Bytes>,
+    ) {
         let path = request.uri().path();
         let is_ours = request.headers().contains_key("paypal-request-id");
-        if is_ours || !answer.status().is_success() {
+        if is_ours || !response.status().is_success() {
             return;
         }
-        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let moved = if path.ends_with("/refund") {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let id = if path.ends_with("/refund") {
             body["id"].as_str()
         } else if path.ends_with("/void") {
             path.rsplit('/').nth(1)
         } else {
             None
         };
-        if let Some(id) = moved {
-            self.world.state().checks.see_outsider(id);
+        if let Some(id) = id {
+            self.world.state().checks.record_dashboard_change(id);
         }
     }
 
-    fn see_generations(&mut self, request: &http::Request<Bytes>) {
+    fn record_generations(&mut self, request: &http::Request<Bytes>) {
         let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
         let mut state = self.world.state();
         for command in commands.iter().filter(|command| command[0] == "SET") {
             if let Some(car) = command[1].strip_prefix("generation:days:") {
                 let scope = Scope::Car(crate::fleet::id_of(car));
-                state.checks.see_generation(scope);
+                state.checks.record_generation(scope);
             } else if command[1] == "generation:fleet" {
-                state.checks.see_generation(Scope::Fleet);
+                state.checks.record_generation(Scope::Fleet);
             }
         }
     }
 }
 
-/// How an upstream refuses without having done anything.
-fn refused(upstream: Upstream, refusal: Refusal) -> Response<Bytes> {
+fn refusal_response(upstream: Upstream, refusal: Refusal) -> Response<Bytes> {
     let (status, body) = match (upstream, refusal) {
-        (Upstream::Database, Refusal::Contended) => (500, database_error("40P01")),
-        (Upstream::Database, Refusal::TooMany | Refusal::Broken) => {
+        (Upstream::Database, Refusal::Deadlock) => (500, database_error("40P01")),
+        (Upstream::Database, Refusal::RateLimited | Refusal::ServerError) => {
             (504, database_error("PGRST003"))
         }
-        (Upstream::Redis, Refusal::TooMany) => (
+        (Upstream::Redis, Refusal::RateLimited) => (
             429,
             json!({"error": "ERR max daily request limit exceeded"}),
         ),
-        (_, Refusal::TooMany) => (429, paypal_error("RATE_LIMIT_REACHED")),
+        (_, Refusal::RateLimited) => (429, paypal_error("RATE_LIMIT_REACHED")),
         (Upstream::PayPal, _) => (503, paypal_error("SERVICE_UNAVAILABLE")),
         _ => (500, json!({"error": "internal error"})),
     };
@@ -248,10 +253,16 @@ fn paypal_error(name: &str) -> Value {
     json!({"name": name, "message": "not now", "debug_id": "0000000000000"})
 }
 
-/// The line that says how the product answered.
-pub(crate) fn note_answer(world: &crate::world::World, by: &Origin, answer: &Response<Bytes>) {
+/// Notes and checks a response of the product.
+pub(crate) fn note_response(
+    world: &crate::world::World,
+    origin: &Origin,
+    response: &Response<Bytes>,
+) {
     let mut state = world.state();
-    let text = summary::answer(Upstream::Product, answer);
-    state.note(&format!("{}: {text}", by.name));
-    state.checks.answered(by, answer.status().as_u16());
+    let text = summary::response(Upstream::Product, response);
+    state.note(&format!("{}: {text}", origin.name));
+    state
+        .checks
+        .check_response(origin, response.status().as_u16());
 }

@@ -1,11 +1,10 @@
-//! Chance that a seed repeats: `SplitMix64`. <https://prng.di.unimi.it/splitmix64.c>
+//! The seeded random numbers of a run: `SplitMix64`. <https://prng.di.unimi.it/splitmix64.c>
 
-/// A sequence of numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The sequence `purpose` of `seed`; what one purpose draws changes nothing for the others.
+    /// Each `purpose` has its own sequence, so that draws for one never shift another.
     pub(crate) fn new(seed: u64, purpose: &str) -> Self {
         let mut state = Self(seed);
         for byte in purpose.bytes() {
@@ -22,41 +21,38 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to `end - 1`. The bias towards small ones is far below anything that matters here.
+    /// A number from 0 to `end - 1`. The modulo bias towards small numbers is negligible here.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.draw() % end
     }
 
-    /// A number from `least` to `most`.
+    /// A number from `least` to `most`, both included.
     pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least + 1)
     }
 
-    /// True in so many of a thousand cases.
     pub(crate) fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }
 
-    /// One of `choices`.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         let end = u64::try_from(choices.len()).unwrap();
         choices[usize::try_from(self.below(end)).unwrap()]
     }
 
-    /// One of `choices`, each as often as its weight says.
+    /// Picks one of the (weight, choice) pairs.
     pub(crate) fn weighted<T: Copy>(&mut self, choices: &[(u64, T)]) -> T {
         let total = choices.iter().map(|(weight, _)| weight).sum();
-        let mut drawn = self.below(total);
+        let mut draw = self.below(total);
         for (weight, choice) in choices {
-            if drawn < *weight {
+            if draw < *weight {
                 return *choice;
             }
-            drawn -= weight;
+            draw -= weight;
         }
-        unreachable!("what is drawn is below the sum of the weights")
+        unreachable!("the draw is below the sum of the weights")
     }
 
-    /// 32 bytes.
     pub(crate) fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         for part in bytes.chunks_exact_mut(8) {

@@ -1,4 +1,5 @@
-//! One seed: everybody acts, the run decides what happens next, until it has happened often enough; then it is driven to its end.
+//! Runs one seed. While actors act, the run decides which event happens next; then it leaps through
+//! the remaining work, settles it and checks the result.
 
 use crate::{
     actors,
@@ -16,21 +17,18 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// What one seed came to.
+/// The result of one seed.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) seed: u64,
     pub(crate) history: String,
-    /// Empty when all is well.
     pub(crate) violations: Vec<String>,
 }
 
-/// How many things happen before faults stop.
+/// The number of events in the active phase.
 const EVENTS: (u64, u64) = (100, 300);
-/// What happens in one step takes at most so many milliseconds.
-const LONGEST_STEP: u64 = 3;
+const MAX_STEP_MILLIS: u64 = 3;
 
-/// A run under way.
 pub(crate) struct Run<'u> {
     pub(crate) world: Arc<World>,
     pub(crate) tasks: Tasks,
@@ -39,35 +37,34 @@ pub(crate) struct Run<'u> {
     pub(crate) faults: Faults,
 }
 
-/// What may happen next.
 #[derive(Clone, Copy)]
 enum Event {
-    /// A request arrives.
+    /// The request of this number arrives.
     Arrival(u64),
-    /// Time passes, and with it somebody's patience.
-    Waiting,
-    /// An instance of the product ends.
+    /// Time passes until the next alarm.
+    Alarm,
+    /// The instance of this number ends.
     Crash(usize),
 }
 
-/// Runs `seed` on upstreams that it first empties.
+/// Resets the upstreams, then runs `seed`.
 pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
     let world = World::new(seed, start_of(seed));
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut run = Run::new(&world, upstreams, seed);
-        run.go();
+        run.run_phases();
     }));
     let state = &mut *world.state();
-    if let Err(panic) = outcome {
+    if let Err(panic) = result {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        state.checks.violated(text.unwrap_or_default());
+        state.checks.report(text.unwrap_or_default());
     }
     let violations: Vec<String> = state
         .checks
         .violations()
         .iter()
-        .map(|found| state.history.named(found))
+        .map(|violation| state.history.replace_ids(violation))
         .collect();
     Outcome {
         seed,
@@ -76,10 +73,10 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
     }
 }
 
-/// Some moment of a year: the hour of the day and the season are part of what a seed decides.
+/// Any minute of a year, so that seeds cover every hour of the day and every season.
 fn start_of(seed: u64) -> Timestamp {
     let minutes = Random::new(seed, "start").below(365 * 24 * 60);
-    // Once the certificates with which the local PayPal signs are valid.
+    // The local PayPal's signing certificates must be valid.
     let new_year: Timestamp = "2028-01-01T00:00:00Z".parse().unwrap();
     new_year
         .checked_add(SignedDuration::from_mins(minutes.try_into().unwrap()))
@@ -90,9 +87,9 @@ impl<'u> Run<'u> {
     fn new(world: &Arc<World>, upstreams: &'u mut Upstreams, seed: u64) -> Self {
         let mut state = world.state();
         upstreams.reset(seed, &state.clock);
-        state.spoils_request_ids = upstreams.spoils_request_ids();
+        state.varies_request_ids = upstreams.varies_request_ids();
         for car in &CARS {
-            state.history.call(&car.id.to_string(), car.slug);
+            state.history.set_name(&car.id.to_string(), car.slug);
         }
         let faults = Faults::choose(&mut state.random);
         state.note(&format!("seed {seed}: {faults:?}"));
@@ -106,7 +103,7 @@ impl<'u> Run<'u> {
         }
     }
 
-    fn go(&mut self) {
+    fn run_phases(&mut self) {
         actors::start(&self.world, self.upstreams.simulator());
         let events = {
             let (least, most) = EVENTS;
@@ -117,58 +114,58 @@ impl<'u> Run<'u> {
                 break;
             }
         }
-        if !self.is_violated() {
-            self.work();
+        if !self.has_violations() {
+            self.leap();
         }
-        if !self.is_violated() {
+        if !self.has_violations() {
             self.settle();
         }
     }
 
-    /// Whether something is wrong already; then the rest of the story would only distract.
-    pub(crate) fn is_violated(&self) -> bool {
+    /// The run stops at the first violation, because later events would only distract.
+    pub(crate) fn has_violations(&self) -> bool {
         !self.world.state().checks.violations().is_empty()
     }
 
-    /// Lets one thing happen. `false`: nothing can any more, or something is wrong already.
+    /// Lets one event happen. Returns `false` if none is possible or a check has failed.
     pub(crate) fn step(&mut self) -> bool {
-        self.tasks.go_on(&self.world);
-        self.ring();
-        if self.is_violated() {
+        self.tasks.poll_ready(&self.world);
+        self.fire_alarms();
+        if self.has_violations() {
             return false;
         }
-        let Some(event) = self.choose() else {
+        let Some(event) = self.choose_event() else {
             return false;
         };
         match event {
             Event::Arrival(number) => {
                 let mut state = self.world.state();
-                let millis = state.random.below(LONGEST_STEP + 1);
+                let millis = state.random.below(MAX_STEP_MILLIS + 1);
                 let millis = SignedDuration::from_millis(millis.try_into().unwrap());
                 state.clock.advance(millis);
                 drop(state);
-                self.ring();
+                self.fire_alarms();
                 self.arrive(number);
             }
-            Event::Waiting => self.wait(),
+            Event::Alarm => self.advance_to_alarm(),
             Event::Crash(instance) => self.crash(instance),
         }
-        self.tasks.go_on(&self.world);
+        self.tasks.poll_ready(&self.world);
         true
     }
 
-    fn choose(&mut self) -> Option<Event> {
+    fn choose_event(&mut self) -> Option<Event> {
         let mut state = self.world.state();
         let arriving: Vec<u64> = state
-            .under_way
+            .in_flight
             .iter()
-            .filter(|(_, sending)| !sending.is_stuck && !sending.is_abandoned)
+            .filter(|(_, pending)| !pending.is_delayed && !pending.is_abandoned)
             .map(|(number, _)| *number)
             .collect();
         let late: Vec<u64> = state
-            .under_way
+            .in_flight
             .iter()
-            .filter(|(_, sending)| sending.is_abandoned)
+            .filter(|(_, pending)| pending.is_abandoned)
             .map(|(number, _)| *number)
             .collect();
         let mut choices = Vec::new();
@@ -179,14 +176,14 @@ impl<'u> Run<'u> {
             choices.push((40, Event::Arrival(state.random.pick(&late))));
         }
         if !state.alarms.is_empty() {
-            let patience = match (arriving.is_empty(), state.phase == Phase::Calm) {
+            let weight = match (arriving.is_empty(), state.phase == Phase::Settling) {
                 (true, _) => 900,
                 (false, true) => 0,
                 (false, false) => 30,
             };
-            choices.push((patience, Event::Waiting));
+            choices.push((weight, Event::Alarm));
         }
-        if state.phase != Phase::Calm && !choices.is_empty() {
+        if state.phase != Phase::Settling && !choices.is_empty() {
             let instance = instances::any(&mut state.random);
             choices.push((self.faults.crash_weight(), Event::Crash(instance)));
         }
@@ -194,50 +191,50 @@ impl<'u> Run<'u> {
         (total > 0).then(|| state.random.weighted(&choices))
     }
 
-    /// Time goes to the next moment that somebody waits for.
-    fn wait(&mut self) {
+    /// Moves the clock to the next alarm and fires it.
+    fn advance_to_alarm(&mut self) {
         let state = self.world.state();
         let Some((at, _)) = state.alarms.keys().next().copied() else {
             return;
         };
         let left = at.duration_since(state.clock.now());
         state.clock.advance(left);
-        // Sub-millisecond alarms would never be reached by a clock of milliseconds.
+        // The clock counts milliseconds, so one step may end just before a finer alarm.
         while state.clock.now() < at {
             state.clock.advance(SignedDuration::from_millis(1));
         }
         drop(state);
-        self.ring();
+        self.fire_alarms();
     }
 
-    /// Lets time pass; what falls due on the way is woken in its order.
-    pub(crate) fn pass(&mut self, duration: SignedDuration) {
+    /// Moves the clock by `duration` and fires the alarms on the way in their order.
+    pub(crate) fn advance(&mut self, duration: SignedDuration) {
         let end = self.world.now().checked_add(duration).unwrap();
         loop {
             let next = self.world.state().alarms.keys().next().map(|(at, _)| *at);
             if next.is_none_or(|at| at > end) {
                 break;
             }
-            self.wait();
-            self.tasks.go_on(&self.world);
-            self.let_arrive();
+            self.advance_to_alarm();
+            self.tasks.poll_ready(&self.world);
+            self.deliver_pending();
         }
         let state = self.world.state();
         state.clock.advance(end.duration_since(state.clock.now()));
     }
 
-    /// Lets everything happen that needs no time.
-    fn let_arrive(&mut self) {
-        let is_on_its_way = |run: &Self| {
+    /// Steps until no request can arrive.
+    fn deliver_pending(&mut self) {
+        let has_arrivals = |run: &Self| {
             let state = run.world.state();
-            let mut sendings = state.under_way.values();
-            sendings.any(|sending| !sending.is_stuck && !sending.is_abandoned)
+            let mut requests = state.in_flight.values();
+            requests.any(|pending| !pending.is_delayed && !pending.is_abandoned)
         };
-        while is_on_its_way(self) && self.step() {}
+        while has_arrivals(self) && self.step() {}
     }
 
-    /// Wakes whoever waited for this moment.
-    fn ring(&mut self) {
+    /// Wakes the tasks whose alarms are due, one at a time.
+    fn fire_alarms(&mut self) {
         loop {
             let mut state = self.world.state();
             let now = state.clock.now();
@@ -247,26 +244,26 @@ impl<'u> Run<'u> {
             let alarm = entry.remove();
             drop(state);
             alarm.fill(());
-            self.tasks.go_on(&self.world);
+            self.tasks.poll_ready(&self.world);
         }
-        self.forget();
+        self.drop_expired();
     }
 
-    /// What is too late even for a late request never arrives.
-    fn forget(&mut self) {
+    /// An abandoned request never arrives after its upstream's limit.
+    fn drop_expired(&mut self) {
         let mut state = self.world.state();
         let now = state.clock.now();
-        state.under_way.retain(|_, sending| {
-            let patience = match sending.to {
+        state.in_flight.retain(|_, pending| {
+            let limit = match pending.to {
                 Upstream::Redis => SignedDuration::from_secs(5),
                 Upstream::Database => SignedDuration::from_secs(30),
                 Upstream::PayPal | Upstream::Product => SignedDuration::from_mins(10),
             };
-            !sending.is_abandoned || now.duration_since(sending.sent_at) < patience
+            !pending.is_abandoned || now.duration_since(pending.sent_at) < limit
         });
     }
 
-    /// Ends an instance of the product where it stands; another takes its place, with nothing in its memory.
+    /// Ends an instance of the product. Another with an empty memory takes its place.
     pub(crate) fn crash(&mut self, instance: usize) {
         self.world
             .state()
@@ -275,39 +272,41 @@ impl<'u> Run<'u> {
         self.instances.replace(&self.world, instance);
     }
 
-    /// Looks at our tables, after a call by `origin` that may have changed them.
-    pub(crate) fn see_books(&mut self, origin: &Origin) {
+    /// Reads and checks the tables after a call by `origin`.
+    pub(crate) fn record_books(&mut self, origin: &Origin) {
         let books = Books::read(&mut self.upstreams.database);
-        self.world.state().checks.see_books(books, origin);
+        self.world.state().checks.record_books(books, origin);
     }
 
-    /// Looks at PayPal's ledger.
-    pub(crate) fn see_ledger(&mut self) {
+    /// Reads and checks PayPal's ledger.
+    pub(crate) fn record_ledger(&mut self) {
         let ledger = Ledger::read(self.upstreams.ledger());
         let mut state = self.world.state();
         let now = state.clock.now();
-        state.checks.see_ledger(ledger, now);
+        state.checks.record_ledger(ledger, now);
     }
 
-    /// Looks at everything, once everything has come to rest.
-    pub(crate) fn see_the_end(&mut self) {
+    /// Checks everything after all work is done.
+    pub(crate) fn check_final_state(&mut self) {
         const CHANGES: &str = "
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to') ORDER BY id), '[]')::text
+                'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to')
+                ORDER BY id), '[]')::text
             FROM public.audit_log WHERE subject_type = 'payment' AND detail ? 'from'";
-        // By the ids that PayPal gave them, whatever the inbox made of these.
+        // The ids come from PayPal's body, because the `inbox-dedupe` mutation changes `event_id`.
         const INBOX: &str = "
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'event', convert_from(raw_body, 'UTF8')::jsonb ->> 'id', 'status', status) ORDER BY event_id), '[]')::text
+                'event', convert_from(raw_body, 'UTF8')::jsonb ->> 'id', 'status', status)
+                ORDER BY event_id), '[]')::text
             FROM public.webhook_events";
-        let changes: Vec<checks::Change> =
+        let changes: Vec<checks::StatusChange> =
             serde_json::from_str(&self.upstreams.database.read(CHANGES, &[])).unwrap();
-        let events: Vec<checks::Entry> =
+        let inbox: Vec<checks::InboxEntry> =
             serde_json::from_str(&self.upstreams.database.read(INBOX, &[])).unwrap();
         let digest = self.upstreams.database.digest();
         let mut state = self.world.state();
         let now = state.clock.now();
-        checks::settled(&mut state.checks, &changes, &events, now);
-        state.note(&format!("the end: the tables' content is {digest}"));
+        checks::check_final_state(&mut state.checks, &changes, &inbox, now);
+        state.note(&format!("the end: the digest of the tables is {digest}"));
     }
 }

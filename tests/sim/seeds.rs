@@ -1,4 +1,4 @@
-//! Many seeds, by several workers, each with upstreams of its own.
+//! Runs many seeds on several worker threads. Each worker has its own upstreams.
 
 use crate::{
     mutations::Mutation,
@@ -13,35 +13,32 @@ use std::{
     thread,
 };
 
-/// Which seeds to run, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seeds {
     pub(crate) first: u64,
     pub(crate) count: u64,
     pub(crate) mutation: Option<Mutation>,
-    /// The first seed that fails ends it.
-    pub(crate) stops: bool,
+    pub(crate) stops_at_failure: bool,
 }
 
-/// What became of them.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) done: u64,
-    /// In the order of their seeds.
+    /// Sorted by seed.
     pub(crate) failed: Vec<Outcome>,
 }
 
 impl Seeds {
-    /// Runs them; `progress` is told of each one's end.
+    /// Calls `progress` after each seed with the number of finished seeds.
     pub(crate) fn run(self, workers: u64, progress: impl Fn(u64, &Outcome) + Sync) -> Report {
         let next = AtomicU64::new(0);
-        let is_over = AtomicBool::new(false);
+        let is_stopped = AtomicBool::new(false);
         let report = Mutex::new(Report::default());
         thread::scope(|scope| {
             for _ in 0..workers.min(self.count) {
                 scope.spawn(|| {
                     let mut upstreams = Upstreams::new(self.mutation);
-                    while !is_over.load(Ordering::Relaxed) {
+                    while !is_stopped.load(Ordering::Relaxed) {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         if number >= self.count {
                             break;
@@ -53,7 +50,7 @@ impl Seeds {
                         progress(report.done, &outcome);
                         if has_failed {
                             report.failed.push(outcome);
-                            is_over.fetch_or(self.stops, Ordering::Relaxed);
+                            is_stopped.fetch_or(self.stops_at_failure, Ordering::Relaxed);
                         }
                     }
                 });

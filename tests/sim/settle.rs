@@ -1,77 +1,75 @@
-//! The end of a run: faults stop, everybody finishes, and the crons work until nothing is left to do.
+//! In the last phase of a run, faults stop, all tasks finish, and crons run until no work is left.
 
-use crate::{actors, due::CRON, faults::Faults, run::Run, world::Phase};
+use crate::{actors, cron_jobs::CRON_INTERVAL, faults::Faults, run::Run, world::Phase};
 use jiff::{SignedDuration, Timestamp};
 
-/// Far more than anybody needs to finish.
-const MOST_EVENTS: u32 = 20_000;
-/// The farthest that anything is put off: the life of an authorization, and then some.
+/// Far above the number that all tasks need to finish.
+const MAX_EVENTS: u32 = 20_000;
+/// Longer than the life of an authorization, which is the longest delay of any work.
 const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
-/// Nothing is put off so often.
-const MOST_ROUNDS: u32 = 60;
-/// Nothing comes up again so often.
-const MOST_ENDS: u32 = 4;
+/// No work is postponed this often.
+const MAX_JOBS: u32 = 60;
+/// No work becomes due again this often.
+const MAX_ROUNDS: u32 = 4;
 
 impl Run<'_> {
-    /// Drives everything to its end and looks at it.
+    /// Finishes all work and checks the result.
     pub(crate) fn settle(&mut self) {
         let mut state = self.world.state();
         state.note("faults stop");
-        state.phase = Phase::Calm;
-        for sending in state.under_way.values_mut() {
-            sending.is_stuck = false;
+        state.phase = Phase::Settling;
+        for pending in state.in_flight.values_mut() {
+            pending.is_delayed = false;
         }
         let horizon = state.clock.now().checked_add(HORIZON).unwrap();
         drop(state);
         self.faults = Faults::NONE;
-        self.finish();
-        // The last runs may find something that is due again.
-        for _ in 0..MOST_ENDS {
-            self.work_off(horizon);
-            for path in actors::crons() {
-                actors::tell_all(&self.world, self.upstreams.simulator());
-                self.finish();
+        self.finish_tasks();
+        // The last cron runs may make work due again.
+        for _ in 0..MAX_ROUNDS {
+            self.run_cron_jobs(horizon);
+            for path in actors::cron_paths() {
+                actors::send_all_events(&self.world, self.upstreams.simulator());
+                self.finish_tasks();
                 actors::run_cron(&self.world, path);
-                self.finish();
+                self.finish_tasks();
             }
-            if self.next_due().is_none_or(|due| due.at >= horizon) {
+            if self.next_cron_job().is_none_or(|job| job.at >= horizon) {
                 break;
             }
         }
-        if !self.is_violated() {
-            self.see_the_end();
+        if !self.has_violations() {
+            self.check_final_state();
         }
     }
 
-    /// Lets time pass from one due moment to the next, and each cron do its work.
-    fn work_off(&mut self, horizon: Timestamp) {
-        for _ in 0..MOST_ROUNDS {
-            let Some(due) = self.next_due().filter(|due| due.at < horizon) else {
+    fn run_cron_jobs(&mut self, horizon: Timestamp) {
+        for _ in 0..MAX_JOBS {
+            let Some(job) = self.next_cron_job().filter(|job| job.at < horizon) else {
                 return;
             };
-            if self.is_violated() {
+            if self.has_violations() {
                 return;
             }
-            let wait = due.at.duration_since(self.world.now());
-            self.pass(wait.max(CRON));
-            actors::run_cron(&self.world, due.path);
-            self.finish();
+            let wait = job.at.duration_since(self.world.now());
+            self.advance(wait.max(CRON_INTERVAL));
+            actors::run_cron(&self.world, job.path);
+            self.finish_tasks();
         }
     }
 
-    /// Lets everybody come to their end.
-    fn finish(&mut self) {
-        for _ in 0..MOST_EVENTS {
+    fn finish_tasks(&mut self) {
+        for _ in 0..MAX_EVENTS {
             if !self.step() {
                 break;
             }
         }
         let mut state = self.world.state();
         if state.checks.violations().is_empty() && !self.tasks.is_empty() {
-            let waiting = self.tasks.names().join(", ");
+            let names = self.tasks.names().join(", ");
             state
                 .checks
-                .violated(format!("some never come to their end: {waiting}"));
+                .report(format!("some tasks never finish: {names}"));
         }
     }
 }

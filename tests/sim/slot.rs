@@ -1,4 +1,4 @@
-//! A place for one value that somebody waits for.
+//! A slot passes one value to the task that waits for it.
 
 use std::{
     pin::Pin,
@@ -6,13 +6,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The giving end.
+/// The sender's end.
 pub(crate) struct Slot<T>(Mutex<Content<T>>);
 
 struct Content<T> {
     value: Option<T>,
     is_filled: bool,
-    waiting: Option<Waker>,
+    waker: Option<Waker>,
 }
 
 impl<T> Slot<T> {
@@ -20,11 +20,11 @@ impl<T> Slot<T> {
         Arc::new(Self(Mutex::new(Content {
             value: None,
             is_filled: false,
-            waiting: None,
+            waker: None,
         })))
     }
 
-    /// Gives the value; the first one counts.
+    /// Only the first value counts.
     pub(crate) fn fill(&self, value: T) {
         let mut content = self.0.lock().unwrap();
         if content.is_filled {
@@ -32,9 +32,9 @@ impl<T> Slot<T> {
         }
         content.is_filled = true;
         content.value = Some(value);
-        let waiting = content.waiting.take();
+        let waker = content.waker.take();
         drop(content);
-        if let Some(waker) = waiting {
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
@@ -44,10 +44,10 @@ impl<T> Slot<T> {
     }
 }
 
-/// The taking end.
-pub(crate) struct Taken<T>(pub(crate) Arc<Slot<T>>);
+/// The receiver's end.
+pub(crate) struct Receiver<T>(pub(crate) Arc<Slot<T>>);
 
-impl<T> Future for Taken<T> {
+impl<T> Future for Receiver<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -55,7 +55,7 @@ impl<T> Future for Taken<T> {
         if let Some(value) = slot.value.take() {
             return Poll::Ready(value);
         }
-        slot.waiting = Some(context.waker().clone());
+        slot.waker = Some(context.waker().clone());
         Poll::Pending
     }
 }

@@ -1,4 +1,4 @@
-//! Requests and answers in a few words.
+//! Short descriptions of requests and responses for the history.
 
 use crate::{history::History, world::Upstream};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ pub(crate) fn line(request: &Request<Bytes>) -> String {
     format!("{} {}", request.method(), request.uri().path())
 }
 
-/// Whether a request is a step on the way of money from one account to another.
+/// Whether a request is part of a movement of money.
 pub(crate) fn moves_money(to: Upstream, path: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     match to {
@@ -30,7 +30,6 @@ pub(crate) fn moves_money(to: Upstream, path: &str) -> bool {
     }
 }
 
-/// Who is asked for what.
 pub(crate) fn request(to: Upstream, request: &Request<Bytes>) -> String {
     match to {
         Upstream::Product => format!("product {}", line(request)),
@@ -43,11 +42,11 @@ pub(crate) fn request(to: Upstream, request: &Request<Bytes>) -> String {
             let words: Vec<String> = commands.iter().map(|command| short(command)).collect();
             format!("redis {}", words.join(", "))
         }
-        Upstream::PayPal => format!("paypal {}", request_to_paypal(request)),
+        Upstream::PayPal => format!("paypal {}", paypal_request(request)),
     }
 }
 
-fn request_to_paypal(request: &Request<Bytes>) -> String {
+fn paypal_request(request: &Request<Bytes>) -> String {
     let id = request.headers().get("paypal-request-id");
     match id.and_then(|id| id.to_str().ok()) {
         Some(id) => format!("{} as {id}", line(request)),
@@ -58,7 +57,7 @@ fn request_to_paypal(request: &Request<Bytes>) -> String {
     }
 }
 
-/// What a function call is about.
+/// The id that a function call is about, with a leading space.
 fn subject(body: &[u8]) -> String {
     let arguments: Value = serde_json::from_slice(body).unwrap_or_default();
     [
@@ -76,7 +75,7 @@ fn subject(body: &[u8]) -> String {
     .unwrap_or_default()
 }
 
-/// The name, and the kind of its first key.
+/// The command's name and the first parts of its first key.
 fn short(command: &[String]) -> String {
     let key = command
         .iter()
@@ -91,10 +90,10 @@ fn short(command: &[String]) -> String {
     }
 }
 
-/// The status, and the word that says most.
-pub(crate) fn answer(from: Upstream, answer: &Response<Bytes>) -> String {
-    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let status = answer.status().as_u16();
+/// The status and the most telling word of the body.
+pub(crate) fn response(from: Upstream, response: &Response<Bytes>) -> String {
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let status = response.status().as_u16();
     let word = match from {
         Upstream::Redis => return "ok".to_owned(),
         Upstream::Database => match &body {
@@ -121,9 +120,9 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// Gives names to the ids in an answer of PayPal's to a request for `path`.
-pub(crate) fn learn_paypal(history: &mut History, path: &str, answer: &Response<Bytes>) {
-    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+/// Names the ids in PayPal's response to a request for `path`.
+pub(crate) fn name_paypal_ids(history: &mut History, path: &str, response: &Response<Bytes>) {
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let Some(id) = body["id"].as_str() else {
         return;
     };
@@ -137,5 +136,5 @@ pub(crate) fn learn_paypal(history: &mut History, path: &str, answer: &Response<
         "order"
     };
     history.name(kind, id);
-    history.learn(&body);
+    history.name_ids(&body);
 }

@@ -1,6 +1,6 @@
-//! The executor: tasks are polled one at a time, in the order in which they were woken.
+//! The executor polls one task at a time, in the order in which the tasks were woken.
 
-use crate::world::{Origin, Started, World};
+use crate::world::{NewTask, Origin, World};
 use futures_util::future::BoxFuture;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,14 +9,14 @@ use std::{
 };
 
 #[derive(Default)]
-struct Ready(Mutex<VecDeque<u64>>);
+struct ReadyQueue(Mutex<VecDeque<u64>>);
 
-struct Wakeup {
+struct TaskWaker {
     task: u64,
-    ready: Arc<Ready>,
+    ready: Arc<ReadyQueue>,
 }
 
-impl Wake for Wakeup {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         let mut ready = self.ready.0.lock().unwrap();
         if !ready.contains(&self.task) {
@@ -31,18 +31,17 @@ struct Task {
     waker: Waker,
 }
 
-/// The tasks of a run.
 #[derive(Default)]
 pub(crate) struct Tasks {
     tasks: BTreeMap<u64, Task>,
-    ready: Arc<Ready>,
+    ready: Arc<ReadyQueue>,
 }
 
 impl Tasks {
-    /// Polls until everybody waits for something.
-    pub(crate) fn go_on(&mut self, world: &World) {
+    /// Polls until no task is ready.
+    pub(crate) fn poll_ready(&mut self, world: &World) {
         loop {
-            self.adopt(world);
+            self.add_new(world);
             let Some(number) = self.ready.0.lock().unwrap().pop_front() else {
                 return;
             };
@@ -63,11 +62,11 @@ impl Tasks {
         }
     }
 
-    fn adopt(&mut self, world: &World) {
-        let started = std::mem::take(&mut world.state().started);
-        for Started { origin, work } in started {
+    fn add_new(&mut self, world: &World) {
+        let new_tasks = std::mem::take(&mut world.state().new_tasks);
+        for NewTask { origin, work } in new_tasks {
             let number = origin.number;
-            let waker = Waker::from(Arc::new(Wakeup {
+            let waker = Waker::from(Arc::new(TaskWaker {
                 task: number,
                 ready: Arc::clone(&self.ready),
             }));
@@ -81,20 +80,19 @@ impl Tasks {
         }
     }
 
-    /// Ends every task of an instance where it stands.
+    /// Drops every task of an instance.
     pub(crate) fn crash(&mut self, instance: usize) {
-        let doomed: Vec<u64> = self
+        let numbers: Vec<u64> = self
             .tasks
             .iter()
             .filter(|(_, task)| task.origin.instance == Some(instance))
             .map(|(number, _)| *number)
             .collect();
-        for number in doomed {
+        for number in numbers {
             self.tasks.remove(&number);
         }
     }
 
-    /// What the tasks are called.
     pub(crate) fn names(&self) -> Vec<String> {
         self.tasks
             .values()

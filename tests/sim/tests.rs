@@ -1,19 +1,18 @@
-//! What the simulation shows.
+//! Tests that histories repeat, that the invariants hold, and that each mutation is found.
 
 use crate::{
+    environment::optional,
     mutations::Mutation,
     run::{Outcome, run},
     seeds::Seeds,
-    surroundings::optional,
     upstreams::Upstreams,
 };
 
-/// A mutation is found within so many seeds, and what holds is tested with as many.
+/// The invariants must hold for this many seeds, and a mutation must be found within them.
 const COUNT: u64 = 300;
 const WORKERS: u64 = 2;
 
-/// A failed seed, as people read it.
-fn told(outcome: &Outcome) -> String {
+fn describe_failure(outcome: &Outcome) -> String {
     format!(
         "{}seed {}: {}",
         outcome.history,
@@ -23,14 +22,14 @@ fn told(outcome: &Outcome) -> String {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_history() {
+fn same_seed_gives_same_history() {
     let mut upstreams = Upstreams::new(None);
     let mut others = Upstreams::new(None);
     for seed in 1..=6 {
         let first = run(&mut upstreams, seed);
         let again = run(&mut upstreams, seed);
         assert_eq!(first.history, again.history);
-        // What ran before makes no difference either.
+        // Earlier seeds on the same upstreams must not matter either.
         let elsewhere = run(&mut others, 7 - seed);
         let here = run(&mut upstreams, 7 - seed);
         assert_eq!(elsewhere.history, here.history);
@@ -42,78 +41,78 @@ fn the_same_seed_gives_the_same_history() {
 }
 
 #[test]
-fn whatever_goes_wrong_the_invariants_hold() {
+fn invariants_hold_under_faults() {
     let seeds = Seeds {
         first: 1,
         count: COUNT,
         mutation: None,
-        stops: true,
+        stops_at_failure: true,
     };
     let report = seeds.run(WORKERS, |_, _| {});
     if let Some(outcome) = report.failed.first() {
-        panic!("{}", told(outcome));
+        panic!("{}", describe_failure(outcome));
     }
     assert_eq!(report.done, COUNT);
 }
 
-fn is_found(mutation: Mutation) {
+fn assert_found(mutation: Mutation) {
     let seeds = Seeds {
         first: 1,
         count: COUNT,
         mutation: Some(mutation),
-        stops: true,
+        stops_at_failure: true,
     };
     let report = seeds.run(1, |_, _| {});
     assert_eq!(
         report.failed.len(),
         1,
-        "{} seeds did not find it",
+        "{} seeds did not find the mutation",
         report.done
     );
 }
 
 #[test]
-fn it_is_found_when_a_lease_excludes_nobody() {
-    is_found(Mutation::Lease);
+fn shared_claim_is_found() {
+    assert_found(Mutation::Lease);
 }
 
 #[test]
-fn it_is_found_when_a_repeat_has_a_new_request_id() {
-    is_found(Mutation::RequestId);
+fn new_request_id_on_retry_is_found() {
+    assert_found(Mutation::RequestId);
 }
 
 #[test]
-fn it_is_found_when_any_amount_confirms_a_booking() {
-    is_found(Mutation::AmountCheck);
+fn unchecked_amount_is_found() {
+    assert_found(Mutation::AmountCheck);
 }
 
 #[test]
-fn it_is_found_when_bookings_may_overlap() {
-    is_found(Mutation::ExclusionConstraint);
+fn overlapping_bookings_are_found() {
+    assert_found(Mutation::ExclusionConstraint);
 }
 
 #[test]
-fn it_is_found_when_the_inbox_takes_an_event_twice() {
-    is_found(Mutation::InboxDedupe);
+fn duplicate_inbox_event_is_found() {
+    assert_found(Mutation::InboxDedupe);
 }
 
 #[test]
-fn it_is_found_when_an_old_answer_counts_as_a_fresh_one() {
-    is_found(Mutation::GenerationCheck);
+fn ignored_generation_is_found() {
+    assert_found(Mutation::GenerationCheck);
 }
 
-/// What `script/sim` runs.
+/// The entry point of `script/sim`.
 #[test]
-#[ignore = "script/sim says which seeds"]
-fn the_seeds_that_are_asked_for() {
+#[ignore = "script/sim chooses the seeds"]
+fn chosen_seeds_hold() {
     let number =
-        |name: &str, usual: u64| optional(name).map_or(usual, |text| text.parse().unwrap());
+        |name: &str, default: u64| optional(name).map_or(default, |text| text.parse().unwrap());
     let seeds = Seeds {
         first: number("EXODRIVE_SIMULATION_SEED", 1),
         count: number("EXODRIVE_SIMULATION_SEEDS", COUNT),
         mutation: optional("EXODRIVE_SIMULATION_MUTATION")
             .map(|name| Mutation::parse(&name).unwrap()),
-        stops: optional("EXODRIVE_SIMULATION_MUTATION").is_some(),
+        stops_at_failure: optional("EXODRIVE_SIMULATION_MUTATION").is_some(),
     };
     let shows_all = optional("EXODRIVE_SIMULATION_HISTORY").is_some();
     let report = seeds.run(WORKERS, |done, outcome| {
@@ -131,9 +130,9 @@ fn the_seeds_that_are_asked_for() {
         }
     });
     if let Some(outcome) = report.failed.first() {
-        println!("\n{}\n", told(outcome));
+        println!("\n{}\n", describe_failure(outcome));
     }
     println!("{} seeds, {} failed", report.done, report.failed.len());
-    // What the harness would say besides is of no use to whoever runs script/sim.
+    // Exit before the test harness prints its own summary.
     std::process::exit(i32::from(!report.failed.is_empty()));
 }

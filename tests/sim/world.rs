@@ -1,13 +1,14 @@
-//! What everybody in a simulation shares: the time, what is under way between them, chance, and the history.
+//! All tasks share the world with its clock, requests in flight, randomness and history.
 //!
-//! Nothing here acts. A request that is sent waits in [`State::under_way`] until [`crate::run`] decides what becomes of it.
+//! Nothing here acts by itself. A request waits in [`State::in_flight`] until [`crate::run`]
+//! decides its fate.
 
 use crate::{
     checks::Checks,
+    futures::{ResponseFuture, Sleep},
     history::History,
     random::Random,
-    slot::{Slot, Taken},
-    waiting::{Exchange, Sleep},
+    slot::{Receiver, Slot},
 };
 use bytes::Bytes;
 use exodrive::platform::TransportError;
@@ -21,26 +22,23 @@ use std::{
     time::Duration,
 };
 
-/// What comes back from somebody who was asked.
-pub(crate) type Answered = Result<Response<Bytes>, TransportError>;
+pub(crate) type ResponseResult = Result<Response<Bytes>, TransportError>;
 
-/// Who can be asked.
+/// A server that receives requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Upstream {
-    /// The product, by its customers and crons.
+    /// Customers, operators, crons and PayPal call the product.
     Product,
     /// PostgREST.
     Database,
     /// Upstash.
     Redis,
-    /// PayPal.
     PayPal,
 }
 
 impl Upstream {
     pub(crate) const ALL: [Self; 4] = [Self::Product, Self::Database, Self::Redis, Self::PayPal];
 
-    /// Its address.
     pub(crate) const fn base_url(self) -> &'static str {
         match self {
             Self::Product => "http://exodrive.test",
@@ -55,84 +53,82 @@ impl Upstream {
         Self::ALL
             .into_iter()
             .find(|upstream| upstream.base_url().ends_with(&format!("//{authority}")))
-            .unwrap_or_else(|| panic!("nobody lives at {}", request.uri()))
+            .unwrap_or_else(|| panic!("no upstream has the address {}", request.uri()))
     }
 }
 
-/// How far a run has come.
+/// The phases of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Everybody comes and goes.
-    Lively,
-    /// Nobody begins anything of their own accord; time goes from one thing that is due to the next.
-    Working,
-    /// Nothing goes wrong any more.
-    Calm,
+    /// All actors act on their own.
+    Active,
+    /// Time leaps from one cron job to the next. Actors start nothing new.
+    Leaping,
+    /// No more faults.
+    Settling,
 }
 
-/// The task that did something.
+/// Identifies the task behind a request or a change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// Tells tasks apart.
     pub(crate) number: u64,
-    /// As the history calls it.
+    /// The name in the history.
     pub(crate) name: String,
-    /// The instance of the product that it runs on; customers and crons run on none.
+    /// The instance of the product that runs the task. Actors have none.
     pub(crate) instance: Option<usize>,
 }
 
-/// A task that was just started.
-pub(crate) struct Started {
+/// A task that the executor has yet to add.
+pub(crate) struct NewTask {
     pub(crate) origin: Arc<Origin>,
     pub(crate) work: BoxFuture<'static, ()>,
 }
 
-/// A request on its way.
-pub(crate) struct Sending {
+/// A request in flight.
+pub(crate) struct PendingRequest {
     pub(crate) from: Arc<Origin>,
     pub(crate) to: Upstream,
     pub(crate) request: Request<Bytes>,
     pub(crate) sent_at: Timestamp,
-    pub(crate) answer: Arc<Slot<Answered>>,
-    /// It will not arrive while its sender waits.
-    pub(crate) is_stuck: bool,
-    /// Its sender waits no longer.
+    pub(crate) response: Arc<Slot<ResponseResult>>,
+    /// It arrives only after its sender has stopped waiting.
+    pub(crate) is_delayed: bool,
+    /// Its sender has stopped waiting.
     pub(crate) is_abandoned: bool,
 }
 
-/// See the module.
 pub(crate) struct State {
     pub(crate) clock: Clock,
-    /// What the run decides by.
+    /// Decides what the run does.
     pub(crate) random: Random,
-    /// What the product takes for randomness.
+    /// The product's source of randomness.
     pub(crate) entropy: Random,
     pub(crate) history: History,
     pub(crate) checks: Checks,
-    pub(crate) under_way: BTreeMap<u64, Sending>,
+    pub(crate) in_flight: BTreeMap<u64, PendingRequest>,
     pub(crate) alarms: BTreeMap<(Timestamp, u64), Arc<Slot<()>>>,
-    pub(crate) started: Vec<Started>,
-    /// The task at work.
+    pub(crate) new_tasks: Vec<NewTask>,
+    /// The task that is being polled.
     pub(crate) current: Option<Arc<Origin>>,
     pub(crate) phase: Phase,
-    /// Each request's id is another one, see [`crate::mutations`].
-    pub(crate) spoils_request_ids: bool,
-    numbers: u64,
+    /// Makes every PayPal request id unique, see [`crate::mutations`].
+    pub(crate) varies_request_ids: bool,
+    last_number: u64,
 }
 
 impl State {
-    fn number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 
-    /// Writes a line of history.
+    /// Adds a line to the history.
     pub(crate) fn note(&mut self, line: &str) {
         self.history.note(self.clock.now(), line);
     }
 }
 
-/// The shared state, for one thread.
+/// Tasks need it to be `Sync`, but only one thread uses it.
 pub(crate) struct World(Mutex<State>);
 
 impl World {
@@ -144,17 +140,17 @@ impl World {
             entropy: Random::new(seed, "entropy"),
             history: History::default(),
             checks: Checks::default(),
-            under_way: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             alarms: BTreeMap::new(),
-            started: Vec::new(),
+            new_tasks: Vec::new(),
             current: None,
-            phase: Phase::Lively,
-            spoils_request_ids: false,
-            numbers: 0,
+            phase: Phase::Active,
+            varies_request_ids: false,
+            last_number: 0,
         })))
     }
 
-    /// Nobody keeps this across an await or a call back into the world.
+    /// Drop the guard before an await and before any other call on the world.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,14 +159,12 @@ impl World {
         self.state().clock.now()
     }
 
-    /// Whether things are still begun.
-    pub(crate) fn is_lively(&self) -> bool {
-        self.state().phase == Phase::Lively
+    pub(crate) fn is_active(&self) -> bool {
+        self.state().phase == Phase::Active
     }
 
-    /// Whether nothing goes wrong any more.
-    pub(crate) fn is_calm(&self) -> bool {
-        self.state().phase == Phase::Calm
+    pub(crate) fn is_settling(&self) -> bool {
+        self.state().phase == Phase::Settling
     }
 
     /// Starts a task.
@@ -182,54 +176,53 @@ impl World {
     ) -> Arc<Origin> {
         let mut state = self.state();
         let origin = Arc::new(Origin {
-            number: state.number(),
+            number: state.next_number(),
             name,
             instance,
         });
-        state.started.push(Started {
+        state.new_tasks.push(NewTask {
             origin: Arc::clone(&origin),
             work,
         });
         origin
     }
 
-    /// Puts a request on its way.
-    pub(crate) fn send(self: &Arc<Self>, mut request: Request<Bytes>) -> Exchange {
+    /// Puts a request in flight, from the task that is being polled.
+    pub(crate) fn send(self: &Arc<Self>, mut request: Request<Bytes>) -> ResponseFuture {
         let mut state = self.state();
-        let number = state.number();
-        if state.spoils_request_ids
+        let number = state.next_number();
+        if state.varies_request_ids
             && let Some(id) = request.headers_mut().get_mut("paypal-request-id")
         {
-            let spoilt = format!("{}-{number}", id.to_str().unwrap());
-            *id = spoilt.parse().unwrap();
+            let unique = format!("{}-{number}", id.to_str().unwrap());
+            *id = unique.parse().unwrap();
         }
         let from = state.current.clone().expect("a request has a sender");
         let to = Upstream::of(&request);
-        let answer = Slot::new();
+        let response = Slot::new();
         let now = state.clock.now();
         if to == Upstream::PayPal {
-            state.checks.asks_paypal(&from, &request, now);
+            state.checks.check_paypal_request(&from, &request, now);
         }
-        state.under_way.insert(
+        state.in_flight.insert(
             number,
-            Sending {
+            PendingRequest {
                 from,
                 to,
                 request,
                 sent_at: now,
-                answer: Arc::clone(&answer),
-                is_stuck: false,
+                response: Arc::clone(&response),
+                is_delayed: false,
                 is_abandoned: false,
             },
         );
-        Exchange {
+        ResponseFuture {
             world: Arc::clone(self),
             number,
-            answer: Taken(answer),
+            response: Receiver(response),
         }
     }
 
-    /// Waits.
     pub(crate) fn sleep(self: &Arc<Self>, duration: Duration) -> Sleep {
         let mut state = self.state();
         let at = state
@@ -237,13 +230,13 @@ impl World {
             .now()
             .checked_add(SignedDuration::try_from(duration).unwrap())
             .unwrap();
-        let key = (at, state.number());
+        let key = (at, state.next_number());
         let alarm = Slot::new();
         state.alarms.insert(key, Arc::clone(&alarm));
         Sleep {
             world: Arc::clone(self),
             key,
-            alarm: Taken(alarm),
+            alarm: Receiver(alarm),
         }
     }
 }

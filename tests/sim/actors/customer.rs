@@ -1,116 +1,115 @@
-//! A customer: looks, holds, orders, approves, authorizes; sometimes slowly, sometimes twice, sometimes not at all.
+//! A customer looks, holds, orders, approves and authorizes. Some are slow, some repeat a step and
+//! some leave early.
 
 use super::{
-    caller::{Caller, Question, Reply},
-    plan::{Guess, Leaving, Plan},
+    client::{ApiRequest, ApiResponse, Client},
+    plan::{Dropout, Plan, StatedPrice},
     reader,
 };
-use crate::{checks::Told, world::World};
+use crate::{checks::Promise, world::World};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
-/// A customer's way through the shop.
 struct Customer {
-    caller: Caller,
+    client: Client,
     plan: Plan,
     number: u64,
 }
 
-/// A booking as its customer knows it.
+/// The customer's access to a booking.
 #[derive(Clone)]
-struct Held {
-    booking: String,
+struct BookingAccess {
+    id: String,
     token: Option<String>,
 }
 
-/// Lives a customer's life.
-pub(crate) async fn live(world: Arc<World>, number: u64, plan: Plan) {
-    let caller = Caller::new(&world, format!("192.0.2.{number}"));
+pub(crate) async fn run(world: Arc<World>, number: u64, plan: Plan) {
+    let client = Client::new(&world, format!("192.0.2.{number}"));
     let customer = Arc::new(Customer {
-        caller,
+        client,
         plan,
         number,
     });
-    customer.go().await;
+    customer.rent().await;
 }
 
 impl Customer {
-    /// `None` along the way: they gave up.
-    async fn go(self: &Arc<Self>) -> Option<()> {
+    /// Every step returns `None` when the customer stops.
+    async fn rent(self: &Arc<Self>) -> Option<()> {
         let [before, ordering, approving, authorizing] = self.plan.pauses;
-        self.caller.wait(before).await;
-        if self.caller.world.is_calm() {
+        self.client.wait(before).await;
+        if self.client.world.is_settling() {
             return None;
         }
-        let seen = self.look().await;
-        let held = if self.plan.by_shop {
+        let shown_price = self.look().await;
+        let booking = if self.plan.uses_shop {
             None
         } else {
-            Some(self.hold(seen.as_ref()).await?)
+            Some(self.hold(shown_price.as_ref()).await?)
         };
-        self.leaves(Leaving::AfterHolding)?;
-        if let Some(held) = held.clone().filter(|_| self.plan.cancels_meanwhile) {
-            self.cancel_in_another_tab(held);
+        self.continue_after(Dropout::AfterHold)?;
+        if let Some(booking) = booking.clone().filter(|_| self.plan.cancels_meanwhile) {
+            self.cancel_in_another_tab(booking);
         }
 
-        self.caller.wait(ordering).await;
-        let order = self.order(held.as_ref(), self.plan.script).await?;
-        self.leaves(Leaving::AfterOrdering)?;
+        self.client.wait(ordering).await;
+        let order = self.order(booking.as_ref(), self.plan.script).await?;
+        self.continue_after(Dropout::AfterOrder)?;
 
-        self.caller.wait(approving).await;
-        if !self.caller.approve(&order.text("approveUrl")).await {
+        self.client.wait(approving).await;
+        if !self.client.approve(&order.text("approveUrl")).await {
             return None;
         }
-        self.leaves(Leaving::AfterApproving)?;
+        self.continue_after(Dropout::AfterApproval)?;
 
-        self.caller.wait(authorizing).await;
-        let authorized = self.authorize(&order).await?;
-        if authorized.code() == "payment_mismatch" {
-            // They are told to make a new order, and this time their bank behaves.
-            let order = self.order(held.as_ref(), "").await?;
-            self.caller.approve(&order.text("approveUrl")).await;
+        self.client.wait(authorizing).await;
+        let authorization = self.authorize(&order).await?;
+        if authorization.code() == "payment_mismatch" {
+            // The problem asks for a new order, which PayPal authorizes correctly.
+            let order = self.order(booking.as_ref(), "").await?;
+            self.client.approve(&order.text("approveUrl")).await;
             self.authorize(&order).await?;
         }
-        let held = held.filter(|held| held.token.is_some())?;
-        self.read(&held).await?;
+        let booking = booking.filter(|booking| booking.token.is_some())?;
+        self.read(&booking).await?;
         if let Some(pause) = self.plan.cancels_after {
-            self.caller.wait(pause).await;
-            self.cancel(&held).await?;
+            self.client.wait(pause).await;
+            self.cancel(&booking).await?;
         }
         Some(())
     }
 
-    /// Somebody who pays in one window and gives up in another.
-    fn cancel_in_another_tab(self: &Arc<Self>, held: Held) {
+    /// Cancels in one tab while the customer pays in another.
+    fn cancel_in_another_tab(self: &Arc<Self>, booking: BookingAccess) {
         let customer = Arc::clone(self);
         let name = format!("customer-{} in another tab", self.number);
         let work = async move {
-            let seconds = customer.caller.chance(120);
-            customer.caller.wait(Duration::from_secs(seconds)).await;
-            customer.cancel(&held).await;
+            let seconds = customer.client.random_below(120);
+            customer.client.wait(Duration::from_secs(seconds)).await;
+            customer.cancel(&booking).await;
         };
-        self.caller.world.start(name, None, Box::pin(work));
+        self.client.world.start(name, None, Box::pin(work));
     }
 
-    fn leaves(&self, stage: Leaving) -> Option<()> {
-        (self.plan.leaving > stage).then_some(())
+    fn continue_after(&self, stage: Dropout) -> Option<()> {
+        (self.plan.dropout > stage).then_some(())
     }
 
-    /// The price they are shown, if they look and the days are free.
+    /// The shown price, if the customer sees one and the days are free.
     async fn look(&self) -> Option<Value> {
-        let reply = reader::read_days(
-            &self.caller,
+        let response = reader::read_days(
+            &self.client,
             self.plan.car,
             &self.plan.car_name(),
             (self.plan.start, self.plan.end),
         )
         .await?;
-        let price = &reply.body["quote"]["finalPrice"];
+        let price = &response.body["quote"]["finalPrice"];
         price.is_string().then(|| price.clone())
     }
 
-    /// The rental that they want.
-    fn wish(&self) -> Value {
+    /// The members that every request for this rental has.
+    fn rental(&self) -> Value {
         json!({
             "carId": self.plan.car_name(),
             "startDate": self.plan.start.to_string(),
@@ -118,126 +117,123 @@ impl Customer {
         })
     }
 
-    async fn hold(&self, seen: Option<&Value>) -> Option<Held> {
-        let mut wish = self.wish();
-        wish["customer"] = json!({
+    async fn hold(&self, shown_price: Option<&Value>) -> Option<BookingAccess> {
+        let mut body = self.rental();
+        body["customer"] = json!({
             "fullName": format!("Customer {}", self.number),
             "email": format!("customer-{}@example.com", self.number),
         });
-        match (self.plan.guess, seen) {
-            (Guess::LessThanItCosts, _) => {
-                wish["totalPrice"] = "1.00".into();
-                let reply = self
-                    .insist(Question::post("/api/bookings", wish.clone()))
+        match (self.plan.stated_price, shown_price) {
+            (StatedPrice::TooLow, _) => {
+                body["totalPrice"] = "1.00".into();
+                let response = self
+                    .send(ApiRequest::post("/api/bookings", body.clone()))
                     .await?;
-                if reply.is_ok() {
-                    self.wrong(&format!("a booking was made for 1.00: {}", reply.body));
+                if response.is_ok() {
+                    self.report(&format!("a booking was made for 1.00: {}", response.body));
                 }
-                wish["totalPrice"] = Value::Null;
+                body["totalPrice"] = Value::Null;
             }
-            (Guess::WhatTheySaw, Some(price)) => wish["totalPrice"] = price.clone(),
+            (StatedPrice::Shown, Some(price)) => body["totalPrice"] = price.clone(),
             _ => {}
         }
         let key = format!("hold-of-customer-{}", self.number);
-        let question = Question::post("/api/bookings", wish).header("idempotency-key", key);
-        let reply = self.insist(question).await?;
-        if !reply.is_ok() {
+        let request = ApiRequest::post("/api/bookings", body).header("idempotency-key", key);
+        let response = self.send(request).await?;
+        if !response.is_ok() {
             return None;
         }
-        let held = Held {
-            booking: reply.text("bookingId"),
-            token: Some(reply.text("bookingToken")),
+        let booking = BookingAccess {
+            id: response.text("bookingId"),
+            token: Some(response.text("bookingToken")),
         };
-        let price = reply.body["price"]["finalPrice"].as_str().unwrap();
-        self.told(Told::Held {
-            booking: held.booking.parse().unwrap(),
+        let price = response.body["price"]["finalPrice"].as_str().unwrap();
+        self.record(Promise::Hold {
+            booking: booking.id.parse().unwrap(),
             price: price.parse().unwrap(),
         });
-        Some(held)
+        Some(booking)
     }
 
-    async fn order(&self, held: Option<&Held>, script: &str) -> Option<Reply> {
-        let mut wish = self.wish();
-        wish["bookingId"] = match held {
-            Some(held) => held.booking.clone().into(),
+    async fn order(&self, booking: Option<&BookingAccess>, script: &str) -> Option<ApiResponse> {
+        let mut body = self.rental();
+        body["bookingId"] = match booking {
+            Some(booking) => booking.id.clone().into(),
             None => format!("shop-{}", self.number).into(),
         };
         if !script.is_empty() {
-            wish["description"] = format!("A car. {script}").into();
+            body["description"] = format!("A car. {script}").into();
         }
-        let question = Question::post("/api/bookings/create-paypal-order", wish);
-        let reply = self.insist(question).await?;
-        reply.is_ok().then_some(reply)
+        let request = ApiRequest::post("/api/bookings/create-paypal-order", body);
+        let response = self.send(request).await?;
+        response.is_ok().then_some(response)
     }
 
-    async fn authorize(&self, order: &Reply) -> Option<Reply> {
+    async fn authorize(&self, order: &ApiResponse) -> Option<ApiResponse> {
         let body = json!({ "orderID": order.text("orderID") });
-        let question = Question::post("/api/bookings/authorize-paypal-order", body);
-        let reply = self.insist(question).await?;
-        match (reply.status, reply.code()) {
-            (200, _) => self.told(Told::Upcoming {
-                booking: reply.text("bookingId").parse().unwrap(),
+        let request = ApiRequest::post("/api/bookings/authorize-paypal-order", body);
+        let response = self.send(request).await?;
+        match (response.status, response.code()) {
+            (200, _) => self.record(Promise::Payment {
+                booking: response.text("bookingId").parse().unwrap(),
             }),
             (_, "order_not_found") => {
-                self.wrong(&format!(
-                    "{} was given and is not known",
+                self.report(&format!(
+                    "the product created {} and does not find it",
                     order.text("orderID")
                 ));
             }
             _ => {}
         }
-        Some(reply)
+        Some(response)
     }
 
-    async fn read(&self, held: &Held) -> Option<()> {
-        let question = Question::get(format!("/api/bookings/{}", held.booking));
-        let reply = self
-            .caller
-            .insist(&question.bearer(held.token.as_deref()?))
-            .await?;
-        if reply.status != 200 {
-            self.wrong(&format!("their booking was answered with {}", reply.body));
+    async fn read(&self, booking: &BookingAccess) -> Option<()> {
+        let request = ApiRequest::get(format!("/api/bookings/{}", booking.id));
+        let response = self.send(request.bearer(booking.token.as_deref()?)).await?;
+        if response.status != 200 {
+            self.report(&format!("reading the booking returned {}", response.body));
         }
         Some(())
     }
 
-    async fn cancel(&self, held: &Held) -> Option<()> {
-        let path = format!("/api/bookings/{}/cancel", held.booking);
-        let question = Question::post(path, json!({ "reason": "Other plans." }))
-            .bearer(held.token.as_deref()?);
-        let first = self.insist(question.clone()).await?;
+    async fn cancel(&self, booking: &BookingAccess) -> Option<()> {
+        let path = format!("/api/bookings/{}/cancel", booking.id);
+        let request = ApiRequest::post(path, json!({ "reason": "Other plans." }))
+            .bearer(booking.token.as_deref()?);
+        let first = self.send(request.clone()).await?;
         if !first.is_ok() {
             return None;
         }
-        let refund = |reply: &Reply| {
-            let told = &reply.body["refund"];
-            (told["percent"].clone(), told["amount"].clone())
+        let refund = |response: &ApiResponse| {
+            let refund = &response.body["refund"];
+            (refund["percent"].clone(), refund["amount"].clone())
         };
-        let (_, back) = refund(&first);
-        self.told(Told::Cancelled {
-            booking: held.booking.parse().unwrap(),
-            back: back.as_str().unwrap().parse().unwrap(),
+        let (_, amount) = refund(&first);
+        self.record(Promise::Cancellation {
+            booking: booking.id.parse().unwrap(),
+            refund: amount.as_str().unwrap().parse().unwrap(),
         });
-        let again = self.insist(question).await?;
+        let again = self.send(request).await?;
         if refund(&first) != refund(&again) {
-            self.wrong(&format!(
-                "a cancellation was answered {} and then {}",
+            self.report(&format!(
+                "a cancellation returned {} and then {}",
                 first.body, again.body
             ));
         }
         Some(())
     }
 
-    async fn insist(&self, question: Question) -> Option<Reply> {
-        self.caller.insist(&question).await
+    async fn send(&self, request: ApiRequest) -> Option<ApiResponse> {
+        self.client.send_with_retries(&request).await
     }
 
-    fn told(&self, told: Told) {
-        self.caller.world.state().checks.told.push(told);
+    fn record(&self, promise: Promise) {
+        self.client.world.state().checks.promises.push(promise);
     }
 
-    fn wrong(&self, what: &str) {
-        let text = format!("customer-{}: {what}", self.number);
-        self.caller.world.state().checks.violated(text);
+    fn report(&self, violation: &str) {
+        let text = format!("customer-{}: {violation}", self.number);
+        self.client.world.state().checks.report(text);
     }
 }

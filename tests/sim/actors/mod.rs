@@ -1,8 +1,8 @@
-//! Those who use the product. Each is a task that reads like what a person or a machine would do.
+//! Actors use the product. Each is a task that acts as a person or a machine would.
 //!
-//! A new one is a file here, and a line in [`start`] or [`run_crons`].
+//! A new actor is a file here and a line in [`start`] or [`interfere`].
 
-mod caller;
+mod client;
 mod cron;
 mod customer;
 mod dashboard;
@@ -16,64 +16,63 @@ use exodrive_local::paypal::Simulator;
 use plan::Plan;
 use std::sync::Arc;
 
-/// What a seed is about.
+/// The conditions that all actors of a seed share.
 #[derive(Clone, Copy, Debug)]
-struct Mood {
-    /// Everybody wants the same car on about the same days.
+struct Scenario {
+    /// All customers want the same car on about the same days.
     is_crowded: bool,
-    /// How many minutes usually lie between two runs of a cron; long, and a run of the simulation takes weeks.
-    pace: u64,
+    /// The usual time between two runs of a cron. A long one stretches the run over weeks.
+    cron_minutes: u64,
 }
 
-/// Starts everybody whom the seed wants.
 pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) {
     let mut random = {
         let mut state = world.state();
         Random::new(state.random.below(u64::MAX), "actors")
     };
-    let mood = Mood {
+    let scenario = Scenario {
         is_crowded: random.chance(400),
-        pace: random.pick(&[15, 15, 240, 1200]),
+        cron_minutes: random.pick(&[15, 15, 240, 1200]),
     };
-    world.state().note(&format!("{mood:?}"));
-    let (today, favourite) = (world.now(), random.below(3));
+    world.state().note(&format!("{scenario:?}"));
+    let (today, favorite) = (world.now(), random.below(3));
     for number in 1..=random.between(3, 6) {
-        let car = if mood.is_crowded {
-            favourite
+        let car = if scenario.is_crowded {
+            favorite
         } else {
             random.below(3)
         };
-        let plan = Plan::choose(&mut random, today, car, mood);
+        let plan = Plan::choose(&mut random, today, car, scenario);
         let name = format!("customer-{number}");
-        let work = customer::live(Arc::clone(world), number, plan);
+        let work = customer::run(Arc::clone(world), number, plan);
         world.start(name, None, Box::pin(work));
     }
     for number in 1..=random.weighted(&[(60, 0), (30, 1), (10, 2)]) {
         let name = format!("reader-{number}");
-        let work = reader::live(Arc::clone(world), number, favourite);
+        let work = reader::run(Arc::clone(world), number, favorite);
         world.start(name, None, Box::pin(work));
     }
     for number in 1..=random.weighted(&[(40, 0), (50, 1), (10, 2)]) {
         let name = format!("operator-{number}");
-        let work = operator::live(Arc::clone(world), number, 3 * mood.pace);
+        let work = operator::run(Arc::clone(world), number, 3 * scenario.cron_minutes);
         world.start(name, None, Box::pin(work));
     }
     if random.chance(250) {
-        let work = dashboard::live(Arc::clone(world), mood.pace);
+        let work = dashboard::run(Arc::clone(world), scenario.cron_minutes);
         world.start("dashboard".to_owned(), None, Box::pin(work));
     }
-    let work = paypal::live(Arc::clone(world), simulator.clone(), mood.pace);
+    let work = paypal::run(Arc::clone(world), simulator.clone(), scenario.cron_minutes);
     world.start("paypal".to_owned(), None, Box::pin(work));
     for number in 1..=2 {
         let name = format!("cron-{number}");
-        let work = cron::live(Arc::clone(world), number, mood.pace);
+        let work = cron::run(Arc::clone(world), number, scenario.cron_minutes);
         world.start(name, None, Box::pin(work));
     }
 }
 
-/// Lets an operator or somebody at PayPal's dashboard do something, perhaps, and PayPal tell of some of it.
+/// May start an operator's action and a dashboard change, and sends some of PayPal's due events.
 pub(crate) fn interfere(world: &Arc<World>, simulator: &Simulator, leap: u64) {
-    let [operator, dashboard, most] = {
+    let [operator, dashboard, max_events] = {
         let random = &mut world.state().random;
         [random.below(100), random.below(100), random.below(4)]
     };
@@ -86,21 +85,21 @@ pub(crate) fn interfere(world: &Arc<World>, simulator: &Simulator, leap: u64) {
         let work = dashboard::act_once(Arc::clone(world));
         world.start("dashboard".to_owned(), None, Box::pin(work));
     }
-    paypal::tell(world, simulator, usize::try_from(most).unwrap());
+    paypal::send_events(world, simulator, usize::try_from(max_events).unwrap());
 }
 
-/// Lets PayPal tell everything that it still has to tell.
-pub(crate) fn tell_all(world: &Arc<World>, simulator: &Simulator) {
-    paypal::tell(world, simulator, usize::MAX);
+/// Sends all of PayPal's due events.
+pub(crate) fn send_all_events(world: &Arc<World>, simulator: &Simulator) {
+    paypal::send_events(world, simulator, usize::MAX);
 }
 
 /// The routes that crons call.
-pub(crate) fn crons() -> Vec<String> {
+pub(crate) fn cron_paths() -> Vec<String> {
     cron::PATHS.clone()
 }
 
-/// Lets a cron call its route once.
+/// Starts one cron call of a route.
 pub(crate) fn run_cron(world: &Arc<World>, path: String) {
-    let work = cron::run_once(Arc::clone(world), path);
+    let work = cron::call_once(Arc::clone(world), path);
     world.start("cron".to_owned(), None, Box::pin(work));
 }

@@ -1,39 +1,37 @@
-//! An operator: captures, voids, refunds, renews and cancels, by hand, now and then more than once.
+//! An operator captures, voids, refunds, reauthorizes and cancels by hand, sometimes twice.
 
-use super::caller::{Caller, Question, Reply};
+use super::client::{ApiRequest, ApiResponse, Client};
 use crate::{instances::ADMIN_TOKEN, world::World};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
-/// What an operator can do to a booking.
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum Action {
     Capture,
     Void,
     Cancel,
     Refund,
-    RefundPart,
+    PartialRefund,
     Reauthorize,
 }
 
-/// Lives an operator's life.
-pub(crate) async fn live(world: Arc<World>, number: u64, pace: u64) {
-    let mut deeds = 0;
-    while world.is_lively() {
-        let minutes = world.state().random.between(1, pace);
+pub(crate) async fn run(world: Arc<World>, number: u64, max_minutes: u64) {
+    let mut actions = 0;
+    while world.is_active() {
+        let minutes = world.state().random.between(1, max_minutes);
         world.sleep(Duration::from_secs(60 * minutes)).await;
-        deeds += 1;
-        let key = format!("deed-{deeds}-of-operator-{number}");
+        actions += 1;
+        let key = format!("action-{actions}-of-operator-{number}");
         act_once(Arc::clone(&world), number, key).await;
     }
 }
 
-/// Does one thing to some booking.
+/// Takes one action on a random booking. A partial refund has `key` as its idempotency key.
 pub(crate) async fn act_once(world: Arc<World>, number: u64, key: String) {
-    let caller = Caller::new(&world, format!("203.0.113.{}", 100 + number));
+    let client = Client::new(&world, format!("203.0.113.{}", 100 + number));
     if let Some(booking) = any_booking(&world) {
-        act(&caller, booking, &key).await;
+        act(&client, booking, &key).await;
     }
 }
 
@@ -43,8 +41,8 @@ fn any_booking(world: &World) -> Option<Uuid> {
     (!bookings.is_empty()).then(|| state.random.pick(&bookings))
 }
 
-/// Mostly what makes sense for where the booking's money is.
-fn choose(world: &World, booking: Uuid) -> Deed {
+/// Prefers actions that fit the state of the booking's payments.
+fn choose(world: &World, booking: Uuid) -> Action {
     let mut state = world.state();
     let books = &state.checks.books;
     let has = |statuses: &[&str]| {
@@ -52,61 +50,68 @@ fn choose(world: &World, booking: Uuid) -> Deed {
             .payments_of(booking)
             .any(|payment| statuses.contains(&payment.status.as_str()))
     };
-    let is_taken = has(&["captured", "partially_refunded"]);
-    let is_held = has(&["authorized", "capturing"]);
-    let [held, taken] = [is_held, is_taken].map(|is_so| if is_so { 10 } else { 1 });
+    let is_captured = has(&["captured", "partially_refunded"]);
+    let is_authorized = has(&["authorized", "capturing"]);
+    let [authorized, captured] = [is_authorized, is_captured].map(|fits| if fits { 10 } else { 1 });
     state.random.weighted(&[
-        (2 * held, Deed::Capture),
-        (held, Deed::Void),
-        (2 * held, Deed::Reauthorize),
-        (2, Deed::Cancel),
-        (taken, Deed::Refund),
-        (3 * taken, Deed::RefundPart),
+        (2 * authorized, Action::Capture),
+        (authorized, Action::Void),
+        (2 * authorized, Action::Reauthorize),
+        (2, Action::Cancel),
+        (captured, Action::Refund),
+        (3 * captured, Action::PartialRefund),
     ])
 }
 
-async fn act(caller: &Caller, booking: Uuid, key: &str) {
-    let deed = choose(&caller.world, booking);
+async fn act(client: &Client, booking: Uuid, key: &str) {
+    let action = choose(&client.world, booking);
     let path = |verb: &str| format!("/api/admin/bookings/{booking}/{verb}");
-    let question = match deed {
-        Deed::Capture => Question::post(path("capture"), json!({})),
-        Deed::Void => Question::post(path("void"), json!({ "reason": "by hand" })),
-        Deed::Cancel => Question::post(format!("/api/bookings/{booking}/cancel"), json!({})),
-        Deed::Refund => Question::post(path("refund"), json!({})),
-        Deed::RefundPart => {
-            let amount = format!("{}.50", 1 + caller.chance(60));
-            Question::post(path("refund"), json!({ "amount": amount }))
+    let request = match action {
+        Action::Capture => ApiRequest::post(path("capture"), json!({})),
+        Action::Void => ApiRequest::post(path("void"), json!({ "reason": "by hand" })),
+        Action::Cancel => ApiRequest::post(format!("/api/bookings/{booking}/cancel"), json!({})),
+        Action::Refund => ApiRequest::post(path("refund"), json!({})),
+        Action::PartialRefund => {
+            let amount = format!("{}.50", 1 + client.random_below(60));
+            ApiRequest::post(path("refund"), json!({ "amount": amount }))
                 .header("idempotency-key", key)
         }
-        Deed::Reauthorize => Question::post(path("reauthorize"), json!({})),
+        Action::Reauthorize => ApiRequest::post(path("reauthorize"), json!({})),
     };
-    let question = question.bearer(ADMIN_TOKEN);
-    let first = caller.insist(&question).await;
-    if caller.chance(4) == 0 {
-        let again = caller.insist(&question).await;
-        compare(caller, deed, first, again);
+    let request = request.bearer(ADMIN_TOKEN);
+    let first = client.send_with_retries(&request).await;
+    if client.random_below(4) == 0 {
+        let again = client.send_with_retries(&request).await;
+        compare(client, action, first, again);
     }
 }
 
-/// The same refund, asked for twice, is one refund. Without a key it is ordered anew once PayPal has refused it.
-fn compare(caller: &Caller, deed: Deed, first: Option<Reply>, again: Option<Reply>) {
-    let (Deed::Refund | Deed::RefundPart, Some(first), Some(again)) = (deed, first, again) else {
+/// The same refund request twice must give one refund. Only a request without a key may order a new
+/// refund, after PayPal has refused the first.
+fn compare(
+    client: &Client,
+    action: Action,
+    first: Option<ApiResponse>,
+    again: Option<ApiResponse>,
+) {
+    let (Action::Refund | Action::PartialRefund, Some(first), Some(again)) = (action, first, again)
+    else {
         return;
     };
     if !first.is_ok() || (again.is_ok() && first.body["refundId"] == again.body["refundId"]) {
         return;
     }
-    let mut state = caller.world.state();
+    let mut state = client.world.state();
     let id: Option<Uuid> = first.body["refundId"]
         .as_str()
         .and_then(|id| id.parse().ok());
     let is_refused = id
         .and_then(|id| state.checks.books.refunds.get(&id))
         .is_some_and(|refund| refund.status == "refused");
-    if matches!(deed, Deed::RefundPart) || !is_refused {
-        let text = format!("{} was answered {}", first.body, again.body);
+    if matches!(action, Action::PartialRefund) || !is_refused {
+        let text = format!("{} and then {}", first.body, again.body);
         state
             .checks
-            .violated(format!("a refund that was repeated: {text}"));
+            .report(format!("a repeated refund request returned {text}"));
     }
 }

@@ -1,63 +1,65 @@
-//! PayPal, telling what happened: in its own time, in any order, again and again until it is heard, sometimes twice.
+//! PayPal sends webhook events late, in any order, sometimes twice, and again until each succeeds.
 
 use crate::{
-    checks::Told,
+    checks::Promise,
     world::{Upstream, World},
 };
 use exodrive_local::paypal::{Delivery, Simulator, Tamper};
 use std::{sync::Arc, time::Duration};
 
-/// Lives PayPal's life.
-pub(crate) async fn live(world: Arc<World>, simulator: Simulator, pace: u64) {
-    while world.is_lively() {
+pub(crate) async fn run(world: Arc<World>, simulator: Simulator, cron_minutes: u64) {
+    while world.is_active() {
         let seconds = {
             let random = &mut world.state().random;
-            let seconds = random.weighted(&[(60, 20), (30, 300), (10, 60 * pace)]);
+            let seconds = random.weighted(&[(60, 20), (30, 300), (10, 60 * cron_minutes)]);
             random.between(0, seconds)
         };
         world.sleep(Duration::from_secs(seconds)).await;
-        let most = usize::try_from(world.state().random.between(1, 4)).unwrap();
-        let told = tell(&world, &simulator, most);
-        if let Some(event) = told.first().filter(|_| world.state().random.chance(100)) {
+        let max_events = usize::try_from(world.state().random.between(1, 4)).unwrap();
+        let events = send_events(&world, &simulator, max_events);
+        if let Some(event) = events.first().filter(|_| world.state().random.chance(100)) {
             forge(&world, &simulator, event).await;
         }
     }
 }
 
-/// Sends what is due, each event by itself, and gives their ids.
-pub(crate) fn tell(world: &Arc<World>, simulator: &Simulator, most: usize) -> Vec<String> {
-    let mut told = Vec::new();
-    for delivery in simulator.take_deliveries(most).unwrap() {
-        told.push(delivery.event.clone());
-        let is_doubled = !world.is_calm() && world.state().random.chance(150);
-        let double = is_doubled.then(|| simulator.deliver(&delivery.event, None).unwrap());
-        for delivery in std::iter::once(delivery).chain(double) {
+/// Starts one task for each due event, and returns the events' ids.
+pub(crate) fn send_events(
+    world: &Arc<World>,
+    simulator: &Simulator,
+    max_events: usize,
+) -> Vec<String> {
+    let mut events = Vec::new();
+    for delivery in simulator.take_deliveries(max_events).unwrap() {
+        events.push(delivery.event.clone());
+        let is_doubled = !world.is_settling() && world.state().random.chance(150);
+        let duplicate = is_doubled.then(|| simulator.deliver(&delivery.event, None).unwrap());
+        for delivery in std::iter::once(delivery).chain(duplicate) {
             let work = send(Arc::clone(world), simulator.clone(), delivery);
             world.start("paypal".to_owned(), None, Box::pin(work));
         }
     }
-    told
+    events
 }
 
-/// Somebody sends what PayPal never said.
+/// An attacker sends a forged event, which the product must refuse.
 async fn forge(world: &Arc<World>, simulator: &Simulator, event: &str) {
-    let ways = [
+    let tampers = [
         Tamper::Body,
         Tamper::Signature,
         Tamper::CertUrl,
         Tamper::WebhookId,
     ];
-    let way = world.state().random.pick(&ways);
-    let forged = simulator.deliver(event, Some(way)).unwrap();
-    let answer = world.send(addressed(forged).request).await;
-    if answer.is_ok_and(|answer| answer.status().is_success()) {
-        let text = format!("{event} was forged ({way:?}) and taken");
-        world.state().checks.violated(text);
+    let tamper = world.state().random.pick(&tampers);
+    let delivery = simulator.deliver(event, Some(tamper)).unwrap();
+    let response = world.send(address_to_product(delivery).request).await;
+    if response.is_ok_and(|response| response.status().is_success()) {
+        let text = format!("the product accepted {event}, which was forged ({tamper:?})");
+        world.state().checks.report(text);
     }
 }
 
-/// With the product's address.
-fn addressed(mut delivery: Delivery) -> Delivery {
+fn address_to_product(mut delivery: Delivery) -> Delivery {
     let path = delivery.request.uri().path();
     let address = format!("{}{path}", Upstream::Product.base_url());
     *delivery.request.uri_mut() = address.parse().unwrap();
@@ -65,15 +67,15 @@ fn addressed(mut delivery: Delivery) -> Delivery {
 }
 
 async fn send(world: Arc<World>, simulator: Simulator, delivery: Delivery) {
-    let Delivery { event, request } = addressed(delivery);
-    let Ok(answer) = world.send(request).await else {
+    let Delivery { event, request } = address_to_product(delivery);
+    let Ok(response) = world.send(request).await else {
         return;
     };
-    if answer.status().is_success() {
-        let told = Told::Heard {
+    if response.status().is_success() {
+        let promise = Promise::Event {
             event: event.clone(),
         };
-        world.state().checks.told.push(told);
+        world.state().checks.promises.push(promise);
     }
-    simulator.answered(&event, answer.status());
+    simulator.answered(&event, response.status());
 }

@@ -1,6 +1,6 @@
-//! What a customer is going to do.
+//! A customer's plan decides the car, the days, the pauses and the point of dropout.
 
-use super::Mood;
+use super::Scenario;
 use crate::{
     fleet::{CARS, Car},
     random::Random,
@@ -8,41 +8,41 @@ use crate::{
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use std::time::Duration;
 
-/// Where a customer closes the browser for good.
+/// The step after which a customer leaves for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Leaving {
-    AfterHolding,
-    AfterOrdering,
-    AfterApproving,
+pub(crate) enum Dropout {
+    AfterHold,
+    AfterOrder,
+    AfterApproval,
     Never,
 }
 
-/// What they say of the price.
+/// The `totalPrice` that the customer sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Guess {
-    Nothing,
-    WhatTheySaw,
-    LessThanItCosts,
+pub(crate) enum StatedPrice {
+    None,
+    Shown,
+    TooLow,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) car: &'static Car,
-    /// Named by its id rather than its slug.
-    pub(crate) by_id: bool,
+    /// Names the car by its id, not by its slug.
+    pub(crate) uses_id: bool,
     pub(crate) start: Date,
     pub(crate) end: Date,
-    pub(crate) guess: Guess,
-    /// Through a shop, whose reference makes the hold.
-    pub(crate) by_shop: bool,
-    /// What the order's description makes PayPal do.
+    pub(crate) stated_price: StatedPrice,
+    /// Orders through a shop, whose reference makes the hold.
+    pub(crate) uses_shop: bool,
+    /// Goes into the order's description and tells the PayPal simulator what to do.
     pub(crate) script: &'static str,
-    pub(crate) leaving: Leaving,
-    /// When they change their mind, if they do.
+    pub(crate) dropout: Dropout,
+    /// The pause before the customer cancels a paid booking.
     pub(crate) cancels_after: Option<Duration>,
-    /// They give up in one window while they pay in another.
+    /// Cancels in one tab while paying in another.
     pub(crate) cancels_meanwhile: bool,
-    /// Before they come, before they order, before they approve, before they authorize.
+    /// The pauses before the visit, the order, the approval and the authorization.
     pub(crate) pauses: [Duration; 4],
 }
 
@@ -61,13 +61,18 @@ const SCRIPTS: [(u64, &str); 11] = [
 ];
 
 impl Plan {
-    pub(crate) fn choose(random: &mut Random, now: Timestamp, car: u64, mood: Mood) -> Self {
+    pub(crate) fn choose(
+        random: &mut Random,
+        now: Timestamp,
+        car: u64,
+        scenario: Scenario,
+    ) -> Self {
         let car = &CARS[usize::try_from(car).unwrap()];
         let today = now.to_zoned(TimeZone::UTC).date();
-        // Sometimes so far ahead that the authorization must be renewed before it is captured.
-        let ahead = if mood.pace > 1000 {
+        // A far start needs a reauthorization before the capture.
+        let ahead = if scenario.cron_minutes > 1000 {
             4 + random.below(4)
-        } else if mood.is_crowded {
+        } else if scenario.is_crowded {
             1 + random.below(3)
         } else {
             random.weighted(&[(60, 1), (15, 5), (25, 25)]) + random.between(0, 3)
@@ -96,31 +101,30 @@ impl Plan {
         });
         Self {
             car,
-            by_id: random.chance(300),
+            uses_id: random.chance(300),
             start: day(ahead),
             end: day(ahead + days),
-            guess: random.weighted(&[
-                (60, Guess::Nothing),
-                (30, Guess::WhatTheySaw),
-                (10, Guess::LessThanItCosts),
+            stated_price: random.weighted(&[
+                (60, StatedPrice::None),
+                (30, StatedPrice::Shown),
+                (10, StatedPrice::TooLow),
             ]),
-            by_shop: random.chance(250),
+            uses_shop: random.chance(250),
             script: random.weighted(&SCRIPTS),
             cancels_after,
             cancels_meanwhile: random.chance(80),
-            leaving: random.weighted(&[
-                (6, Leaving::AfterHolding),
-                (6, Leaving::AfterOrdering),
-                (6, Leaving::AfterApproving),
-                (82, Leaving::Never),
+            dropout: random.weighted(&[
+                (6, Dropout::AfterHold),
+                (6, Dropout::AfterOrder),
+                (6, Dropout::AfterApproval),
+                (82, Dropout::Never),
             ]),
             pauses,
         }
     }
 
-    /// The car, as they name it.
     pub(crate) fn car_name(&self) -> String {
-        if self.by_id {
+        if self.uses_id {
             self.car.id.to_string()
         } else {
             self.car.slug.to_owned()

@@ -1,6 +1,6 @@
-//! Somebody who looks at a car's days, and at which cars are free, again and again.
+//! A reader repeatedly looks at a car's days and at the list of free cars.
 
-use super::caller::{Caller, Question, Reply};
+use super::client::{ApiRequest, ApiResponse, Client};
 use crate::{
     checks::Scope,
     fleet::{CARS, Car},
@@ -9,67 +9,62 @@ use crate::{
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use std::{sync::Arc, time::Duration};
 
-/// Lives a reader's life.
-pub(crate) async fn live(world: Arc<World>, number: u64, car: u64) {
-    let caller = Caller::new(&world, format!("198.51.100.{number}"));
+pub(crate) async fn run(world: Arc<World>, number: u64, car: u64) {
+    let client = Client::new(&world, format!("198.51.100.{number}"));
     let car = &CARS[usize::try_from(car).unwrap()];
     let today = world.now().to_zoned(TimeZone::UTC).date();
     let day = |ahead: i64| today.checked_add(ahead.days()).unwrap();
-    while world.is_lively() {
-        match caller.chance(3) {
-            0 => read_days(&caller, car, &car.id.to_string(), (day(1), day(15))).await,
-            1 => read_days(&caller, car, car.slug, (day(1), day(15))).await,
-            _ => read_list(&caller, (day(2), day(4))).await,
+    while world.is_active() {
+        match client.random_below(3) {
+            0 => read_days(&client, car, &car.id.to_string(), (day(1), day(15))).await,
+            1 => read_days(&client, car, car.slug, (day(1), day(15))).await,
+            _ => read_list(&client, (day(2), day(4))).await,
         };
-        let pause = [1, 5, 20, 120, 1800];
-        let seconds = world.state().random.pick(&pause);
-        caller.wait(Duration::from_secs(seconds)).await;
+        let pauses = [1, 5, 20, 120, 1800];
+        let seconds = world.state().random.pick(&pauses);
+        client.wait(Duration::from_secs(seconds)).await;
     }
 }
 
-/// Asks for the days of `car` under one of its names, and compares the answer with what was announced before.
+/// Reads the days of `car` under one of its names. Earlier announcements must show in the response.
 pub(crate) async fn read_days(
-    caller: &Caller,
+    client: &Client,
     car: &Car,
     name: &str,
     (start, end): (Date, Date),
-) -> Option<Reply> {
-    let question = Question::get(format!(
+) -> Option<ApiResponse> {
+    let request = ApiRequest::get(format!(
         "/api/cars/availability?carId={name}&startDate={start}&endDate={end}"
     ));
-    let reading = caller
-        .world
-        .state()
-        .checks
-        .begin_reading(Scope::Car(car.id));
-    let reply = caller.ask(&question).await?;
-    if is_present(&reply) {
-        let mut state = caller.world.state();
+    let snapshot = client.world.state().checks.snapshot(Scope::Car(car.id));
+    let response = client.send(&request).await?;
+    if is_current(&response) {
+        let mut state = client.world.state();
         let now = state.clock.now();
-        state.checks.end_reading_days(&reading, &reply.body, now);
+        state.checks.check_days(&snapshot, &response.body, now);
     }
-    Some(reply)
+    Some(response)
 }
 
-/// Asks which cars are free, and compares the answer with what was announced before.
-async fn read_list(caller: &Caller, (start, end): (Date, Date)) -> Option<Reply> {
-    let question = Question::get(format!(
+/// Reads the list of free cars. Earlier announcements must show in the response.
+async fn read_list(client: &Client, (start, end): (Date, Date)) -> Option<ApiResponse> {
+    let request = ApiRequest::get(format!(
         "/api/cars?limit=50&availableFrom={start}&availableTo={end}"
     ));
-    let reading = caller.world.state().checks.begin_reading(Scope::Fleet);
-    let reply = caller.ask(&question).await?;
-    if is_present(&reply) {
-        let mut state = caller.world.state();
+    let snapshot = client.world.state().checks.snapshot(Scope::Fleet);
+    let response = client.send(&request).await?;
+    if is_current(&response) {
+        let mut state = client.world.state();
         let now = state.clock.now();
         let days = (start, end);
         state
             .checks
-            .end_reading_list(&reading, &reply.body, days, now);
+            .check_list(&snapshot, &response.body, days, now);
     }
-    Some(reply)
+    Some(response)
 }
 
-/// An old answer while the database is away says so.
-fn is_present(reply: &Reply) -> bool {
-    reply.status == 200 && reply.cache.as_deref() != Some("STALE")
+/// A response during a database outage may be stale, and says so.
+fn is_current(response: &ApiResponse) -> bool {
+    response.status == 200 && response.cache.as_deref() != Some("STALE")
 }

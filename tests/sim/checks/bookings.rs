@@ -1,16 +1,16 @@
-//! A car is in one place.
+//! Bookings of a car must not overlap.
 
 use crate::books::Books;
 
-/// Two bookings that occupy the same car on the same day, turnaround included.
+/// Two bookings that block the same car on the same day, turnaround included.
 pub(super) fn overlap(books: &Books) -> Option<String> {
-    let occupying: Vec<_> = books
+    let blocking: Vec<_> = books
         .bookings
         .values()
-        .filter(|booking| booking.occupies())
+        .filter(|booking| booking.blocks_days())
         .collect();
-    occupying.iter().enumerate().find_map(|(at, one)| {
-        let other = occupying[at + 1..].iter().find(|other| {
+    blocking.iter().enumerate().find_map(|(at, one)| {
+        let other = blocking[at + 1..].iter().find(|other| {
             one.car_id == other.car_id && one.first < other.end && other.first < one.end
         })?;
         Some(format!(

@@ -1,8 +1,8 @@
-//! What a visitor is shown: a day that was booked, and announced, before they asked is not free.
+//! A day that was booked and announced before a request must not be free in its response.
 //!
-//! Announced means that a generation was renewed after the booking was made: the car's for its own days, the fleet's for
-//! the list of cars that are free. Where that message was lost, an older answer may be served for some seconds; that is the
-//! price of a cache and no fault.
+//! Redis announces a booking when it stores a new generation: the car's generation announces it for
+//! the car's days, the fleet's for the list of free cars. If that write is lost, an older response
+//! may be served for some seconds. A cache accepts this.
 
 use crate::books::Books;
 use jiff::{SignedDuration, Timestamp, civil::Date};
@@ -10,41 +10,41 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// To an instance whose clock is ahead a hold has lapsed so much earlier.
+/// A hold expires this much earlier for an instance whose clock is ahead.
 const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
-/// Whose generation it is.
+/// The subject of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     Car(Uuid),
     Fleet,
 }
 
-/// The bookings that everybody knows, by the generation that announced them.
+/// The announced bookings, by the generation that announced them.
 #[derive(Default)]
-pub(super) struct Days(BTreeMap<Scope, Vec<Announced>>);
+pub(super) struct Announcements(BTreeMap<Scope, Vec<Announcement>>);
 
 #[derive(Clone)]
-struct Announced {
+struct Announcement {
     booking: Uuid,
     car: Uuid,
     first: Date,
     end: Date,
-    /// When its hold lapses, unless it was prolonged since.
+    /// The end of its hold. A later extension does not count.
     until: Timestamp,
 }
 
-/// What one visitor must be shown.
-pub(crate) struct Reading(Vec<Announced>);
+/// The announcements before a request, which its response must show.
+pub(crate) struct Snapshot(Vec<Announcement>);
 
-impl Days {
+impl Announcements {
     pub(super) fn announce(&mut self, scope: Scope, books: &Books) {
-        let announced = books
+        let announcements = books
             .bookings
             .values()
-            .filter(|booking| booking.occupies())
+            .filter(|booking| booking.blocks_days())
             .filter(|booking| scope == Scope::Fleet || scope == Scope::Car(booking.car_id))
-            .map(|booking| Announced {
+            .map(|booking| Announcement {
                 booking: booking.id,
                 car: booking.car_id,
                 first: booking.first,
@@ -55,67 +55,67 @@ impl Days {
                 },
             })
             .collect();
-        self.0.insert(scope, announced);
+        self.0.insert(scope, announcements);
     }
 
-    pub(super) fn begin_reading(&self, scope: Scope) -> Reading {
-        Reading(self.0.get(&scope).cloned().unwrap_or_default())
+    pub(super) fn snapshot(&self, scope: Scope) -> Snapshot {
+        Snapshot(self.0.get(&scope).cloned().unwrap_or_default())
     }
 }
 
-impl Reading {
-    /// Those that still stand at `now`.
-    fn standing<'a>(
+impl Snapshot {
+    /// The announcements that are still valid at `now`.
+    fn valid<'a>(
         &'a self,
         books: &'a Books,
         now: Timestamp,
-    ) -> impl Iterator<Item = &'a Announced> {
+    ) -> impl Iterator<Item = &'a Announcement> {
         let latest = now.checked_add(SKEW).unwrap_or(now);
         self.0
             .iter()
-            .filter(move |announced| announced.until > latest)
-            .filter(|announced| books.bookings[&announced.booking].occupies())
+            .filter(move |announcement| announcement.until > latest)
+            .filter(|announcement| books.bookings[&announcement.booking].blocks_days())
     }
 
-    /// The body of `GET /api/cars/availability`, which came at `now`.
-    pub(super) fn judge_days(
+    /// Checks the body of `GET /api/cars/availability`, which arrived at `now`.
+    pub(super) fn days_violation(
         &self,
-        answer: &Value,
+        body: &Value,
         books: &Books,
         now: Timestamp,
     ) -> Option<String> {
-        let days = answer["availability"].as_array()?;
-        self.standing(books, now).find_map(|announced| {
+        let days = body["availability"].as_array()?;
+        self.valid(books, now).find_map(|announcement| {
             let free = days.iter().find(|day| {
                 let date: Date = day["date"].as_str().unwrap().parse().unwrap();
-                day["available"] == true && announced.first <= date && date < announced.end
+                day["available"] == true && announcement.first <= date && date < announcement.end
             })?;
             Some(format!(
-                "{} is shown free, although {} was announced before",
-                free["date"], announced.booking
+                "{} is shown as free, although {} was announced before",
+                free["date"], announcement.booking
             ))
         })
     }
 
-    /// The body of `GET /api/cars` with these days, which came at `now`.
-    pub(super) fn judge_list(
+    /// Checks the body of `GET /api/cars` for these days, which arrived at `now`.
+    pub(super) fn list_violation(
         &self,
-        answer: &Value,
+        body: &Value,
         (start, end): (Date, Date),
         books: &Books,
         now: Timestamp,
     ) -> Option<String> {
-        let cars = answer["cars"].as_array()?;
-        self.standing(books, now)
-            .filter(|announced| announced.first < end && start < announced.end)
-            .find(|announced| {
+        let cars = body["cars"].as_array()?;
+        self.valid(books, now)
+            .filter(|announcement| announcement.first < end && start < announcement.end)
+            .find(|announcement| {
                 cars.iter()
-                    .any(|car| car["id"] == announced.car.to_string())
+                    .any(|car| car["id"] == announcement.car.to_string())
             })
-            .map(|announced| {
+            .map(|announcement| {
                 format!(
                     "{} is listed as free from {start} to {end}, although {} was announced before",
-                    announced.car, announced.booking
+                    announcement.car, announcement.booking
                 )
             })
     }

@@ -1,19 +1,19 @@
-//! What must hold: some of it after every step, the rest once everything has come to rest.
+//! Some invariants are checked after every event, the others when all work is done.
 //!
-//! The rules are written down here a second time, in words of their own. They know our tables and PayPal's ledger, not the
-//! code between them.
+//! The checks state the product's rules a second time. They read its tables and PayPal's ledger,
+//! but share no code with the product.
 
-mod answers;
 mod bookings;
+mod claims;
 mod days;
-mod leases;
+mod final_state;
 mod money;
 mod payments;
-mod settled;
+mod promises;
 
-pub(crate) use answers::Told;
-pub(crate) use days::{Reading, Scope};
-pub(crate) use settled::{Change, Entry, settled};
+pub(crate) use days::{Scope, Snapshot};
+pub(crate) use final_state::{InboxEntry, StatusChange, check_final_state};
+pub(crate) use promises::Promise;
 
 use crate::{books::Books, ledger::Ledger, world::Origin};
 use bytes::Bytes;
@@ -22,98 +22,106 @@ use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Display};
 
-/// What is known at this moment, and what was found wrong.
 #[derive(Default)]
 pub(crate) struct Checks {
     pub(crate) books: Books,
     pub(crate) ledger: Ledger,
-    pub(crate) told: Vec<Told>,
-    leases: leases::Leases,
-    days: days::Days,
-    /// Tasks that were given an answer that no upstream gives.
-    puzzled: BTreeSet<u64>,
-    /// Refunds that were made, and authorizations that were voided, at PayPal's dashboard.
-    outside: BTreeSet<String>,
+    pub(crate) promises: Vec<Promise>,
+    claims: claims::Claims,
+    announcements: days::Announcements,
+    /// The numbers of the tasks that received a garbled response.
+    garbled_tasks: BTreeSet<u64>,
+    /// The ids of refunds and voided authorizations from PayPal's dashboard.
+    dashboard_changes: BTreeSet<String>,
     violations: Vec<String>,
 }
 
 impl Checks {
-    /// What was found wrong so far.
     pub(crate) fn violations(&self) -> &[String] {
         &self.violations
     }
 
-    /// Something is wrong.
-    pub(crate) fn violated(&mut self, what: impl Display) {
-        self.violations.push(what.to_string());
+    /// Adds a violation.
+    pub(crate) fn report(&mut self, violation: impl Display) {
+        self.violations.push(violation.to_string());
     }
 
-    /// The product asks PayPal for something.
-    pub(crate) fn asks_paypal(&mut self, from: &Origin, request: &Request<Bytes>, now: Timestamp) {
-        let found = self.leases.asks_paypal(from, request, &self.books, now);
-        self.violations.extend(found);
+    /// Checks a request to PayPal.
+    pub(crate) fn check_paypal_request(
+        &mut self,
+        from: &Origin,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) {
+        let violation = self
+            .claims
+            .request_violation(from, request, &self.books, now);
+        self.violations.extend(violation);
     }
 
-    /// Our tables after a call by `origin`.
-    pub(crate) fn see_books(&mut self, books: Books, origin: &Origin) {
-        self.leases.see(&self.books, &books, origin);
+    /// Checks the tables after a call by `origin`.
+    pub(crate) fn record_books(&mut self, books: Books, origin: &Origin) {
+        self.claims.update(&self.books, &books, origin);
         self.books = books;
         self.violations.extend(bookings::overlap(&self.books));
-        self.violations
-            .extend(money::confirmed(&self.books, &self.ledger, &self.outside));
+        self.violations.extend(money::unpaid_booking(
+            &self.books,
+            &self.ledger,
+            &self.dashboard_changes,
+        ));
     }
 
-    /// PayPal's ledger after a request.
-    pub(crate) fn see_ledger(&mut self, ledger: Ledger, now: Timestamp) {
+    /// Checks PayPal's ledger after a request.
+    pub(crate) fn record_ledger(&mut self, ledger: Ledger, now: Timestamp) {
         self.ledger = ledger;
         self.violations
-            .extend(money::captures(&self.books, &self.ledger, now));
+            .extend(money::overcharge(&self.books, &self.ledger, now));
     }
 
-    /// Redis holds a new generation.
-    pub(crate) fn see_generation(&mut self, scope: Scope) {
-        self.days.announce(scope, &self.books);
+    /// Redis has stored a new generation.
+    pub(crate) fn record_generation(&mut self, scope: Scope) {
+        self.announcements.announce(scope, &self.books);
     }
 
-    /// Somebody is about to ask for a car's days, or for the cars that are free.
-    pub(crate) fn begin_reading(&self, scope: Scope) -> Reading {
-        self.days.begin_reading(scope)
+    /// Call it before a request for a car's days or for the list of free cars.
+    pub(crate) fn snapshot(&self, scope: Scope) -> Snapshot {
+        self.announcements.snapshot(scope)
     }
 
-    /// What they were told of a car's days.
-    pub(crate) fn end_reading_days(&mut self, reading: &Reading, answer: &Value, now: Timestamp) {
-        let found = reading.judge_days(answer, &self.books, now);
-        self.violations.extend(found);
+    /// Checks a response with a car's days.
+    pub(crate) fn check_days(&mut self, snapshot: &Snapshot, body: &Value, now: Timestamp) {
+        let violation = snapshot.days_violation(body, &self.books, now);
+        self.violations.extend(violation);
     }
 
-    /// What they were told of the cars that are free on these days.
-    pub(crate) fn end_reading_list(
+    /// Checks a response with the cars that are free on these days.
+    pub(crate) fn check_list(
         &mut self,
-        reading: &Reading,
-        answer: &Value,
+        snapshot: &Snapshot,
+        body: &Value,
         days: (Date, Date),
         now: Timestamp,
     ) {
-        let found = reading.judge_list(answer, days, &self.books, now);
-        self.violations.extend(found);
+        let violation = snapshot.list_violation(body, days, &self.books, now);
+        self.violations.extend(violation);
     }
 
-    /// A refund was made, or an authorization voided, that we did not ask for.
-    pub(crate) fn see_outsider(&mut self, id: &str) {
-        self.outside.insert(id.to_owned());
+    /// The dashboard has made this refund or voided this authorization.
+    pub(crate) fn record_dashboard_change(&mut self, id: &str) {
+        self.dashboard_changes.insert(id.to_owned());
     }
 
-    /// A task was given an answer that makes no sense.
-    pub(crate) fn puzzle(&mut self, task: u64) {
-        self.puzzled.insert(task);
+    /// The task has received a garbled response.
+    pub(crate) fn mark_garbled(&mut self, task: u64) {
+        self.garbled_tasks.insert(task);
     }
 
-    /// The product answered.
-    pub(crate) fn answered(&mut self, by: &Origin, status: u16) {
-        if status == 500 && !self.puzzled.contains(&by.number) {
-            self.violated(format!(
-                "{} was answered 500, and no upstream gave it a reason to",
-                by.name
+    /// Only a garbled response justifies a 500 of the product.
+    pub(crate) fn check_response(&mut self, origin: &Origin, status: u16) {
+        if status == 500 && !self.garbled_tasks.contains(&origin.number) {
+            self.report(format!(
+                "{} returned 500, although no upstream sent a garbled response",
+                origin.name
             ));
         }
     }

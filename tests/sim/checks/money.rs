@@ -1,36 +1,36 @@
-//! Money, as PayPal has it, against what we say.
+//! Compares the money at PayPal with the bookings after each event.
 
 use crate::{
     books::Books,
-    ledger::{Ledger, Standing},
+    ledger::{CaptureStatus, Ledger},
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A booking whose customer was charged twice, or too much.
-pub(super) fn captures(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
-    let mut taken: BTreeMap<_, (u32, Decimal)> = BTreeMap::new();
+/// A booking with two captures, or with captures above its price.
+pub(super) fn overcharge(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
+    let mut totals: BTreeMap<_, (u32, Decimal)> = BTreeMap::new();
     let captures = ledger.captures.values();
-    for capture in captures.filter(|capture| capture.standing(now) != Standing::Declined) {
+    for capture in captures.filter(|capture| capture.status_at(now) != CaptureStatus::Declined) {
         let booking = ledger.authorizations[&capture.original_id].booking();
-        let (count, sum) = taken.entry(booking).or_default();
+        let (count, sum) = totals.entry(booking).or_default();
         *count += 1;
         *sum += capture.amount.amount;
     }
-    taken.into_iter().find_map(|(booking, (count, sum))| {
+    totals.into_iter().find_map(|(booking, (count, sum))| {
         let price = books.bookings[&booking].final_price;
         (count > 1 || sum > price).then(|| {
-            format!("{booking} costs {price}, and {sum} was taken for it in {count} captures")
+            format!("{booking} costs {price}, and PayPal captured {sum} in {count} captures")
         })
     })
 }
 
-/// A confirmed booking for which PayPal does not hold, or did not take, exactly its price.
-pub(super) fn confirmed(
+/// A confirmed booking without an authorization or capture of exactly its price.
+pub(super) fn unpaid_booking(
     books: &Books,
     ledger: &Ledger,
-    outside: &BTreeSet<String>,
+    dashboard_changes: &BTreeSet<String>,
 ) -> Option<String> {
     books
         .bookings
@@ -39,20 +39,21 @@ pub(super) fn confirmed(
         .find_map(|booking| {
             let is_paid = books
                 .payments_of(booking.id)
-                .filter(|payment| payment.stands())
+                .filter(|payment| payment.is_live())
                 .flat_map(|payment| ledger.authorizations_of(payment.id))
                 .any(|authorization| {
-                    // What was voided at the dashboard we have yet to hear of.
-                    (!authorization.voided || outside.contains(&authorization.id))
+                    // The product learns of a void at the dashboard only later.
+                    (!authorization.voided || dashboard_changes.contains(&authorization.id))
                         && !authorization.is_denied()
                         && authorization.amount.amount == booking.final_price
                         && authorization.amount.currency == booking.currency
                 });
-            // What PayPal refused for good, or gave back by itself, is an operator's matter, and on record.
+            // An operator handles a payment that PayPal refused for good or released by itself. The
+            // books record it with a failure code.
             let is_refused = || {
                 books
                     .payments_of(booking.id)
-                    .any(|payment| !payment.stands() && payment.failure_code.is_some())
+                    .any(|payment| !payment.is_live() && payment.failure_code.is_some())
             };
             (!is_paid && !is_refused()).then(|| {
                 format!(

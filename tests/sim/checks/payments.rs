@@ -1,4 +1,4 @@
-//! A payment of ours, compared with what PayPal has, once nobody is at it any more.
+//! Compares each payment and refund with PayPal's ledger when all work is done.
 
 use crate::{
     books::{Books, Payment, Refund},
@@ -8,54 +8,57 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
-/// What PayPal says differently of a payment.
-pub(super) fn differs(
+/// The first difference between a payment and PayPal's ledger.
+pub(super) fn mismatch(
     payment: &Payment,
     books: &Books,
     ledger: &Ledger,
-    outside: &BTreeSet<String>,
+    dashboard_changes: &BTreeSet<String>,
     now: Timestamp,
 ) -> Option<&'static str> {
-    let holds = || {
+    let has_hold = || {
         ledger
             .authorizations_of(payment.id)
-            .any(Authorization::holds)
+            .any(Authorization::holds_money)
     };
-    let lives = || {
+    let has_valid_hold = || {
         ledger
             .authorizations_of(payment.id)
-            .any(|authorization| authorization.holds() && authorization.expires_at > now)
+            .any(|authorization| authorization.holds_money() && authorization.expires_at > now)
     };
     let authorization = payment.authorization_id.as_ref().and_then(|id| {
         ledger
             .authorizations_of(payment.id)
             .find(|authorization| authorization.latest_id() == id)
     });
-    // A renewal of what is over changes nothing, and need not be known.
+    // A reauthorization after the payment's end changes nothing and may be unknown.
     let is_over = matches!(payment.status.as_str(), "voided" | "expired");
     if payment.authorization_id.is_some() && authorization.is_none() && !is_over {
         return Some("PayPal's latest authorization is another");
     }
     match (payment.status.as_str(), authorization) {
-        ("created", None) => holds().then_some("PayPal authorized it"),
-        // Everything that is due was driven to its end, so only PayPal itself can still be at it.
+        ("created", None) => has_hold().then_some("PayPal authorized it"),
+        // All due work is done, so only PayPal's own decision can be missing.
         ("authorized" | "capturing", Some(_)) => (!ledger.is_undecided(payment.id, now))
             .then_some("it is not captured, although it is long due"),
         ("captured" | "partially_refunded" | "refunded", _) => {
-            money_differs(payment, books, ledger, outside)
+            money_mismatch(payment, books, ledger, dashboard_changes)
         }
-        ("failed", _) => payment.failure_code.is_none().then_some("nothing says why"),
-        ("voided" | "expired", _) => lives().then_some("PayPal holds its money"),
+        ("failed", _) => payment
+            .failure_code
+            .is_none()
+            .then_some("it has no failure code"),
+        ("voided" | "expired", _) => has_valid_hold().then_some("PayPal holds its money"),
         _ => Some("PayPal has no authorization for it"),
     }
 }
 
-/// What PayPal took and gave back differently.
-fn money_differs(
+/// The first difference in captured or refunded money.
+fn money_mismatch(
     payment: &Payment,
     books: &Books,
     ledger: &Ledger,
-    outside: &BTreeSet<String>,
+    dashboard_changes: &BTreeSet<String>,
 ) -> Option<&'static str> {
     let id = payment.capture_id.as_deref().unwrap_or_default();
     let Some(capture) = ledger.captures.get(id) else {
@@ -64,7 +67,7 @@ fn money_differs(
     if payment.captured_amount != Some(capture.amount.amount)
         || payment.currency != capture.amount.currency
     {
-        return Some("PayPal took another amount");
+        return Some("PayPal captured another amount");
     }
     let refunded = ledger.refunded(id);
     let status = if refunded == Decimal::ZERO {
@@ -75,39 +78,39 @@ fn money_differs(
         "refunded"
     };
     if payment.refunded_amount != refunded {
-        return Some("PayPal gave back another amount");
+        return Some("PayPal refunded another amount");
     }
     if payment.status != status {
-        return Some("PayPal's refunds make it another state");
+        return Some("PayPal's refunds require another status");
     }
-    let made: Vec<&Refund> = books
+    let refunds: Vec<&Refund> = books
         .refunds_of(payment.id)
         .filter(|refund| refund.status == "refunded")
         .collect();
-    let is_made_once = made.len()
+    let are_the_same = refunds.len()
         == ledger
             .refunds_of(id)
-            .filter(|it| !outside.contains(&it.id))
+            .filter(|it| !dashboard_changes.contains(&it.id))
             .count()
-        && made.iter().all(|refund| {
+        && refunds.iter().all(|refund| {
             let id = refund.paypal_refund_id.as_deref().unwrap_or_default();
             ledger
                 .refunds
                 .get(id)
-                .is_some_and(|made| made.amount.amount == refund.amount)
+                .is_some_and(|it| it.amount.amount == refund.amount)
         });
-    (!is_made_once).then_some("PayPal made other refunds than were ordered")
+    (!are_the_same).then_some("PayPal made other refunds than the product ordered")
 }
 
-/// A refund that was ordered and neither made nor refused.
-pub(super) fn unmade(
+/// An ordered refund that PayPal has neither made nor refused.
+pub(super) fn open_refund(
     refund: &Refund,
     books: &Books,
     ledger: &Ledger,
     now: Timestamp,
 ) -> Option<String> {
     let payment = &books.payments[&refund.payment_id];
-    // An account that is empty, or a capture that PayPal still looks at, is tried again and again.
+    // The product retries these until the account has funds or PayPal has decided on the capture.
     let waits = matches!(
         refund.failure_code.as_deref(),
         Some("REFUND_FAILED_INSUFFICIENT_FUNDS" | "PENDING_CAPTURE")
@@ -115,7 +118,7 @@ pub(super) fn unmade(
     let is_stuck = refund.status == "ordered" && !waits && !ledger.is_undecided(payment.id, now);
     is_stuck.then(|| {
         format!(
-            "{} of {} is ordered and never made ({:?})",
+            "{} of {} is ordered and never refunded ({:?})",
             refund.amount, payment.id, refund.failure_code
         )
     })

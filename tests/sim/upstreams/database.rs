@@ -1,7 +1,7 @@
-//! PostgreSQL with the product's schema, in a database of its own that is gone afterwards.
+//! PostgreSQL with the product's schema, in a temporary database.
 
 use super::functions::{Function, Functions};
-use crate::surroundings::variable;
+use crate::environment::variable;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ use std::{
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Config, NoTls, Statement, types::ToSql};
 
-/// What belongs to the catalogue and stays as it is from seed to seed.
-const LASTING: [&str; 9] = [
+/// The catalog's tables. They keep their rows from seed to seed.
+const CATALOG_TABLES: [&str; 9] = [
     "cancellation_rules",
     "cars",
     "car_pricing",
@@ -28,7 +28,8 @@ const LASTING: [&str; 9] = [
     "schema_migrations",
 ];
 
-/// Makes identifiers a matter of the seed. Before the migrations, so that the defaults of columns mean this function.
+/// Makes UUIDs depend on the seed. It runs before the migrations, so that column defaults use this
+/// function.
 const SEEDED_UUIDS: &str = "
     SET allow_system_table_mods = on;
     ALTER FUNCTION pg_catalog.gen_random_uuid() RENAME TO gen_random_uuid_of_the_system;
@@ -45,14 +46,14 @@ const SEEDED_UUIDS: &str = "
 pub(crate) struct Database {
     runtime: Rc<Runtime>,
     name: String,
-    /// May everything.
+    /// Connected as superuser.
     admin: Client,
-    /// May what the product may.
+    /// Connected with the product's role.
     service: Client,
     functions: Functions,
     statements: BTreeMap<String, Statement>,
-    /// The tables that a seed fills.
-    filled: Vec<String>,
+    /// Emptied before each seed.
+    seed_tables: Vec<String>,
 }
 
 impl Database {
@@ -61,7 +62,7 @@ impl Database {
         let server: Config = variable("DATABASE_URL").parse().unwrap();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("exodrive_simulation_{}_{number}", std::process::id());
-        let (admin, service, functions, filled) = runtime.block_on(async {
+        let (admin, service, functions, seed_tables) = runtime.block_on(async {
             let maintenance = connect(&server).await;
             run(
                 &maintenance,
@@ -80,27 +81,27 @@ impl Database {
             (admin, service, functions, tables)
         });
         Self {
-            filled,
             runtime,
             name,
             admin,
             service,
             functions,
             statements: BTreeMap::new(),
+            seed_tables,
         }
     }
 
-    /// Empties the tables and begins the identifiers of `seed`.
+    /// Empties the tables and restarts the UUIDs with `seed`.
     pub(super) fn reset(&mut self, seed: u64) {
         let seed = format!("SET simulation.seed = '{seed}'");
-        // What was written stays written: the tables themselves refuse to be emptied, so their triggers are off meanwhile.
+        // Triggers of the append-only tables refuse TRUNCATE, so they are off here.
         let reset = format!(
             "SET session_replication_role = replica;
              TRUNCATE {} RESTART IDENTITY;
              SET session_replication_role = origin;
              ALTER SEQUENCE simulation.uuids RESTART;
              {seed}",
-            self.filled.join(", ")
+            self.seed_tables.join(", ")
         );
         self.runtime.block_on(async {
             run(&self.admin, &reset).await;
@@ -108,19 +109,19 @@ impl Database {
         });
     }
 
-    /// Runs statements as superuser.
+    /// Runs SQL as superuser.
     pub(crate) fn run(&mut self, sql: &str) {
         self.runtime.block_on(run(&self.admin, sql));
     }
 
-    /// The one value of a query, as text.
+    /// Returns the single text value of a query.
     pub(crate) fn value(&mut self, sql: &str) -> String {
         let row = self.runtime.block_on(self.admin.query_one(sql, &[]));
         row.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
             .get(0)
     }
 
-    /// Like [`Self::value`], parsed and planned once.
+    /// Like [`Self::value`], with a prepared statement.
     pub(crate) fn read(&mut self, sql: &'static str, arguments: &[&(dyn ToSql + Sync)]) -> String {
         if !self.statements.contains_key(sql) {
             let statement = self.runtime.block_on(self.admin.prepare(sql)).unwrap();
@@ -133,10 +134,10 @@ impl Database {
             .get(0)
     }
 
-    /// What the tables hold, digested.
+    /// A digest of the seed's rows.
     pub(crate) fn digest(&mut self) -> String {
         let tables: Vec<String> = self
-            .filled
+            .seed_tables
             .iter()
             .map(|table| {
                 format!("(SELECT string_agg(t::text, E'\\n' ORDER BY t::text) FROM {table} AS t)")
@@ -146,18 +147,18 @@ impl Database {
         self.value(&sql)
     }
 
-    /// Whether a call of this function leaves bookings, payments and their operations as they are: it only reads, or
-    /// writes a diary of its own.
+    /// Whether a function never changes bookings, payments or operations. Such a function only
+    /// reads, or writes cron runs or webhook events.
     pub(crate) fn leaves_books(&self, function: &str) -> bool {
-        let is_diary = function.ends_with("_cron_run") || function.contains("webhook");
-        is_diary
+        let is_log = function.ends_with("_cron_run") || function.contains("webhook");
+        is_log
             || self
                 .functions
                 .find(function)
                 .is_some_and(Function::only_reads)
     }
 
-    /// A function call, as PostgREST carries it out: one transaction, by the product's role.
+    /// Calls a function in one transaction with the product's role, as PostgREST does.
     pub(super) fn perform(&mut self, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         let name = path
@@ -186,7 +187,7 @@ impl Database {
         });
         match result {
             Ok(row) => super::json(200, row.get::<_, String>(0)),
-            Err(error) => super::functions::refusal(&error),
+            Err(error) => super::functions::error_response(&error),
         }
     }
 }
@@ -247,13 +248,13 @@ fn sql_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The tables that a seed fills.
+/// The tables that are not part of the catalog.
 async fn tables(admin: &Client) -> Vec<String> {
     let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
     let rows = admin.query(sql, &[]).await.unwrap();
     rows.iter()
         .map(|row| row.get::<_, String>(0))
-        .filter(|table| !LASTING.contains(&table.as_str()))
+        .filter(|table| !CATALOG_TABLES.contains(&table.as_str()))
         .map(|table| format!("public.{table}"))
         .collect()
 }

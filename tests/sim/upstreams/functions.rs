@@ -1,4 +1,4 @@
-//! PostgREST's translation of `POST /rpc/FUNCTION` into SQL, and of PostgreSQL's errors into answers.
+//! Translates `POST /rpc/FUNCTION` into SQL, and PostgreSQL's errors into PostgREST's responses.
 //!
 //! Sources: <https://docs.postgrest.org/en/stable/references/api/functions.html>,
 //! <https://docs.postgrest.org/en/stable/references/errors.html>
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
-/// The functions of schema public.
+/// The functions of the schema `public`, by name.
 pub(super) struct Functions(BTreeMap<String, Function>);
 
 pub(super) struct Function {
     name: String,
     only_reads: bool,
-    /// Names and types.
+    /// Types by name.
     arguments: BTreeMap<String, String>,
 }
 
@@ -53,17 +53,17 @@ impl Function {
         self.only_reads
     }
 
-    /// The statement whose one parameter is the body; `None` when the function has no such arguments.
+    /// Returns a statement whose one parameter is the body, or `None` for unknown arguments.
     pub(super) fn call(&self, arguments: &Value) -> Option<String> {
-        let mut given = Vec::new();
+        let mut parameters = Vec::new();
         for name in arguments.as_object()?.keys() {
-            given.push((name, self.arguments.get(name)?));
+            parameters.push((name, self.arguments.get(name)?));
         }
-        let columns: Vec<String> = given
+        let columns: Vec<String> = parameters
             .iter()
             .map(|(name, kind)| format!("\"{name}\" {kind}"))
             .collect();
-        let passed: Vec<String> = given
+        let values: Vec<String> = parameters
             .iter()
             .map(|(name, _)| format!("\"{name}\" => body.\"{name}\""))
             .collect();
@@ -79,15 +79,15 @@ impl Function {
             "SELECT coalesce(to_jsonb(call.result), 'null')::text FROM {source}, \
              LATERAL (SELECT public.{}({}) AS result) AS call",
             self.name,
-            passed.join(", ")
+            values.join(", ")
         ))
     }
 }
 
-/// An error as PostgREST words it.
-pub(super) fn refusal(error: &tokio_postgres::Error) -> Response<Bytes> {
+/// PostgREST's response to an error.
+pub(super) fn error_response(error: &tokio_postgres::Error) -> Response<Bytes> {
     let Some(database) = error.as_db_error() else {
-        panic!("the database cannot be asked: {error:?}");
+        panic!("the connection to the database failed: {error:?}");
     };
     let code = database.code().code();
     let body = json!({

@@ -1,5 +1,5 @@
-//! The upstreams as the simulation has them: real PostgreSQL, real Redis, PayPal's simulator, each call carried out at once
-//! and whole, so that nothing can come between its beginning and its end.
+//! The upstreams are a real PostgreSQL, a real Redis and the PayPal simulator. Each call is atomic,
+//! so no other event can happen during it.
 
 mod database;
 mod functions;
@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::rc::Rc;
 use tokio::runtime::{Builder, Runtime};
 
-/// Everything that the product can ask; made once, and set back for each seed.
+/// Created once and reset for each seed.
 pub(crate) struct Upstreams {
     runtime: Rc<Runtime>,
     pub(crate) database: Database,
@@ -29,7 +29,7 @@ pub(crate) struct Upstreams {
 }
 
 impl Upstreams {
-    /// A database of its own, and keys of its own in the Redis there is.
+    /// Creates a database and chooses a key prefix in the running Redis.
     pub(crate) fn new(mutation: Option<Mutation>) -> Self {
         let runtime = Rc::new(Builder::new_current_thread().enable_all().build().unwrap());
         let mut database = Database::new(Rc::clone(&runtime));
@@ -45,14 +45,14 @@ impl Upstreams {
         }
     }
 
-    /// Forgets what earlier seeds left.
+    /// Removes the data of earlier seeds.
     pub(crate) fn reset(&mut self, seed: u64, clock: &Clock) {
         self.database.reset(seed);
         self.redis.reset(&self.runtime);
         self.paypal = PayPal::new(clock.clone(), seed);
     }
 
-    /// Carries out a request to anybody but the product.
+    /// Carries out a request to any upstream except the product.
     pub(crate) fn perform(
         &mut self,
         upstream: Upstream,
@@ -63,27 +63,24 @@ impl Upstreams {
             Upstream::Database => self.database.perform(&request),
             Upstream::Redis => self.redis.perform(&self.runtime, clock.now(), &request),
             Upstream::PayPal => self.paypal.perform(&self.runtime, request),
-            Upstream::Product => unreachable!("the product is served by a task"),
+            Upstream::Product => unreachable!("a task serves the product"),
         }
     }
 
-    /// Whether each request id is to be another one.
-    pub(crate) fn spoils_request_ids(&self) -> bool {
+    /// Whether the mutation makes every PayPal request id unique.
+    pub(crate) fn varies_request_ids(&self) -> bool {
         self.mutation == Some(Mutation::RequestId)
     }
 
-    /// PayPal itself.
     pub(crate) fn simulator(&self) -> &Simulator {
         self.paypal.simulator()
     }
 
-    /// What PayPal knows.
     pub(crate) fn ledger(&self) -> Value {
         self.paypal.ledger()
     }
 }
 
-/// An answer in JSON.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response<Bytes> {
     Response::builder()
         .status(StatusCode::from_u16(status).unwrap())

@@ -33,8 +33,8 @@ impl PayPal {
     pub(super) fn perform(&self, runtime: &Runtime, request: Request<Bytes>) -> Response<Bytes> {
         let router = self.router.clone();
         runtime.block_on(async {
-            let answer = router.oneshot(request.map(Body::from)).await.unwrap();
-            let (head, body) = answer.into_parts();
+            let response = router.oneshot(request.map(Body::from)).await.unwrap();
+            let (head, body) = response.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             Response::from_parts(head, body)
         })

@@ -1,6 +1,6 @@
-//! Upstash over a real Redis. Keys live by the simulation's clock, under a prefix of their own.
+//! The Upstash emulator over a real Redis. Keys get a prefix and expire by the simulated clock.
 
-use crate::surroundings::variable;
+use crate::environment::variable;
 use axum::{Router, body::Body};
 use bytes::Bytes;
 use exodrive::clients::upstash::{ADMIT, DELETE_IF_EQUAL, Script};
@@ -24,30 +24,38 @@ const TOKEN: &str = "simulated-token";
 pub(super) struct Redis {
     router: Router,
     prefix: String,
-    /// When keys end by our time. Redis is told by scripts alone, whose ends are longer than a history takes by its time.
-    ends: BTreeMap<String, Timestamp>,
-    touched: BTreeSet<String>,
+    /// The keys' expiries by the simulated clock. In Redis itself, only scripts set expiries. These
+    /// are longer than a run takes in real time.
+    expiries: BTreeMap<String, Timestamp>,
+    used_keys: BTreeSet<String>,
+    /// See [`crate::mutations::Mutation::GenerationCheck`].
     hides_generations: bool,
 }
 
-/// One command on its way through.
-struct Passing {
-    /// As Redis gets it.
+/// A command for Redis, without expiries.
+struct ForwardedCommand {
     words: Vec<String>,
-    /// The keys it is about, and when each ends if the command succeeds.
-    ends: Vec<(String, Timestamp, When)>,
+    /// The expiries that the command sets if it succeeds.
+    expiries: Vec<Expiry>,
 }
 
-/// On which condition a key's end is set.
+struct Expiry {
+    key: String,
+    at: Timestamp,
+    condition: Condition,
+}
+
+/// The reply that lets a command set an expiry.
 #[derive(PartialEq, Eq)]
-enum When {
+enum Condition {
     Always,
-    /// The script says that whoever ran it is let in.
+    /// The script admits the request.
     Admitted,
-    /// The script says that whoever ran it has the lease.
-    Leased,
-    /// The script made the epoch, or the generation, which was not there: it has this name.
+    /// The script makes the request the leader that loads the key.
+    Leader,
+    /// The script creates the missing epoch with this name.
     EpochIs(String),
+    /// The script creates the missing generation with this name.
     GenerationIs(String),
 }
 
@@ -59,15 +67,15 @@ impl Redis {
         Self {
             router: upstash::router(client, TOKEN.to_owned(), Arc::default()),
             prefix: format!("simulation:{}:{number}:", std::process::id()),
-            ends: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            expiries: BTreeMap::new(),
+            used_keys: BTreeSet::new(),
             hides_generations,
         }
     }
 
     pub(super) fn reset(&mut self, runtime: &Runtime) {
-        self.ends.clear();
-        let keys = std::mem::take(&mut self.touched);
+        self.expiries.clear();
+        let keys = std::mem::take(&mut self.used_keys);
         self.delete(runtime, keys);
     }
 
@@ -75,11 +83,11 @@ impl Redis {
         let mut words = vec!["DEL".to_owned()];
         words.extend(keys.into_iter().map(|key| format!("{}{key}", self.prefix)));
         if words.len() > 1 {
-            self.ask(runtime, &[words]);
+            self.send(runtime, &[words]);
         }
     }
 
-    /// The product's pipelines and transactions. Every request is alone with Redis here, so they are the same.
+    /// Runs a pipeline or a transaction. They are the same here, because calls never overlap.
     pub(super) fn perform(
         &mut self,
         runtime: &Runtime,
@@ -87,35 +95,35 @@ impl Redis {
         request: &Request<Bytes>,
     ) -> Response<Bytes> {
         assert!(["/pipeline", "/multi-exec"].contains(&request.uri().path()));
-        let over: Vec<String> = self
-            .ends
+        let expired: Vec<String> = self
+            .expiries
             .iter()
-            .filter(|(_, end)| **end <= now)
+            .filter(|(_, at)| **at <= now)
             .map(|(key, _)| key.clone())
             .collect();
-        self.ends.retain(|_, end| *end > now);
-        self.delete(runtime, over);
+        self.expiries.retain(|_, at| *at > now);
+        self.delete(runtime, expired);
 
         let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
-        let passing: Vec<Passing> = commands
+        let forwarded: Vec<ForwardedCommand> = commands
             .iter()
-            .map(|command| self.pass(command, now))
+            .map(|command| self.translate(command, now))
             .collect();
-        let words: Vec<Vec<String>> = passing.iter().map(|one| one.words.clone()).collect();
-        let mut results = self.ask(runtime, &words);
-        for (one, result) in passing.into_iter().zip(&results) {
-            let has_done = !matches!(result["result"], Value::Null) && result["result"] != 0;
-            for (key, end, when) in one.ends.into_iter().filter(|_| has_done) {
+        let words: Vec<Vec<String>> = forwarded.iter().map(|it| it.words.clone()).collect();
+        let mut results = self.send(runtime, &words);
+        for (command, result) in forwarded.into_iter().zip(&results) {
+            let has_effect = !matches!(result["result"], Value::Null) && result["result"] != 0;
+            for expiry in command.expiries.into_iter().filter(|_| has_effect) {
                 let current = result["result"][4].as_str();
-                let is_set = match when {
-                    When::Always => true,
-                    When::Admitted => !result["result"][2].is_null(),
-                    When::Leased => result["result"][2] == 1,
-                    When::EpochIs(name) => current.is_some_and(|both| both.starts_with(&name)),
-                    When::GenerationIs(name) => current.is_some_and(|both| both.ends_with(&name)),
+                let is_set = match expiry.condition {
+                    Condition::Always => true,
+                    Condition::Admitted => !result["result"][2].is_null(),
+                    Condition::Leader => result["result"][2] == 1,
+                    Condition::EpochIs(name) => current.is_some_and(|it| it.starts_with(&name)),
+                    Condition::GenerationIs(name) => current.is_some_and(|it| it.ends_with(&name)),
                 };
                 if is_set {
-                    self.ends.insert(key, end);
+                    self.expiries.insert(expiry.key, expiry.at);
                 }
             }
         }
@@ -127,18 +135,18 @@ impl Redis {
         super::json(200, Value::Array(results).to_string())
     }
 
-    /// Knows where each command has its keys. A command that is missing here is one that the product has learnt since.
-    fn pass(&mut self, command: &[String], now: Timestamp) -> Passing {
+    /// Prefixes the keys and removes the expiries. A new command of the product must be added here.
+    fn translate(&mut self, command: &[String], now: Timestamp) -> ForwardedCommand {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
-        let (words, ends) = match words.as_slice() {
+        let (words, expiries) = match words.as_slice() {
             ["PING"] => (vec!["PING".to_owned()], Vec::new()),
             [name @ ("GET" | "DEL" | "HGETALL"), key] => {
                 (vec![(*name).to_owned(), self.key(key)], Vec::new())
             }
             ["EXPIRE", key, seconds] => {
-                let end = after(now, SignedDuration::from_secs(seconds.parse().unwrap()));
-                let ends = ((*key).to_owned(), end, When::Always);
-                (vec!["EXISTS".to_owned(), self.key(key)], vec![ends])
+                let life = SignedDuration::from_secs(seconds.parse().unwrap());
+                let expiry = Expiry::new(key, now, life, Condition::Always);
+                (vec!["EXISTS".to_owned(), self.key(key)], vec![expiry])
             }
             [
                 name @ ("HINCRBY" | "ZADD" | "ZREMRANGEBYRANK" | "ZREMRANGEBYSCORE"),
@@ -150,36 +158,36 @@ impl Redis {
                 (words.map(str::to_owned).to_vec(), Vec::new())
             }
             ["SET", key, value, rest @ ..] => {
-                let (only_new, life) = match rest {
+                let (is_conditional, life) = match rest {
                     ["EX", seconds] => (false, SignedDuration::from_secs(seconds.parse().unwrap())),
                     ["NX", "PX", millis] => {
                         (true, SignedDuration::from_millis(millis.parse().unwrap()))
                     }
-                    _ => panic!("SET with {rest:?} is not known here"),
+                    _ => panic!("the simulation does not know SET with {rest:?}"),
                 };
                 let mut words = vec!["SET".to_owned(), self.key(key), (*value).to_owned()];
-                words.extend(only_new.then(|| "NX".to_owned()));
-                let ends = ((*key).to_owned(), after(now, life), When::Always);
-                (words, vec![ends])
+                words.extend(is_conditional.then(|| "NX".to_owned()));
+                let expiry = Expiry::new(key, now, life, Condition::Always);
+                (words, vec![expiry])
             }
             ["EVALSHA", sha1, count, rest @ ..] => {
-                self.run(sha1, count.parse().unwrap(), rest, now)
+                self.translate_script(sha1, count.parse().unwrap(), rest, now)
             }
-            _ => panic!("{command:?} is not known here"),
+            _ => panic!("the simulation does not know the command {command:?}"),
         };
-        Passing { words, ends }
+        ForwardedCommand { words, expiries }
     }
 
-    /// A script by its source: whether Redis knows its digest already is none of the simulation's.
-    fn run(
+    /// Sends the script's source, because Redis may not know its digest.
+    fn translate_script(
         &mut self,
         sha1: &str,
         count: usize,
         rest: &[&str],
         now: Timestamp,
-    ) -> (Vec<String>, Vec<(String, Timestamp, When)>) {
-        let known: [&Script; 2] = [&ADMIT, &DELETE_IF_EQUAL];
-        let script = known
+    ) -> (Vec<String>, Vec<Expiry>) {
+        let scripts: [&Script; 2] = [&ADMIT, &DELETE_IF_EQUAL];
+        let script = scripts
             .into_iter()
             .find(|script| script.sha1 == sha1)
             .unwrap();
@@ -191,44 +199,44 @@ impl Redis {
         ];
         words.extend(keys.iter().map(|key| self.key(key)));
         words.extend(arguments.iter().map(ToString::to_string));
-        let mut ends = Vec::new();
+        let mut expiries = Vec::new();
         if script == &ADMIT {
             let owner = || arguments[4].to_owned();
             let millis = |at: usize| arguments[at].parse().map(SignedDuration::from_millis);
             let seconds = |at: usize| arguments[at].parse().map(SignedDuration::from_secs);
             let lives = [
-                (0, seconds(3), When::Admitted),
-                (2, millis(5), When::Leased),
-                (4, seconds(8), When::EpochIs(owner())),
-                (5, seconds(8), When::GenerationIs(owner())),
+                (0, seconds(3), Condition::Admitted),
+                (2, millis(5), Condition::Leader),
+                (4, seconds(8), Condition::EpochIs(owner())),
+                (5, seconds(8), Condition::GenerationIs(owner())),
             ];
-            for (at, life, when) in lives {
-                // Nobody is counted where there is no number, and only readers have all the keys.
+            for (at, life, condition) in lives {
+                // A request without a limit has no life here, and only reads have all keys.
                 if let (Some(key), Ok(life)) = (keys.get(at), life) {
-                    ends.push(((*key).to_owned(), after(now, life), when));
+                    expiries.push(Expiry::new(key, now, life, condition));
                 }
             }
         }
-        (words, ends)
+        (words, expiries)
     }
 
     fn key(&mut self, key: &str) -> String {
-        self.touched.insert(key.to_owned());
+        self.used_keys.insert(key.to_owned());
         format!("{}{key}", self.prefix)
     }
 
-    fn ask(&self, runtime: &Runtime, commands: &[Vec<String>]) -> Vec<Value> {
+    fn send(&self, runtime: &Runtime, commands: &[Vec<String>]) -> Vec<Value> {
         let request = Request::post("/pipeline")
             .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
             .body(Body::from(json!(commands).to_string()))
             .unwrap();
         let router = self.router.clone();
         let (status, body) = runtime.block_on(async {
-            let answer = router.oneshot(request).await.unwrap();
-            let status = answer.status();
+            let response = router.oneshot(request).await.unwrap();
+            let status = response.status();
             (
                 status,
-                answer.into_body().collect().await.unwrap().to_bytes(),
+                response.into_body().collect().await.unwrap().to_bytes(),
             )
         });
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
@@ -236,18 +244,24 @@ impl Redis {
     }
 }
 
-fn after(now: Timestamp, life: SignedDuration) -> Timestamp {
-    now.checked_add(life).unwrap()
+impl Expiry {
+    fn new(key: &str, now: Timestamp, life: SignedDuration, condition: Condition) -> Self {
+        Self {
+            key: key.to_owned(),
+            at: now.checked_add(life).unwrap(),
+            condition,
+        }
+    }
 }
 
-/// Lets every envelope look as if it were of the present generation.
+/// Makes every cache entry seem to have the current generation, and makes no request the leader.
 fn hide_generation(command: &[String], result: &mut Value) {
     if command.get(1).is_none_or(|digest| digest != ADMIT.sha1) {
         return;
     }
     if let Some(envelope) = result[3].as_str() {
-        let named = envelope.split(' ').next().unwrap_or_default().to_owned();
-        result[4] = named.into();
+        let generation = envelope.split(' ').next().unwrap_or_default().to_owned();
+        result[4] = generation.into();
         result[2] = 0.into();
     }
 }

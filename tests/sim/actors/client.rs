@@ -1,4 +1,4 @@
-//! Asking the product, as a browser or a cron does.
+//! An HTTP client of the product, such as a browser or a cron.
 
 use crate::world::{Upstream, World};
 use bytes::Bytes;
@@ -7,38 +7,36 @@ use http::{Method, Request, Response, header};
 use serde_json::Value;
 use std::{pin::pin, sync::Arc, time::Duration};
 
-/// Longer than the product takes for anything but its crons.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// How often a question is repeated while there is trouble, and once there is none.
-const MOST_REPEATS: (u32, u32) = (6, 15);
+/// Longer than any response of the product, except to crons.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// The most retries with faults, and without.
+const MAX_RETRIES: (u32, u32) = (6, 15);
 
-/// Somebody with an address.
 #[derive(Clone)]
-pub(crate) struct Caller {
+pub(crate) struct Client {
     pub(crate) world: Arc<World>,
     address: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
-/// What came back.
 #[derive(Clone, Debug)]
-pub(crate) struct Reply {
+pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) body: Value,
     pub(crate) cache: Option<String>,
+    /// In seconds.
     retry_after: Option<u64>,
 }
 
-/// Something to ask.
 #[derive(Clone)]
-pub(crate) struct Question {
+pub(crate) struct ApiRequest {
     method: Method,
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Option<Value>,
 }
 
-impl Question {
+impl ApiRequest {
     pub(crate) fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -65,7 +63,7 @@ impl Question {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    fn request(&self, address: &str) -> Request<Bytes> {
+    fn to_http(&self, address: &str) -> Request<Bytes> {
         let mut request = Request::builder()
             .method(self.method.clone())
             .uri(format!("{}{}", Upstream::Product.base_url(), self.path))
@@ -84,7 +82,7 @@ impl Question {
     }
 }
 
-impl Reply {
+impl ApiResponse {
     fn read(response: &Response<Bytes>) -> Self {
         let text = |name: &str| {
             let value = response.headers().get(name)?;
@@ -102,12 +100,12 @@ impl Reply {
         (200..300).contains(&self.status)
     }
 
-    /// The code of a problem.
+    /// The problem code, or an empty text.
     pub(crate) fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// A member of the body.
+    /// A text member of the body.
     pub(crate) fn text(&self, member: &str) -> String {
         self.body[member]
             .as_str()
@@ -116,62 +114,61 @@ impl Reply {
     }
 }
 
-impl Caller {
+impl Client {
     pub(crate) fn new(world: &Arc<World>, address: String) -> Self {
         Self {
             world: Arc::clone(world),
             address,
-            patience: PATIENCE,
+            timeout: TIMEOUT,
         }
     }
 
-    /// The same with more patience.
-    pub(crate) fn patient(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub(crate) fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
-    /// Asks once; `None` when no answer comes.
-    pub(crate) async fn ask(&self, question: &Question) -> Option<Reply> {
-        let answer = pin!(self.world.send(question.request(&self.address)));
-        let alarm = pin!(self.world.sleep(self.patience));
-        match select(answer, alarm).await {
-            Either::Left((answer, _)) => answer.ok().as_ref().map(Reply::read),
+    /// Sends once. Returns `None` after a failure or a timeout.
+    pub(crate) async fn send(&self, request: &ApiRequest) -> Option<ApiResponse> {
+        let response = pin!(self.world.send(request.to_http(&self.address)));
+        let alarm = pin!(self.world.sleep(self.timeout));
+        match select(response, alarm).await {
+            Either::Left((response, _)) => response.ok().as_ref().map(ApiResponse::read),
             Either::Right(_) => None,
         }
     }
 
-    /// Asks until there is an answer that will not change; `None` when they give up.
-    pub(crate) async fn insist(&self, question: &Question) -> Option<Reply> {
-        let (in_trouble, in_calm) = MOST_REPEATS;
-        let mut repeats = 0;
+    /// Sends until the response is final. Returns `None` after the last retry.
+    pub(crate) async fn send_with_retries(&self, request: &ApiRequest) -> Option<ApiResponse> {
+        let (with_faults, without_faults) = MAX_RETRIES;
+        let mut retries = 0;
         loop {
-            let reply = self.ask(question).await;
-            if let Some(reply) = &reply
-                && (reply.is_ok() || reply.body["retryable"] != true)
+            let response = self.send(request).await;
+            if let Some(response) = &response
+                && (response.is_ok() || response.body["retryable"] != true)
             {
-                return Some(reply.clone());
+                return Some(response.clone());
             }
-            repeats += 1;
-            if repeats > in_trouble && (!self.world.is_calm() || repeats > in_calm) {
+            retries += 1;
+            if retries > with_faults && (!self.world.is_settling() || retries > without_faults) {
                 return None;
             }
-            let told = reply.and_then(|reply| reply.retry_after);
-            let wait = self.chance(20) + told.unwrap_or(1);
+            let retry_after = response.and_then(|response| response.retry_after);
+            let wait = self.random_below(20) + retry_after.unwrap_or(1);
             self.wait(Duration::from_secs(wait)).await;
         }
     }
 
-    /// A number from 0 to `below - 1`.
-    pub(crate) fn chance(&self, below: u64) -> u64 {
-        self.world.state().random.below(below)
+    /// A random number from 0 to `end - 1`.
+    pub(crate) fn random_below(&self, end: u64) -> u64 {
+        self.world.state().random.below(end)
     }
 
     pub(crate) async fn wait(&self, duration: Duration) {
         self.world.sleep(duration).await;
     }
 
-    /// A payer goes to PayPal's page and presses the button. `false`: PayPal does not take it.
+    /// The payer opens PayPal's page and approves the order. Returns `false` if PayPal refuses.
     pub(crate) async fn approve(&self, approve_url: &str) -> bool {
         for method in [Method::GET, Method::POST] {
             let request = Request::builder()
@@ -179,11 +176,11 @@ impl Caller {
                 .uri(approve_url)
                 .body(Bytes::new())
                 .unwrap();
-            let answer = self.world.send(request).await;
-            let is_taken = answer.is_ok_and(|answer| {
-                answer.status().is_success() || answer.status().is_redirection()
+            let response = self.world.send(request).await;
+            let is_accepted = response.is_ok_and(|response| {
+                response.status().is_success() || response.status().is_redirection()
             });
-            if !is_taken {
+            if !is_accepted {
                 return false;
             }
         }

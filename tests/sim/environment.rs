@@ -1,13 +1,12 @@
-//! What the tests are told.
+//! The environment variables that the simulation reads.
 
-/// A variable of the environment; the test fails when it is missing.
 pub(crate) fn variable(name: &str) -> String {
     optional(name).unwrap_or_else(|| {
-        panic!("{name} is not set: run script/sim, which starts what the simulation needs")
+        panic!("{name} is not set: run script/sim, which starts the database and Redis")
     })
 }
 
-/// A variable of the environment that may be missing; empty counts as missing.
+/// An empty variable counts as missing.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test is a host: it reads its own environment"

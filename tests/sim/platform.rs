@@ -1,6 +1,7 @@
-//! What an instance of the product stands on.
+//! The `Platform` on which each instance of the product runs. Requests, time and randomness come
+//! from the simulated world.
 
-use crate::world::{Answered, World};
+use crate::world::{ResponseResult, World};
 use bytes::Bytes;
 use exodrive::platform::Platform;
 use futures_util::future::BoxFuture;
@@ -8,16 +9,15 @@ use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
 
-/// The seam of one instance of the product.
-pub(crate) struct Seam {
+pub(crate) struct SimulatedPlatform {
     pub(crate) world: Arc<World>,
     pub(crate) instance: usize,
-    /// How far this instance's clock is ahead of the others', or behind.
+    /// Positive when this instance's clock is ahead of the world's.
     pub(crate) skew: SignedDuration,
 }
 
-impl Platform for Seam {
-    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Answered> {
+impl Platform for SimulatedPlatform {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, ResponseResult> {
         Box::pin(self.world.send(request))
     }
 
@@ -35,8 +35,8 @@ impl Platform for Seam {
 
     fn after_response(&self, work: BoxFuture<'static, ()>) {
         let name = match &self.world.state().current {
-            Some(origin) => format!("{}, afterwards", origin.name),
-            None => "afterwards".to_owned(),
+            Some(origin) => format!("{}, after response", origin.name),
+            None => "after response".to_owned(),
         };
         self.world.start(name, Some(self.instance), work);
     }

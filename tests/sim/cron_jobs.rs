@@ -1,20 +1,20 @@
-//! What a cron has to do next.
+//! The next cron job that has work to do, read from the tables.
 
 use crate::run::Run;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-/// A cron's usual interval; what should be over and is not waits for the next run.
-pub(crate) const CRON: SignedDuration = SignedDuration::from_mins(15);
+/// Overdue work waits this long for the next run.
+pub(crate) const CRON_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
-/// The next moment at which there is something to do, and which cron does it.
 const NEXT: &str = "
     SELECT coalesce((
         SELECT jsonb_build_object('at', at, 'path', path) FROM (
             SELECT hold_expires_at AS at, '/api/admin/process-payment-captures' AS path
             FROM public.bookings WHERE status = 'pending_payment'
             UNION ALL
-            SELECT greatest(b.payment_capture_scheduled_at, p.lease_expires_at, p.next_attempt_at), '/api/admin/process-payment-captures'
+            SELECT greatest(b.payment_capture_scheduled_at, p.lease_expires_at, p.next_attempt_at),
+                '/api/admin/process-payment-captures'
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
             WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
               AND p.failure_code IS DISTINCT FROM 'capture_pending'
@@ -22,32 +22,33 @@ const NEXT: &str = "
             UNION ALL
             SELECT p.updated_at + interval '2 minutes', '/api/admin/process-payment-captures'
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-            WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL
+            WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL
+              AND p.voided_at IS NULL
               AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
             UNION ALL
             SELECT greatest(ordered_at, lease_expires_at, next_attempt_at), '/api/admin/process-payment-captures'
             FROM public.refunds WHERE status = 'ordered'
             UNION ALL
-            -- The order lapses; until then its payer may come.
+            -- The payer may approve until the order expires.
             SELECT order_created_at + interval '421 minutes', '/api/admin/payments/reconcile'
             FROM public.payments WHERE status = 'created' AND order_created_at IS NOT NULL
             UNION ALL
-            SELECT greatest(next_attempt_at, lease_expires_at), '/api/webhooks/retry' FROM public.webhook_retries
-        ) AS due
-        -- What was not done for hours is not going to be.
+            SELECT greatest(next_attempt_at, lease_expires_at), '/api/webhooks/retry'
+            FROM public.webhook_retries
+        ) AS jobs
+        -- The crons do not finish work that has been overdue for hours.
         WHERE at > $1::text::timestamptz - interval '3 hours'
         ORDER BY at, path LIMIT 1), 'null')::text";
 
-/// Work for a cron.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Due {
+pub(crate) struct CronJob {
     pub(crate) at: Timestamp,
+    /// The route that the cron calls.
     pub(crate) path: String,
 }
 
 impl Run<'_> {
-    /// What is due next; `None` when nothing will be.
-    pub(crate) fn next_due(&mut self) -> Option<Due> {
+    pub(crate) fn next_cron_job(&mut self) -> Option<CronJob> {
         let now = self.world.now().to_string();
         serde_json::from_str(&self.upstreams.database.read(NEXT, &[&now])).unwrap()
     }
