@@ -1,31 +1,4 @@
--- The one place where a price is made.
---
--- Order, rounding half-up to the cent on each line:
---   1. each day's rate = base price x multiplier of the deciding rate rule, rounded; equal days in a row are one line
---   2. + every mandatory fee
---   3. - discount: percent of (1 + 2), rounded
---   4. + tax: percent of (1 + 2 - 3), rounded
--- 4 plain days at 50.00, fees 40.00, 10 % discount, 10 % tax: 200 + 40 - 24 + 21.60 = 237.60.
--- The deposit is told beside the price and is not part of it. numeric rounds half away from zero, which is half-up
--- for amounts that are never negative.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
-CREATE OR REPLACE FUNCTION internal.money(p_amount numeric) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN round(p_amount, 2)::text;
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION internal.money_json(p_amount numeric, p_currency text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN CASE WHEN p_amount IS NOT NULL
-        THEN jsonb_build_object('amount', internal.money(p_amount), 'currency', p_currency) END;
-END;
-$$;
+-- pricing
 
 CREATE OR REPLACE FUNCTION internal.price_line(
     p_kind text, p_code text, p_label text, p_quantity bigint, p_unit_amount numeric
@@ -223,6 +196,3 @@ $$;
 COMMENT ON FUNCTION public.validate_booking_price IS
     'Is p_client_price what calculate_booking_price says? Not valid (or no price at all: server_price null): one row in '
     'security_events, kind price_mismatch. The client''s price is compared, never used.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250627000000_add_pricing') ON CONFLICT DO NOTHING;
-COMMIT;

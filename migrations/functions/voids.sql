@@ -1,8 +1,4 @@
--- Giving an authorization back. Marking it (void_reason) comes first and keeps the capture run away from it.
--- A reauthorization cannot be voided: PayPal voids the authorization that it prolongs, and both end.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
+-- voids
 
 -- What PayPal is to void for a payment.
 CREATE OR REPLACE FUNCTION internal.voidable_authorization(p_payment public.payments) RETURNS text
@@ -105,6 +101,3 @@ $$;
 COMMENT ON FUNCTION public.authorizations_to_void IS
     'Authorizations that stand for nothing and were not given back, because whoever should have did not come to it: '
     '[{paymentId, bookingId, reference, authorizationId, reason}], left alone for 2 minutes. begin_void, PayPal, record_void settle them. Reads only.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250702000000_add_payment_voids') ON CONFLICT DO NOTHING;
-COMMIT;

@@ -1,7 +1,40 @@
--- What the public sees of the cars.
+-- listing
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
+-- A car by UUID or slug, whatever its status. No row: all fields null.
+CREATE OR REPLACE FUNCTION internal.any_car(p_car text) RETURNS public.cars
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_car public.cars;
+BEGIN
+    IF p_car ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN
+        SELECT * INTO v_car FROM public.cars WHERE id = p_car::uuid;
+    ELSE
+        SELECT * INTO v_car FROM public.cars WHERE slug = p_car;
+    END IF;
+    RETURN v_car;
+END;
+$$;
+
+-- A car that the public may see and rent. Hidden and withdrawn ones are as unknown as those that never were.
+CREATE OR REPLACE FUNCTION internal.listed_car(p_car text) RETURNS public.cars
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_car public.cars := internal.any_car(p_car);
+BEGIN
+    IF v_car.status IS DISTINCT FROM 'listed' THEN
+        RETURN NULL;
+    END IF;
+    RETURN v_car;
+END;
+$$;
+
+-- The day it is where the car stands.
+CREATE OR REPLACE FUNCTION internal.local_day(p_car public.cars, p_now timestamptz) RETURNS date
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (p_now AT TIME ZONE p_car.time_zone)::date;
+END;
+$$;
 
 CREATE OR REPLACE FUNCTION internal.car_summary(p_car public.cars) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -45,14 +78,6 @@ $$;
 COMMENT ON FUNCTION public.get_car IS
     '{success, car} of a listed car by UUID or slug, NULL when unknown, hidden or withdrawn. pricePerDay is null for a car without a price. Reads only.';
 
--- User text as a literal part of an ILIKE pattern.
-CREATE OR REPLACE FUNCTION internal.contains_pattern(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN '%' || regexp_replace(p_text, '([\\%_])', '\\\1', 'g') || '%';
-END;
-$$;
-
 CREATE OR REPLACE FUNCTION internal.has_features(p_car_id uuid, p_features text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -60,18 +85,6 @@ BEGIN
         SELECT FROM unnest(p_features) AS wanted (feature)
         WHERE NOT EXISTS (SELECT FROM public.car_features AS f
                           WHERE f.car_id = p_car_id AND lower(f.feature) = lower(wanted.feature)));
-END;
-$$;
-
--- Would create_booking take this car for these days?
-CREATE OR REPLACE FUNCTION internal.is_bookable(
-    p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
-) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN cardinality(internal.rental_refusals(p_car, p_start_date, p_end_date, p_now)) = 0
-       AND NOT EXISTS (SELECT FROM internal.live_bookings(
-               p_car.id, internal.days_blocked_by(p_car, p_start_date, p_end_date), p_now));
 END;
 $$;
 
@@ -143,6 +156,3 @@ LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
 $$;
 COMMENT ON FUNCTION public.popular_cars IS
     '[{id, slug}] of listed cars: most bookings of the last 30 days (holds that lapsed and cancellations aside), then featured, then name. Reads only.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250705000000_add_listing') ON CONFLICT DO NOTHING;
-COMMIT;

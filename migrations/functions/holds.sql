@@ -1,10 +1,4 @@
--- Making, finding again and letting go of holds.
---
--- Locks are always taken in one order: the car, the booking, the payment. Parallel bookings of one car queue at its
--- row instead of deadlocking in the exclusion constraint, which still has the last word.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
+-- holds
 
 -- How long a customer may take to pay before the days are free again.
 CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
@@ -70,6 +64,18 @@ BEGIN
               AND b.status IN ('pending_payment', 'upcoming', 'active', 'expired')
             ORDER BY live DESC, same DESC, b.created_at DESC, b.id LIMIT 1
         ) AS found);
+END;
+$$;
+
+-- The answer that is there already, by key or by shop reference, or NULL.
+CREATE OR REPLACE FUNCTION internal.earlier_answer(
+    p_key_hash text, p_request_hash text, p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date,
+    p_now timestamptz
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN coalesce(internal.answer_by_key(p_key_hash, p_request_hash, p_now),
+        internal.answer_by_shop_reference(p_shop_reference, p_car_id, p_start_date, p_end_date, p_now));
 END;
 $$;
 
@@ -175,18 +181,6 @@ BEGIN
 END;
 $$;
 
--- The answer that is there already, by key or by shop reference, or NULL.
-CREATE OR REPLACE FUNCTION internal.earlier_answer(
-    p_key_hash text, p_request_hash text, p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date,
-    p_now timestamptz
-) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN coalesce(internal.answer_by_key(p_key_hash, p_request_hash, p_now),
-        internal.answer_by_shop_reference(p_shop_reference, p_car_id, p_start_date, p_end_date, p_now));
-END;
-$$;
-
 -- The part of create_booking that must be alone with the car: short, because whoever wants the same car waits for it.
 CREATE OR REPLACE FUNCTION internal.hold_car(
     p_car public.cars, p_start_date date, p_end_date date, p_price jsonb, p_contact jsonb, p_key_hash text,
@@ -286,6 +280,3 @@ LANGUAGE sql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout 
 $$;
 COMMENT ON FUNCTION public.expire_holds IS
     'Expires up to p_limit lapsed holds, skipping those that somebody is working on. {outcome: expired, count, cars: [{id, slug}]}.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250629000000_add_booking_holds') ON CONFLICT DO NOTHING;
-COMMIT;

@@ -1,7 +1,4 @@
--- From an approved order to a confirmed booking, and back: voiding what may not stand.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
+-- authorizations
 
 CREATE OR REPLACE FUNCTION internal.authorization_json(
     p_outcome text, p_booking_id uuid, p_payment_id uuid, p_request_id text, p_resumed boolean
@@ -182,33 +179,3 @@ COMMENT ON FUNCTION public.record_authorization IS
     'payment_mismatch (amount, currency, or a second authorization; one row in security_events), dates_unavailable, booking_not_payable (cancelled '
     'meanwhile). What is to be voided is marked first, so it is found again after a crash (authorizations_to_void) and never captured. '
     'Locks car, booking, payment.';
-
-CREATE OR REPLACE FUNCTION public.record_payment_failure(
-    p_payment_id uuid, p_request_id text, p_error_code text, p_final boolean, p_now timestamptz DEFAULT now()
-) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
-DECLARE
-    v_operation public.payment_operations;
-BEGIN
-    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    v_operation := internal.known_operation(p_payment_id, p_request_id);
-    IF v_operation.status = 'open' THEN
-        IF p_final THEN
-            PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
-        ELSE
-            UPDATE public.payment_operations SET error_code = p_error_code WHERE request_id = p_request_id;
-        END IF;
-        -- The lease of a capture run is not this caller's to release.
-        UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
-        WHERE id = p_payment_id AND status = 'created' AND v_operation.operation = 'authorize';
-    END IF;
-    RETURN jsonb_build_object('outcome', 'recorded');
-END;
-$$;
-COMMENT ON FUNCTION public.record_payment_failure IS
-    'After an order, authorize, reauthorize or void did not succeed. Outcome: recorded. p_final: PayPal refused, the next call has a new request id; '
-    'otherwise its effect is unknown and the operation stays open under the same id. The payment keeps its state, so the payer may try again. '
-    'Releases the lease of begin_authorization. Locks the payment.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250701000000_add_payment_authorizations') ON CONFLICT DO NOTHING;
-COMMIT;

@@ -1,17 +1,4 @@
--- What operators look through: bookings with their money and its plan, and the audit log.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
-CREATE OR REPLACE FUNCTION internal.pagination_json(p_page integer, p_limit integer, p_total bigint) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-DECLARE
-    v_pages bigint := (p_total + p_limit - 1) / p_limit;
-BEGIN
-    RETURN jsonb_build_object('page', p_page, 'limit', p_limit, 'total', p_total, 'totalPages', v_pages,
-        'hasNext', p_page < v_pages, 'hasPrev', p_page > 1 AND p_total > 0);
-END;
-$$;
+-- operators
 
 CREATE OR REPLACE FUNCTION public.list_bookings(
     p_page integer DEFAULT 1, p_limit integer DEFAULT 25, p_status text DEFAULT NULL, p_payment_status text DEFAULT NULL,
@@ -69,9 +56,3 @@ END;
 $$;
 COMMENT ON FUNCTION public.list_audit IS
     '{success, entries, pagination}: the audit log, newest first. p_subject: the id of what was acted on, or of its booking. NULL: no filter. Reads only.';
-
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA internal TO service_role;
-GRANT EXECUTE ON FUNCTION public.list_bookings, public.list_audit TO service_role;
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250713000000_add_operator_reads') ON CONFLICT DO NOTHING;
-COMMIT;

@@ -1,89 +1,4 @@
--- From a hold to a PayPal order. Also what every payment function stands on: the locks, and the operations that are
--- written down before PayPal is called.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
--- Locks the car, then the booking. Whoever also needs the payment locks it after this. No row: all fields null.
-CREATE OR REPLACE FUNCTION internal.lock_booking(p_booking_id uuid) RETURNS public.bookings
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_booking public.bookings;
-BEGIN
-    PERFORM FROM public.cars WHERE id = (SELECT car_id FROM public.bookings WHERE id = p_booking_id) FOR NO KEY UPDATE;
-    SELECT * INTO v_booking FROM public.bookings WHERE id = p_booking_id FOR UPDATE;
-    RETURN v_booking;
-END;
-$$;
-
--- The id under which PayPal is to be called: that of the operation still open, else a new one. `resumed`: an earlier
--- attempt with this id may have had its effect.
-CREATE OR REPLACE FUNCTION internal.open_operation(
-    p_payment_id uuid, p_operation text, p_subject_id text, p_now timestamptz, OUT request_id text, OUT resumed boolean
-)
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_seq integer;
-BEGIN
-    SELECT o.request_id, o.in_doubt INTO request_id, resumed
-    FROM public.payment_operations AS o
-    WHERE o.payment_id = p_payment_id AND o.operation = p_operation AND o.status = 'open'
-      AND o.subject_id IS NOT DISTINCT FROM p_subject_id;
-    IF FOUND THEN
-        UPDATE public.payment_operations AS o SET in_doubt = true WHERE o.request_id = open_operation.request_id;
-        RETURN;
-    END IF;
-    SELECT coalesce(max(o.seq), 0) + 1 INTO v_seq
-    FROM public.payment_operations AS o WHERE o.payment_id = p_payment_id AND o.operation = p_operation;
-    request_id := p_payment_id || ':' || p_operation || ':' || v_seq;
-    resumed := false;
-    INSERT INTO public.payment_operations (request_id, payment_id, operation, seq, subject_id, started_at)
-    VALUES (request_id, p_payment_id, p_operation, v_seq, p_subject_id, p_now);
-END;
-$$;
-
--- An operation by its id; one that was never written down is a caller's mistake.
-CREATE OR REPLACE FUNCTION internal.known_operation(p_payment_id uuid, p_request_id text) RETURNS public.payment_operations
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_operation public.payment_operations;
-BEGIN
-    SELECT * INTO v_operation FROM public.payment_operations
-    WHERE request_id = p_request_id AND payment_id = p_payment_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'payment % has no operation %', p_payment_id, p_request_id USING ERRCODE = 'no_data_found';
-    END IF;
-    RETURN v_operation;
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION internal.close_operation(
-    p_request_id text, p_status text, p_result_id text, p_error_code text, p_now timestamptz
-) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-BEGIN
-    UPDATE public.payment_operations
-    SET status = p_status, in_doubt = false, result_id = p_result_id, error_code = p_error_code, finished_at = p_now
-    WHERE request_id = p_request_id;
-END;
-$$;
-
--- Why a booking cannot be paid whatever its days, or NULL.
-CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN (
-        SELECT CASE
-            WHEN p_booking.status IN ('upcoming', 'active') THEN 'already_paid'
-            WHEN p_booking.status NOT IN ('pending_payment', 'expired') THEN 'booking_not_payable'
-            WHEN c.status <> 'listed' THEN 'booking_not_payable'
-            WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
-            WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
-                 AND NOT internal.price_still_stands(p_booking, p_now) THEN 'booking_not_payable'
-        END
-        FROM public.cars AS c WHERE c.id = p_booking.car_id);
-END;
-$$;
+-- orders
 
 -- Keeps a hold alive for another 15 minutes, but not beyond p_latest; one that has lapsed is revived when its days
 -- are still free. NULL when the days are held, else the reason why not. The caller holds the locks.
@@ -106,24 +21,6 @@ EXCEPTION
     WHEN unique_violation THEN
         -- The shop's reference names another live booking by now.
         RETURN 'booking_not_payable';
-END;
-$$;
-
--- The payment that a booking is being paid by: the one that stands, else a new one.
-CREATE OR REPLACE FUNCTION internal.standing_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_payment public.payments;
-BEGIN
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking.id AND status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL
-    FOR UPDATE;
-    IF NOT FOUND THEN
-        INSERT INTO public.payments (booking_id, amount, currency, created_at, updated_at)
-        VALUES (p_booking.id, p_booking.final_price, p_booking.currency, p_now, p_now)
-        RETURNING * INTO v_payment;
-    END IF;
-    RETURN v_payment;
 END;
 $$;
 
@@ -226,6 +123,3 @@ $$;
 COMMENT ON FUNCTION public.record_paypal_order IS
     'Stores the order that PayPal made for an operation of open_payment. Outcomes: recorded, replayed (already stored; the first stays). '
     'Locks the payment. An operation that open_payment never gave out raises P0002.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250630000000_add_payment_orders') ON CONFLICT DO NOTHING;
-COMMIT;
