@@ -273,14 +273,13 @@ fn every_variable_is_documented_as_it_is() {
 
 #[test]
 fn migrations_register_themselves() {
-    for file in files("migrations", "sql") {
-        let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(
-            fs::read_to_string(&file)
-                .unwrap()
-                .contains(&format!("'{stem}'")),
-            "{stem}"
-        );
+    for file in dated_files() {
+        let stem = file.strip_suffix(".sql").unwrap();
+        let text = read(format!("migrations/{file}"));
+        assert!(text.contains(&format!("'{stem}'")), "{stem}");
+        // The pattern of Supabase's CLI; it skips every other file.
+        let (date, _) = file.split_once('_').unwrap();
+        assert!(date.bytes().all(|byte| byte.is_ascii_digit()), "{file}");
     }
     assert_eq!(
         fs::read_link(root().join("supabase/migrations")).unwrap(),
@@ -288,9 +287,68 @@ fn migrations_register_themselves() {
     );
 }
 
-/// A file whose text changed is applied again: of a function in two files, the one applied last would win.
+/// The names of the dated files in `migrations/`, in order.
+fn dated_files() -> Vec<String> {
+    sql_names("migrations")
+        .into_iter()
+        .filter(|name| name != "apply.sql")
+        .collect()
+}
+
+/// The names of the SQL files right in a folder, in order.
+fn sql_names(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".sql")).collect();
+    names.sort();
+    names
+}
+
 #[test]
-fn no_function_is_created_in_two_files() {
+fn psql_script_names_every_migration() {
+    let script = read("migrations/apply.sql");
+    let included: Vec<&str> = script
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("\\ir "))
+        .collect();
+    let dated = dated_files();
+    assert_eq!(included[..dated.len()], dated);
+    let last = ["triggers.sql", "privileges.sql", "validation.sql"];
+    let mut functions = sql_names("migrations/functions");
+    functions.retain(|name| !last.contains(&name.as_str()));
+    let functions: Vec<String> = functions
+        .iter()
+        .map(String::as_str)
+        .chain(last)
+        .map(|name| format!("functions/{name}"))
+        .collect();
+    assert_eq!(included[dated.len()..], functions);
+    for stem in dated
+        .iter()
+        .skip(1)
+        .map(|file| file.strip_suffix(".sql").unwrap())
+    {
+        assert!(
+            script.contains(&format!("WHERE version = '{stem}'")),
+            "{stem}"
+        );
+    }
+}
+
+#[test]
+fn sql_files_are_short() {
+    for file in files("migrations", "sql")
+        .into_iter()
+        .chain(files("seed", "sql"))
+    {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", names(&file));
+    }
+}
+
+/// Dated files are applied once. A function in two files would be the one of the last.
+#[test]
+fn functions_live_in_one_function_file() {
     let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files("migrations", "sql") {
         for function in created_functions(&fs::read_to_string(&file).unwrap()) {
@@ -300,6 +358,11 @@ fn no_function_is_created_in_two_files() {
     assert!(homes.contains_key("public.calculate_booking_price"));
     for (function, files) in homes {
         assert_eq!(files.len(), 1, "{function} is created in {files:?}");
+        let home = files.first().unwrap();
+        assert!(
+            home.starts_with("migrations/functions/"),
+            "{function} in {home}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that can keep an operator's command from its end, each with a code and what to do about it.
 
 use std::{io, path::PathBuf};
+use tokio_postgres::error::SqlState;
 
 /// Why a command failed. Nothing in it names a password or a token.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,14 @@ pub enum Error {
         /// Its name.
         file: String,
     },
+    /// A file of functions that would end the transaction of all of them.
+    #[error(
+        "{file}: functions are applied together, in one transaction: no BEGIN; and no COMMIT; in it"
+    )]
+    EndsTransaction {
+        /// Its name.
+        file: String,
+    },
     /// No connection to the database.
     #[error("cannot reach the database at {host}{}", advised(.advice.as_deref()))]
     DatabaseUnreachable {
@@ -56,12 +65,12 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
     /// A statement of an SQL file that the database refused. The file's transaction is rolled back.
-    #[error("{file}, {place}: {message}")]
+    #[error("{place}: {message}")]
     Statement {
-        /// The file's name.
-        file: String,
-        /// Line, column and number of the statement.
+        /// The file, with line and column where PostgreSQL points at a place.
         place: String,
+        /// PostgreSQL's code.
+        sqlstate: SqlState,
         /// PostgreSQL's message with severity, SQLSTATE, detail, hint and context.
         message: String,
     },
@@ -117,6 +126,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::NoFiles(_) => "no_files",
             Self::NotOneTransaction { .. } => "not_one_transaction",
+            Self::EndsTransaction { .. } => "ends_transaction",
             Self::DatabaseUnreachable { .. } => "database_unreachable",
             Self::Database { .. } => "database",
             Self::Statement { .. } => "statement_refused",
@@ -139,6 +149,22 @@ impl Error {
             | Self::Answer { .. } => 3,
             _ => 1,
         }
+    }
+
+    /// Whether other sessions held the locks: a deadlock, or a lock that did not come in time.
+    pub(crate) fn is_lock_conflict(&self) -> bool {
+        let sqlstate = match self {
+            Self::Statement { sqlstate, .. } => Some(sqlstate),
+            Self::Database { source, .. } => source.code(),
+            _ => None,
+        };
+        sqlstate.is_some_and(|it| {
+            [
+                SqlState::T_R_DEADLOCK_DETECTED,
+                SqlState::LOCK_NOT_AVAILABLE,
+            ]
+            .contains(it)
+        })
     }
 
     /// Names the step that an operating system's refusal ended.

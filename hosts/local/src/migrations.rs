@@ -44,6 +44,14 @@ fn report(event: Event<'_>) {
         Event::Applying { version, reason } => {
             console::log(&format!("migration {version} ({reason})"));
         }
+        Event::Retrying { version } => {
+            console::log(&format!(
+                "migration {version}: the tables are locked: trying again"
+            ));
+        }
+        Event::Edited { version } => console::log(&format!(
+            "migration {version}: its text changed after it was applied; it is not applied again"
+        )),
     }
 }
 

@@ -14,13 +14,14 @@ pub(super) const COMMAND: Command = Command {
 const USAGE: &str = "\
 Usage: exo migrate [--dry-run | --status] [--from FOLDER]
 
-Applies the migrations that the database lacks, in the order of their names, each in one transaction. A file whose text
-changed is applied again, and so is every file after it. Stops at the first error; what was applied before it stays, and
-the next call goes on there. Two at once wait for each other.
+Applies the migrations that the database lacks. Dated files change tables: each is applied once, in the order of their
+names, in a transaction of its own. Functions follow: when the text of one file changed, all are applied again in one
+transaction. Stops at the first error. Earlier transactions stay, and the next call resumes there. Two runs wait for
+each other.
 
   --dry-run      says what would be applied, and writes nothing
   --status       lists every migration; exit code 1 when one is to be applied
-  --from FOLDER  takes FOLDER/*.sql instead of the files this program was built with
+  --from FOLDER  takes FOLDER/*.sql and FOLDER/functions/*.sql instead of the files this program was built with
   --help         prints this
 
 Read from the environment:
@@ -103,6 +104,7 @@ async fn run(words: Vec<String>) -> Result<Outcome, Error> {
                 format!("to apply: {reason}")
             }
             None if arguments.mode == Mode::DryRun => continue,
+            None if step.is_edited => "applied; its text changed since".to_owned(),
             None => "applied".to_owned(),
         };
         rows.push([step.file.stem().to_owned(), state]);
@@ -123,6 +125,14 @@ fn report(event: Event<'_>) {
         Event::Applying { version, reason } => {
             console::print(&format!("apply {version} ({reason})"));
         }
+        Event::Retrying { version } => {
+            console::log(&format!(
+                "exo: {version}: the tables are locked: trying again"
+            ));
+        }
+        Event::Edited { version } => console::log(&format!(
+            "exo: {version}: its text changed after it was applied; it is not applied again"
+        )),
     }
 }
 

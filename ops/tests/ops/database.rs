@@ -49,6 +49,45 @@ impl Database {
         .await
     }
 
+    /// The schema without the owners' names and without the registries: columns, constraints,
+    /// indexes, triggers, functions, privileges and comments.
+    pub(crate) async fn schema(&self) -> Vec<String> {
+        let ours = "('public'::regnamespace, 'internal'::regnamespace)";
+        let parts = [
+            format!(
+                "SELECT format('column %s.%s %s %s %s %s', c.oid::regclass, a.attname,
+                               format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                               pg_get_expr(d.adbin, d.adrelid), a.attgenerated)
+                 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+                 LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                 WHERE c.relnamespace IN {ours} AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
+            ),
+            format!(
+                "SELECT format('table %s %s %s', oid::regclass, relrowsecurity,
+                               (SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(relacl) AS acl))
+                 FROM pg_class WHERE relnamespace IN {ours} AND relkind = 'r'"
+            ),
+            format!(
+                "SELECT format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+                 FROM pg_constraint WHERE connamespace IN {ours}"
+            ),
+            "SELECT indexdef FROM pg_indexes WHERE schemaname IN ('public', 'internal')".to_owned(),
+            "SELECT pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"
+                .to_owned(),
+            format!(
+                "SELECT pg_get_functiondef(oid) || coalesce(obj_description(oid), '')
+                     || (SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(proacl) AS acl)
+                 FROM pg_proc WHERE pronamespace IN {ours}"
+            ),
+        ];
+        let mut schema = Vec::new();
+        for part in parts {
+            schema.extend(self.texts(&part).await);
+        }
+        schema.sort();
+        schema
+    }
+
     /// Every object and row that a migration could touch, with the transaction that wrote it last.
     pub(crate) async fn written(&self) -> Vec<String> {
         let mut written = Vec::new();
@@ -144,7 +183,7 @@ pub(crate) fn random_id() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-async fn connect(url: &Url) -> Client {
+pub(crate) async fn connect(url: &Url) -> Client {
     let config: Config = url.as_str().parse().unwrap();
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);

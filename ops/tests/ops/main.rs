@@ -20,6 +20,8 @@ mod folder;
 mod metrics;
 mod migrate;
 mod operators;
+mod psql;
 mod rate_limits;
 mod reconcile;
 mod tls;
+mod traffic;
