@@ -1,5 +1,5 @@
--- What must be provable later: money and operator actions (audit_log), refused manipulation (security_events) and
--- the runs of the crons (cron_runs).
+-- Evidence for later: money and operator actions (audit_log), refused manipulation
+-- (security_events) and the runs of the crons (cron_runs).
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS public.audit_log (
 );
 CREATE INDEX IF NOT EXISTS audit_log_by_subject ON public.audit_log (subject_type, subject_id, id);
 CREATE INDEX IF NOT EXISTS audit_log_by_time ON public.audit_log (occurred_at);
-COMMENT ON TABLE public.audit_log IS 'Append-only: every change of a payment''s state and every operator action.';
+COMMENT ON TABLE public.audit_log IS
+    'Append-only: every change of a payment''s state and every operator action.';
 
 CREATE TABLE IF NOT EXISTS public.security_events (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

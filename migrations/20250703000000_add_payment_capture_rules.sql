@@ -1,14 +1,7 @@
--- When an authorized payment is captured.
+-- The rules of automatic captures, and a booking's schedule. functions/capture_rules.sql says how a
+-- rule decides.
 --
--- The active rule with the highest priority whose moment is known decides:
---   on_contract          the moment the contract was signed (bookings.contract_signed_at)
---   hours_before_rental  so many hours before pickup: start_date at the car's pickup_time, in the car's time zone
---   on_approval          the moment an operator approved the booking (bookings.approved_at)
--- Never later than 48 hours before the authorization lapses, which leaves a day to renew it first, never before the booking was confirmed.
--- hours_before_rental is always known, so a rule below an active one of that kind waits until it is switched off.
---
--- The columns and triggers may be dropped (the runbook's rollback) and come back by applying this file again; every
--- function works without them. Hence the schedule is written here only: by the triggers and by note_capture_attempt.
+-- The runbook's rollback may drop the three columns. functions/triggers.sql adds them again.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

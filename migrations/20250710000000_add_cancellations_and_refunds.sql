@@ -1,5 +1,5 @@
--- Giving a booking up, and giving its money back. What is owed is written down with the decision, in one transaction;
--- the calls to PayPal follow, and whoever crashes leaves the debt for the next run to pay.
+-- Cancellations and refunds. A refund is written in the transaction of the decision that owes it.
+-- The call to PayPal follows, and after a crash the next run makes it.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -12,21 +12,25 @@ ALTER TABLE public.payments
     ADD COLUMN IF NOT EXISTS capture_amount numeric(12, 2) CHECK (capture_amount > 0),
     ADD COLUMN IF NOT EXISTS original_authorization_id text,
     ADD COLUMN IF NOT EXISTS reconciled_at timestamptz;
-COMMENT ON COLUMN public.bookings.refund_percent IS 'What the cancellation policy gave back of the price.';
-COMMENT ON COLUMN public.payments.capture_amount IS 'What is to be captured where that is not the whole amount: the part that a cancellation keeps.';
-COMMENT ON COLUMN public.payments.original_authorization_id IS 'The first authorization, where a reauthorization took its place: the one that can be voided.';
+COMMENT ON COLUMN public.bookings.refund_percent IS
+    'Percentage of the price that the cancellation refunds.';
+COMMENT ON COLUMN public.payments.capture_amount IS
+    'Amount to capture if it is not the whole amount: the part that a cancellation keeps.';
+COMMENT ON COLUMN public.payments.original_authorization_id IS
+    'The first authorization of a reauthorized payment: the one that can be voided.';
 
--- The first rule whose days are still ahead decides. No rule: nothing is given back.
+-- The rule with the most days that are still ahead decides. Without a rule nothing is refunded.
 CREATE TABLE IF NOT EXISTS public.cancellation_rules (
     days_before_pickup integer PRIMARY KEY CHECK (days_before_pickup BETWEEN 0 AND 366),
     refund_percent     integer NOT NULL CHECK (refund_percent BETWEEN 0 AND 100)
 );
-COMMENT ON TABLE public.cancellation_rules IS 'Cancelled at least so many days before the day of the pick-up, so much of the price is given back.';
+COMMENT ON TABLE public.cancellation_rules IS
+    'A cancellation at least this many days before the pick-up refunds this percentage of the price.';
 INSERT INTO public.cancellation_rules (days_before_pickup, refund_percent)
 SELECT seed.days, seed.percent FROM (VALUES (7, 100), (2, 50), (0, 0)) AS seed (days, percent)
 WHERE NOT EXISTS (SELECT FROM public.cancellation_rules);
 
--- One row is one refund: ordered with the decision that owes it, then made at PayPal once.
+-- One row is one refund, which is made at PayPal once.
 CREATE TABLE IF NOT EXISTS public.refunds (
     id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     payment_id       uuid NOT NULL REFERENCES public.payments ON DELETE RESTRICT,

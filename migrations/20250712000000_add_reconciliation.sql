@@ -1,5 +1,4 @@
--- Comparing our payments with what PayPal says of them: what PayPal did is recorded, what does not fit together is kept
--- as a finding until it fits.
+-- Findings: differences between our payments and PayPal's, open until they are gone.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -17,7 +16,9 @@ CREATE INDEX IF NOT EXISTS payments_unreconciled ON public.payments (reconciled_
 CREATE INDEX IF NOT EXISTS payments_by_original_authorization ON public.payments (original_authorization_id)
     WHERE original_authorization_id IS NOT NULL;
 ALTER TABLE public.payment_findings ENABLE ROW LEVEL SECURITY;
-COMMENT ON TABLE public.payment_findings IS 'Where we and PayPal disagree, or where money and booking do: one row a payment and kind, open until resolved_at.';
+COMMENT ON TABLE public.payment_findings IS
+    'Differences between us and PayPal, or between money and booking. One row for each payment and '
+    'kind, open until resolved_at.';
 
 GRANT SELECT, INSERT, UPDATE ON public.payment_findings TO service_role;
 

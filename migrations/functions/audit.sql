@@ -1,6 +1,6 @@
--- audit
+-- The audit log, the security events and the trace of bookings: written once, never changed.
 
--- Also stops the owner of the table, whom privileges do not bind.
+-- Trigger of audit_log: refuses every change, also by the owner, whom privileges do not stop.
 CREATE OR REPLACE FUNCTION internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -8,6 +8,7 @@ BEGIN
 END;
 $$;
 
+-- Writes one row to audit_log. Members of p_detail that are null are left out.
 CREATE OR REPLACE FUNCTION internal.audit(
     p_actor text, p_action text, p_subject_type text, p_subject_id text, p_detail jsonb, p_request_id text, p_now timestamptz
 ) RETURNS void
@@ -29,9 +30,11 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_security_event IS
-    'Writes one row to security_events. Outcome: recorded. No secrets and no personal data belong into p_detail.';
+    'Writes one row to security_events. Outcome: recorded. p_detail must hold no secrets and no '
+    'personal data.';
 
--- Every function sets updated_at to its p_now, so the trace carries the time of the caller, not of the clock.
+-- Trigger of bookings: one row in booking_events for each change of state. Every function sets
+-- updated_at to its p_now, so the trace has the caller's time instead of the clock's.
 CREATE OR REPLACE FUNCTION internal.record_booking_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -46,6 +49,7 @@ BEGIN
 END;
 $$;
 
+-- Trigger of payments: one row in audit_log for each change of state.
 CREATE OR REPLACE FUNCTION internal.audit_payment_state() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

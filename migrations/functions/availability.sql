@@ -1,5 +1,7 @@
--- availability
+-- The days of a car: blocked, free, bookable. Availability and booking use the same functions, so
+-- every rental that is shown as bookable can be booked.
 
+-- Whether a booking keeps its days: confirmed, or a hold that has not expired.
 CREATE OR REPLACE FUNCTION internal.is_live(p_status text, p_hold_expires_at timestamptz, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -7,7 +9,7 @@ BEGIN
 END;
 $$;
 
--- The bookings that stand in the way of a car within a range of days; a lapsed hold does not.
+-- The live bookings of a car that block any of these days.
 CREATE OR REPLACE FUNCTION internal.live_bookings(p_car_id uuid, p_days daterange, p_now timestamptz)
 RETURNS TABLE (status text, end_date date, blocked daterange)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -21,7 +23,7 @@ BEGIN
 END;
 $$;
 
--- The days that a rental of this car would block: its own, and the turnaround after it.
+-- The days that a rental of this car blocks: its own, and the turnaround after it.
 CREATE OR REPLACE FUNCTION internal.days_blocked_by(p_car public.cars, p_start_date date, p_end_date date) RETURNS daterange
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -29,7 +31,8 @@ BEGIN
 END;
 $$;
 
--- Which of those days are taken. Days from p_end_date on mean: the turnaround would reach into the next booking.
+-- Those of the days that are blocked already. Days from p_end_date on: the turnaround would reach
+-- into the next booking.
 CREATE OR REPLACE FUNCTION internal.unavailable_dates(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS date[]
@@ -46,7 +49,7 @@ BEGIN
 END;
 $$;
 
--- Why these dates cannot be rented at all, whoever else wants them: the first reason is the one to tell.
+-- Every reason why nobody can rent the car for these dates. The first is the one to report.
 CREATE OR REPLACE FUNCTION internal.rental_refusals(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS text[]
@@ -62,7 +65,7 @@ BEGIN
 END;
 $$;
 
--- Would create_booking take this car for these days?
+-- Whether create_booking would accept this car for these days.
 CREATE OR REPLACE FUNCTION internal.is_bookable(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS boolean
@@ -74,7 +77,7 @@ BEGIN
 END;
 $$;
 
--- available | held (somebody is paying) | booked | turnaround | past, for each day of the half-open range.
+-- Each day of the half-open range: available, held (an unpaid hold), booked, turnaround or past.
 CREATE OR REPLACE FUNCTION internal.day_statuses(p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz)
 RETURNS TABLE (day date, status text)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -127,7 +130,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.get_availability IS
-    'The days of a listed car from p_start_date up to, not including, p_end_date, and whether create_booking would take this rental now '
-    '(bookable; reasons: in_the_past, too_far_ahead, too_short, too_long, not_priced, dates_unavailable). dates_unavailable with every day available: '
-    'the turnaround would reach into the next booking. quote is the price, null unless bookable. NULL when there is no such car; a range outside '
-    '1..366 days raises 22023. Reads only.';
+    'The days of a listed car from p_start_date up to, not including, p_end_date, and whether '
+    'create_booking would accept this rental at p_now (bookable). reasons: in_the_past, '
+    'too_far_ahead, too_short, too_long, not_priced, dates_unavailable. dates_unavailable with '
+    'every day available: the turnaround would reach into the next booking. quote is the price, '
+    'null unless bookable. NULL for an unknown car. A range outside 1 to 366 days raises 22023. '
+    'Reads only.';

@@ -1,6 +1,7 @@
--- bookings
+-- Bookings as they are read, and their way through the calendar.
 
--- Locks the car, then the booking. Whoever also needs the payment locks it after this. No row: all fields null.
+-- Locks the car, then the booking. A caller that also needs the payment locks it afterwards. No
+-- such booking: all fields NULL.
 CREATE OR REPLACE FUNCTION internal.lock_booking(p_booking_id uuid) RETURNS public.bookings
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -12,6 +13,7 @@ BEGIN
 END;
 $$;
 
+-- The latest payment of a booking as get_booking returns it, or NULL.
 CREATE OR REPLACE FUNCTION internal.payment_json(p_booking public.bookings) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -25,7 +27,7 @@ BEGIN
 END;
 $$;
 
--- What the planner of the product needs to say when money is held, renewed and taken.
+-- The facts from which the product plans when money is held, reauthorized and captured.
 CREATE OR REPLACE FUNCTION internal.plan_facts_json(p_booking public.bookings) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -38,6 +40,7 @@ BEGIN
 END;
 $$;
 
+-- A booking as get_booking returns it.
 CREATE OR REPLACE FUNCTION internal.booking_json(p_booking public.bookings, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -67,8 +70,9 @@ LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
     SELECT internal.booking_json(b, p_now) FROM public.bookings AS b WHERE b.id = p_booking_id;
 $$;
 COMMENT ON FUNCTION public.get_booking IS
-    'One booking as {bookingId, reference, status, carId, carSlug, carName, startDate, endDate, rentalDays, holdExpiresAt, price, '
-    'customer, payment, planFacts, createdAt, cancelledAt}, or NULL. A hold that has lapsed by p_now reads as expired. Reads only, takes no lock.';
+    'One booking as {bookingId, reference, status, carId, carSlug, carName, startDate, endDate, '
+    'rentalDays, holdExpiresAt, price, customer, payment, planFacts, createdAt, cancelledAt}, or '
+    'NULL. A hold that has expired by p_now reads as expired. Reads only, takes no lock.';
 
 CREATE OR REPLACE FUNCTION public.advance_bookings(p_limit integer DEFAULT 500, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
@@ -89,4 +93,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.advance_bookings IS
-    'Bookings whose first day has come where the car stands become active, those whose last day has come completed. {outcome: advanced, count}. Skips what somebody is working on.';
+    'Starts and completes bookings. On its first day at the car''s place a booking becomes '
+    'active, on its last day completed. Returns {outcome: advanced, count}. Skips locked '
+    'bookings.';

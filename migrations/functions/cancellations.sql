@@ -1,6 +1,7 @@
--- cancellations
+-- Cancelling a booking. The settlement that it owes is written in the same transaction. The calls
+-- to PayPal follow, and after a crash the next run makes them.
 
--- How much of the price a cancellation at this moment gives back.
+-- The percentage of the price that a cancellation at this moment refunds.
 CREATE OR REPLACE FUNCTION internal.refund_percent(p_booking public.bookings, p_now timestamptz) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -13,7 +14,7 @@ BEGIN
 END;
 $$;
 
--- Why a booking cannot be cancelled by this actor at this moment, or NULL.
+-- Why this actor cannot cancel the booking at this moment, or NULL.
 CREATE OR REPLACE FUNCTION internal.cancellation_refusal(
     p_booking public.bookings, p_payment public.payments, p_by_operator boolean, p_void_only boolean, p_now timestamptz
 ) RETURNS text
@@ -25,15 +26,16 @@ BEGIN
             WHEN p_booking.status = 'completed' THEN 'booking_not_cancellable'
             WHEN p_booking.status IN ('upcoming', 'active') AND NOT p_by_operator
                  AND p_booking.start_date <= internal.local_day(c, p_now) THEN 'booking_not_cancellable'
-            -- Whether the money is ours is known in a moment; what is given back depends on it.
+            -- The refund depends on the capture, whose outcome is known soon.
             WHEN p_payment.status = 'capturing' THEN 'payment_in_progress'
         END
         FROM public.cars AS c WHERE c.id = p_booking.car_id);
 END;
 $$;
 
--- Writes down what a cancellation owes: a void, a capture of the part that is kept, a refund, or nothing. Gives the word
--- for it, and the refund where one was ordered. The caller holds the locks.
+-- Writes the settlement of a cancellation: a void, a capture of the part that is kept, a refund, or
+-- none. Returns its name, the refund if one was ordered, and the amount. The caller holds the
+-- locks.
 CREATE OR REPLACE FUNCTION internal.settle_cancellation(
     p_payment public.payments, p_percent integer, p_actor text, p_now timestamptz, OUT settlement text, OUT refund_id uuid, OUT amount numeric
 )
@@ -66,7 +68,7 @@ BEGIN
 END;
 $$;
 
--- The answer of a cancellation, the first time and every time after.
+-- The response of a cancellation, the first time and every time after.
 CREATE OR REPLACE FUNCTION internal.cancellation_json(p_outcome text, p_booking public.bookings) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -121,7 +123,7 @@ BEGIN
     END IF;
     v_payment := internal.lock_payment(p_booking_id, p_now);
     IF v_payment.id IS NULL THEN
-        -- PayPal refused to capture, and may hold the money all the same.
+        -- PayPal refused to capture, but may still hold the money.
         SELECT * INTO v_payment FROM public.payments
         WHERE booking_id = p_booking_id AND status = 'failed' AND void_reason IS NULL AND authorization_id IS NOT NULL AND voided_at IS NULL
         ORDER BY created_at DESC, id LIMIT 1 FOR UPDATE;
@@ -145,8 +147,12 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.cancel_booking IS
-    'Cancels a booking and writes down what is owed for it: all of the price for a hold or when an operator cancels, else by cancellation_rules. Outcomes: '
-    'cancelled, already_cancelled (the same answer as then), booking_not_found, booking_not_cancellable (completed, or its first day has come and no operator asks), '
-    'payment_in_progress (a capture is under way or in doubt; paymentId), already_captured (p_void_only, and there is a capture). With the first two: percent, amount and currency given back, refundStatus none|voided|pending|refunded, and settlement, '
-    'what the caller is to do at PayPal: void (authorizationId), capture (the part that is kept), refund (refundId) or none. Locks car, booking, payment. '
-    'Writes the booking, the mark or the refund, and the audit log.';
+    'Cancels a booking and writes its settlement: the whole price for a hold or when an operator '
+    'cancels, otherwise by cancellation_rules. Outcomes: cancelled; already_cancelled (the same '
+    'response as the first time); booking_not_found; booking_not_cancellable (completed, or its '
+    'first day has come and no operator cancels); payment_in_progress (a capture is running or in '
+    'doubt; paymentId); already_captured (p_void_only, and there is a capture). The first two '
+    'have percent, amount and currency of the refund, refundStatus none|voided|pending|refunded, '
+    'and settlement, the call to make at PayPal: void (authorizationId), capture (the part that '
+    'is kept), refund (refundId) or none. Locks car, booking, payment. Writes the booking, the '
+    'mark or the refund, and the audit log.';

@@ -1,7 +1,18 @@
--- capture_rules
+-- When an authorized payment is captured.
+--
+-- The active rule with the highest priority whose moment is known decides:
+--   on_contract          signature of the contract (bookings.contract_signed_at)
+--   hours_before_rental  hours before the pick-up (start_date, the car's pickup_time and zone)
+--   on_approval          approval by an operator (bookings.approved_at)
+-- A capture is never scheduled later than 48 hours before the authorization expires, which leaves a
+-- day to reauthorize first, and never before the booking was confirmed. The moment of
+-- hours_before_rental is always known, so rules below an active one of that kind never apply.
+--
+-- The runbook's rollback may drop the schedule's columns and triggers. Every function works without
+-- them. Only the trigger function, note_capture_attempt and triggers.sql write these columns.
 
--- The only reader of the capture schedule. Through jsonb it reads "not scheduled" where an operator has dropped the
--- column, as the runbook's rollback does.
+-- The only reader of the schedule. Through jsonb it returns NULL where the runbook's rollback has
+-- dropped the column.
 CREATE OR REPLACE FUNCTION internal.capture_scheduled_at(p_booking public.bookings) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -9,7 +20,7 @@ BEGIN
 END;
 $$;
 
--- The moment a rule names for a booking; NULL while it is unknown.
+-- The moment that a rule names for a booking; NULL while it is unknown.
 CREATE OR REPLACE FUNCTION internal.capture_moment(
     p_rule public.payment_capture_rules, p_booking public.bookings
 ) RETURNS timestamptz
@@ -25,7 +36,7 @@ BEGIN
 END;
 $$;
 
--- The rule that decides for a booking and the moment it names; all NULL when no active rule knows its moment.
+-- The deciding rule of a booking and its moment. All NULL when no active rule knows its moment.
 CREATE OR REPLACE FUNCTION internal.capture_rule(
     p_booking public.bookings, OUT rule_id uuid, OUT name text, OUT kind text, OUT moment timestamptz
 )
@@ -41,7 +52,8 @@ BEGIN
 END;
 $$;
 
--- The deciding rule and the moment of capture for a confirmed booking; both NULL when no active rule knows its moment.
+-- The deciding rule and the moment of capture of a confirmed booking. Both NULL when no active rule
+-- knows its moment.
 CREATE OR REPLACE FUNCTION internal.capture_plan(p_booking public.bookings, OUT rule_id uuid, OUT capture_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -65,9 +77,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION internal.schedule_payment_capture IS
-    'Trigger: sets payment_capture_scheduled_at and payment_capture_rule_id of the row by the deciding rule.';
+    'Trigger of bookings: sets payment_capture_scheduled_at and payment_capture_rule_id by the '
+    'deciding rule.';
 
--- The only other writer of these columns. Dynamic, because it must also work where the column was dropped.
+-- Records the time of a capture attempt. Dynamic, because it must also work without the column.
 CREATE OR REPLACE FUNCTION internal.note_capture_attempt(p_booking_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- crons
+-- Runs of the crons, and the health check.
 
 CREATE OR REPLACE FUNCTION public.begin_cron_run(p_name text, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '5s' AS $$
@@ -9,7 +9,8 @@ BEGIN
     RETURN jsonb_build_object('outcome', 'begun', 'runId', v_id);
 END;
 $$;
-COMMENT ON FUNCTION public.begin_cron_run IS 'Writes the start of a cron run; {outcome: begun, runId}.';
+COMMENT ON FUNCTION public.begin_cron_run IS
+    'Writes the start of a cron run. Returns {outcome: begun, runId}.';
 
 CREATE OR REPLACE FUNCTION public.finish_cron_run(
     p_run_id uuid, p_processed integer, p_failed integer, p_error text DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -23,7 +24,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.finish_cron_run IS
-    'Writes the end of a cron run once. Outcomes: recorded; replayed (already finished, or unknown: nothing written).';
+    'Writes the end of a cron run, once. Outcomes: recorded, replayed (finished before, or '
+    'unknown: nothing written).';
 
 CREATE OR REPLACE FUNCTION public.last_cron_run(p_name text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
@@ -33,11 +35,13 @@ LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
     ORDER BY started_at DESC, id DESC LIMIT 1;
 $$;
 COMMENT ON FUNCTION public.last_cron_run IS
-    'The latest run of a cron, {name, startedAt, finishedAt or null, processed, failed}; NULL when it never ran. Reads only.';
+    'The latest run of a cron: {name, startedAt, finishedAt or null, processed, failed}. NULL '
+    'when it never ran. Reads only.';
 
 CREATE OR REPLACE FUNCTION public.health_check() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '2s' AS $$
     SELECT jsonb_build_object('ok', true, 'schemaVersion',
         (SELECT version FROM public.schema_migrations ORDER BY version COLLATE "C" DESC LIMIT 1));
 $$;
-COMMENT ON FUNCTION public.health_check IS '{ok: true, schemaVersion}: the latest migration in the order of file names. Reads only.';
+COMMENT ON FUNCTION public.health_check IS
+    '{ok: true, schemaVersion}: the latest dated file in the order of names. Reads only.';

@@ -1,6 +1,6 @@
--- formats
+-- Values as they leave the database.
 
--- A moment as it leaves the database: RFC 3339, UTC, whole seconds.
+-- A moment in RFC 3339, UTC, whole seconds.
 CREATE OR REPLACE FUNCTION internal.utc(p_at timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -8,6 +8,7 @@ BEGIN
 END;
 $$;
 
+-- An amount with two decimals.
 CREATE OR REPLACE FUNCTION internal.money(p_amount numeric) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -15,6 +16,7 @@ BEGIN
 END;
 $$;
 
+-- {amount, currency}, or NULL without an amount.
 CREATE OR REPLACE FUNCTION internal.money_json(p_amount numeric, p_currency text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -23,7 +25,7 @@ BEGIN
 END;
 $$;
 
--- User text as a literal part of an ILIKE pattern.
+-- An ILIKE pattern that finds the text as a literal part.
 CREATE OR REPLACE FUNCTION internal.contains_pattern(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -31,6 +33,7 @@ BEGIN
 END;
 $$;
 
+-- {page, limit, total, totalPages, hasNext, hasPrev} of one page.
 CREATE OR REPLACE FUNCTION internal.pagination_json(p_page integer, p_limit integer, p_total bigint) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 DECLARE

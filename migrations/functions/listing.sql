@@ -1,6 +1,6 @@
--- listing
+-- The cars as the public sees them.
 
--- A car by UUID or slug, whatever its status. No row: all fields null.
+-- A car by UUID or slug, whatever its status. No such car: all fields NULL.
 CREATE OR REPLACE FUNCTION internal.any_car(p_car text) RETURNS public.cars
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -15,7 +15,7 @@ BEGIN
 END;
 $$;
 
--- A car that the public may see and rent. Hidden and withdrawn ones are as unknown as those that never were.
+-- A car that the public may see and rent. Hidden and withdrawn cars are as unknown as any other.
 CREATE OR REPLACE FUNCTION internal.listed_car(p_car text) RETURNS public.cars
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
 END;
 $$;
 
--- The day it is where the car stands.
+-- The date at the car's place.
 CREATE OR REPLACE FUNCTION internal.local_day(p_car public.cars, p_now timestamptz) RETURNS date
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -36,6 +36,7 @@ BEGIN
 END;
 $$;
 
+-- A car as the list shows it.
 CREATE OR REPLACE FUNCTION internal.car_summary(p_car public.cars) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -76,8 +77,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.get_car IS
-    '{success, car} of a listed car by UUID or slug, NULL when unknown, hidden or withdrawn. pricePerDay is null for a car without a price. Reads only.';
+    '{success, car} of a listed car by UUID or slug. NULL when it is unknown, hidden or '
+    'withdrawn. pricePerDay is null for a car without a price. Reads only.';
 
+-- Whether a car has all these features. Upper and lower case are equal.
 CREATE OR REPLACE FUNCTION internal.has_features(p_car_id uuid, p_features text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -138,9 +141,12 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.list_cars IS
-    'One page of the listed cars that have a price: {success, cars, pagination}. NULL means no filter. p_search is a literal, case-insensitive part of '
-    'name, make, model, category or description; p_features must all be there; p_available_from and p_available_to (both or none) keep the cars that could '
-    'be booked for that half-open rental now. p_sort_by featured (featured first in either order, then name), price or name; ties by name, then id. Reads only.';
+    'One page of the listed cars that have a price: {success, cars, pagination}. NULL means no '
+    'filter. p_search is a literal, case-insensitive part of name, make, model, category or '
+    'description. A car must have all p_features. p_available_from and p_available_to (both or '
+    'none) keep the cars that can be booked for that half-open rental at p_now. p_sort_by is '
+    'featured (featured first in either order, then name), price or name. Ties are ordered by '
+    'name, then id. Reads only.';
 
 CREATE OR REPLACE FUNCTION public.popular_cars(p_limit integer DEFAULT 20, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
@@ -155,4 +161,5 @@ LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
     ) AS top;
 $$;
 COMMENT ON FUNCTION public.popular_cars IS
-    '[{id, slug}] of listed cars: most bookings of the last 30 days (holds that lapsed and cancellations aside), then featured, then name. Reads only.';
+    '[{id, slug}] of listed cars: most bookings of the last 30 days (without expired holds and '
+    'cancellations), then featured, then name. Reads only.';

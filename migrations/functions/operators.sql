@@ -1,4 +1,4 @@
--- operators
+-- The lists that operators read.
 
 CREATE OR REPLACE FUNCTION public.list_bookings(
     p_page integer DEFAULT 1, p_limit integer DEFAULT 25, p_status text DEFAULT NULL, p_payment_status text DEFAULT NULL,
@@ -30,8 +30,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.list_bookings IS
-    '{bookings, pagination}: bookings as get_booking tells them, newest first. p_status as stored; p_payment_status of the latest payment; p_car UUID or slug; p_from and p_to: '
-    'rentals that have a day from p_from up to, not including, p_to; p_search a literal part of reference, name, e-mail or the shop''s reference. NULL: no filter. Reads only.';
+    '{bookings, pagination}: bookings as get_booking returns them, newest first. p_status as '
+    'stored. p_payment_status of the latest payment. p_car is UUID or slug. p_from and p_to keep '
+    'rentals with a day from p_from up to, not including, p_to. p_search is a literal part of '
+    'reference, name, e-mail or shop reference. NULL means no filter. Reads only.';
 
 CREATE OR REPLACE FUNCTION public.list_audit(
     p_page integer DEFAULT 1, p_limit integer DEFAULT 50, p_subject text DEFAULT NULL, p_action text DEFAULT NULL, p_actor text DEFAULT NULL
@@ -55,4 +57,5 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.list_audit IS
-    '{success, entries, pagination}: the audit log, newest first. p_subject: the id of what was acted on, or of its booking. NULL: no filter. Reads only.';
+    '{success, entries, pagination}: the audit log, newest first. p_subject is the id of the '
+    'subject, or of its booking. NULL means no filter. Reads only.';

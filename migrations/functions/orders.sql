@@ -1,7 +1,8 @@
--- orders
+-- From a hold to a PayPal order.
 
--- Keeps a hold alive for another 15 minutes, but not beyond p_latest; one that has lapsed is revived when its days
--- are still free. NULL when the days are held, else the reason why not. The caller holds the locks.
+-- Extends a hold to 15 minutes from now, but not beyond p_latest. An expired one is revived while
+-- its days are free. Returns NULL when the days are held, otherwise the reason. The caller holds
+-- the locks.
 CREATE OR REPLACE FUNCTION internal.keep_hold(p_booking public.bookings, p_latest timestamptz, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -19,11 +20,12 @@ EXCEPTION
     WHEN exclusion_violation THEN
         RETURN 'dates_unavailable';
     WHEN unique_violation THEN
-        -- The shop's reference names another live booking by now.
+        -- The shop reference belongs to another live booking meanwhile.
         RETURN 'booking_not_payable';
 END;
 $$;
 
+-- The response of open_payment.
 CREATE OR REPLACE FUNCTION internal.open_payment_json(
     p_outcome text, p_booking public.bookings, p_payment public.payments, p_request_id text, p_with_order boolean
 ) RETURNS jsonb
@@ -40,7 +42,8 @@ BEGIN
 END;
 $$;
 
--- An order that nobody answered for is asked for again under its id as long as PayPal remembers that id (6 hours).
+-- Ends an order request without a known outcome after 5 hours. Until then it is repeated under its
+-- id, which PayPal remembers for 6 hours.
 CREATE OR REPLACE FUNCTION internal.forget_stale_order_request(p_payment_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -86,7 +89,7 @@ BEGIN
     IF v_payment.status <> 'created' THEN
         RETURN jsonb_build_object('outcome', 'already_paid');
     END IF;
-    -- PayPal gives the payer 3 hours to be sent to an order.
+    -- The payer may be sent to an order for 3 hours.
     IF v_payment.order_created_at > p_now - interval '3 hours' THEN
         RETURN internal.open_payment_json('order_exists', v_booking, v_payment, NULL, true);
     END IF;
@@ -96,10 +99,13 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.open_payment IS
-    'Readies a booking for payment. Outcomes: create_order (call PayPal with requestId, then record_paypal_order), order_exists (orderId, '
-    'approveUrl of an order younger than 3 h), booking_not_found, booking_mismatch (other car or dates), price_mismatch (one row in security_events, nothing else), dates_unavailable (the hold lapsed and the '
-    'days are taken), booking_not_payable (cancelled, completed, started, car not listed, price older than a day), already_paid. Extends the hold '
-    'to p_now + 15 min, at most 60 min after creation; a lapsed one is revived. Locks car, booking, payment. Writes the hold, the payment and the operation.';
+    'Prepares a booking for payment. Outcomes: create_order (call PayPal with requestId, then '
+    'record_paypal_order); order_exists (orderId, approveUrl of an order younger than 3 h); '
+    'booking_not_found; booking_mismatch (other car or dates); price_mismatch (one row in '
+    'security_events, nothing else); dates_unavailable (the hold expired and the days are taken); '
+    'booking_not_payable (cancelled, completed, started, car not listed, price older than a day); '
+    'already_paid. Extends the hold to p_now + 15 min, at most to 60 min after creation. Revives '
+    'an expired one. Locks car, booking, payment. Writes the hold, the payment and the operation.';
 
 CREATE OR REPLACE FUNCTION public.record_paypal_order(
     p_payment_id uuid, p_request_id text, p_order_id text, p_approve_url text DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -121,5 +127,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_paypal_order IS
-    'Stores the order that PayPal made for an operation of open_payment. Outcomes: recorded, replayed (already stored; the first stays). '
-    'Locks the payment. An operation that open_payment never gave out raises P0002.';
+    'Stores the order that PayPal made for an operation of open_payment. Outcomes: recorded, '
+    'replayed (stored before; the first stays). Locks the payment. An operation that open_payment '
+    'never returned raises P0002.';

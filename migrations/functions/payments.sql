@@ -1,6 +1,7 @@
--- payments
+-- The base of every payment function: the payment's lock, and operations, which are written before
+-- PayPal is called.
 
--- The payment that stands for a booking: the newest that is not to be given back, else the newest.
+-- The payment that stands for a booking: the newest that is not to be voided, otherwise the newest.
 CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -10,7 +11,7 @@ BEGIN
 END;
 $$;
 
--- The payment that a booking is being paid by: the one that stands, else a new one.
+-- The payment that pays a booking, locked: the standing one, otherwise a new one.
 CREATE OR REPLACE FUNCTION internal.standing_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -28,8 +29,8 @@ BEGIN
 END;
 $$;
 
--- The payment that stands for a booking, locked. A claim whose holder never came back is taken from it where PayPal was not
--- asked for the money (a renewal): the payment is authorized again. No row: all fields null.
+-- The payment that stands for a booking, locked. No such payment: all fields NULL. An expired claim
+-- without an open capture (a reauthorization) is released: the payment is authorized again.
 CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -46,6 +47,7 @@ BEGIN
 END;
 $$;
 
+-- Whether a caller has claimed the payment and the claim has not expired.
 CREATE OR REPLACE FUNCTION internal.has_live_lease(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -53,7 +55,7 @@ BEGIN
 END;
 $$;
 
--- Why a booking cannot be paid whatever its days, or NULL.
+-- Why a booking cannot be paid, whatever its days, or NULL.
 CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -70,8 +72,8 @@ BEGIN
 END;
 $$;
 
--- The id under which PayPal is to be called: that of the operation still open, else a new one. `resumed`: an earlier
--- attempt with this id may have had its effect.
+-- The request id for a call to PayPal: that of the operation still open, otherwise a new one.
+-- resumed: an earlier attempt under this id may have had its effect.
 CREATE OR REPLACE FUNCTION internal.open_operation(
     p_payment_id uuid, p_operation text, p_subject_id text, p_now timestamptz, OUT request_id text, OUT resumed boolean
 )
@@ -96,7 +98,7 @@ BEGIN
 END;
 $$;
 
--- An operation by its id; one that was never written down is a caller's mistake.
+-- An operation by its request id. An unknown one is a caller's mistake and raises P0002.
 CREATE OR REPLACE FUNCTION internal.known_operation(p_payment_id uuid, p_request_id text) RETURNS public.payment_operations
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -111,6 +113,7 @@ BEGIN
 END;
 $$;
 
+-- Ends an operation with its outcome.
 CREATE OR REPLACE FUNCTION internal.close_operation(
     p_request_id text, p_status text, p_result_id text, p_error_code text, p_now timestamptz
 ) RETURNS void
@@ -137,7 +140,7 @@ BEGIN
         ELSE
             UPDATE public.payment_operations SET error_code = p_error_code WHERE request_id = p_request_id;
         END IF;
-        -- The lease of a capture run is not this caller's to release.
+        -- The claim of a capture run is not this caller's to release.
         UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
         WHERE id = p_payment_id AND status = 'created' AND v_operation.operation = 'authorize';
     END IF;
@@ -145,6 +148,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_payment_failure IS
-    'After an order, authorize, reauthorize or void did not succeed. Outcome: recorded. p_final: PayPal refused, the next call has a new request id; '
-    'otherwise its effect is unknown and the operation stays open under the same id. The payment keeps its state, so the payer may try again. '
-    'Releases the lease of begin_authorization. Locks the payment.';
+    'Records that an order, authorize, reauthorize or void did not succeed. Outcome: recorded. '
+    'p_final: PayPal refused, and the next call has a new request id. Otherwise its effect is '
+    'unknown, and the operation stays open under the same id. The payment keeps its state, so the '
+    'payer may try again. Releases the claim of begin_authorization. Locks the payment.';

@@ -1,4 +1,4 @@
--- Who may call which function: service_role what the product needs, nobody else anything. Applied
+-- Privileges on functions: service_role has what the product needs, nobody else anything. Applied
 -- after every function exists. Functions of the API are named one by one, so that a new one stays
 -- closed until it is named here. Privileges on tables belong to the dated files.
 

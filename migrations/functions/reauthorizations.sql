@@ -1,9 +1,11 @@
--- reauthorizations
+-- Reauthorizing a payment whose funds PayPal no longer guarantees.
 
--- PayPal honours the funds for 3 days; after that a reauthorization is worth asking for, as long as the authorization
--- itself (29 days) has more than a day to live. Not while the outcome of a capture is in doubt, and not when PayPal has
--- just refused one. One that was begun, by an operator perhaps and early, is finished first whatever else is true: if it
--- had its effect, the id to capture is another.
+-- Whether a capture should reauthorize first. PayPal honors the funds for 3 days. After that a
+-- reauthorization is useful while the authorization (29 days) is valid for more than a day.
+--
+-- Not while the outcome of a capture is in doubt, and not within 3 days of a refused
+-- reauthorization. A reauthorization that was begun is always finished first, because it may have
+-- changed the id to capture.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -43,8 +45,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_reauthorization IS
-    'The new authorization to capture. Outcomes: recorded, lease_lost (another run has the payment: stop; repeating the reauthorization under its '
-    'id gives that run the same authorization). Locks the payment.';
+    'Stores the new authorization to capture. Outcomes: recorded, lease_lost (another run has '
+    'claimed the payment: stop. Repeating the reauthorization under its id gives that run the '
+    'same authorization). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.claim_reauthorization(
     p_booking_id uuid, p_actor text, p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -79,8 +82,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.claim_reauthorization IS
-    'Before an operator has an authorization renewed. Outcomes: claimed (call PayPal with requestId, then record_reauthorization or record_payment_failure, then '
-    'release_payment), payment_in_progress, not_authorized (nothing to renew), booking_not_found. Locks car, booking, payment. Writes a lease of 2 minutes, the operation, the audit log.';
+    'Before an operator reauthorizes a payment. Outcomes: claimed (call PayPal with requestId, '
+    'then record_reauthorization or record_payment_failure, then release_payment); '
+    'payment_in_progress; not_authorized (nothing to reauthorize); booking_not_found. Locks car, '
+    'booking, payment. Writes a claim of 2 minutes, the operation and the audit log.';
 
 CREATE OR REPLACE FUNCTION public.release_payment(p_payment_id uuid, p_lease uuid, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE sql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout = '5s' AS $$
@@ -92,4 +97,5 @@ LANGUAGE sql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout 
     SELECT jsonb_build_object('outcome', CASE WHEN EXISTS (SELECT FROM released) THEN 'released' ELSE 'lease_lost' END);
 $$;
 COMMENT ON FUNCTION public.release_payment IS
-    'Gives the lease of claim_reauthorization back: the payment is authorized again. Outcomes: released, lease_lost (nothing written).';
+    'Releases the claim of claim_reauthorization: the payment is authorized again. Outcomes: '
+    'released, lease_lost (nothing written).';

@@ -1,6 +1,7 @@
--- reconciliation
+-- Comparing our payments with PayPal's. PayPal's actions are recorded. A difference is kept as a
+-- finding until it is gone.
 
--- What the product decides on. Everything that PayPal can also tell is there to be compared.
+-- A payment as the product compares it with PayPal's.
 CREATE OR REPLACE FUNCTION internal.payment_record_json(p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -13,7 +14,7 @@ BEGIN
             'refundedAmount', internal.money(p_payment.refunded_amount), 'voidReason', p_payment.void_reason,
             'failureCode', p_payment.failure_code,
             'refundsOpen', EXISTS (SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status = 'ordered'),
-            -- What was ordered anew takes the place of what was refused.
+            -- A new order replaces a refused one.
             'refundRefused', coalesce((
                 SELECT r.status = 'refused' FROM public.refunds AS r WHERE r.payment_id = p_payment.id
                 ORDER BY r.ordered_at DESC, r.id LIMIT 1), false),
@@ -35,8 +36,11 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.find_payment IS
-    'The payment with our id, or with that order, authorization or capture at PayPal: {paymentId, status, bookingId, reference, bookingStatus, isLatest, amount, currency, orderId, '
-    'orderCreatedAt, authorizationId, authorizationExpiresAt, captureAmount, captureId, refundedAmount, voidReason, failureCode, refundsOpen, refundRefused, updatedAt}, or NULL. Reads only.';
+    'The payment with our id, or with that order, authorization or capture at PayPal: {paymentId, '
+    'status, bookingId, reference, bookingStatus, isLatest, amount, currency, orderId, '
+    'orderCreatedAt, authorizationId, authorizationExpiresAt, captureAmount, captureId, '
+    'refundedAmount, voidReason, failureCode, refundsOpen, refundRefused, updatedAt}, or NULL. '
+    'Reads only.';
 
 CREATE OR REPLACE FUNCTION public.payments_to_reconcile(p_limit integer DEFAULT 50, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
@@ -47,7 +51,7 @@ BEGIN
             FROM public.payments AS p
             WHERE p.order_id IS NOT NULL
               AND coalesce(p.reconciled_at <= p_now - interval '50 minutes', true)
-              -- What ended long ago is left alone, unless something about it is still open.
+              -- Payments that ended long ago are left alone, unless a finding is open.
               AND (p.status IN ('created', 'authorized', 'capturing') OR p.updated_at > p_now - interval '7 days'
                    OR EXISTS (SELECT FROM public.payment_findings AS f WHERE f.payment_id = p.id AND f.resolved_at IS NULL))
             ORDER BY p.reconciled_at NULLS FIRST, p.id LIMIT p_limit
@@ -55,9 +59,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.payments_to_reconcile IS
-    'Up to p_limit payments that have not been compared with PayPal for 50 minutes, longest first, as find_payment tells them. Reads only; record_reconciliation takes each off the list.';
+    'Up to p_limit payments that were not compared with PayPal for 50 minutes, longest first, as '
+    'find_payment returns them. Reads only. record_reconciliation takes each off the list.';
 
--- One that is open keeps the moment at which it was found; one that was resolved is found anew.
+-- Opens a finding. An open one keeps its time, a resolved one is found anew.
 CREATE OR REPLACE FUNCTION internal.open_finding(p_payment_id uuid, p_kind text, p_detail text, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -77,7 +82,7 @@ BEGIN
     UPDATE public.payments SET reconciled_at = p_now WHERE id = p_payment_id;
     UPDATE public.payment_findings SET resolved_at = p_now
     WHERE payment_id = p_payment_id AND resolved_at IS NULL
-      -- What PayPal's events reported stays until an operator has looked.
+      -- Findings from PayPal's events stay until an operator has decided.
       AND kind <> 'disputed'
       AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_findings) AS f WHERE f ->> 'kind' = payment_findings.kind);
     PERFORM internal.open_finding(p_payment_id, f ->> 'kind', f ->> 'detail', p_now) FROM jsonb_array_elements(p_findings) AS f;
@@ -85,7 +90,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_reconciliation IS
-    'A payment was compared with PayPal. p_findings [{kind, detail}] are what is open; earlier findings that are not among them are resolved (disputed apart). Outcome: recorded.';
+    'A payment was compared with PayPal. p_findings [{kind, detail}] are the open ones. Earlier '
+    'findings that are not among them are resolved, except disputed. Outcome: recorded.';
 
 CREATE OR REPLACE FUNCTION public.record_finding(
     p_payment_id uuid, p_kind text, p_detail text DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -96,7 +102,8 @@ BEGIN
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
-COMMENT ON FUNCTION public.record_finding IS 'Opens a finding about a payment, or keeps it open. Outcome: recorded.';
+COMMENT ON FUNCTION public.record_finding IS
+    'Opens a finding about a payment, or keeps it open. Outcome: recorded.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_capture(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_now timestamptz DEFAULT now()
@@ -112,7 +119,7 @@ BEGIN
         END IF;
         RETURN jsonb_build_object('outcome', 'replayed');
     END IF;
-    -- Whoever asked for it and never heard need not ask again.
+    -- A request without a response need not be repeated.
     UPDATE public.payment_operations
     SET status = 'succeeded', in_doubt = false, result_id = p_capture_id, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
@@ -121,7 +128,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
-    'PayPal shows a capture of a payment, whoever asked for it. Outcomes: captured, replayed (recorded already; another capture id is put into security_events as duplicate_capture). Locks the payment.';
+    'PayPal shows a capture of a payment, also one of the dashboard. Outcomes: captured, replayed '
+    '(recorded before; another capture id goes to security_events as duplicate_capture). Locks '
+    'the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_end(
     p_payment_id uuid, p_status text, p_now timestamptz DEFAULT now()
@@ -138,7 +147,7 @@ BEGIN
        OR NOT (v_payment.status IN ('authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired')) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
-    -- No call about an order or authorization that is over can have an effect.
+    -- No call about an order or authorization that has ended can have an effect.
     UPDATE public.payment_operations
     SET status = CASE WHEN operation = 'void' AND p_status = 'voided' THEN 'succeeded' ELSE 'failed' END,
         in_doubt = false, error_code = coalesce(error_code, 'authorization_' || p_status), finished_at = p_now
@@ -152,8 +161,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_end IS
-    'PayPal shows that an authorization is void (p_status voided), or that it or an order that was never authorized has lapsed (expired). Outcomes: recorded, unchanged (over already, or '
-    'somebody is at work on it). Locks the payment.';
+    'PayPal shows that an authorization is void (p_status voided), or that it, or an order that '
+    'was never authorized, has expired (expired). Outcomes: recorded, unchanged (ended before, or '
+    'claimed). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_refunds(
     p_payment_id uuid, p_total numeric, p_now timestamptz DEFAULT now()
@@ -172,7 +182,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_refunds IS
-    'PayPal shows that so much of a capture was refunded in all. Outcomes: recorded, unchanged (we know of as much, or a refund of ours is under way and will tell). Locks the payment.';
+    'PayPal shows the refunded total of a capture. Outcomes: recorded, unchanged (we know of as '
+    'much, or a refund of ours is still open and will record it). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.payment_drift(p_limit integer DEFAULT 200) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
@@ -196,4 +207,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.payment_drift IS
-    '{findings: [{paymentId, bookingId, reference, kind, detail, foundAt}], deadLetters: [{eventId, eventType, resourceId, error, receivedAt}]}: what is open, oldest first. Reads only.';
+    '{findings: [{paymentId, bookingId, reference, kind, detail, foundAt}], deadLetters: '
+    '[{eventId, eventType, resourceId, error, receivedAt}]}: the open ones, oldest first. Reads '
+    'only.';

@@ -1,6 +1,6 @@
--- refunds
+-- Refunds: ordered with the decision that owes them, then made at PayPal once.
 
--- What is captured and neither given back nor about to be.
+-- The captured amount that is neither refunded nor ordered to be.
 CREATE OR REPLACE FUNCTION internal.refundable_amount(p_payment public.payments) RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -28,6 +28,7 @@ BEGIN
 END;
 $$;
 
+-- A refund as the API returns it.
 CREATE OR REPLACE FUNCTION internal.refund_json(p_outcome text, p_refund public.refunds, p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -57,7 +58,7 @@ BEGIN
             THEN 'not_captured' ELSE 'booking_not_found' END);
     END IF;
     IF v_key IS NULL THEN
-        -- What PayPal refused can be ordered anew.
+        -- A refund that PayPal refused can be ordered again.
         SELECT 'operator' || coalesce(nullif(count(*), 0)::text, '') INTO v_key FROM public.refunds
         WHERE payment_id = v_payment.id AND status = 'refused' AND idempotency_key ~ '^operator[0-9]*$';
     END IF;
@@ -78,9 +79,11 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.order_refund IS
-    'An operator orders a refund of what was captured for a booking: p_amount, or all that is left. Once per key; without a key, once, and again after PayPal refused. Outcomes: ordered, replayed '
-    '(the refund of that key: status, paypalRefundId), idempotency_key_reused (another amount), refund_exceeds_rest (rest), not_captured, booking_not_found. '
-    'Locks car, booking, payment. Writes the refund and the audit log; begin_refund makes it.';
+    'An operator orders a refund of a captured booking: p_amount, or all that is left. Once per '
+    'key. Without a key once, and again after PayPal refused. Outcomes: ordered; replayed (the '
+    'refund of that key: status, paypalRefundId); idempotency_key_reused (another amount); '
+    'refund_exceeds_rest (rest); not_captured; booking_not_found. Locks car, booking, payment. '
+    'Writes the refund and the audit log. begin_refund makes it.';
 
 CREATE OR REPLACE FUNCTION public.begin_refund(p_refund_id uuid, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
@@ -106,9 +109,12 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.begin_refund IS
-    'Before a refund is made. Outcomes: refund (call PayPal for captureId and amount with requestId, then record_refund or record_refund_failure), payment_in_progress '
-    '(another caller holds the lease of 1 minute), nothing_to_do (made, refused or unknown). An open operation is repeated under its id, with its amount. Locks payment, refund.';
+    'Before a refund is made. Outcomes: refund (call PayPal for captureId and amount with '
+    'requestId, then record_refund or record_refund_failure); payment_in_progress (another caller '
+    'has claimed it for 1 minute); nothing_to_do (made, refused or unknown). An open operation is '
+    'repeated under its id, with its amount. Locks payment, refund.';
 
+-- Sets the refunded total of a payment. It never shrinks.
 CREATE OR REPLACE FUNCTION internal.add_refunded(p_payment_id uuid, p_total numeric, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -143,7 +149,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_refund IS
-    'PayPal refunded. Outcomes: recorded, replayed (recorded before). The payment becomes partially_refunded or refunded. Holds also when the lease was lost. Locks payment, refund.';
+    'PayPal refunded. Outcomes: recorded, replayed (recorded before). The payment becomes '
+    'partially_refunded or refunded. It is recorded even when the claim expired. Locks payment, '
+    'refund.';
 
 CREATE OR REPLACE FUNCTION public.record_refund_failure(
     p_refund_id uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -175,8 +183,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_refund_failure IS
-    'A refund did not succeed. p_kind retryable or unknown: tried again at p_retry_at under the same id, which cannot refund twice; final: refused, an operator''s matter. '
-    'Outcomes: recorded, lease_lost (another caller has its outcome: nothing written). Locks payment, refund.';
+    'A refund did not succeed. p_kind retryable or unknown: retried at p_retry_at under the same '
+    'id, which cannot refund twice. final: refused, for an operator to decide. Outcomes: '
+    'recorded, lease_lost (another caller has its outcome: nothing written). Locks payment, '
+    'refund.';
 
 CREATE OR REPLACE FUNCTION public.refunds_due(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
@@ -190,4 +200,6 @@ BEGIN
         ) AS due);
 END;
 $$;
-COMMENT ON FUNCTION public.refunds_due IS 'The ids of up to p_limit refunds that are ordered and that nobody is making. begin_refund settles who does. Reads only.';
+COMMENT ON FUNCTION public.refunds_due IS
+    'The ids of up to p_limit refunds that are ordered, due and not claimed. begin_refund claims '
+    'one. Reads only.';

@@ -1,5 +1,19 @@
--- states
+-- States move along these arrows only. A caller that is late or wrong is refused here, through
+-- whichever function or console it came.
+--
+--   booking  pending_payment -> upcoming -> active -> completed
+--            pending_payment <-> expired -> upcoming
+--            upcoming -> completed
+--            pending_payment | expired | upcoming | active -> cancelled
+--   payment  created -> authorized <-> capturing -> captured -> partially_refunded -> refunded
+--            created | authorized | capturing -> voided | failed | expired
+--            any of these -> captured | partially_refunded | refunded
+--
+-- The last arrow: a capture at PayPal is a fact, however late and in whatever order we learn of it.
+-- A failed payment never becomes authorized again; paying again is a new payment. `step` of the
+-- product's domain draws the same arrows.
 
+-- Whether a booking may move from one state to the other.
 CREATE OR REPLACE FUNCTION internal.booking_may_become(p_from text, p_to text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -13,6 +27,7 @@ BEGIN
 END;
 $$;
 
+-- Whether a payment may move from one state to the other.
 CREATE OR REPLACE FUNCTION internal.payment_may_become(p_from text, p_to text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -30,6 +45,7 @@ BEGIN
 END;
 $$;
 
+-- Trigger of bookings: refuses any other move with check_violation, bookings_state_order.
 CREATE OR REPLACE FUNCTION internal.guard_booking_state() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -41,6 +57,7 @@ BEGIN
 END;
 $$;
 
+-- Trigger of payments: refuses any other move with check_violation, payments_state_order.
 CREATE OR REPLACE FUNCTION internal.guard_payment_state() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

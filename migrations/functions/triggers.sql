@@ -4,8 +4,8 @@
 -- or different. Each definition stands here as pg_get_triggerdef prints it, because that is what it
 -- is compared with; line breaks do not count.
 
--- The runbook's rollback drops these columns, and a schedule trigger without them would refuse every
--- confirmation. 20250703000000_add_payment_capture_rules.sql creates them the first time.
+-- The runbook's rollback drops these columns. A schedule trigger without them would refuse every
+-- confirmation. 20250703000000_add_payment_capture_rules.sql adds them the first time.
 DO $$
 BEGIN
     IF (SELECT count(*) < 3 FROM pg_catalog.pg_attribute
@@ -27,7 +27,7 @@ DECLARE
     v_reschedule boolean := false;
 BEGIN
     FOREACH v_definition IN ARRAY ARRAY [
-        -- A booking that is created as confirmed gets its schedule. A hold has none until it is paid.
+        -- A booking that is created as confirmed gets its schedule. An unpaid hold has none.
         'CREATE TRIGGER booking_creation_payment_capture BEFORE INSERT ON public.bookings
          FOR EACH ROW WHEN ((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text])))
          EXECUTE FUNCTION internal.schedule_payment_capture()',

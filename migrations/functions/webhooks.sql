@@ -1,6 +1,7 @@
--- webhooks
+-- The inbox of PayPal's events. One worker applies an event, once. A failed event is retried after
+-- 1, 5, 15, 60 and 60 minutes, then kept as a dead letter for an operator.
 
--- How long to wait after so many attempts; NULL: never again.
+-- The pause after this many attempts. NULL: never again.
 CREATE OR REPLACE FUNCTION internal.webhook_backoff(p_attempts integer) RETURNS interval
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -17,8 +18,8 @@ BEGIN
 END;
 $$;
 
--- Takes the lease of an event that is to be applied and tells what it is. NULL when nobody came back from its last attempt:
--- then it is kept instead. The caller holds the retry's lock.
+-- Claims an event for two minutes and returns it. After six attempts without an outcome it returns
+-- NULL and keeps the event as a dead letter. The caller holds the lock of the retry.
 CREATE OR REPLACE FUNCTION internal.lease_webhook_event(p_event_id text, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -63,8 +64,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.store_webhook_event IS
-    'Puts a verified event into the inbox, once by its id. Outcomes: stored, known. With either, work {eventId, body, lease, attempt} when the caller is to apply the event now: '
-    'a new one, or one that is due and that nobody is applying; null when it was applied, waits, or is being applied. Ends with record_webhook_result or record_webhook_failure.';
+    'Stores a verified event, once by its id. Outcomes: stored, known. Both have work {eventId, '
+    'body, lease, attempt} if the caller is to apply the event: a new one, or one that is due and '
+    'not claimed. work is null for an event that is applied, waiting or claimed. Ends with '
+    'record_webhook_result or record_webhook_failure.';
 
 CREATE OR REPLACE FUNCTION public.claim_webhook_events(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
@@ -85,8 +88,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.claim_webhook_events IS
-    'Claims up to p_limit events that are due under leases of 2 minutes: [{eventId, body, lease, attempt}]. Two runs at once claim disjoint events (SKIP LOCKED). '
-    'One whose sixth attempt nobody came back from becomes a dead letter instead.';
+    'Claims up to p_limit due events for 2 minutes: [{eventId, body, lease, attempt}]. Two runs '
+    'claim disjoint events (SKIP LOCKED). An event whose sixth attempt had no outcome becomes a '
+    'dead letter instead.';
 
 CREATE OR REPLACE FUNCTION public.record_webhook_result(
     p_event_id text, p_lease uuid, p_result text, p_now timestamptz DEFAULT now()
@@ -104,7 +108,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_webhook_result IS
-    'An event is applied: processed with p_result, and in the audit log. Outcomes: recorded, lease_lost (another worker has it: nothing written).';
+    'An event is applied: it becomes processed with p_result and goes to the audit log. Outcomes: '
+    'recorded, lease_lost (another worker has claimed it: nothing written).';
 
 CREATE OR REPLACE FUNCTION public.record_webhook_failure(
     p_event_id text, p_lease uuid, p_error_code text, p_now timestamptz DEFAULT now()
@@ -130,8 +135,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_webhook_failure IS
-    'An event could not be applied. Outcomes: retry (nextAttemptAt: 1, 5, 15, 60, 60 minutes after the attempts so far), dead_letter (six attempts failed; replay_webhook_event '
-    'begins again), lease_lost (another worker has it: nothing written).';
+    'An event could not be applied. Outcomes: retry (nextAttemptAt: 1, 5, 15, 60, 60 minutes '
+    'after the attempts so far), dead_letter (six attempts failed; replay_webhook_event starts '
+    'again), lease_lost (another worker has claimed it: nothing written).';
 
 CREATE OR REPLACE FUNCTION public.replay_webhook_event(
     p_event_id text, p_actor text, p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()
@@ -154,5 +160,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.replay_webhook_event IS
-    'An operator has a dead letter applied again from the stored bytes, with six new attempts. Outcomes: replayed (work, as store_webhook_event gives it), already_processed, '
-    'waiting (still being tried), event_not_found. Writes the audit log.';
+    'An operator has a dead letter applied again from the stored bytes, with six new attempts. '
+    'Outcomes: replayed (work, as in store_webhook_event), already_processed, waiting (still '
+    'being retried), event_not_found. Writes the audit log.';
