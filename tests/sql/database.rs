@@ -1,4 +1,4 @@
-//! A database for one test: made from the migrations, dropped when the test is over, however it ends.
+//! A database for one test, made from the migrations and dropped after the test, also after a panic.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A connection that may do what the product may do.
+    /// A connection with the product's privileges.
     pub(crate) async fn service(&self) -> Client {
         let client = connect(&self.config).await;
         client.batch_execute("SET ROLE service_role").await.unwrap();
@@ -48,13 +48,13 @@ impl Database {
         counted.unwrap().parse().unwrap()
     }
 
-    /// Runs a statement that must be refused, and says how.
+    /// Runs a statement that must be refused, and returns the code.
     pub(crate) async fn refusal(&self, sql: &str) -> SqlState {
         let refused = self.admin.batch_execute(sql).await;
         refused.expect_err(sql).code().cloned().unwrap()
     }
 
-    /// The content of every table, digested, to tell whether anything changed.
+    /// A digest of every table's content, to notice any change.
     pub(crate) async fn content(&self) -> BTreeMap<String, Option<String>> {
         let mut content = BTreeMap::new();
         for row in self

@@ -1,4 +1,4 @@
-//! PostgreSQL with the product's schema, in a database of its own that is gone afterwards.
+//! PostgreSQL with the product's schema, in a database of its own that is dropped afterwards.
 
 use super::functions::{Function, Functions};
 use crate::surroundings::variable;
