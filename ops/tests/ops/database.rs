@@ -1,4 +1,4 @@
-//! An empty database for one test, dropped when the test is over, however it ends.
+//! An empty database for one test, dropped afterwards, also after a panic.
 
 use crate::exo::{self, Ended};
 use std::{sync::Arc, time::Duration};
@@ -14,13 +14,13 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// `exo migrate` with some words.
+    /// Runs `exo migrate` with these arguments.
     pub(crate) async fn migrate(&self, words: &[&str]) -> Ended {
         let words = [&["migrate"], words].concat();
         exo::run(&words, &[("DATABASE_URL", self.url.as_str())]).await
     }
 
-    /// `exo migrate` that must end well, and how many files it applied.
+    /// Runs `exo migrate`, which must succeed, and returns the number of files it applied.
     pub(crate) async fn migrated(&self, words: &[&str]) -> usize {
         applied(&self.migrate(words).await)
     }
@@ -40,7 +40,7 @@ impl Database {
             .collect()
     }
 
-    /// What is listed, with the beginning of the checksum.
+    /// The listed dated files with the first digits of their checksums.
     pub(crate) async fn listed(&self) -> Vec<String> {
         self.texts(
             "SELECT version || ' ' || coalesce(left(checksum, 8), '-') FROM public.schema_migrations \
@@ -88,7 +88,7 @@ impl Database {
         schema
     }
 
-    /// Every object and row that a migration could touch, with the transaction that wrote it last.
+    /// Every object and row that a migration can write, with the transaction that wrote it last.
     pub(crate) async fn written(&self) -> Vec<String> {
         let mut written = Vec::new();
         for catalogue in [
@@ -116,7 +116,7 @@ impl Database {
         written
     }
 
-    /// Waits until a session of this database does something that `condition` describes, over `pg_stat_activity`.
+    /// Waits until `condition`, over `pg_stat_activity`, is true of another session.
     pub(crate) async fn until_some_session(&self, condition: &str) {
         let sql = format!(
             "SELECT 'yes'::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
@@ -131,7 +131,7 @@ impl Database {
     }
 }
 
-/// How many files a run applied that ended well.
+/// The number of files that a successful run applied.
 pub(crate) fn applied(ended: &Ended) -> usize {
     assert_eq!(ended.code, 0, "{ended:?}");
     let last = ended.out.lines().last().unwrap();

@@ -1,4 +1,4 @@
-//! A folder with migrations, removed when it is dropped.
+//! A folder with migrations, removed on drop.
 
 use crate::database::random_id;
 use std::{
@@ -40,7 +40,7 @@ fn included() -> Vec<String> {
         .collect()
 }
 
-/// A folder of its own for one test.
+/// A folder for one test.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -75,7 +75,7 @@ impl Folder {
         folder
     }
 
-    /// Writes a migration as the house writes them: one transaction, which lists itself.
+    /// Writes a dated file: one transaction, which lists itself.
     pub(crate) fn migration(&self, stem: &str, statements: &str) {
         self.write(
             &format!("{stem}.sql"),
@@ -85,7 +85,7 @@ impl Folder {
         );
     }
 
-    /// Writes a migration that leaves `what` in `trace`.
+    /// Writes a dated file that leaves `what` in `trace`.
     pub(crate) fn trace(&self, stem: &str, what: &str) {
         self.migration(
             stem,
