@@ -108,7 +108,7 @@ impl Migrations {
         for unit in self.units(&steps) {
             unit.apply(client, &steps, report).await?;
         }
-        if registry.functions.is_none() {
+        if registry.functions.checksums.is_empty() {
             registry::adopt(client, &self.dated).await?;
         }
         if due().next().is_some() {

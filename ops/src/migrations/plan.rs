@@ -50,7 +50,7 @@ impl Migrations {
     /// A listed file was applied, whatever its checksum says.
     fn plan_dated(&self, registry: &Registry) -> Vec<Step<'_>> {
         // Files of a version that kept functions in them had other texts.
-        let are_texts_comparable = registry.functions.is_some();
+        let are_texts_comparable = !registry.functions.checksums.is_empty();
         self.dated
             .iter()
             .map(|file| match registry.dated.get(file.stem()) {
@@ -72,8 +72,7 @@ impl Migrations {
     /// All functions or none: those of a database then always come from one version. They follow
     /// every change of a table, because a function may depend on it.
     fn plan_functions(&self, registry: &Registry, tables_change: bool) -> Vec<Step<'_>> {
-        let nothing = Default::default();
-        let applied = registry.functions.as_ref().unwrap_or(&nothing);
+        let applied = &registry.functions;
         let reasons: Vec<Option<Reason>> = self
             .functions
             .iter()
@@ -149,13 +148,13 @@ mod tests {
             dated: listed(dated, &current(&migrations.dated))
                 .into_iter()
                 .collect(),
-            functions: Some(AppliedFunctions {
+            functions: AppliedFunctions {
                 checksums: functions
                     .into_iter()
                     .map(|(stem, checksum)| (stem, checksum.unwrap()))
                     .collect(),
                 is_altered: false,
-            }),
+            },
         }
     }
 
@@ -177,8 +176,7 @@ mod tests {
     #[test]
     fn texts_before_the_registry_differ() {
         let migrations = migrations(&["1", "2"], &["f"]);
-        let mut registry = registry(&migrations, &["~1", "~2"], &[]);
-        registry.functions = None;
+        let registry = registry(&migrations, &["~1", "~2"], &[]);
         let steps = migrations.plan(&registry).unwrap();
         assert!(steps.iter().all(|step| !step.is_edited));
         assert_eq!(
@@ -214,7 +212,7 @@ mod tests {
             assert_eq!(reasons(&migrations, &registry), expected);
         }
         let mut altered = registry(&migrations, &["+1", "+2"], &["+f", "~g"]);
-        altered.functions.as_mut().unwrap().is_altered = true;
+        altered.functions.is_altered = true;
         assert_eq!(
             reasons(&migrations, &altered),
             [None, None, Some(Altered), Some(Changed)]

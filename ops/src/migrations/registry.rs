@@ -29,14 +29,14 @@ const CATALOGUE: &str = "(
 pub(super) struct Registry {
     /// Stem of each dated file that was applied, with the checksum where it is known.
     pub(super) dated: BTreeMap<String, Option<String>>,
-    /// `None` before this registry existed: the functions came with the dated files.
-    pub(super) functions: Option<AppliedFunctions>,
+    pub(super) functions: AppliedFunctions,
 }
 
 /// The files of `functions/` that a database has.
 #[derive(Debug, Default)]
 pub(super) struct AppliedFunctions {
-    /// Checksum of each file, by its stem.
+    /// Checksum of each file, by its stem. Empty before `exo migrate` first recorded functions, for
+    /// example in a database of a version that kept them in dated files.
     pub(super) checksums: BTreeMap<String, String>,
     /// Whether functions and triggers differ from those that the files made.
     pub(super) is_altered: bool,
@@ -67,10 +67,10 @@ pub(super) async fn read(client: &Client) -> Result<Registry, Error> {
             .query_typed(&functions, &[])
             .await
             .map_err(failed())?;
-        registry.functions = Some(AppliedFunctions {
+        registry.functions = AppliedFunctions {
             checksums: rows.iter().map(|row| (row.get(0), row.get(1))).collect(),
             is_altered: rows.iter().any(|row| row.get(2)),
-        });
+        };
     }
     Ok(registry)
 }
@@ -97,7 +97,8 @@ pub(super) async fn record(client: &Client, file: &SqlFile) -> Result<(), Error>
 /// Stores the current texts of dated files that were applied with other ones.
 pub(super) async fn adopt(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
     let update = "UPDATE public.schema_migrations AS m SET checksum = f.checksum
-                  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (version, checksum)
+                  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))
+                      AS f (version, checksum)
                   WHERE m.version = f.version AND m.checksum <> f.checksum";
     let (stems, checksums) = columns(files);
     client
@@ -119,7 +120,8 @@ pub(super) async fn record_functions(client: &Client, files: &[SqlFile]) -> Resu
         .map_err(failed())?;
     let insert = format!(
         "INSERT INTO internal.schema_functions (name, checksum, catalogue)
-         SELECT f.name, f.checksum, {CATALOGUE} FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (name, checksum)"
+         SELECT f.name, f.checksum, {CATALOGUE}
+         FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (name, checksum)"
     );
     let (stems, checksums) = columns(files);
     client
