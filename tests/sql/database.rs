@@ -1,4 +1,4 @@
-//! A database for one test, made from the migrations and dropped after the test, also after a panic.
+//! A database for one test, made from the migrations and dropped afterwards, also after a panic.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

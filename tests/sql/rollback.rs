@@ -1,5 +1,5 @@
-//! The runbook's rollback, word for word. Afterwards everything but the automatic capture works, and
-//! the migrations restore that. `ops/tests` does the same with `exo`.
+//! The runbook's rollback, word for word. Afterwards everything but the automatic capture works.
+//! The migrations restore that. `ops/tests` does the same with `exo`.
 
 use serde_json::{Value, json};
 
