@@ -21,7 +21,7 @@ const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = '5s'; \
 /// lock stays until the statement ends. Not every platform supports it.
 const NOTICE_DISCONNECT: &str = "SET client_connection_check_interval = '1s'";
 
-/// A function may call one of a later file. `functions/validation.sql` checks the bodies at the end.
+/// A function may call one of a later file. `functions/validation.sql` checks the bodies.
 const BEGIN_FUNCTIONS: &str = "BEGIN; SET LOCAL check_function_bodies = off";
 
 /// The pauses before a transaction that lost a conflict about locks is tried again.
