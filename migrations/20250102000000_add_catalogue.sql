@@ -24,17 +24,18 @@ CREATE TABLE IF NOT EXISTS public.cars (
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT cars_rental_days_ordered CHECK (max_rental_days BETWEEN min_rental_days AND 366),
-    -- A slug that looked like a UUID could not be told from an id.
+    -- Routes accept a slug or an id, so a slug must not look like a UUID.
     CONSTRAINT cars_slug_form CHECK (
         slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80
         AND slug !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'),
-    -- An unknown zone makes the conversion fail, and so the row.
+    -- The conversion fails for an unknown zone.
     CONSTRAINT cars_time_zone_known CHECK (timestamp '2000-01-01 00:00' AT TIME ZONE time_zone IS NOT NULL)
 );
-COMMENT ON COLUMN public.cars.status IS 'listed: rentable; hidden: not shown, not rentable for now; withdrawn: gone for good.';
+COMMENT ON COLUMN public.cars.status IS
+    'listed: rentable; hidden: not shown, not rentable for now; withdrawn: gone for good.';
 COMMENT ON COLUMN public.cars.turnaround_days IS 'Days after the return during which the car cannot leave again.';
 
--- PayPal takes no decimals for HUF, JPY and TWD; prices here are kept to the cent, so these cannot be charged.
+-- PayPal accepts no decimals for HUF, JPY and TWD. Prices here have cents, so these are excluded.
 CREATE TABLE IF NOT EXISTS public.car_pricing (
     car_id             uuid PRIMARY KEY REFERENCES public.cars ON DELETE CASCADE,
     currency           text NOT NULL DEFAULT 'USD' CHECK (currency ~ '^[A-Z]{3}$' AND currency NOT IN ('HUF', 'JPY', 'TWD')),
@@ -73,8 +74,8 @@ CREATE TABLE IF NOT EXISTS public.car_images (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS car_images_one_primary ON public.car_images (car_id) WHERE is_primary;
 
--- Of the rules of a kind that match, the one with the highest priority decides; among equals a rule for this car
--- goes before one for all cars, then the smaller id, so that a price never depends on the order of rows.
+-- Among the rules of a kind that match, the highest priority decides, then a rule for this car over
+-- one for all cars, then the smaller id. A price never depends on the order of rows.
 CREATE TABLE IF NOT EXISTS public.pricing_rules (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     car_id     uuid REFERENCES public.cars ON DELETE CASCADE,
@@ -96,7 +97,9 @@ CREATE TABLE IF NOT EXISTS public.pricing_rules (
         percent IS NOT NULL AND percent > 0 AND percent <= 90 AND min_days IS NOT NULL AND min_days >= 1
         AND multiplier IS NULL AND weekdays IS NULL AND starts_on IS NULL AND ends_on IS NULL))
 );
-COMMENT ON TABLE public.pricing_rules IS 'Rate rules multiply a day''s base price (season, weekday); discount rules take a percentage off a long rental.';
+COMMENT ON TABLE public.pricing_rules IS
+    'Rate rules multiply a day''s base price (season, weekday); discount rules take a percentage '
+    'off a long rental.';
 COMMENT ON COLUMN public.pricing_rules.car_id IS 'NULL: the rule is for all cars.';
 COMMENT ON COLUMN public.pricing_rules.ends_on IS 'Last day of the season, included. NULL: open.';
 COMMENT ON COLUMN public.pricing_rules.weekdays IS 'ISO weekdays, 1 = Monday. NULL: every day.';

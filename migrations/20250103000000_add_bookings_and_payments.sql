@@ -13,9 +13,10 @@ CREATE TABLE IF NOT EXISTS public.customers (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS customers_email_once ON public.customers (lower(email));
 
--- A rental is half-open: picked up on start_date, back on end_date. The price is what was agreed when the hold was
--- made; later changes of the catalogue do not touch it. Contact data is kept on the booking as well, because the
--- e-mail address of a request is unproven: knowing somebody's address must neither show nor change their bookings.
+-- A rental is half-open: pick-up on start_date, return on end_date. The price is the one of the
+-- hold; later changes of the catalogue do not touch it. Contact data is stored with the booking as
+-- well, because the e-mail address of a request is unproven: knowing an address must neither show
+-- nor change its owner's bookings.
 CREATE TABLE IF NOT EXISTS public.bookings (
     id                   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     reference            text NOT NULL,
@@ -48,7 +49,7 @@ CREATE TABLE IF NOT EXISTS public.bookings (
     created_at           timestamptz NOT NULL DEFAULT now(),
     updated_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT bookings_reference_once UNIQUE (reference),
-    -- Letters and digits that nobody mistakes for another: no 0, 1, I, O.
+    -- Without 0, 1, I and O, which are easily confused.
     CONSTRAINT bookings_reference_form CHECK (reference ~ '^EXO-[2-9A-HJ-NP-Z]{6}$'),
     CONSTRAINT bookings_status_known CHECK (status IN
         ('pending_payment', 'upcoming', 'active', 'completed', 'cancelled', 'expired')),
@@ -60,14 +61,15 @@ CREATE TABLE IF NOT EXISTS public.bookings (
     CONSTRAINT bookings_confirmed_at CHECK (status NOT IN ('upcoming', 'active', 'completed') OR confirmed_at IS NOT NULL),
     CONSTRAINT bookings_cancelled_at CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL))
 );
--- The shop's own reference names one live booking at a time.
+-- A shop reference belongs to one live booking at a time.
 CREATE UNIQUE INDEX IF NOT EXISTS bookings_shop_reference_live ON public.bookings (shop_reference)
     WHERE status IN ('pending_payment', 'upcoming', 'active');
-COMMENT ON COLUMN public.bookings.blocked IS 'The days the car is away or being prepared: the rental and its turnaround.';
+COMMENT ON COLUMN public.bookings.blocked IS
+    'The days the car is away or being prepared: the rental and its turnaround.';
 COMMENT ON COLUMN public.bookings.contact IS '{fullName, email, phone} as given with this booking.';
 
--- One payment is one attempt to be paid for a booking; void_reason marks an authorization that must be given back
--- (wrong amount, days gone) and so no longer stands for the booking.
+-- A payment is one attempt to pay a booking. void_reason marks an authorization that must be voided
+-- (wrong amount, days gone) and does not stand for the booking.
 CREATE TABLE IF NOT EXISTS public.payments (
     id                       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     booking_id               uuid NOT NULL REFERENCES public.bookings ON DELETE RESTRICT,
@@ -118,8 +120,9 @@ CREATE TABLE IF NOT EXISTS public.payments (
 CREATE UNIQUE INDEX IF NOT EXISTS payments_one_standing ON public.payments (booking_id)
     WHERE status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL;
 
--- Every call that moves money, written down before it is made. request_id is the PayPal-Request-Id: a repeat with
--- the same id answers with the first one's outcome, so an operation stays open until its outcome is known.
+-- Every call that moves money, written before it is made. request_id is the PayPal-Request-Id:
+-- PayPal answers a repeated id with the first outcome, so an operation stays open until its outcome
+-- is known.
 CREATE TABLE IF NOT EXISTS public.payment_operations (
     request_id  text PRIMARY KEY,
     payment_id  uuid NOT NULL REFERENCES public.payments ON DELETE CASCADE,
@@ -138,9 +141,13 @@ CREATE TABLE IF NOT EXISTS public.payment_operations (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS payment_operations_one_open ON public.payment_operations (payment_id, operation, coalesce(subject_id, ''))
     WHERE status = 'open';
-COMMENT ON COLUMN public.payment_operations.in_doubt IS 'The latest attempt may have reached PayPal and its outcome is unknown.';
-COMMENT ON COLUMN public.payment_operations.subject_id IS 'What the call is about: the order of an authorize, the authorization of a capture, reauthorize or void.';
-COMMENT ON COLUMN public.payment_operations.result_id IS 'What PayPal answered: the order, authorization, capture or refund id.';
+COMMENT ON COLUMN public.payment_operations.in_doubt IS
+    'The latest attempt may have reached PayPal and its outcome is unknown.';
+COMMENT ON COLUMN public.payment_operations.subject_id IS
+    'Subject of the call: the order of an authorize, the authorization of a capture, reauthorize or '
+    'void, the refund of a refund.';
+COMMENT ON COLUMN public.payment_operations.result_id IS
+    'Id in PayPal''s response: order, authorization, capture or refund.';
 
 CREATE TABLE IF NOT EXISTS public.booking_events (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -149,7 +156,8 @@ CREATE TABLE IF NOT EXISTS public.booking_events (
     to_status   text NOT NULL,
     occurred_at timestamptz NOT NULL
 );
-COMMENT ON TABLE public.booking_events IS 'One row for each change of a booking''s state, its creation included.';
+COMMENT ON TABLE public.booking_events IS
+    'One row for each change of a booking''s state, its creation included.';
 
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;

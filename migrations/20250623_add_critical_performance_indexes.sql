@@ -1,5 +1,5 @@
--- Indexes for the reads that every request makes, and for the foreign keys that a delete or join walks.
--- What a constraint already indexes (slugs, keys, the blocked days of a car) has none here.
+-- Indexes for the reads of every request, and for foreign keys that a delete or join follows.
+-- Columns that a constraint indexes (slugs, keys, the blocked days of a car) have none here.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

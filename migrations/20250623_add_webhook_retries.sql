@@ -1,4 +1,5 @@
--- The inbox of webhooks: an event is stored once by its id, before it is acknowledged, and worked off from here.
+-- The inbox of webhooks. An event is stored once by its id before it is acknowledged, and applied
+-- from here.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -8,7 +9,7 @@ CREATE TABLE IF NOT EXISTS public.webhook_events (
     provider      text NOT NULL DEFAULT 'paypal',
     event_type    text NOT NULL,
     resource_id   text,
-    -- The bytes that were verified; parsing them again elsewhere could read something else.
+    -- The verified bytes. Other parsers could read something else in them.
     raw_body      bytea NOT NULL,
     status        text NOT NULL DEFAULT 'received' CHECK (status IN ('received', 'processed', 'dead_letter')),
     request_id    text,
@@ -28,7 +29,8 @@ CREATE TABLE IF NOT EXISTS public.webhook_retries (
     CONSTRAINT webhook_retries_lease_whole CHECK ((lease_id IS NULL) = (lease_expires_at IS NULL))
 );
 CREATE INDEX IF NOT EXISTS webhook_retries_due ON public.webhook_retries (next_attempt_at);
-COMMENT ON TABLE public.webhook_retries IS 'Events that are still to be applied: attempts so far, when the next is due, who holds the lease.';
+COMMENT ON TABLE public.webhook_retries IS
+    'Events that are not applied yet: attempts so far, time of the next, and the claim of a worker.';
 
 ALTER TABLE public.webhook_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.webhook_retries ENABLE ROW LEVEL SECURITY;

@@ -1,5 +1,6 @@
--- Two live bookings of one car never share a day, whatever the callers do: the database refuses the second.
--- `blocked` holds the turnaround too, so a car that is being prepared is as taken as one on the road.
+-- Two live bookings of one car never share a day: the database refuses the second, whatever the
+-- callers do. `blocked` includes the turnaround, so a car in preparation is as taken as one on the
+-- road.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

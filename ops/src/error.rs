@@ -1,6 +1,7 @@
 //! The failures of a command, each with a code and an exit code.
 
 use std::{io, path::PathBuf};
+use tokio_postgres::error::SqlState;
 
 /// The failure of a command. No message holds a password or a token.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,14 @@ pub enum Error {
         /// Its name.
         file: String,
     },
+    /// A file of functions that would end the transaction of all of them.
+    #[error(
+        "{file}: functions are applied together, in one transaction: no BEGIN; and no COMMIT; in it"
+    )]
+    EndsTransaction {
+        /// Its name.
+        file: String,
+    },
     /// No connection to the database.
     #[error("the database at {host} cannot be reached{}", after_a_period(.advice.as_deref()))]
     DatabaseUnreachable {
@@ -53,12 +62,12 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
     /// A statement of an SQL file that the database refused. The file's transaction is rolled back.
-    #[error("{file}, {place}: {message}")]
+    #[error("{place}: {message}")]
     Statement {
-        /// The file's name.
-        file: String,
-        /// Line, column and number of the statement.
+        /// The file, with line and column where PostgreSQL points at a place.
         place: String,
+        /// PostgreSQL's code.
+        sqlstate: SqlState,
         /// PostgreSQL's message with severity, SQLSTATE, detail, hint and context.
         message: String,
     },
@@ -120,6 +129,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::NoFiles(_) => "no_files",
             Self::NotOneTransaction { .. } => "not_one_transaction",
+            Self::EndsTransaction { .. } => "ends_transaction",
             Self::DatabaseUnreachable { .. } => "database_unreachable",
             Self::Database { .. } => "database",
             Self::Statement { .. } => "statement_refused",
@@ -150,6 +160,22 @@ impl Error {
             variable,
             problem: format!("is not set: {advice}"),
         }
+    }
+
+    /// Whether other sessions held the locks: a deadlock, or a lock timeout.
+    pub(crate) fn is_lock_conflict(&self) -> bool {
+        let sqlstate = match self {
+            Self::Statement { sqlstate, .. } => Some(sqlstate),
+            Self::Database { source, .. } => source.code(),
+            _ => None,
+        };
+        sqlstate.is_some_and(|state| {
+            [
+                SqlState::T_R_DEADLOCK_DETECTED,
+                SqlState::LOCK_NOT_AVAILABLE,
+            ]
+            .contains(state)
+        })
     }
 
     /// Names the step that the operating system refused.

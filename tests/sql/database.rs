@@ -1,4 +1,4 @@
-//! A database for one test: made from the migrations, dropped when the test is over, however it ends.
+//! A database for one test, made from the migrations and dropped afterwards, also after a panic.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A connection that may do what the product may do.
+    /// A connection with the product's privileges.
     pub(crate) async fn service(&self) -> Client {
         let client = connect(&self.config).await;
         client.batch_execute("SET ROLE service_role").await.unwrap();
@@ -48,13 +48,13 @@ impl Database {
         counted.unwrap().parse().unwrap()
     }
 
-    /// Runs a statement that must be refused, and says how.
+    /// Runs a statement that must be refused, and returns the code.
     pub(crate) async fn refusal(&self, sql: &str) -> SqlState {
         let refused = self.admin.batch_execute(sql).await;
         refused.expect_err(sql).code().cloned().unwrap()
     }
 
-    /// The content of every table, digested, to tell whether anything changed.
+    /// A digest of every table's content, to notice any change.
     pub(crate) async fn content(&self) -> BTreeMap<String, Option<String>> {
         let mut content = BTreeMap::new();
         for row in self
@@ -75,17 +75,40 @@ impl Database {
         content
     }
 
-    /// Applies the SQL files of a folder of the repository in the order of their names.
+    /// Applies the SQL files of a folder of the repository in the order of their names. The
+    /// migrations' functions follow, in one transaction.
     pub(crate) async fn apply(&self, folder: &str) {
         for file in sql_files(folder) {
-            let sql = std::fs::read_to_string(&file).unwrap();
-            let applied = self.admin.batch_execute(&sql).await;
-            applied.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
+            self.run_file(&file).await;
         }
+        if folder == "migrations" {
+            self.run("BEGIN; SET LOCAL check_function_bodies = off")
+                .await;
+            for file in function_files() {
+                self.run_file(&file).await;
+            }
+            self.run("COMMIT").await;
+        }
+    }
+
+    async fn run_file(&self, file: &Path) {
+        let sql = std::fs::read_to_string(file).unwrap();
+        let applied = self.admin.batch_execute(&sql).await;
+        applied.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
     }
 }
 
-/// The SQL files of a folder of the repository, in the byte order of their names.
+/// The files of `migrations/functions/`, in the order of `migrations/apply.sql`.
+fn function_files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let script = std::fs::read_to_string(folder.join("apply.sql")).unwrap();
+    let files = script.lines().filter_map(|line| line.strip_prefix("\\ir "));
+    let functions = files.filter(|file| file.starts_with("functions/"));
+    functions.map(|file| folder.join(file)).collect()
+}
+
+/// The SQL files of a folder of the repository, in the byte order of their names. The script for
+/// `psql` is none of them.
 pub(crate) fn sql_files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -93,6 +116,7 @@ pub(crate) fn sql_files(folder: &str) -> Vec<PathBuf> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
+    files.retain(|file| !file.ends_with("apply.sql"));
     files.sort();
     files
 }

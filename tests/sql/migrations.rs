@@ -1,4 +1,4 @@
-//! The migrations and the seed: any number of times, in the order of their names.
+//! The migrations and the seed, once and again.
 
 use crate::database::{sql_files, with_database};
 use crate::fixtures::{Car, NOW, paid};
@@ -73,7 +73,7 @@ async fn applying_the_seed_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn every_image_of_the_seed_is_a_file_that_a_browser_may_fetch() {
+async fn seed_images_are_served_files() {
     with_database(|db| async move {
         db.apply("seed").await;
         let rows = db
@@ -92,7 +92,7 @@ async fn every_image_of_the_seed_is_a_file_that_a_browser_may_fetch() {
 }
 
 #[tokio::test]
-async fn the_plain_car_of_the_seed_costs_the_same_all_year() {
+async fn seed_car_costs_the_same_all_year() {
     with_database(|db| async move {
         db.apply("seed").await;
         let prices = "SELECT array_agg(DISTINCT p.final_price) FROM cars AS c, generate_series(0, 365) AS n, \

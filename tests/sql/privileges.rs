@@ -1,4 +1,4 @@
-//! Who may do what, asked of the catalogue so that nothing added later is forgotten.
+//! Privileges, read from the catalogue so that later objects are checked as well.
 
 use tokio_postgres::error::SqlState;
 
@@ -34,7 +34,7 @@ async fn anon_and_authenticated_may_do_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_later_migration_adds_is_born_closed() {
+async fn new_objects_are_closed() {
     with_database(|db| async move {
         db.run("CREATE FUNCTION public.later() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE public.later_table (id int)").await;
         for role in ["anon", "authenticated"] {
@@ -50,7 +50,7 @@ async fn what_a_later_migration_adds_is_born_closed() {
 }
 
 #[tokio::test]
-async fn every_table_has_row_level_security_and_is_readable_by_the_product() {
+async fn tables_have_row_security_and_are_readable() {
     with_database(|db| async move {
         let open = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relrowsecurity";
         assert_eq!(offenders(&db, open).await, Vec::<String>::new());
@@ -65,7 +65,7 @@ async fn every_table_has_row_level_security_and_is_readable_by_the_product() {
 }
 
 #[tokio::test]
-async fn every_function_has_a_search_path_and_runs_as_its_caller() {
+async fn functions_are_safe_limited_and_documented() {
     with_database(|db| async move {
         let loose = format!("SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE {OURS} AND (p.prosecdef OR NOT coalesce('search_path=\"\"' = ANY (p.proconfig), false))");
         assert_eq!(offenders(&db, &loose).await, Vec::<String>::new());
@@ -84,7 +84,7 @@ async fn every_function_has_a_search_path_and_runs_as_its_caller() {
 }
 
 #[tokio::test]
-async fn the_audit_log_only_grows() {
+async fn audit_log_only_grows() {
     with_database(|db| async move {
         db.run("INSERT INTO audit_log (occurred_at, actor, action, subject_type, subject_id) VALUES (now(), 'operator', 'test', 'booking', '1')").await;
         for change in ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log", "TRUNCATE audit_log"] {

@@ -1,12 +1,12 @@
-//! The runbook's rollback, word for word: afterwards everything but the automatic capture works, and the migrations
-//! bring that back (`exo` applies them: `ops/tests`).
+//! The runbook's rollback, word for word. Afterwards everything but the automatic capture works.
+//! The migrations restore that. `ops/tests` does the same with `exo`.
 
 use serde_json::{Value, json};
 
 use crate::database::{call, with_database};
 use crate::fixtures::{Car, NOW, claim, hold, paid, payment_of, rental};
 
-/// The SQL of the page.
+/// The SQL of the runbook.
 fn rollback() -> &'static str {
     let page = include_str!("../../docs/RUNBOOK.md");
     let (_, from) = page.split_once("<<'SQL'\n").unwrap();
@@ -14,11 +14,11 @@ fn rollback() -> &'static str {
 }
 
 #[tokio::test]
-async fn after_the_rollback_everything_but_the_schedule_works() {
+async fn rollback_stops_only_the_schedule() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         Car { slug: "other", ..Car::default() }.insert(&db).await;
-        // A connection that has used the functions before must not stumble over what it remembers.
+        // A connection that used the functions before has cached plans.
         let service = db.service().await;
         let before = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         assert_eq!(claim(&service, 25, "2030-01-11T10:00:00Z").await.len(), 1);
@@ -28,7 +28,7 @@ async fn after_the_rollback_everything_but_the_schedule_works() {
 
         let read = call(&service, "get_booking", json!({ "p_booking_id": before.booking_id, "p_now": NOW })).await;
         assert_eq!((&read["status"], &read["payment"]["captureScheduledAt"]), (&json!("upcoming"), &Value::Null));
-        // What was begun is brought to its end, whoever scheduled it.
+        // A capture that was begun is finished without a schedule.
         let claimed = claim(&service, 25, "2030-01-30T00:00:00Z").await.remove(0);
         assert_eq!((&claimed["paymentId"], &claimed["resumed"]), (&json!(before.payment_id), &json!(true)));
         let capture = json!({ "p_payment_id": claimed["paymentId"], "p_lease": claimed["lease"], "p_request_id": claimed["requestId"], "p_capture_id": "CAP-1", "p_amount": "237.60", "p_now": NOW });
@@ -54,7 +54,7 @@ async fn after_the_rollback_everything_but_the_schedule_works() {
 }
 
 #[tokio::test]
-async fn the_migrations_bring_the_schedule_back() {
+async fn migrations_restore_the_schedule() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;

@@ -33,9 +33,12 @@ fn dated_files() -> Vec<String> {
 
 /// The names of the SQL files right in a folder, in order.
 fn sql_names(folder: &str) -> Vec<String> {
-    let entries = fs::read_dir(root().join(folder)).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".sql")).collect();
+    let paths = fs::read_dir(root().join(folder)).unwrap();
+    let paths = paths.map(|entry| entry.unwrap().path());
+    let mut names: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|found| found == "sql"))
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
     names.sort();
     names
 }

@@ -1,19 +1,19 @@
-//! Brings a database up to date: `migrations/*.sql` as `exo migrate` does it, then `seed/*.sql`.
+//! Brings a database up to date: the migrations, as `exo migrate` applies them, then `seed/*.sql`.
 
 use crate::{console, error::Error};
 use exodrive_ops::{Address, Event, Migrations, SqlFile};
 use std::path::Path;
 use tokio_postgres::Client;
 
-/// Whose database it is.
+/// The owner of a database.
 pub(crate) enum Ownership {
-    /// Ours: PostgREST's role gets this password, and the seed is always applied.
+    /// The local system's own. PostgREST's role gets this password, and the seed is always applied.
     Private { authenticator_password: String },
-    /// Somebody's: the seed is applied only when it holds no cars.
+    /// Another's. The seed is applied only to a database without cars.
     Foreign,
 }
 
-/// Applies what is missing to the database at `url`.
+/// Applies the missing files to the database at `url`.
 pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Result<(), Error> {
     let client = Address::parse(url, None)?.connect().await?;
     let migrations = Migrations::read(&root.join("migrations"))?;
@@ -27,7 +27,7 @@ pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Resu
             client
                 .batch_execute(&statement)
                 .await
-                .map_err(failed("give PostgREST its password"))?;
+                .map_err(failed("set PostgREST's password"))?;
         }
         Ownership::Foreign if has_cars(&client).await? => return Ok(()),
         Ownership::Foreign => {}
@@ -40,10 +40,18 @@ pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Resu
 
 fn report(event: Event<'_>) {
     match event {
-        Event::Waiting => console::log("somebody else applies migrations: waiting for them"),
+        Event::Waiting => console::log("another run applies migrations: waiting for it"),
         Event::Applying { version, reason } => {
             console::log(&format!("migration {version} ({reason})"));
         }
+        Event::Retrying { version } => {
+            console::log(&format!(
+                "migration {version}: the tables are locked: trying again"
+            ));
+        }
+        Event::Edited { version } => console::log(&format!(
+            "migration {version}: its text changed after it was applied; it is not applied again"
+        )),
     }
 }
 

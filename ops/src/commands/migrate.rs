@@ -15,10 +15,10 @@ use tokio_postgres::Client;
 
 /// Apply the migrations that a database lacks
 ///
-/// Applies the migrations that a database lacks in the order of their names, each in one
-/// transaction. A file whose text changed is applied again, and so is every file after it. The
-/// first error stops the run. The files before it stay applied, and the next run resumes there. Two
-/// runs at once wait for each other.
+/// Dated files change tables: each is applied once, in the order of their names, in a transaction of
+/// its own. Functions follow: when the text of one file changed, all are applied again in one
+/// transaction. The first error stops the run. Earlier transactions stay, and the next run resumes
+/// there. Two runs at once wait for each other.
 #[derive(Debug, Args)]
 #[command(after_help = notes::migrate())]
 pub(crate) struct Arguments {
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// List every migration, and exit with 1 if one is to be applied
     #[arg(long)]
     status: bool,
-    /// Take FOLDER/*.sql instead of the files that this program was built with
+    /// Take FOLDER/*.sql and FOLDER/functions/*.sql instead of the files that this program was built with
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
 }
@@ -63,6 +63,7 @@ impl Arguments {
                     ("pending", format!("to apply: {reason}"))
                 }
                 None if self.dry_run => continue,
+                None if step.is_edited => ("edited", "applied; its text changed since".to_owned()),
                 None => ("applied", "applied".to_owned()),
             };
             let version = step.file.stem();
@@ -107,6 +108,16 @@ async fn apply(
             let mut documents = documents.lock().unwrap_or_else(PoisonError::into_inner);
             documents.push(document);
         }
+        Event::Retrying { version } => {
+            let text = format!("{version}: the tables are locked: trying again");
+            progress.suspend(|| console.notify(&text));
+        }
+        Event::Edited { version } => {
+            let text = format!(
+                "{version}: its text changed after it was applied; it is not applied again"
+            );
+            progress.suspend(|| console.notify(&text));
+        }
     };
     progress.set_step("comparing the database with the files");
     let applied = migrations.apply(client, &report).await?;
@@ -124,7 +135,7 @@ fn reason_code(reason: Reason) -> &'static str {
     match reason {
         Reason::New => "new",
         Reason::Changed => "changed",
-        Reason::Unknown => "unknown",
+        Reason::Altered => "altered",
         Reason::Follows => "follows",
     }
 }

@@ -1,43 +1,89 @@
-//! The files of `migrations/`: what they are, which of them a database lacks, and how they get there.
+//! The files of `migrations/` and how they get into a database.
 //!
-//! Tables change in new files only, but each function is defined in one file, so a file whose text changed is applied
-//! again, and so is everything after it; see `docs/adr/0006-migrations-that-changed-are-applied-again.md`.
+//! Dated files change tables and are applied once, in order. The files of `functions/` are applied
+//! again, all of them in one transaction, when a text changed. See
+//! `docs/adr/0010-functions-apart-from-tables.md`.
 
 mod apply;
 mod plan;
 mod registry;
 mod sql_file;
-mod statements;
 
 pub use self::{apply::Event, plan::Reason, sql_file::SqlFile};
 
 use crate::error::Error;
 use std::path::Path;
 
-/// Every file of this version, as the build found them.
+/// The files of this version: path below `migrations/`, text.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// The files that make a database what this version needs, in the byte order of their names; never none.
-pub struct Migrations(Vec<SqlFile>);
+/// The folder of the functions, below that of the dated files.
+const FUNCTIONS: &str = "functions";
+
+/// The script that does the same with `psql`; no migration.
+const PSQL_SCRIPT: &str = "apply.sql";
+
+/// The last files of `functions/`: they need the functions of all others.
+const LAST_FUNCTIONS: [&str; 3] = [
+    "functions/triggers",
+    "functions/privileges",
+    "functions/validation",
+];
+
+/// The files that make a database what this version needs.
+pub struct Migrations {
+    /// In the byte order of their names; never empty.
+    dated: Vec<SqlFile>,
+    /// In the order in which they are applied.
+    functions: Vec<SqlFile>,
+}
 
 impl Migrations {
     /// The files that this program was built with.
     pub fn embedded() -> Result<Self, Error> {
-        let mut files = EMBEDDED
+        let prefix = format!("{FUNCTIONS}/");
+        let (functions, dated): (Vec<_>, Vec<_>) = EMBEDDED
             .iter()
-            .map(|(name, text)| SqlFile::new(*name, *text))
-            .collect::<Result<Vec<_>, Error>>()?;
-        files.sort_by(|one, other| one.name().cmp(other.name()));
-        Ok(Self(files))
+            .partition(|(name, _)| name.starts_with(&prefix));
+        let dated = dated.iter().map(|(name, text)| SqlFile::new(*name, *text));
+        let functions = functions
+            .iter()
+            .map(|(name, text)| SqlFile::part(*name, *text));
+        Ok(Self::sorted(
+            dated.collect::<Result<_, _>>()?,
+            functions.collect::<Result<_, _>>()?,
+        ))
     }
 
-    /// The files of a folder. A folder without any is an error: a database is not up to date because somebody mistyped.
+    /// The files of `folder` and of `folder/functions`. A folder without dated files is an error:
+    /// a mistyped path must not look like a database that is up to date.
     pub fn read(folder: &Path) -> Result<Self, Error> {
-        let files = SqlFile::read_folder(folder)?;
-        if files.is_empty() {
+        let mut dated = Vec::new();
+        for (name, text) in sql_file::read_texts(folder)? {
+            if name != PSQL_SCRIPT {
+                dated.push(SqlFile::new(name, text)?);
+            }
+        }
+        if dated.is_empty() {
             return Err(Error::NoFiles(folder.to_owned()));
         }
-        Ok(Self(files))
+        let mut functions = Vec::new();
+        let subfolder = folder.join(FUNCTIONS);
+        if subfolder.is_dir() {
+            for (name, text) in sql_file::read_texts(&subfolder)? {
+                functions.push(SqlFile::part(format!("{FUNCTIONS}/{name}"), text)?);
+            }
+        }
+        Ok(Self::sorted(dated, functions))
+    }
+
+    fn sorted(mut dated: Vec<SqlFile>, mut functions: Vec<SqlFile>) -> Self {
+        dated.sort_by(|one, other| one.name().cmp(other.name()));
+        functions.sort_by_cached_key(|file| {
+            let last = LAST_FUNCTIONS.iter().position(|stem| *stem == file.stem());
+            (last, file.name().to_owned())
+        });
+        Self { dated, functions }
     }
 }
 
@@ -45,18 +91,30 @@ impl Migrations {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_files_of_the_checkout_are_embedded() {
+    fn checkout() -> Migrations {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
-        let checkout = Migrations::read(&folder).unwrap();
-        let embedded = Migrations::embedded().unwrap();
+        Migrations::read(&folder).unwrap()
+    }
+
+    #[test]
+    fn checkout_is_embedded() {
         let facts = |migrations: &Migrations| -> Vec<(String, String)> {
-            let files = migrations.0.iter();
+            let files = migrations.dated.iter().chain(&migrations.functions);
             files
                 .map(|file| (file.name().to_owned(), file.checksum()))
                 .collect()
         };
-        assert!(!embedded.0.is_empty());
-        assert_eq!(facts(&embedded), facts(&checkout));
+        let checkout = checkout();
+        assert!(!checkout.dated.is_empty() && !checkout.functions.is_empty());
+        assert_eq!(facts(&Migrations::embedded().unwrap()), facts(&checkout));
+    }
+
+    #[test]
+    fn dependent_function_files_come_last() {
+        let functions = checkout().functions;
+        let stems: Vec<&str> = functions.iter().map(SqlFile::stem).collect();
+        assert!(stems.ends_with(&LAST_FUNCTIONS));
+        let others = &stems[..stems.len() - LAST_FUNCTIONS.len()];
+        assert!(others.is_sorted());
     }
 }

@@ -1,22 +1,19 @@
 //! Which files a database lacks: a decision without I/O.
 
-use super::{Migrations, SqlFile};
+use super::{Migrations, SqlFile, registry::Registry};
 use crate::error::Error;
-use std::{collections::BTreeMap, fmt};
-
-/// What a database lists: the stem of each migration, and the checksum of the text that was applied, when it is known.
-pub(super) type Listed = BTreeMap<String, Option<String>>;
+use std::fmt;
 
 /// Why a file is to be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The database does not list it.
     New,
-    /// The text that was applied is another one.
+    /// The database has another text of it. Functions only.
     Changed,
-    /// It was applied with `psql`, or together with others and not to the end: its text is not known.
-    Unknown,
-    /// It stands after one that is to be applied.
+    /// Somebody changed, added or dropped a function or trigger by hand. Functions only.
+    Altered,
+    /// It is applied together with others. Functions only.
     Follows,
 }
 
@@ -25,45 +22,88 @@ impl fmt::Display for Reason {
         formatter.write_str(match self {
             Self::New => "new",
             Self::Changed => "its text changed",
-            Self::Unknown => "which text was applied is not known",
-            Self::Follows => "follows one that is applied",
+            Self::Altered => "a function or trigger was changed by hand",
+            Self::Follows => "all functions are applied together",
         })
     }
 }
 
-/// One file, and why it is to be applied; `None`: the database has it.
+/// One file and what is to be done about it.
 pub(crate) struct Step<'a> {
     pub(crate) file: &'a SqlFile,
+    /// `None`: the database has it.
     pub(crate) reason: Option<Reason>,
+    /// A dated file whose text is not the one that was applied. It is not applied again.
+    pub(crate) is_edited: bool,
 }
 
 impl Migrations {
-    /// Every file with what is to be done about it.
-    ///
-    /// From the first file on that the database lacks, all are applied: what a file grants, drops or replaces was written
-    /// for the state that the files before it leave.
-    pub(super) fn plan(&self, listed: &Listed) -> Result<Vec<Step<'_>>, Error> {
-        self.must_not_be_older(listed)?;
-        let mut follows = false;
-        let mut steps = Vec::new();
-        for file in &self.0 {
-            let reason = match listed.get(file.stem()) {
-                None => Some(Reason::New),
-                Some(None) => Some(Reason::Unknown),
-                Some(Some(checksum)) if *checksum != file.checksum() => Some(Reason::Changed),
-                Some(Some(_)) if follows => Some(Reason::Follows),
-                Some(Some(_)) => None,
-            };
-            follows |= reason.is_some();
-            steps.push(Step { file, reason });
-        }
+    /// Every file, in the order in which they are applied.
+    pub(super) fn plan(&self, registry: &Registry) -> Result<Vec<Step<'_>>, Error> {
+        self.must_not_be_older(registry)?;
+        let mut steps = self.plan_dated(registry);
+        let tables_change = steps.iter().any(|step| step.reason.is_some());
+        steps.extend(self.plan_functions(registry, tables_change));
         Ok(steps)
     }
 
-    /// Old functions over new tables are nobody's wish.
-    fn must_not_be_older(&self, listed: &Listed) -> Result<(), Error> {
-        let newest_here = self.0.iter().map(SqlFile::stem).max().unwrap_or_default();
-        match listed.last_key_value() {
+    /// A listed file was applied, whatever its checksum says.
+    fn plan_dated(&self, registry: &Registry) -> Vec<Step<'_>> {
+        // Files of a version that kept functions in them had other texts.
+        let are_texts_comparable = !registry.functions.checksums.is_empty();
+        self.dated
+            .iter()
+            .map(|file| match registry.dated.get(file.stem()) {
+                None => Step {
+                    file,
+                    reason: Some(Reason::New),
+                    is_edited: false,
+                },
+                Some(checksum) => Step {
+                    file,
+                    reason: None,
+                    is_edited: are_texts_comparable
+                        && checksum.as_ref().is_some_and(|it| *it != file.checksum()),
+                },
+            })
+            .collect()
+    }
+
+    /// All functions or none: those of a database then always come from one version. They follow
+    /// every change of a table, because a function may depend on it.
+    fn plan_functions(&self, registry: &Registry, tables_change: bool) -> Vec<Step<'_>> {
+        let applied = &registry.functions;
+        let reasons: Vec<Option<Reason>> = self
+            .functions
+            .iter()
+            .map(|file| match applied.checksums.get(file.stem()) {
+                None => Some(Reason::New),
+                Some(checksum) if *checksum != file.checksum() => Some(Reason::Changed),
+                Some(_) if applied.is_altered => Some(Reason::Altered),
+                Some(_) => None,
+            })
+            .collect();
+        let is_one_gone = applied.checksums.len() > self.functions.len();
+        let are_due = tables_change || is_one_gone || reasons.iter().any(Option::is_some);
+        let steps = self.functions.iter().zip(reasons);
+        steps
+            .map(|(file, reason)| Step {
+                file,
+                reason: reason.or(are_due.then_some(Reason::Follows)),
+                is_edited: false,
+            })
+            .collect()
+    }
+
+    /// The tables of a newer version may not fit the functions of this one.
+    fn must_not_be_older(&self, registry: &Registry) -> Result<(), Error> {
+        let newest_here = self
+            .dated
+            .iter()
+            .map(SqlFile::stem)
+            .max()
+            .unwrap_or_default();
+        match registry.dated.last_key_value() {
             Some((version, _)) if version.as_str() > newest_here => Err(Error::NewerDatabase {
                 version: version.clone(),
             }),
@@ -74,59 +114,119 @@ impl Migrations {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::registry::AppliedFunctions, *};
 
-    fn migrations(names: &[&str]) -> Migrations {
-        let file = |name: &&str| SqlFile::new(format!("{name}.sql"), "BEGIN;COMMIT;").unwrap();
-        Migrations(names.iter().map(file).collect())
+    /// Dated files and functions of these names, all with the same text.
+    fn migrations(dated: &[&str], functions: &[&str]) -> Migrations {
+        let dated = dated
+            .iter()
+            .map(|stem| SqlFile::new(format!("{stem}.sql"), "BEGIN;\nCOMMIT;\n").unwrap());
+        let functions = functions
+            .iter()
+            .map(|stem| SqlFile::part(format!("{stem}.sql"), "SELECT 1;").unwrap());
+        Migrations::sorted(dated.collect(), functions.collect())
     }
 
-    /// `+`: listed with the text that is here, `~`: with another one, `?`: with none.
-    fn reasons(names: &[&str], listed: &[&str]) -> Vec<Option<Reason>> {
-        let migrations = migrations(names);
-        let current = migrations.0.first().unwrap().checksum();
-        let listed = listed
-            .iter()
-            .map(|entry| {
-                let (kind, name) = entry.split_at(1);
-                let checksum = match kind {
-                    "+" => Some(current.clone()),
-                    "~" => Some("0".repeat(64)),
-                    _ => None,
-                };
-                (name.to_owned(), checksum)
-            })
-            .collect();
-        let steps = migrations.plan(&listed).unwrap();
+    /// `+`: listed with the text that is here, `~`: with another one, `?`: without one.
+    fn listed(entries: &[&str], current: &str) -> Vec<(String, Option<String>)> {
+        let entry = |entry: &&str| {
+            let (kind, name) = entry.split_at(1);
+            let checksum = match kind {
+                "+" => Some(current.to_owned()),
+                "~" => Some("0".repeat(64)),
+                _ => None,
+            };
+            (name.to_owned(), checksum)
+        };
+        entries.iter().map(entry).collect()
+    }
+
+    fn registry(migrations: &Migrations, dated: &[&str], functions: &[&str]) -> Registry {
+        let current = |files: &[SqlFile]| files.first().unwrap().checksum();
+        let functions = listed(functions, &current(&migrations.functions));
+        Registry {
+            dated: listed(dated, &current(&migrations.dated))
+                .into_iter()
+                .collect(),
+            functions: AppliedFunctions {
+                checksums: functions
+                    .into_iter()
+                    .map(|(stem, checksum)| (stem, checksum.unwrap()))
+                    .collect(),
+                is_altered: false,
+            },
+        }
+    }
+
+    fn reasons(migrations: &Migrations, registry: &Registry) -> Vec<Option<Reason>> {
+        let steps = migrations.plan(registry).unwrap();
         steps.iter().map(|step| step.reason).collect()
     }
 
     #[test]
-    fn everything_after_the_first_that_is_lacking_is_applied() {
-        use Reason::{Changed, Follows, New, Unknown};
-        let names = ["a", "b", "c", "d"];
-        assert_eq!(reasons(&names, &[]), [Some(New); 4]);
-        assert_eq!(reasons(&names, &["+a", "+b", "+c", "+d"]), [None; 4]);
+    fn listed_dated_file_is_never_repeated() {
+        let migrations = migrations(&["1", "2", "3"], &["f"]);
+        let registry = registry(&migrations, &["+1", "~2", "?3"], &["+f"]);
+        let steps = migrations.plan(&registry).unwrap();
+        assert!(steps.iter().all(|step| step.reason.is_none()));
+        let edited: Vec<_> = steps.iter().map(|step| step.is_edited).collect();
+        assert_eq!(edited, [false, true, false, false]);
+    }
+
+    #[test]
+    fn texts_before_the_registry_differ() {
+        let migrations = migrations(&["1", "2"], &["f"]);
+        let registry = registry(&migrations, &["~1", "~2"], &[]);
+        let steps = migrations.plan(&registry).unwrap();
+        assert!(steps.iter().all(|step| !step.is_edited));
         assert_eq!(
-            reasons(&names, &["+a", "~b", "+c", "?d"]),
-            [None, Some(Changed), Some(Follows), Some(Unknown)]
-        );
-        assert_eq!(
-            reasons(&names, &["+a", "+c", "~d"]),
-            [None, Some(New), Some(Follows), Some(Changed)]
-        );
-        assert_eq!(
-            reasons(&names, &["?a", "?b", "?c", "?d"]),
-            [Some(Unknown); 4]
+            reasons(&migrations, &registry),
+            [None, None, Some(Reason::New)]
         );
     }
 
     #[test]
-    fn a_database_that_is_ahead_is_left_alone() {
-        let listed = Listed::from([("a".to_owned(), None), ("c".to_owned(), None)]);
-        let refused = migrations(&["a", "b"]).plan(&listed).err().unwrap();
-        assert!(matches!(refused, Error::NewerDatabase { version } if version == "c"));
+    fn functions_are_applied_together() {
+        use Reason::{Altered, Changed, Follows, New};
+        let migrations = migrations(&["1", "2"], &["f", "g"]);
+        for (dated, functions, expected) in [
+            (&["+1", "+2"], &["+f", "+g"][..], [None; 4]),
+            (&["+1", "+2"], &[], [None, None, Some(New), Some(New)]),
+            (
+                &["+1", "+2"],
+                &["~f", "+g"],
+                [None, None, Some(Changed), Some(Follows)],
+            ),
+            (
+                &["+1", "+2"],
+                &["+f", "+g", "+h"],
+                [None, None, Some(Follows), Some(Follows)],
+            ),
+            (
+                &["+1", "+0"],
+                &["+f", "+g"],
+                [None, Some(New), Some(Follows), Some(Follows)],
+            ),
+        ] {
+            let registry = registry(&migrations, dated, functions);
+            assert_eq!(reasons(&migrations, &registry), expected);
+        }
+        let mut altered = registry(&migrations, &["+1", "+2"], &["+f", "~g"]);
+        altered.functions.is_altered = true;
+        assert_eq!(
+            reasons(&migrations, &altered),
+            [None, None, Some(Altered), Some(Changed)]
+        );
+    }
+
+    #[test]
+    fn newer_database_is_refused() {
+        let migrations = migrations(&["1", "2"], &["f"]);
+        let newer = registry(&migrations, &["?1", "?3"], &["+f"]);
+        let refused = migrations.plan(&newer).err().unwrap();
+        assert!(matches!(refused, Error::NewerDatabase { version } if version == "3"));
         // A file that was renamed or taken out is no sign of a newer version.
-        assert_eq!(reasons(&["a", "c"], &["+a", "+b", "+c"]), [None; 2]);
+        let older = registry(&migrations, &["+1", "+11", "+2"], &["+f"]);
+        assert_eq!(reasons(&migrations, &older), [None; 3]);
     }
 }

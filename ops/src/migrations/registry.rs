@@ -1,37 +1,81 @@
-//! What a database says about itself: `public.schema_migrations`.
+//! The registry of a database: `public.schema_migrations` lists the dated files,
+//! `internal.schema_functions` the files of `functions/`.
 
-use super::{SqlFile, plan::Listed};
+use super::SqlFile;
 use crate::error::Error;
+use std::collections::BTreeMap;
 use tokio_postgres::{Client, types::Type};
 
-/// Reads what is listed. A database without the table lists nothing, a table without checksums knows no text.
-pub(super) async fn read(client: &Client) -> Result<Listed, Error> {
-    let failed = || Error::database("read public.schema_migrations");
-    let exists = "SELECT pg_catalog.to_regclass('public.schema_migrations') IS NOT NULL";
+/// A digest of every function and trigger in the product's schemas. Extensions' functions are not
+/// the product's.
+const CATALOGUE: &str = "(
+    SELECT pg_catalog.md5(coalesce(
+        pg_catalog.string_agg(entry, E'\\n' ORDER BY entry COLLATE \"C\"), ''))
+    FROM (
+        SELECT p::text FROM pg_catalog.pg_proc AS p
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE n.nspname IN ('public', 'internal')
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                          WHERE d.objid = p.oid AND d.deptype = 'e')
+        UNION ALL
+        SELECT t::text FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('public', 'internal') AND NOT t.tgisinternal
+    ) AS entries (entry))";
+
+/// What a database says about itself.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    /// Stem of each dated file that was applied, with the checksum where it is known.
+    pub(super) dated: BTreeMap<String, Option<String>>,
+    pub(super) functions: AppliedFunctions,
+}
+
+/// The files of `functions/` that a database has.
+#[derive(Debug, Default)]
+pub(super) struct AppliedFunctions {
+    /// Checksum of each file, by its stem. Empty before `exo migrate` first recorded functions, for
+    /// example in a database of a version that kept them in dated files.
+    pub(super) checksums: BTreeMap<String, String>,
+    /// Whether functions and triggers differ from those that the files made.
+    pub(super) is_altered: bool,
+}
+
+/// Reads the registry. A table that is missing lists nothing.
+pub(super) async fn read(client: &Client) -> Result<Registry, Error> {
+    let failed = || Error::database("read the registry of migrations");
+    let exists = "SELECT pg_catalog.to_regclass('public.schema_migrations') IS NOT NULL,
+                         pg_catalog.to_regclass('internal.schema_functions') IS NOT NULL";
     let row = client
         .query_typed_one(exists, &[])
         .await
         .map_err(failed())?;
-    if !row.get::<_, bool>(0) {
-        return Ok(Listed::new());
+    let mut registry = Registry::default();
+    if row.get(0) {
+        // The column may be missing, and then reads as NULL.
+        let dated = "SELECT m.version, pg_catalog.to_jsonb(m) ->> 'checksum'
+                     FROM public.schema_migrations AS m";
+        let rows = client.query_typed(dated, &[]).await.map_err(failed())?;
+        registry.dated = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     }
-    // The column may be missing, and then reads as NULL.
-    let listed = "SELECT m.version, pg_catalog.to_jsonb(m) ->> 'checksum' FROM public.schema_migrations AS m";
-    let rows = client.query_typed(listed, &[]).await.map_err(failed())?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    if row.get(1) {
+        let functions = format!(
+            "SELECT f.name, f.checksum, f.catalogue <> {CATALOGUE} FROM internal.schema_functions AS f"
+        );
+        let rows = client
+            .query_typed(&functions, &[])
+            .await
+            .map_err(failed())?;
+        registry.functions = AppliedFunctions {
+            checksums: rows.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            is_altered: rows.iter().any(|row| row.get(2)),
+        };
+    }
+    Ok(registry)
 }
 
-/// Forgets the texts of files that are about to be applied, so that what does not get to its end is taken up again.
-pub(super) async fn forget(client: &Client, stems: &[&str]) -> Result<(), Error> {
-    let update = "UPDATE public.schema_migrations SET checksum = NULL WHERE version = ANY ($1)";
-    client
-        .query_typed(update, &[(&stems, Type::TEXT_ARRAY)])
-        .await
-        .map_err(Error::database("write public.schema_migrations"))?;
-    Ok(())
-}
-
-/// Stores the text of a file that was applied.
+/// Stores the checksum of a dated file that was applied.
 pub(super) async fn record(client: &Client, file: &SqlFile) -> Result<(), Error> {
     let update =
         "UPDATE public.schema_migrations SET checksum = $2 WHERE version = $1 RETURNING true";
@@ -48,4 +92,51 @@ pub(super) async fn record(client: &Client, file: &SqlFile) -> Result<(), Error>
             file: file.name().to_owned(),
         }),
     }
+}
+
+/// Stores the current texts of dated files that were applied with other ones.
+pub(super) async fn adopt(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
+    let update = "UPDATE public.schema_migrations AS m SET checksum = f.checksum
+                  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))
+                      AS f (version, checksum)
+                  WHERE m.version = f.version AND m.checksum <> f.checksum";
+    let (stems, checksums) = columns(files);
+    client
+        .query_typed(
+            update,
+            &[(&stems, Type::TEXT_ARRAY), (&checksums, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(Error::database("write public.schema_migrations"))?;
+    Ok(())
+}
+
+/// Stores the texts of the functions, and the state that they left. Part of their transaction.
+pub(super) async fn record_functions(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
+    let failed = || Error::database("write internal.schema_functions");
+    client
+        .batch_execute("DELETE FROM internal.schema_functions")
+        .await
+        .map_err(failed())?;
+    let insert = format!(
+        "INSERT INTO internal.schema_functions (name, checksum, catalogue)
+         SELECT f.name, f.checksum, {CATALOGUE}
+         FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (name, checksum)"
+    );
+    let (stems, checksums) = columns(files);
+    client
+        .query_typed(
+            &insert,
+            &[(&stems, Type::TEXT_ARRAY), (&checksums, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(failed())?;
+    Ok(())
+}
+
+fn columns(files: &[SqlFile]) -> (Vec<&str>, Vec<String>) {
+    files
+        .iter()
+        .map(|file| (file.stem(), file.checksum()))
+        .unzip()
 }

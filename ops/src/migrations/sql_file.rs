@@ -1,23 +1,22 @@
-//! One SQL file: a transaction that is applied as a whole.
+//! One SQL file, sent to the server in one message.
 
-use super::statements::{self, Statement};
 use crate::error::Error;
-use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
-use std::{borrow::Cow, fmt::Write as _, fs, path::Path, pin::pin};
+use std::{borrow::Cow, fmt::Write as _, fs, path::Path};
 use tokio_postgres::{
-    Client, SimpleQueryMessage,
+    Client,
     error::{DbError, ErrorPosition},
 };
 
-/// A file of `BEGIN; … COMMIT;`, which does no harm the second time.
+/// A file of SQL statements.
 pub struct SqlFile {
     name: Cow<'static, str>,
     text: Cow<'static, str>,
 }
 
 impl SqlFile {
-    /// A text that is not one transaction is refused: half of it could stay behind.
+    /// A file that is a transaction of its own: `BEGIN;` and `COMMIT;` around everything, each on
+    /// its own line. Others are refused, because half of their statements could stay.
     pub fn new(
         name: impl Into<Cow<'static, str>>,
         text: impl Into<Cow<'static, str>>,
@@ -26,16 +25,11 @@ impl SqlFile {
             name: name.into(),
             text: text.into(),
         };
-        let statements = statements::split(&file.text);
-        let is = |statement: &Statement<'_>, word: &str| statement.text.eq_ignore_ascii_case(word);
-        let ends = statements
-            .iter()
-            .filter(|statement| is(statement, "COMMIT"))
-            .count();
-        let is_whole = statements.first().is_some_and(|first| is(first, "BEGIN"))
-            && statements.last().is_some_and(|last| is(last, "COMMIT"))
-            && ends == 1;
-        if is_whole {
+        let lines: Vec<&str> = file.lines().collect();
+        let is =
+            |line: Option<&&str>, word: &str| line.is_some_and(|it| it.eq_ignore_ascii_case(word));
+        let is_whole = is(lines.first(), "BEGIN;") && is(lines.last(), "COMMIT;");
+        if is_whole && file.transaction_lines() == 2 {
             Ok(file)
         } else {
             Err(Error::NotOneTransaction {
@@ -44,33 +38,50 @@ impl SqlFile {
         }
     }
 
-    /// The `*.sql` of a folder, in the byte order of their names.
-    pub fn read_folder(folder: &Path) -> Result<Vec<Self>, Error> {
-        let failed = || Error::io(format!("read {}", folder.display()));
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed())? {
-            let path = entry.map_err(failed())?.path();
-            if path.extension().is_some_and(|extension| extension == "sql") {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        let read = |path: &std::path::PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let text =
-                fs::read_to_string(path).map_err(Error::io(format!("read {}", path.display())))?;
-            Self::new(name.into_owned(), text)
+    /// A file that is applied inside a transaction of the caller, so it must not end that.
+    pub(super) fn part(
+        name: impl Into<Cow<'static, str>>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, Error> {
+        let file = Self {
+            name: name.into(),
+            text: text.into(),
         };
-        paths.iter().map(read).collect()
+        if file.transaction_lines() == 0 {
+            Ok(file)
+        } else {
+            Err(Error::EndsTransaction {
+                file: file.name.into_owned(),
+            })
+        }
     }
 
-    /// The file's name.
+    /// The lines that hold code, without blanks around it.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.lines().map(str::trim);
+        lines.filter(|line| !line.is_empty() && !line.starts_with("--"))
+    }
+
+    /// The lines that begin or end a transaction. The `BEGIN` of a function has no semicolon.
+    fn transaction_lines(&self) -> usize {
+        let words = ["BEGIN;", "COMMIT;", "ROLLBACK;"];
+        let is_one = |line: &&str| words.iter().any(|word| line.eq_ignore_ascii_case(word));
+        self.lines().filter(is_one).count()
+    }
+
+    /// The `*.sql` of a folder, in the byte order of their names. Each is a transaction.
+    pub fn read_folder(folder: &Path) -> Result<Vec<Self>, Error> {
+        let files = read_texts(folder)?.into_iter();
+        files.map(|(name, text)| Self::new(name, text)).collect()
+    }
+
+    /// The file's path below the folder of migrations.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name without `.sql`, under which a migration lists itself.
+    /// The name without `.sql`, as the registries list it.
     #[must_use]
     pub fn stem(&self) -> &str {
         self.name.strip_suffix(".sql").unwrap_or(&self.name)
@@ -86,18 +97,25 @@ impl SqlFile {
         digits
     }
 
-    /// Runs the file. After an error nothing of it is left, and the session is fit for more.
+    /// Runs a file that is a transaction. After an error nothing of it is left, and the session
+    /// can be used again.
     pub async fn run(&self, client: &Client) -> Result<(), Error> {
-        let Err((done, error)) = self.send(client).await else {
-            return Ok(());
-        };
-        // Of a session that is gone, the server has ended the transaction itself.
-        let _ = client.batch_execute("ROLLBACK").await;
-        Err(match error.as_db_error() {
+        let sent = self.send(client).await;
+        if sent.is_err() {
+            // The server itself ends the transaction of a session that is gone.
+            let _ = client.batch_execute("ROLLBACK").await;
+        }
+        sent
+    }
+
+    /// Sends all statements in one message.
+    pub(super) async fn send(&self, client: &Client) -> Result<(), Error> {
+        let sent = client.batch_execute(&self.text).await;
+        sent.map_err(|error| match error.as_db_error() {
             Some(refusal) => Error::Statement {
-                file: self.name.clone().into_owned(),
-                place: self.place(done, refusal),
-                message: told(refusal),
+                place: self.place(refusal),
+                sqlstate: refusal.code().clone(),
+                message: describe(refusal),
             },
             None => Error::Database {
                 what: format!("apply {}", self.name),
@@ -106,60 +124,63 @@ impl SqlFile {
         })
     }
 
-    /// Sends all statements in one message. An error comes with the number of statements that had been completed.
-    async fn send(&self, client: &Client) -> Result<(), (usize, tokio_postgres::Error)> {
-        let mut done = 0;
-        let answers = client
-            .simple_query_raw(&self.text)
-            .await
-            .map_err(|error| (done, error))?;
-        let mut answers = pin!(answers);
-        while let Some(answer) = answers.next().await {
-            if let SimpleQueryMessage::CommandComplete(_) = answer.map_err(|error| (done, error))? {
-                done += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the server stopped: where it points, else the start of the first statement that was not completed.
-    fn place(&self, done: usize, refusal: &DbError) -> String {
-        let statements = statements::split(&self.text);
-        let of = statements.len();
-        if let Some(ErrorPosition::Original(position)) = refusal.position() {
-            let at = statements::offset(&self.text, *position);
-            let (line, column) = statements::line_and_column(&self.text, at);
-            let number = statements
-                .iter()
-                .filter(|statement| statement.start <= at)
-                .count();
-            return format!("line {line}, column {column} (statement {number} of {of})");
-        }
-        match statements.get(done) {
-            Some(statement) => {
-                let (line, _) = statements::line_and_column(&self.text, statement.start);
-                format!("line {line} (statement {} of {of})", done + 1)
-            }
-            None => "at its end".to_owned(),
-        }
+    /// The file, with line and column if the server points at a place. Its position counts the
+    /// characters of the whole message from 1.
+    fn place(&self, refusal: &DbError) -> String {
+        let Some(ErrorPosition::Original(position)) = refusal.position() else {
+            return self.name.clone().into_owned();
+        };
+        let (line, column) = line_and_column(&self.text, *position);
+        format!("{}, line {line}, column {column}", self.name)
     }
 }
 
-/// All that PostgreSQL says, on lines of their own.
-fn told(refusal: &DbError) -> String {
+/// Names and texts of the `*.sql` of a folder, in the byte order of their names.
+pub(super) fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, Error> {
+    let failed = || Error::io(format!("read {}", folder.display()));
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let text =
+                fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
+            texts.push((name.into_owned(), text));
+        }
+    }
+    texts.sort();
+    Ok(texts)
+}
+
+/// Line and column of a character, all three counted from 1.
+fn line_and_column(text: &str, position: u32) -> (usize, usize) {
+    let before = usize::try_from(position).unwrap_or(usize::MAX);
+    let (mut line, mut column) = (1, 1);
+    for character in text.chars().take(before.saturating_sub(1)) {
+        (line, column) = if character == '\n' {
+            (line + 1, 1)
+        } else {
+            (line, column + 1)
+        };
+    }
+    (line, column)
+}
+
+/// PostgreSQL's message; detail, hint and context on lines of their own.
+fn describe(refusal: &DbError) -> String {
     let code = refusal.code().code();
-    let mut told = format!("{} {code}: {}", refusal.severity(), refusal.message());
-    let more = [
+    let mut text = format!("{} {code}: {}", refusal.severity(), refusal.message());
+    let fields = [
         ("detail", refusal.detail()),
         ("hint", refusal.hint()),
         ("context", refusal.where_()),
     ];
-    for (name, text) in more {
-        if let Some(text) = text {
-            let _ = write!(told, "\n  {name}: {text}");
+    for (name, field) in fields {
+        if let Some(field) = field {
+            let _ = write!(text, "\n  {name}: {field}");
         }
     }
-    told
+    text
 }
 
 #[cfg(test)]
@@ -167,18 +188,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_whole_transaction_is_a_file() {
+    fn dated_file_is_one_transaction() {
         let is_accepted = |text: &'static str| SqlFile::new("f.sql", text).is_ok();
         assert!(is_accepted("-- why\nBEGIN;\nSELECT 1;\nCOMMIT;\n"));
-        assert!(is_accepted("begin; commit"));
+        assert!(is_accepted(
+            "begin;\n  DO $$\n  BEGIN\n  END;\n  $$;\ncommit;\n-- done\n"
+        ));
         for refused in [
             "",
             "SELECT 1;",
-            "BEGIN; SELECT 1;",
-            "SELECT 1; COMMIT;",
-            "BEGIN; COMMIT; SELECT 1;",
-            "BEGIN; COMMIT; BEGIN; COMMIT;",
-            "BEGIN; SELECT ';COMMIT;'",
+            "BEGIN;\nSELECT 1;",
+            "SELECT 1;\nCOMMIT;",
+            "BEGIN;\nCOMMIT;\nSELECT 1;",
+            "BEGIN;\nCOMMIT;\nBEGIN;\nCOMMIT;",
+            "BEGIN;\nSELECT 1; COMMIT;",
             "-- BEGIN;\nCOMMIT;",
         ] {
             assert!(!is_accepted(refused), "{refused}");
@@ -186,12 +209,34 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_that_of_sha256sum() {
-        let file = SqlFile::new("20250101_a.sql", "BEGIN;COMMIT;\n").unwrap();
+    fn function_file_keeps_the_transaction_open() {
+        let is_accepted = |text: &'static str| SqlFile::part("f.sql", text).is_ok();
+        assert!(is_accepted("DO $$\nBEGIN\nEND;\n$$;"));
+        for refused in [
+            "BEGIN;\nSELECT 1;\nCOMMIT;",
+            "SELECT 1;\n commit; ",
+            "ROLLBACK;",
+        ] {
+            assert!(!is_accepted(refused), "{refused}");
+        }
+    }
+
+    #[test]
+    fn checksum_equals_sha256sum() {
+        let file = SqlFile::new("20250101_a.sql", "BEGIN;\nCOMMIT;\n").unwrap();
         assert_eq!(file.stem(), "20250101_a");
         assert_eq!(
             file.checksum(),
-            "3fdaeb0d0345fbe2bb2dd5cf01a5a830b71108bcd072392f410da533f4353165"
+            "cd9cf0971f79cb424a67ff0d93db0b805cb4d461ed4a2c3cf496fdf46ea7b7ae"
         );
+    }
+
+    #[test]
+    fn positions_count_characters() {
+        let text = "-- ü\nSELECT ß, x";
+        assert_eq!(line_and_column(text, 1), (1, 1));
+        assert_eq!(line_and_column(text, 6), (2, 1));
+        assert_eq!(line_and_column(text, 16), (2, 11));
+        assert_eq!(line_and_column(text, 900), (2, 12));
     }
 }

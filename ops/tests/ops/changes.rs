@@ -1,4 +1,4 @@
-//! A file whose text changed is applied again, and so is every file after it.
+//! Texts that change: functions are applied again, dated files are not.
 
 use crate::database::with_database;
 use crate::folder::Folder;
@@ -6,63 +6,125 @@ use crate::folder::Folder;
 const TRACE: &str = "SELECT what FROM trace ORDER BY id";
 
 #[tokio::test]
-async fn a_changed_file_and_all_after_it_are_applied_in_order() {
+async fn changed_function_reapplies_all_functions() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        for stem in ["2_a", "3_b", "4_c", "6_e"] {
-            folder.trace(stem, stem);
+        folder.trace("2_a", "2_a");
+        for subject in ["b", "a", "privileges"] {
+            folder.function_trace(subject, subject);
         }
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 5);
-        assert_eq!(db.texts(TRACE).await, ["2_a", "3_b", "4_c", "6_e"]);
+        folder.function_trace("triggers", "triggers");
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 6);
+        assert_eq!(
+            db.texts(TRACE).await,
+            ["2_a", "a", "b", "triggers", "privileges"]
+        );
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 0);
 
-        folder.trace("3_b", "3_b, another");
-        folder.trace("5_d", "5_d");
+        folder.function_trace("b", "b, another");
+        folder.function_trace("c", "c");
         let again = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(
             again.out,
-            "apply 3_b (its text changed)\napply 4_c (follows one that is applied)\napply 5_d (new)\n\
-             apply 6_e (follows one that is applied)\napplied: 4\n"
+            "apply functions/a (all functions are applied together)\n\
+             apply functions/b (its text changed)\n\
+             apply functions/c (new)\n\
+             apply functions/triggers (all functions are applied together)\n\
+             apply functions/privileges (all functions are applied together)\napplied: 5\n"
         );
-        db.run("DELETE FROM trace WHERE id <= 4").await;
-        assert_eq!(db.texts(TRACE).await, ["3_b, another", "4_c", "5_d", "6_e"]);
+        db.run("DELETE FROM trace WHERE id <= 5").await;
+        assert_eq!(
+            db.texts(TRACE).await,
+            ["a", "b, another", "c", "triggers", "privileges"]
+        );
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 0);
+        folder.remove("functions/c.sql");
+        assert_eq!(db.migrated(&["--from", folder.path()]).await, 4);
         assert_eq!(db.migrated(&["--from", folder.path()]).await, 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_comment_is_a_change_and_a_file_that_is_gone_is_none() {
+async fn changed_table_reapplies_functions() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
-        folder.trace("3_b", "b");
+        folder.function_trace("a", "a");
         db.migrated(&["--from", folder.path()]).await;
-        let text = folder.read("3_b.sql");
-        folder.write("3_b.sql", &format!("-- Why.\n{text}"));
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 1);
-
-        let without = Folder::with_base();
-        without.write("3_b.sql", &folder.read("3_b.sql"));
-        assert_eq!(db.migrated(&["--from", without.path()]).await, 0);
+        folder.trace("2_a", "2_a");
+        let again = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!(
+            again.out,
+            "apply 2_a (new)\napply functions/a (all functions are applied together)\napplied: 2\n"
+        );
+        assert_eq!(db.texts(TRACE).await, ["a", "2_a", "a"]);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_function_that_is_made_again_gets_its_grants_again() {
+async fn edited_dated_file_is_reported() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.trace("2_a", "a");
+        folder.function_trace("a", "a");
+        db.migrated(&["--from", folder.path()]).await;
+        folder.trace("2_a", "another");
+        let again = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!((again.code, again.out.as_str()), (0, "applied: 0\n"));
+        assert_eq!(
+            again.err,
+            "exo: 2_a: its text changed after it was applied; it is not applied again\n"
+        );
+        let status = db.migrate(&["--status", "--from", folder.path()]).await;
+        assert_eq!(status.code, 0, "{status:?}");
+        assert!(
+            status
+                .out
+                .contains("2_a          applied; its text changed since\n"),
+            "{status:?}"
+        );
+        assert_eq!(db.texts(TRACE).await, ["a", "a"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn function_changed_by_hand_is_restored() {
+    with_database(|db| async move {
+        db.migrated(&[]).await;
+        let before = db.schema().await;
+        for change in [
+            "CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
+             LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$ BEGIN RETURN p_now; END $$",
+            "REVOKE EXECUTE ON FUNCTION public.list_cars FROM service_role",
+            "DROP TRIGGER payment_audit ON payments",
+        ] {
+            db.run(change).await;
+            let status = db.migrate(&["--status"]).await;
+            assert_eq!(status.code, 1, "{change}");
+            let reason = "to apply: a function or trigger was changed by hand";
+            assert!(status.out.contains(reason), "{status:?}");
+            db.migrated(&[]).await;
+            assert!(db.schema().await == before, "{change}");
+            assert_eq!(db.migrate(&["--status"]).await.code, 0, "{change}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn recreated_function_is_granted_again() {
     with_database(|db| async move {
         let folder = Folder::with_checkout();
         db.migrated(&["--from", folder.path()]).await;
-        let holds = "20250629000000_add_booking_holds.sql";
+        let holds = "functions/holds.sql";
+        // PostgreSQL changes no result type in place. The function is dropped with its grants.
         let changed = folder.read(holds).replacen(
-            "COMMIT;",
-            "CREATE FUNCTION internal.added() RETURNS integer LANGUAGE plpgsql SET search_path = '' AS $$ BEGIN RETURN 1; END $$;\nCOMMIT;",
-            1,
-        );
-        // PostgreSQL changes no result type in place, so the function is dropped, and its grants with it.
-        let changed = changed.replacen(
             "CREATE OR REPLACE FUNCTION public.expire_holds(",
-            "DROP FUNCTION public.expire_holds;\nCREATE OR REPLACE FUNCTION public.expire_holds(",
+            "CREATE FUNCTION internal.added() RETURNS integer
+             LANGUAGE plpgsql SET search_path = '' AS $$ BEGIN RETURN 1; END $$;\n\
+             DROP FUNCTION public.expire_holds;\nCREATE OR REPLACE FUNCTION public.expire_holds(",
             1,
         );
         assert!(changed.contains("DROP FUNCTION public.expire_holds;"));
@@ -73,6 +135,45 @@ async fn a_function_that_is_made_again_gets_its_grants_again() {
         let others = "SELECT r FROM unnest(ARRAY['anon', 'authenticated']) AS r \
                       WHERE has_function_privilege(r, 'internal.added()', 'EXECUTE')";
         assert_eq!(db.texts(others).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn invalid_function_changes_nothing() {
+    with_database(|db| async move {
+        let folder = Folder::with_checkout();
+        db.migrated(&["--from", folder.path()]).await;
+        let before = db.schema().await;
+        // The first calls a function of a later file, which is no error.
+        folder.functions(
+            "a",
+            "CREATE FUNCTION internal.a() RETURNS text LANGUAGE sql SET search_path = ''
+             AS 'SELECT internal.b()';\n",
+        );
+        folder.functions(
+            "b",
+            "CREATE FUNCTION internal.b() RETURNS text LANGUAGE sql SET search_path = ''
+             AS 'SELECT nothing FROM public.cars';\n",
+        );
+        let refused = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!(refused.code, 1);
+        let expected = "exo: error[statement_refused]: functions/validation.sql: \
+                        ERROR 42703: column \"nothing\" does not exist";
+        assert!(refused.err.starts_with(expected), "{refused:?}");
+        assert!(db.schema().await == before);
+        folder.functions(
+            "b",
+            "CREATE OR REPLACE FUNCTION internal.b() RETURNS text LANGUAGE sql SET search_path = ''
+             AS 'SELECT name FROM public.cars';\n",
+        );
+        folder.functions(
+            "a",
+            &folder
+                .read("functions/a.sql")
+                .replace("CREATE F", "CREATE OR REPLACE F"),
+        );
+        db.migrated(&["--from", folder.path()]).await;
     })
     .await;
 }

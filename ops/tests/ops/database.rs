@@ -1,4 +1,4 @@
-//! An empty database for one test, dropped when the test is over, however it ends.
+//! An empty database for one test, dropped afterwards, also after a panic.
 
 use crate::exo::{self, RunOutput};
 use std::{sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ impl Database {
         exo::run(&words, &[("DATABASE_URL", self.url.as_str())]).await
     }
 
-    /// `exo migrate` that must end well, and how many files it applied.
+    /// Runs `exo migrate`, which must succeed, and returns the number of files it applied.
     pub(crate) async fn migrated(&self, words: &[&str]) -> usize {
         applied(&self.migrate(words).await)
     }
@@ -40,7 +40,7 @@ impl Database {
             .collect()
     }
 
-    /// What is listed, with the beginning of the checksum.
+    /// The listed dated files with the first digits of their checksums.
     pub(crate) async fn listed(&self) -> Vec<String> {
         self.texts(
             "SELECT version || ' ' || coalesce(left(checksum, 8), '-') FROM public.schema_migrations \
@@ -49,7 +49,46 @@ impl Database {
         .await
     }
 
-    /// Every object and row that a migration could touch, with the transaction that wrote it last.
+    /// The schema without the owners' names and without the registries: columns, constraints,
+    /// indexes, triggers, functions, privileges and comments.
+    pub(crate) async fn schema(&self) -> Vec<String> {
+        let ours = "('public'::regnamespace, 'internal'::regnamespace)";
+        let parts = [
+            format!(
+                "SELECT format('column %s.%s %s %s %s %s', c.oid::regclass, a.attname,
+                               format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                               pg_get_expr(d.adbin, d.adrelid), a.attgenerated)
+                 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+                 LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                 WHERE c.relnamespace IN {ours} AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
+            ),
+            format!(
+                "SELECT format('table %s %s %s', oid::regclass, relrowsecurity,
+                               (SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(relacl) AS acl))
+                 FROM pg_class WHERE relnamespace IN {ours} AND relkind = 'r'"
+            ),
+            format!(
+                "SELECT format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+                 FROM pg_constraint WHERE connamespace IN {ours}"
+            ),
+            "SELECT indexdef FROM pg_indexes WHERE schemaname IN ('public', 'internal')".to_owned(),
+            "SELECT pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"
+                .to_owned(),
+            format!(
+                "SELECT pg_get_functiondef(oid) || coalesce(obj_description(oid), '')
+                     || (SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(proacl) AS acl)
+                 FROM pg_proc WHERE pronamespace IN {ours}"
+            ),
+        ];
+        let mut schema = Vec::new();
+        for part in parts {
+            schema.extend(self.texts(&part).await);
+        }
+        schema.sort();
+        schema
+    }
+
+    /// Every object and row that a migration can write, with the transaction that wrote it last.
     pub(crate) async fn written(&self) -> Vec<String> {
         let mut written = Vec::new();
         for catalogue in [
@@ -77,7 +116,7 @@ impl Database {
         written
     }
 
-    /// Waits until a session of this database does something that `condition` describes, over `pg_stat_activity`.
+    /// Waits until `condition`, over `pg_stat_activity`, is true of another session.
     pub(crate) async fn until_some_session(&self, condition: &str) {
         let sql = format!(
             "SELECT 'yes'::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
@@ -144,7 +183,7 @@ pub(crate) fn random_id() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-async fn connect(url: &Url) -> Client {
+pub(crate) async fn connect(url: &Url) -> Client {
     let config: Config = url.as_str().parse().unwrap();
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);

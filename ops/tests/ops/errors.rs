@@ -17,10 +17,13 @@ async fn error_stops_and_keeps_earlier_files() {
         folder.trace("4_c", "c");
         let stopped = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(stopped.code, 1);
-        assert_eq!(stopped.out, "apply 1_base (new)\napply 2_a (new)\napply 3_b (new)\n");
+        assert_eq!(
+            stopped.out,
+            "apply 1_base (new)\napply 2_a (new)\napply 3_b (new)\n"
+        );
         assert_eq!(
             stopped.err,
-            "exo: error[statement_refused]: 3_b.sql, line 4 (statement 3 of 5): ERROR 22012: division by zero\n"
+            "exo: error[statement_refused]: 3_b.sql: ERROR 22012: division by zero\n"
         );
         assert_eq!(db.texts("SELECT what FROM trace").await, ["a"]);
         let listed = db.listed().await;
@@ -29,7 +32,10 @@ async fn error_stops_and_keeps_earlier_files() {
 
         folder.trace("3_b", "b");
         assert_eq!(db.migrated(&["--from", folder.path()]).await, 2);
-        assert_eq!(db.texts("SELECT what FROM trace ORDER BY id").await.len(), 3);
+        assert_eq!(
+            db.texts("SELECT what FROM trace ORDER BY id").await.len(),
+            3
+        );
     })
     .await;
 }
@@ -41,22 +47,22 @@ async fn syntax_error_has_line_and_column() {
         for (statements, said) in [
             (
                 "-- Gemüse\nSELECT 1;\nSELECT 'ß', nothing;",
-                "line 4, column 13 (statement 3 of 5): ERROR 42703: column \"nothing\" does not exist",
+                ", line 4, column 13: ERROR 42703: column \"nothing\" does not exist",
             ),
             (
                 "SELECT 1;\n  SELEKT 2;",
-                "line 3, column 3 (statement 3 of 5): ERROR 42601: syntax error at or near \"SELEKT\"",
+                ", line 3, column 3: ERROR 42601: syntax error at or near \"SELEKT\"",
             ),
             (
                 "DO $$ BEGIN\n  RAISE EXCEPTION 'no; not now' USING DETAIL = 'why', HINT = 'how';\nEND $$;",
-                "line 2 (statement 2 of 4): ERROR P0001: no; not now\n  detail: why\n  hint: how\n  \
+                ": ERROR P0001: no; not now\n  detail: why\n  hint: how\n  \
                  context: PL/pgSQL function inline_code_block line 2 at RAISE",
             ),
         ] {
             folder.migration("2_a", statements);
             let stopped = db.migrate(&["--from", folder.path()]).await;
             assert_eq!(stopped.code, 1);
-            let expected = format!("exo: error[statement_refused]: 2_a.sql, {said}\n");
+            let expected = format!("exo: error[statement_refused]: 2_a.sql{said}\n");
             assert_eq!(stopped.err, expected);
         }
     })
@@ -64,25 +70,52 @@ async fn syntax_error_has_line_and_column() {
 }
 
 #[tokio::test]
-async fn next_run_resumes_after_an_error() {
+async fn failed_functions_leave_the_old_ones() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
-        folder.migration("3_b", "SELECT 1 / (1 - count(*)) FROM public.trace WHERE what = 'stop';");
-        folder.trace("4_c", "c");
+        folder.function_trace("a", "a");
+        folder.functions(
+            "b",
+            "SELECT 1 / (1 - count(*)) FROM public.trace WHERE what = 'stop';\n",
+        );
+        folder.function_trace("c", "c");
         db.migrated(&["--from", folder.path()]).await;
 
-        folder.trace("2_a", "stop");
+        folder.function_trace("a", "stop");
+        folder.trace("2_a", "2_a");
         let stopped = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(stopped.code, 1);
-        db.run("TRUNCATE trace").await;
-        // Both files are due although their texts equal the applied ones.
+        assert_eq!(
+            stopped.err,
+            "exo: error[statement_refused]: functions/b.sql: ERROR 22012: division by zero\n"
+        );
+        let trace = "SELECT what FROM trace ORDER BY id";
+        assert_eq!(db.texts(trace).await, ["a", "c", "2_a"]);
+        // The dated file stays applied, and the functions follow it still.
+        folder.function_trace("a", "A");
         let resumed = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(
             resumed.out,
-            "apply 3_b (which text was applied is not known)\napply 4_c (which text was applied is not known)\napplied: 2\n"
+            "apply functions/a (its text changed)\n\
+             apply functions/b (all functions are applied together)\n\
+             apply functions/c (all functions are applied together)\napplied: 3\n"
         );
-        assert_eq!(db.texts("SELECT what FROM trace").await, ["c"]);
+        assert_eq!(db.texts(trace).await, ["a", "c", "2_a", "A", "c"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn functions_that_end_the_transaction_are_refused() {
+    with_database(|db| async move {
+        let folder = Folder::with_base();
+        folder.functions("a", "SELECT 1;\nCOMMIT;\n");
+        let before = db.written().await;
+        let refused = db.migrate(&["--from", folder.path()]).await;
+        assert_eq!((refused.code, refused.out.as_str()), (1, ""));
+        let expected = "exo: error[ends_transaction]: functions/a.sql: ";
+        assert!(refused.err.starts_with(expected), "{refused:?}");
+        assert_eq!(db.written().await, before);
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! A folder with migrations, removed when it is dropped.
+//! A folder with migrations, removed on drop.
 
 use crate::database::random_id;
 use std::{
@@ -11,19 +11,36 @@ pub(crate) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations")
 }
 
-/// The stems of the migrations of the repository, in order.
-pub(crate) fn stems() -> Vec<String> {
-    let mut stems: Vec<_> = fs::read_dir(checkout())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
-    stems.sort();
+/// The stems of the repository's dated files, in order.
+pub(crate) fn dated_stems() -> Vec<String> {
+    let mut stems = included();
+    stems.retain(|stem| !stem.starts_with("functions/"));
     stems
 }
 
-/// A folder of its own for one test.
+/// The stems of the repository's functions, in order.
+pub(crate) fn function_stems() -> Vec<String> {
+    let mut stems = included();
+    stems.retain(|stem| stem.starts_with("functions/"));
+    stems
+}
+
+/// The stems of the repository's dated files and functions, in order.
+pub(crate) fn stems() -> Vec<String> {
+    included()
+}
+
+/// The stems of the files that `apply.sql` includes.
+fn included() -> Vec<String> {
+    let script = fs::read_to_string(checkout().join("apply.sql")).unwrap();
+    script
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("\\ir "))
+        .map(|file| file.strip_suffix(".sql").unwrap().to_owned())
+        .collect()
+}
+
+/// A folder for one test.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -34,12 +51,14 @@ impl Folder {
         Self(path)
     }
 
-    /// With `1_base`, which makes the list of migrations and a table `trace` in which others leave what they did.
+    /// With `1_base`, which makes the registries and a table `trace` for the statements of others.
     pub(crate) fn with_base() -> Self {
         let folder = Self::empty();
         folder.migration(
             "1_base",
             "CREATE TABLE IF NOT EXISTS public.schema_migrations (version text PRIMARY KEY, checksum text);\n\
+             CREATE SCHEMA IF NOT EXISTS internal;\n\
+             CREATE TABLE IF NOT EXISTS internal.schema_functions (name text, checksum text, catalogue text);\n\
              CREATE TABLE IF NOT EXISTS public.trace (id serial, what text);",
         );
         folder
@@ -48,6 +67,7 @@ impl Folder {
     /// With a copy of the migrations of the repository.
     pub(crate) fn with_checkout() -> Self {
         let folder = Self::empty();
+        fs::create_dir(folder.0.join("functions")).unwrap();
         for stem in stems() {
             let name = format!("{stem}.sql");
             fs::copy(checkout().join(&name), folder.0.join(&name)).unwrap();
@@ -55,7 +75,7 @@ impl Folder {
         folder
     }
 
-    /// Writes a migration as the house writes them: one transaction, which lists itself.
+    /// Writes a dated file: one transaction, which lists itself.
     pub(crate) fn migration(&self, stem: &str, statements: &str) {
         self.write(
             &format!("{stem}.sql"),
@@ -65,12 +85,30 @@ impl Folder {
         );
     }
 
-    /// Writes a migration that leaves `what` in `trace`.
+    /// Writes a dated file that leaves `what` in `trace`.
     pub(crate) fn trace(&self, stem: &str, what: &str) {
         self.migration(
             stem,
             &format!("INSERT INTO public.trace (what) VALUES ('{what}');"),
         );
+    }
+
+    /// Writes a file of functions that leaves `what` in `trace`.
+    pub(crate) fn function_trace(&self, subject: &str, what: &str) {
+        self.functions(
+            subject,
+            &format!("INSERT INTO public.trace (what) VALUES ('{what}');\n"),
+        );
+    }
+
+    /// Writes a file of functions.
+    pub(crate) fn functions(&self, subject: &str, text: &str) {
+        fs::create_dir_all(self.0.join("functions")).unwrap();
+        self.write(&format!("functions/{subject}.sql"), text);
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.0.join(name)).unwrap();
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

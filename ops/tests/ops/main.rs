@@ -22,6 +22,8 @@ mod metrics;
 mod migrate;
 mod migrate_json;
 mod operators;
+mod psql;
 mod rate_limits;
 mod reconcile;
 mod tls;
+mod traffic;

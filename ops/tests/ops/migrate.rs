@@ -1,11 +1,11 @@
 //! From any state to the current one.
 
 use crate::database::with_database;
-use crate::folder::{Folder, checkout, stems};
+use crate::folder::{Folder, checkout, dated_stems, function_stems, stems};
 use std::fs;
 
 #[tokio::test]
-async fn an_empty_database_becomes_current_and_stays_as_it_is() {
+async fn empty_database_becomes_current() {
     with_database(|db| async move {
         let first = db.migrate(&[]).await;
         assert_eq!((first.code, first.err.as_str()), (0, ""));
@@ -17,6 +17,10 @@ async fn an_empty_database_becomes_current_and_stays_as_it_is() {
         assert_eq!(first.out.lines().collect::<Vec<_>>(), lines);
         let unknown = "SELECT version FROM schema_migrations WHERE checksum IS NULL OR length(checksum) <> 64";
         assert_eq!(db.texts(unknown).await, [""; 0]);
+        let functions = "SELECT name FROM internal.schema_functions ORDER BY name COLLATE \"C\"";
+        let mut expected = function_stems();
+        expected.sort();
+        assert_eq!(db.texts(functions).await, expected);
 
         let before = db.written().await;
         assert_eq!(db.migrated(&[]).await, 0);
@@ -26,7 +30,7 @@ async fn an_empty_database_becomes_current_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_embedded_files_are_those_of_the_folder() {
+async fn embedded_files_equal_the_folder() {
     with_database(|db| async move {
         assert_eq!(db.migrated(&[]).await, stems().len());
         let folder = checkout();
@@ -36,7 +40,7 @@ async fn the_embedded_files_are_those_of_the_folder() {
 }
 
 #[tokio::test]
-async fn a_dry_run_and_a_status_write_nothing() {
+async fn dry_run_and_status_write_nothing() {
     with_database(|db| async move {
         let empty = db.written().await;
         let dry = db.migrate(&["--dry-run"]).await;
@@ -49,23 +53,31 @@ async fn a_dry_run_and_a_status_write_nothing() {
 
         let folder = Folder::with_base();
         folder.trace("2_a", "a");
-        folder.trace("3_b", "b");
+        folder.function_trace("a", "a");
+        folder.function_trace("b", "b");
         db.migrated(&["--from", folder.path()]).await;
-        folder.trace("3_b", "B");
-        folder.trace("4_c", "c");
+        folder.function_trace("b", "B");
         let before = db.written().await;
         let dry = db.migrate(&["--dry-run", "--from", folder.path()]).await;
         assert_eq!(
             (dry.code, dry.out.as_str()),
-            (0, "MIGRATION  STATE\n3_b        to apply: its text changed\n4_c        to apply: new\nto apply: 2\n")
+            (
+                0,
+                "MIGRATION    STATE\n\
+                 functions/a  to apply: all functions are applied together\n\
+                 functions/b  to apply: its text changed\nto apply: 2\n"
+            )
         );
+        folder.trace("3_b", "b");
         let status = db.migrate(&["--from", folder.path(), "--status"]).await;
         assert_eq!(
             (status.code, status.out.as_str()),
             (
                 1,
-                "MIGRATION  STATE\n1_base     applied\n2_a        applied\n\
-                 3_b        to apply: its text changed\n4_c        to apply: new\nto apply: 2\n"
+                "MIGRATION    STATE\n1_base       applied\n2_a          applied\n\
+                 3_b          to apply: new\n\
+                 functions/a  to apply: all functions are applied together\n\
+                 functions/b  to apply: its text changed\nto apply: 3\n"
             )
         );
         assert_eq!(db.written().await, before);
@@ -80,40 +92,72 @@ async fn a_dry_run_and_a_status_write_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_applied_by_hand_is_applied_once_more() {
+async fn database_of_version_0_1_0_is_upgraded() {
     with_database(|db| async move {
-        for stem in stems() {
+        db.migrated(&[]).await;
+        let fresh = db.schema().await;
+        // That version kept functions in dated files and had no registry of functions.
+        db.run(
+            "DROP TABLE internal.schema_functions;
+             DELETE FROM schema_migrations WHERE version = '20250714000000_add_function_registry';
+             UPDATE schema_migrations SET checksum = repeat('0', 64);
+             INSERT INTO schema_migrations (version, checksum)
+             VALUES ('20250627000000_add_pricing', repeat('0', 64)),
+                    ('20250713000000_add_operator_reads', repeat('0', 64));
+             DROP FUNCTION public.get_booking, internal.booking_json;
+             CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
+             LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$ BEGIN RETURN p_now; END $$;
+             INSERT INTO cars (slug, name, make, model, year, category)
+             VALUES ('mine', 'Mine', 'A', 'B', 2020, 'sports')",
+        )
+        .await;
+        let upgrade = db.migrate(&[]).await;
+        assert_eq!((upgrade.code, upgrade.err.as_str()), (0, ""), "{upgrade:?}");
+        let mut lines = vec!["apply 20250714000000_add_function_registry (new)".to_owned()];
+        lines.extend(
+            function_stems()
+                .iter()
+                .map(|stem| format!("apply {stem} (new)")),
+        );
+        lines.push(format!("applied: {}", 1 + function_stems().len()));
+        assert_eq!(upgrade.out.lines().collect::<Vec<_>>(), lines);
+        assert!(db.schema().await == fresh);
+        assert_eq!(db.texts("SELECT slug FROM cars").await, ["mine"]);
+        // The texts of this version are the ones that count from here.
+        let status = db.migrate(&["--status"]).await;
+        assert_eq!(status.code, 0, "{status:?}");
+        assert!(!status.out.contains("changed"), "{status:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_applied_by_hand_are_not_repeated() {
+    with_database(|db| async move {
+        for stem in dated_stems() {
             let file = checkout().join(format!("{stem}.sql"));
             db.run(&fs::read_to_string(file).unwrap()).await;
         }
-        // As an earlier version left it.
-        db.run("ALTER TABLE public.schema_migrations DROP COLUMN checksum")
-            .await;
-        db.run("INSERT INTO cars (slug, name, make, model, year, category) VALUES ('mine', 'Mine', 'A', 'B', 2020, 'sports')")
-            .await;
-        let status = db.migrate(&["--status"]).await;
-        assert_eq!(status.code, 1);
-        let unknown = status
-            .out
-            .lines()
-            .filter(|line| line.ends_with("to apply: which text was applied is not known"));
-        assert_eq!(unknown.count(), stems().len());
+        let migrated = db.migrate(&[]).await;
+        let lines: Vec<_> = function_stems()
+            .iter()
+            .map(|stem| format!("apply {stem} (new)"))
+            .collect();
+        let printed: Vec<_> = migrated.out.lines().collect();
+        assert_eq!(printed[..printed.len() - 1], lines);
+        assert_eq!(migrated.code, 0, "{migrated:?}");
 
-        assert_eq!(db.migrated(&[]).await, stems().len());
-        assert_eq!(db.migrated(&[]).await, 0);
-        assert_eq!(db.texts("SELECT slug FROM cars").await, ["mine"]);
-
-        // One file by hand is nothing new: the text is known, and is the same.
-        let last = stems().pop().unwrap();
-        let file = checkout().join(format!("{last}.sql"));
-        db.run(&fs::read_to_string(file).unwrap()).await;
+        for stem in dated_stems() {
+            let file = checkout().join(format!("{stem}.sql"));
+            db.run(&fs::read_to_string(file).unwrap()).await;
+        }
         assert_eq!(db.migrated(&[]).await, 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_database_that_is_ahead_is_not_touched() {
+async fn newer_database_is_not_touched() {
     with_database(|db| async move {
         let folder = Folder::with_base();
         folder.trace("2_a", "a");
@@ -142,9 +186,10 @@ async fn a_database_that_is_ahead_is_not_touched() {
 }
 
 #[tokio::test]
-async fn what_the_runbook_rolls_back_comes_again() {
+async fn runbook_rollback_is_restored() {
     with_database(|db| async move {
         db.migrated(&[]).await;
+        let before = db.schema().await;
         let page = include_str!("../../../docs/RUNBOOK.md");
         let (_, from) = page.split_once("<<'SQL'\n").unwrap();
         db.run(from.split_once("\nSQL\n").unwrap().0).await;
@@ -152,11 +197,7 @@ async fn what_the_runbook_rolls_back_comes_again() {
             "SELECT tgname::text FROM pg_trigger WHERE tgname ~ '_payment_capture$' ORDER BY 1";
         assert_eq!(db.texts(triggers).await, [""; 0]);
 
-        let stems = stems();
-        let from = stems
-            .iter()
-            .position(|stem| stem == "20250703000000_add_payment_capture_rules");
-        assert_eq!(db.migrated(&[]).await, stems.len() - from.unwrap());
+        assert_eq!(db.migrated(&[]).await, function_stems().len());
         assert_eq!(
             db.texts(triggers).await,
             [
@@ -164,6 +205,7 @@ async fn what_the_runbook_rolls_back_comes_again() {
                 "booking_creation_payment_capture"
             ]
         );
+        assert!(db.schema().await == before);
         assert_eq!(db.migrate(&["--status"]).await.code, 0);
     })
     .await;

@@ -1,29 +1,10 @@
--- Capturing what is due, each payment once. A run claims payments under a lease; whoever crashes leaves the lease to
--- lapse and the operation open, so the next run repeats the same call under the same id.
+-- Capturing due payments, each once.
+--
+-- A run claims payments for two minutes. After a crash the claim expires and the operation stays
+-- open, so the next run repeats the same call under the same request id.
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
--- PayPal honours the funds for 3 days; after that a reauthorization is worth asking for, as long as the authorization
--- itself (29 days) has more than a day to live. Not while the outcome of a capture is in doubt, and not when PayPal has
--- just refused one. One that was begun, by an operator perhaps and early, is finished first whatever else is true: if it
--- had its effect, the id to capture is another.
-CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN (
-        SELECT coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
-            OR (p_payment.authorization_expires_at > p_now + interval '1 day'
-                AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
-                AND NOT coalesce(bool_or(
-                    (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
-                    OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
-        FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id);
-END;
-$$;
-
--- Ends a capture that is known not to have happened, when the next is of another authorization or of another amount: an
--- id must never be used for two different calls.
+-- Ends a capture that is known not to have happened, when the next one has another authorization or
+-- amount. A request id must never be used for two different calls.
 CREATE OR REPLACE FUNCTION internal.give_up_capture(p_payment_id uuid, p_reason text, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -33,8 +14,8 @@ BEGIN
 END;
 $$;
 
--- The capture operation of a claim. When a reauthorization will give another authorization, one that was meant for the
--- old (it failed, or was never sent) ends here.
+-- The capture operation of a claim. Before a reauthorization, an operation for the old
+-- authorization (failed, or never sent) ends here.
 CREATE OR REPLACE FUNCTION internal.open_capture(
     p_payment public.payments, p_reauthorize boolean, p_now timestamptz, OUT request_id text, OUT resumed boolean
 )
@@ -48,6 +29,7 @@ BEGIN
 END;
 $$;
 
+-- Claims one payment for two minutes and returns the claim.
 CREATE OR REPLACE FUNCTION internal.claim_capture(p_payment_id uuid, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -77,8 +59,8 @@ BEGIN
 END;
 $$;
 
--- Whether a payment's money is to be taken by now: the schedule of its booking has come, a capture was begun before that and
--- has no end yet, or the booking was cancelled and a part of the price is kept.
+-- Whether a payment is to be captured by now: its schedule has come, or an earlier capture has no
+-- outcome yet, or the booking was cancelled and a part of the price is kept.
 CREATE OR REPLACE FUNCTION internal.capture_is_due(
     p_booking public.bookings, p_payment public.payments, p_now timestamptz
 ) RETURNS boolean
@@ -91,13 +73,6 @@ BEGIN
         WHEN p_booking.status = 'cancelled' THEN p_payment.capture_amount IS NOT NULL
         ELSE false
     END;
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION internal.has_live_lease(p_payment public.payments, p_now timestamptz) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN coalesce(p_payment.lease_expires_at > p_now, false);
 END;
 $$;
 
@@ -127,39 +102,50 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.process_scheduled_payment_captures IS
-    'Claims up to p_limit payments whose capture is due: status capturing, a lease of 2 minutes, the operation written down. '
-    '[{paymentId, bookingId, reference, lease, authorizationId, authorizedAt, authorizationExpiresAt, orderId, amount, authorizedAmount, currency, attempt, '
-    'requestId, resumed, reauthorizeRequestId}]. amount: what to capture, authorizedAmount: what to renew. resumed: an earlier capture has no known outcome, ask PayPal first. reauthorizeRequestId: '
-    'reauthorize first, and end that (record_reauthorization, record_payment_failure) before capturing. Two runs at once claim disjoint payments (SKIP LOCKED). Each claim ends with record_capture or record_capture_failure.';
+    'Claims up to p_limit payments whose capture is due: status capturing, a claim of 2 minutes, '
+    'the operation written. Returns [{paymentId, bookingId, reference, lease, authorizationId, '
+    'authorizedAt, authorizationExpiresAt, orderId, amount, authorizedAmount, currency, attempt, '
+    'requestId, resumed, reauthorizeRequestId}]. amount is to be captured, authorizedAmount to be '
+    'reauthorized. resumed: an earlier capture has no known outcome, look it up at PayPal first. '
+    'reauthorizeRequestId: reauthorize first, and end that (record_reauthorization, '
+    'record_payment_failure) before capturing. Two runs claim disjoint payments (SKIP LOCKED). '
+    'Each claim ends with record_capture or record_capture_failure.';
 
-CREATE OR REPLACE FUNCTION public.record_reauthorization(
-    p_payment_id uuid, p_lease uuid, p_request_id text, p_authorization_id text, p_expires_at timestamptz DEFAULT NULL,
-    p_now timestamptz DEFAULT now()
+CREATE OR REPLACE FUNCTION public.claim_payment_capture(
+    p_booking_id uuid, p_actor text, p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
+    v_booking public.bookings := internal.lock_booking(p_booking_id);
     v_payment public.payments;
 BEGIN
-    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    PERFORM internal.known_operation(p_payment_id, p_request_id);
-    IF v_payment.status <> 'capturing' OR v_payment.lease_id IS DISTINCT FROM p_lease THEN
-        RETURN jsonb_build_object('outcome', 'lease_lost');
+    IF v_booking.id IS NULL THEN
+        RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
-    UPDATE public.payments
-    SET original_authorization_id = internal.voidable_authorization(v_payment),
-        authorization_id = p_authorization_id, reauthorized_at = p_now,
-        authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
-    WHERE id = p_payment_id;
-    UPDATE public.payment_operations SET subject_id = p_authorization_id
-    WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
-    RETURN jsonb_build_object('outcome', 'recorded');
+    v_payment := internal.lock_payment(p_booking_id, p_now);
+    IF v_payment.capture_id IS NOT NULL THEN
+        RETURN jsonb_build_object('outcome', 'already_captured', 'captureId', v_payment.capture_id);
+    END IF;
+    IF internal.has_live_lease(v_payment, p_now) THEN
+        RETURN jsonb_build_object('outcome', 'payment_in_progress');
+    END IF;
+    IF v_payment.status IS NULL OR v_payment.status NOT IN ('authorized', 'capturing')
+       OR (v_booking.status NOT IN ('upcoming', 'active', 'completed') AND v_payment.capture_amount IS NULL) THEN
+        RETURN jsonb_build_object('outcome', 'not_capturable');
+    END IF;
+    PERFORM internal.audit(p_actor, 'capture.ordered', 'payment', v_payment.id::text,
+        jsonb_build_object('bookingId', p_booking_id), p_request_id, p_now);
+    RETURN jsonb_build_object('outcome', 'claimed', 'claim', internal.claim_capture(v_payment.id, p_now));
 END;
 $$;
-COMMENT ON FUNCTION public.record_reauthorization IS
-    'The new authorization to capture. Outcomes: recorded, lease_lost (another run has the payment: stop; repeating the reauthorization under its '
-    'id gives that run the same authorization). Locks the payment.';
+COMMENT ON FUNCTION public.claim_payment_capture IS
+    'Claims the capture of one booking before its schedule, like '
+    'process_scheduled_payment_captures. Outcomes: claimed (claim); already_captured (captureId); '
+    'payment_in_progress (claimed by another caller); not_capturable (nothing is authorized for a '
+    'live booking); booking_not_found. Locks car, booking, payment. Writes the claim, the '
+    'operation and the audit log.';
 
+-- Writes a security event: PayPal captured a second time.
 CREATE OR REPLACE FUNCTION internal.record_unexpected_capture(
     p_payment public.payments, p_capture_id text, p_amount numeric, p_now timestamptz
 ) RETURNS void
@@ -172,8 +158,8 @@ BEGIN
 END;
 $$;
 
--- What was taken though it should not have been (the booking is cancelled, or the authorization was to be given back) is
--- ordered back, less what a cancellation keeps.
+-- Orders a refund after an unwanted capture (the booking is cancelled, or the authorization was to
+-- be voided), less the part that a cancellation keeps.
 CREATE OR REPLACE FUNCTION internal.give_back_what_is_not_kept(p_payment public.payments, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -187,6 +173,7 @@ BEGIN
 END;
 $$;
 
+-- Records a capture, and a refund if the money was not to be taken.
 CREATE OR REPLACE FUNCTION internal.set_captured(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_now timestamptz
 ) RETURNS void
@@ -224,9 +211,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_capture IS
-    'PayPal captured. Outcomes: captured, replayed (already recorded; a different capture id is put into security_events as duplicate_capture). '
-    'What PayPal did is recorded even when the lease was lost or the payment was given up meanwhile; for a booking that is cancelled a refund of what '
-    'is not kept is ordered with it. Locks the payment.';
+    'PayPal captured. Outcomes: captured, replayed (recorded before; a different capture id goes '
+    'to security_events as duplicate_capture). The capture is recorded even when the claim '
+    'expired or the payment ended meanwhile. For a cancelled booking it orders a refund of the '
+    'part that is not kept. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_capture_failure(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL,
@@ -259,8 +247,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_capture_failure IS
-    'A capture did not succeed. p_kind retryable: back to authorized, tried again at p_retry_at under the same id; final: failed, an operator''s matter; '
-    'unknown: stays capturing, at p_retry_at the next run asks PayPal. Outcomes: recorded, lease_lost (another run has it: nothing written). Locks the payment.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250704000000_add_payment_captures') ON CONFLICT DO NOTHING;
-COMMIT;
+    'A capture did not succeed. p_kind retryable: back to authorized, retried at p_retry_at under '
+    'the same id. final: failed, for an operator to decide. unknown: stays capturing, and at '
+    'p_retry_at the next run looks it up at PayPal. Outcomes: recorded, lease_lost (another run '
+    'has claimed it: nothing written). Locks the payment.';

@@ -1,8 +1,42 @@
--- What the public sees of the cars.
+-- The cars as the public sees them.
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
+-- A car by UUID or slug, whatever its status. No such car: all fields NULL.
+CREATE OR REPLACE FUNCTION internal.any_car(p_car text) RETURNS public.cars
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_car public.cars;
+BEGIN
+    IF p_car ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN
+        SELECT * INTO v_car FROM public.cars WHERE id = p_car::uuid;
+    ELSE
+        SELECT * INTO v_car FROM public.cars WHERE slug = p_car;
+    END IF;
+    RETURN v_car;
+END;
+$$;
 
+-- A car that the public may see and rent. Hidden and withdrawn cars are as unknown as any other.
+CREATE OR REPLACE FUNCTION internal.listed_car(p_car text) RETURNS public.cars
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_car public.cars := internal.any_car(p_car);
+BEGIN
+    IF v_car.status IS DISTINCT FROM 'listed' THEN
+        RETURN NULL;
+    END IF;
+    RETURN v_car;
+END;
+$$;
+
+-- The date at the car's place.
+CREATE OR REPLACE FUNCTION internal.local_day(p_car public.cars, p_now timestamptz) RETURNS date
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (p_now AT TIME ZONE p_car.time_zone)::date;
+END;
+$$;
+
+-- A car as the list shows it.
 CREATE OR REPLACE FUNCTION internal.car_summary(p_car public.cars) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -43,16 +77,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.get_car IS
-    '{success, car} of a listed car by UUID or slug, NULL when unknown, hidden or withdrawn. pricePerDay is null for a car without a price. Reads only.';
+    '{success, car} of a listed car by UUID or slug. NULL when it is unknown, hidden or '
+    'withdrawn. pricePerDay is null for a car without a price. Reads only.';
 
--- User text as a literal part of an ILIKE pattern.
-CREATE OR REPLACE FUNCTION internal.contains_pattern(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN '%' || regexp_replace(p_text, '([\\%_])', '\\\1', 'g') || '%';
-END;
-$$;
-
+-- Whether a car has all these features. Upper and lower case are equal.
 CREATE OR REPLACE FUNCTION internal.has_features(p_car_id uuid, p_features text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -60,18 +88,6 @@ BEGIN
         SELECT FROM unnest(p_features) AS wanted (feature)
         WHERE NOT EXISTS (SELECT FROM public.car_features AS f
                           WHERE f.car_id = p_car_id AND lower(f.feature) = lower(wanted.feature)));
-END;
-$$;
-
--- Would create_booking take this car for these days?
-CREATE OR REPLACE FUNCTION internal.is_bookable(
-    p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
-) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN cardinality(internal.rental_refusals(p_car, p_start_date, p_end_date, p_now)) = 0
-       AND NOT EXISTS (SELECT FROM internal.live_bookings(
-               p_car.id, internal.days_blocked_by(p_car, p_start_date, p_end_date), p_now));
 END;
 $$;
 
@@ -125,9 +141,12 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.list_cars IS
-    'One page of the listed cars that have a price: {success, cars, pagination}. NULL means no filter. p_search is a literal, case-insensitive part of '
-    'name, make, model, category or description; p_features must all be there; p_available_from and p_available_to (both or none) keep the cars that could '
-    'be booked for that half-open rental now. p_sort_by featured (featured first in either order, then name), price or name; ties by name, then id. Reads only.';
+    'One page of the listed cars that have a price: {success, cars, pagination}. NULL means no '
+    'filter. p_search is a literal, case-insensitive part of name, make, model, category or '
+    'description. A car must have all p_features. p_available_from and p_available_to (both or '
+    'none) keep the cars that can be booked for that half-open rental at p_now. p_sort_by is '
+    'featured (featured first in either order, then name), price or name. Ties are ordered by '
+    'name, then id. Reads only.';
 
 CREATE OR REPLACE FUNCTION public.popular_cars(p_limit integer DEFAULT 20, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
@@ -142,7 +161,5 @@ LANGUAGE sql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
     ) AS top;
 $$;
 COMMENT ON FUNCTION public.popular_cars IS
-    '[{id, slug}] of listed cars: most bookings of the last 30 days (holds that lapsed and cancellations aside), then featured, then name. Reads only.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250705000000_add_listing') ON CONFLICT DO NOTHING;
-COMMIT;
+    '[{id, slug}] of listed cars: most bookings of the last 30 days (without expired holds and '
+    'cancellations), then featured, then name. Reads only.';

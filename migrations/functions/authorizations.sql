@@ -1,8 +1,6 @@
--- From an approved order to a confirmed booking, and back: voiding what may not stand.
+-- From an approved order to a confirmed booking.
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
+-- The response of begin_authorization and record_authorization.
 CREATE OR REPLACE FUNCTION internal.authorization_json(
     p_outcome text, p_booking_id uuid, p_payment_id uuid, p_request_id text, p_resumed boolean
 ) RETURNS jsonb
@@ -21,8 +19,9 @@ BEGIN
 END;
 $$;
 
--- What stands in the way of authorizing, or NULL. An attempt in doubt is always let through to learn its outcome:
--- if it was authorized, record_authorization decides, and has it voided where the days are gone.
+-- Why an order cannot be authorized, or NULL. An attempt in doubt is always let through, so that
+-- its outcome is learned. If it was authorized, record_authorization decides, and has it voided
+-- when the days are gone.
 CREATE OR REPLACE FUNCTION internal.authorization_refusal(
     p_booking public.bookings, p_payment public.payments, p_order_id text, p_now timestamptz
 ) RETURNS text
@@ -82,13 +81,14 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.begin_authorization IS
-    'Before PayPal is asked to authorize an order. Outcomes: authorize (call with requestId; resumed: an earlier attempt has no known outcome), '
-    'already_authorized (answer again), order_not_found, dates_unavailable (nothing may be charged), booking_not_payable, '
-    'payment_in_progress (another caller holds the 60 s lease). Keeps the hold for 15 minutes. Locks car, booking, payment. '
-    'Writes the hold, the lease and the operation.';
+    'Before PayPal authorizes an order. Outcomes: authorize (call with requestId; resumed: an '
+    'earlier attempt has no known outcome); already_authorized (repeat the response); '
+    'order_not_found; dates_unavailable (nothing may be charged); booking_not_payable; '
+    'payment_in_progress (another caller has claimed the payment for 60 s). Keeps the hold for 15 '
+    'minutes. Locks car, booking, payment. Writes the hold, the claim and the operation.';
 
--- Confirms a booking that has just been paid; NULL, or why it cannot be. A lapsed hold is confirmed as long as nobody
--- else has its days.
+-- Confirms a booking that has just been paid. Returns NULL, or the reason why it cannot be. An
+-- expired hold is confirmed as long as its days are free.
 CREATE OR REPLACE FUNCTION internal.confirm_booking(p_booking public.bookings, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -108,6 +108,7 @@ EXCEPTION
 END;
 $$;
 
+-- Writes a security event: PayPal authorized something else than the payment asked for.
 CREATE OR REPLACE FUNCTION internal.record_payment_mismatch(
     p_payment public.payments, p_authorization_id text, p_amount numeric, p_currency text, p_now timestamptz
 ) RETURNS void
@@ -121,7 +122,7 @@ BEGIN
 END;
 $$;
 
--- What an authorization that was recorded before is answered with.
+-- The outcome of an authorization that was recorded before.
 CREATE OR REPLACE FUNCTION internal.replayed_outcome(p_payment public.payments) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -152,13 +153,14 @@ BEGIN
             internal.replayed_outcome(v_payment), v_booking.id, p_payment_id, p_request_id, false);
     END IF;
     IF v_payment.status <> 'created' THEN
-        -- A second authorization for one payment: the first stands, the caller voids this one.
+        -- A second authorization for one payment: the first stands, and the caller voids this one.
         PERFORM internal.record_payment_mismatch(v_payment, p_authorization_id, p_amount, p_currency, p_now);
         RETURN internal.authorization_json('payment_mismatch', v_booking.id, p_payment_id, p_request_id, false);
     END IF;
 
     PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
-    -- First the payment: the capture schedule that confirming sets depends on when the authorization lapses.
+    -- The payment comes first: confirming schedules the capture, which depends on the end of
+    -- the authorization.
     UPDATE public.payments
     SET status = 'authorized', authorization_id = p_authorization_id, authorized_at = p_now,
         authorization_expires_at = coalesce(p_expires_at, p_now + interval '29 days'),
@@ -178,37 +180,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_authorization IS
-    'After PayPal authorized. Outcomes: confirmed (booking upcoming, capture scheduled), replayed, and, to be voided by the caller: '
-    'payment_mismatch (amount, currency, or a second authorization; one row in security_events), dates_unavailable, booking_not_payable (cancelled '
-    'meanwhile). What is to be voided is marked first, so it is found again after a crash (authorizations_to_void) and never captured. '
-    'Locks car, booking, payment.';
-
-CREATE OR REPLACE FUNCTION public.record_payment_failure(
-    p_payment_id uuid, p_request_id text, p_error_code text, p_final boolean, p_now timestamptz DEFAULT now()
-) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
-DECLARE
-    v_operation public.payment_operations;
-BEGIN
-    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    v_operation := internal.known_operation(p_payment_id, p_request_id);
-    IF v_operation.status = 'open' THEN
-        IF p_final THEN
-            PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
-        ELSE
-            UPDATE public.payment_operations SET error_code = p_error_code WHERE request_id = p_request_id;
-        END IF;
-        -- The lease of a capture run is not this caller's to release.
-        UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
-        WHERE id = p_payment_id AND status = 'created' AND v_operation.operation = 'authorize';
-    END IF;
-    RETURN jsonb_build_object('outcome', 'recorded');
-END;
-$$;
-COMMENT ON FUNCTION public.record_payment_failure IS
-    'After an order, authorize, reauthorize or void did not succeed. Outcome: recorded. p_final: PayPal refused, the next call has a new request id; '
-    'otherwise its effect is unknown and the operation stays open under the same id. The payment keeps its state, so the payer may try again. '
-    'Releases the lease of begin_authorization. Locks the payment.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250701000000_add_payment_authorizations') ON CONFLICT DO NOTHING;
-COMMIT;
+    'After PayPal authorized. Outcomes: confirmed (booking upcoming, capture scheduled); '
+    'replayed; and three that the caller must void: payment_mismatch (amount, currency, or a '
+    'second authorization; one row in security_events), dates_unavailable, booking_not_payable '
+    '(cancelled meanwhile). The payment is marked before the void, so it is found after a crash '
+    '(authorizations_to_void) and never captured. Locks car, booking, payment.';

@@ -1,10 +1,8 @@
--- Giving an authorization back. Marking it (void_reason) comes first and keeps the capture run away from it.
--- A reauthorization cannot be voided: PayPal voids the authorization that it prolongs, and both end.
+-- Voiding authorizations. The mark (void_reason) is written first and keeps the capture run away.
+--
+-- A reauthorization cannot be voided. PayPal voids the authorization that it extends, and both end.
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
--- What PayPal is to void for a payment.
+-- The authorization that PayPal is to void for a payment.
 CREATE OR REPLACE FUNCTION internal.voidable_authorization(p_payment public.payments) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -12,8 +10,8 @@ BEGIN
 END;
 $$;
 
--- Whether PayPal may hold money for a payment that is marked to be given back. One whose capture was refused for good may
--- still be held.
+-- Whether PayPal may hold money for a payment that is marked to be voided. PayPal may still hold it
+-- after a final refusal to capture.
 CREATE OR REPLACE FUNCTION internal.is_to_be_voided(p_payment public.payments) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -51,9 +49,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.begin_void IS
-    'Before an authorization is voided. Outcomes: void (call PayPal with requestId, then record_void), already_voided, not_voidable (being captured, '
-    'captured, or nothing authorized). An authorization that is not the payment''s own (a second one) is voided without touching the payment. '
-    'Locks the payment. Writes the mark and the operation.';
+    'Before an authorization is voided. Outcomes: void (call PayPal with requestId, then '
+    'record_void); already_voided; not_voidable (being captured, captured, or nothing '
+    'authorized). An authorization that is not the payment''s own (a second one) is voided '
+    'without touching the payment. Locks the payment. Writes the mark and the operation.';
 
 CREATE OR REPLACE FUNCTION public.record_void(
     p_payment_id uuid, p_request_id text, p_now timestamptz DEFAULT now()
@@ -73,7 +72,8 @@ BEGIN
             voided_at = p_now, updated_at = p_now
         WHERE id = p_payment_id AND internal.voidable_authorization(v_payment) = v_operation.subject_id AND status IN ('authorized', 'failed');
         IF FOUND THEN
-            -- No capture and no renewal of it can have an effect any more, whatever became of the last attempt.
+            -- No capture and no reauthorization of it can have an effect, whatever the outcome
+            -- of the last attempt was.
             UPDATE public.payment_operations
             SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'voided'), finished_at = p_now
             WHERE payment_id = p_payment_id AND operation IN ('capture', 'reauthorize') AND status = 'open';
@@ -83,7 +83,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_void IS
-    'After PayPal voided. Outcome: recorded (also when told twice). The payment becomes voided, or failed after a mismatch. Locks the payment.';
+    'After PayPal voided. Outcome: recorded, also the second time. The payment becomes voided, or '
+    'failed after a mismatch. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.authorizations_to_void(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
@@ -95,7 +96,7 @@ BEGIN
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
             WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL
               AND (internal.is_to_be_voided(p) OR (b.status IN ('cancelled', 'expired')
-                   -- What a cancellation keeps is to be captured, unless PayPal has refused that for good.
+                   -- The part that a cancellation keeps is captured, unless PayPal refused it.
                    AND (p.capture_amount IS NULL OR p.status = 'failed')))
               AND p.updated_at <= p_now - interval '2 minutes'
             ORDER BY p.updated_at, p.id LIMIT p_limit
@@ -103,8 +104,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.authorizations_to_void IS
-    'Authorizations that stand for nothing and were not given back, because whoever should have did not come to it: '
-    '[{paymentId, bookingId, reference, authorizationId, reason}], left alone for 2 minutes. begin_void, PayPal, record_void settle them. Reads only.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250702000000_add_payment_voids') ON CONFLICT DO NOTHING;
-COMMIT;
+    'Authorizations that stand for no booking and were not voided, for example after a crash: '
+    '[{paymentId, bookingId, reference, authorizationId, reason}]. Each is left alone for 2 '
+    'minutes. begin_void, PayPal and record_void settle them. Reads only.';

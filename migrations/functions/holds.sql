@@ -1,12 +1,9 @@
--- Making, finding again and letting go of holds.
+-- Holds: unpaid bookings that keep their days for 15 minutes.
 --
--- Locks are always taken in one order: the car, the booking, the payment. Parallel bookings of one car queue at its
--- row instead of deadlocking in the exclusion constraint, which still has the last word.
+-- Locks are always taken in one order: car, booking, payment. Parallel bookings of one car queue at
+-- its row instead of deadlocking in the exclusion constraint, which still has the last word.
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
--- How long a customer may take to pay before the days are free again.
+-- The end of a hold that begins or is extended at p_now. The customer has 15 minutes to pay.
 CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -14,7 +11,7 @@ BEGIN
 END;
 $$;
 
--- A lapsed hold keeps its price for a day: that long it may be found again and revived.
+-- A hold that has expired keeps its price for a day. During that time it may be found and revived.
 CREATE OR REPLACE FUNCTION internal.price_still_stands(p_booking public.bookings, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -22,6 +19,7 @@ BEGIN
 END;
 $$;
 
+-- A new booking reference, such as EXO-7K2MPA.
 CREATE OR REPLACE FUNCTION internal.new_reference() RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = '' AS $$
 DECLARE
@@ -37,7 +35,7 @@ BEGIN
 END;
 $$;
 
--- The answer that an idempotency key already has, or NULL.
+-- The response to an idempotency key that was used before, or NULL.
 CREATE OR REPLACE FUNCTION internal.answer_by_key(p_key_hash text, p_request_hash text, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -49,8 +47,9 @@ BEGIN
 END;
 $$;
 
--- The answer that the shop's own reference already has, or NULL (also for a car that is not listed). A hold that has
--- lapsed counts for the same car and dates only, because there it can still be paid.
+-- The response to a shop reference that was used before, or NULL (also for a car that is not
+-- listed). An expired hold counts for the same car and dates only, because there it can still be
+-- paid.
 CREATE OR REPLACE FUNCTION internal.answer_by_shop_reference(
     p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb
@@ -73,8 +72,20 @@ BEGIN
 END;
 $$;
 
--- Frees the days (and the shop reference) that lapsed holds still occupy. The caller holds the car's lock; a hold of
--- another car that somebody is working on is left alone.
+-- The response that exists already, by key or by shop reference, or NULL.
+CREATE OR REPLACE FUNCTION internal.earlier_answer(
+    p_key_hash text, p_request_hash text, p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date,
+    p_now timestamptz
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN coalesce(internal.answer_by_key(p_key_hash, p_request_hash, p_now),
+        internal.answer_by_shop_reference(p_shop_reference, p_car_id, p_start_date, p_end_date, p_now));
+END;
+$$;
+
+-- Expires the lapsed holds that still occupy these days or this shop reference. The caller holds
+-- the car's lock. A locked hold of another car is left alone.
 CREATE OR REPLACE FUNCTION internal.expire_colliding_holds(
     p_car_id uuid, p_days daterange, p_shop_reference text, p_now timestamptz
 ) RETURNS void
@@ -89,7 +100,8 @@ BEGIN
 END;
 $$;
 
--- {fullName, email, phone} -> the customer's id; the same address is the same customer, told of last.
+-- Stores {fullName, email, phone} and returns the customer's id. One address is one customer, and
+-- the latest data wins.
 CREATE OR REPLACE FUNCTION internal.store_customer(p_contact jsonb, p_now timestamptz) RETURNS uuid
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -105,7 +117,7 @@ BEGIN
 END;
 $$;
 
--- Only the three members that belong to a contact are kept.
+-- The three members that belong to a contact; NULL without an object.
 CREATE OR REPLACE FUNCTION internal.contact_json(p_customer jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -115,6 +127,7 @@ BEGIN
 END;
 $$;
 
+-- Inserts the hold at this price.
 CREATE OR REPLACE FUNCTION internal.insert_hold(
     p_car public.cars, p_start_date date, p_end_date date, p_price jsonb, p_contact jsonb, p_key_hash text,
     p_request_hash text, p_shop_reference text, p_request_id text, p_now timestamptz
@@ -139,7 +152,7 @@ BEGIN
 END;
 $$;
 
--- What is told when days are gone, or NULL when all are free.
+-- The refusal when days are blocked, or NULL when all are free.
 CREATE OR REPLACE FUNCTION internal.dates_unavailable(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb
@@ -152,7 +165,7 @@ BEGIN
 END;
 $$;
 
--- Why a car cannot be rented for these dates at this price, or NULL. A wrong price is written down.
+-- The refusal of a car for these dates at this price, or NULL. A wrong price is recorded.
 CREATE OR REPLACE FUNCTION internal.refuse_rental(
     p_car public.cars, p_start_date date, p_end_date date, p_price jsonb, p_client_price numeric, p_request_id text,
     p_now timestamptz
@@ -175,19 +188,8 @@ BEGIN
 END;
 $$;
 
--- The answer that is there already, by key or by shop reference, or NULL.
-CREATE OR REPLACE FUNCTION internal.earlier_answer(
-    p_key_hash text, p_request_hash text, p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date,
-    p_now timestamptz
-) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN coalesce(internal.answer_by_key(p_key_hash, p_request_hash, p_now),
-        internal.answer_by_shop_reference(p_shop_reference, p_car_id, p_start_date, p_end_date, p_now));
-END;
-$$;
-
--- The part of create_booking that must be alone with the car: short, because whoever wants the same car waits for it.
+-- The part of create_booking that needs the car's lock. It is short, because other customers of the
+-- same car wait for it.
 CREATE OR REPLACE FUNCTION internal.hold_car(
     p_car public.cars, p_start_date date, p_end_date date, p_price jsonb, p_contact jsonb, p_key_hash text,
     p_request_hash text, p_shop_reference text, p_request_id text, p_now timestamptz
@@ -201,7 +203,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN jsonb_build_object('outcome', 'car_not_found');
     END IF;
-    -- Again, now that whoever was before us at the car has finished.
+    -- Again under the lock: earlier requests for this car have finished.
     v_answer := coalesce(
         internal.earlier_answer(p_key_hash, p_request_hash, p_shop_reference, p_car.id, p_start_date, p_end_date, p_now),
         internal.dates_unavailable(p_car, p_start_date, p_end_date, p_now));
@@ -215,11 +217,11 @@ BEGIN
     RETURN jsonb_build_object('outcome', 'created', 'booking', internal.booking_json(v_booking, p_now));
 EXCEPTION
     WHEN exclusion_violation THEN
-        -- Taken by somebody who does not queue for the car.
+        -- Another writer took the days without the car's lock.
         RETURN coalesce(internal.dates_unavailable(p_car, p_start_date, p_end_date, p_now),
             jsonb_build_object('outcome', 'dates_unavailable', 'unavailableDates', jsonb_build_array()));
     WHEN unique_violation THEN
-        -- The same key or shop reference for another car, a moment ago.
+        -- The same key or shop reference was used for another car just before.
         v_answer := internal.earlier_answer(
             p_key_hash, p_request_hash, p_shop_reference, p_car.id, p_start_date, p_end_date, p_now);
         IF v_answer IS NULL THEN
@@ -252,7 +254,7 @@ BEGIN
     IF v_answer IS NOT NULL THEN
         RETURN v_answer;
     END IF;
-    -- Nobody needs to queue for days that are gone. They may be gone to this very request, sent twice.
+    -- Blocked days are refused without a lock. This very request, sent twice, may block them.
     v_answer := internal.dates_unavailable(v_car, p_start_date, p_end_date, p_now);
     IF v_answer IS NOT NULL THEN
         RETURN coalesce(internal.earlier_answer(
@@ -263,11 +265,13 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.create_booking IS
-    'Holds a car for 15 minutes at the server''s price. Outcomes: created, replayed (same idempotency key and content, or same shop '
-    'reference, car and dates and still payable), idempotency_key_reused, booking_mismatch (a live booking has that shop reference for another '
-    'car or other dates), car_not_found, in_the_past, too_far_ahead, too_short, too_long, not_priced, price_mismatch (one row in '
-    'security_events, nothing else), dates_unavailable (unavailableDates). Locks the car''s row first, waits 5 s at most (55P03). '
-    'Writes the booking, its customer and its event; expires lapsed holds in the way.';
+    'Holds a car for 15 minutes at the server''s price. Outcomes: created; replayed (same '
+    'idempotency key and content, or same shop reference, car and dates and still payable); '
+    'idempotency_key_reused; booking_mismatch (a live booking has that shop reference for another '
+    'car or other dates); car_not_found; in_the_past; too_far_ahead; too_short; too_long; '
+    'not_priced; price_mismatch (one row in security_events, nothing else); dates_unavailable '
+    '(unavailableDates). Locks the car''s row first and waits 5 s at most (55P03). Writes the '
+    'booking, its customer and its event. Expires lapsed holds in the way.';
 
 CREATE OR REPLACE FUNCTION public.expire_holds(p_limit integer DEFAULT 100, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE sql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
@@ -285,7 +289,5 @@ LANGUAGE sql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout 
         'cars', coalesce((SELECT jsonb_agg(jsonb_build_object('id', id, 'slug', slug) ORDER BY slug) FROM touched), '[]'));
 $$;
 COMMENT ON FUNCTION public.expire_holds IS
-    'Expires up to p_limit lapsed holds, skipping those that somebody is working on. {outcome: expired, count, cars: [{id, slug}]}.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250629000000_add_booking_holds') ON CONFLICT DO NOTHING;
-COMMIT;
+    'Expires up to p_limit lapsed holds. Skips locked ones. Returns {outcome: expired, count, '
+    'cars: [{id, slug}]}.';

@@ -1,17 +1,4 @@
--- What operators look through: bookings with their money and its plan, and the audit log.
-
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
-CREATE OR REPLACE FUNCTION internal.pagination_json(p_page integer, p_limit integer, p_total bigint) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-DECLARE
-    v_pages bigint := (p_total + p_limit - 1) / p_limit;
-BEGIN
-    RETURN jsonb_build_object('page', p_page, 'limit', p_limit, 'total', p_total, 'totalPages', v_pages,
-        'hasNext', p_page < v_pages, 'hasPrev', p_page > 1 AND p_total > 0);
-END;
-$$;
+-- The lists that operators read.
 
 CREATE OR REPLACE FUNCTION public.list_bookings(
     p_page integer DEFAULT 1, p_limit integer DEFAULT 25, p_status text DEFAULT NULL, p_payment_status text DEFAULT NULL,
@@ -43,8 +30,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.list_bookings IS
-    '{bookings, pagination}: bookings as get_booking tells them, newest first. p_status as stored; p_payment_status of the latest payment; p_car UUID or slug; p_from and p_to: '
-    'rentals that have a day from p_from up to, not including, p_to; p_search a literal part of reference, name, e-mail or the shop''s reference. NULL: no filter. Reads only.';
+    '{bookings, pagination}: bookings as get_booking returns them, newest first. p_status as '
+    'stored. p_payment_status of the latest payment. p_car is UUID or slug. p_from and p_to keep '
+    'rentals with a day from p_from up to, not including, p_to. p_search is a literal part of '
+    'reference, name, e-mail or shop reference. NULL means no filter. Reads only.';
 
 CREATE OR REPLACE FUNCTION public.list_audit(
     p_page integer DEFAULT 1, p_limit integer DEFAULT 50, p_subject text DEFAULT NULL, p_action text DEFAULT NULL, p_actor text DEFAULT NULL
@@ -68,10 +57,5 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.list_audit IS
-    '{success, entries, pagination}: the audit log, newest first. p_subject: the id of what was acted on, or of its booking. NULL: no filter. Reads only.';
-
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA internal TO service_role;
-GRANT EXECUTE ON FUNCTION public.list_bookings, public.list_audit TO service_role;
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250713000000_add_operator_reads') ON CONFLICT DO NOTHING;
-COMMIT;
+    '{success, entries, pagination}: the audit log, newest first. p_subject is the id of the '
+    'subject, or of its booking. NULL means no filter. Reads only.';

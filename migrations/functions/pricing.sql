@@ -1,32 +1,17 @@
--- The one place where a price is made.
+-- The one place where a price is computed.
 --
--- Order, rounding half-up to the cent on each line:
---   1. each day's rate = base price x multiplier of the deciding rate rule, rounded; equal days in a row are one line
+-- Each line is rounded half-up to the cent, in this order:
+--   1. each day's rate = base price x multiplier of the deciding rate rule; equal rates on
+--      consecutive days are one line
 --   2. + every mandatory fee
---   3. - discount: percent of (1 + 2), rounded
---   4. + tax: percent of (1 + 2 - 3), rounded
--- 4 plain days at 50.00, fees 40.00, 10 % discount, 10 % tax: 200 + 40 - 24 + 21.60 = 237.60.
--- The deposit is told beside the price and is not part of it. numeric rounds half away from zero, which is half-up
--- for amounts that are never negative.
+--   3. - discount: percent of (1 + 2)
+--   4. + tax: percent of (1 + 2 - 3)
+-- Example: 4 plain days at 50.00, fees 40.00, 10 % discount, 10 % tax: 200 + 40 - 24 + 21.60 =
+-- 237.60.
+-- The deposit is shown beside the price and is no part of it. numeric rounds half away from zero,
+-- which is half-up for amounts that are never negative.
 
-BEGIN;
-SET LOCAL client_min_messages = warning;
-
-CREATE OR REPLACE FUNCTION internal.money(p_amount numeric) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN round(p_amount, 2)::text;
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION internal.money_json(p_amount numeric, p_currency text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
-BEGIN
-    RETURN CASE WHEN p_amount IS NOT NULL
-        THEN jsonb_build_object('amount', internal.money(p_amount), 'currency', p_currency) END;
-END;
-$$;
-
+-- One line of a price.
 CREATE OR REPLACE FUNCTION internal.price_line(
     p_kind text, p_code text, p_label text, p_quantity bigint, p_unit_amount numeric
 ) RETURNS jsonb
@@ -37,7 +22,8 @@ BEGIN
 END;
 $$;
 
--- Each day of the rental with its rate and what the rate is called.
+-- Each day of the rental with its rate and the rate's label. Among the rules that match, the
+-- highest priority decides, then a rule for this car, then the smaller id.
 CREATE OR REPLACE FUNCTION internal.day_rates(p_car_id uuid, p_base numeric, p_start_date date, p_end_date date)
 RETURNS TABLE (day date, rate numeric, label text)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -60,7 +46,7 @@ BEGIN
 END;
 $$;
 
--- Days in a row at one rate are one line; the line is called what its first day is called.
+-- Consecutive days at one rate are one line, with the label of their first day.
 CREATE OR REPLACE FUNCTION internal.rental_lines(
     p_car_id uuid, p_base numeric, p_start_date date, p_end_date date, OUT lines jsonb, OUT total numeric
 )
@@ -82,6 +68,7 @@ BEGIN
 END;
 $$;
 
+-- The mandatory fees of a car, each once.
 CREATE OR REPLACE FUNCTION internal.fee_lines(p_car_id uuid, OUT lines jsonb, OUT total numeric)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -92,7 +79,7 @@ BEGIN
 END;
 $$;
 
--- The discount that a rental of so many days gets; no row when none does.
+-- The discount for a rental of this length. No row: none.
 CREATE OR REPLACE FUNCTION internal.deciding_discount(p_car_id uuid, p_rental_days integer)
 RETURNS TABLE (name text, percent numeric)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -162,11 +149,14 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.calculate_booking_price IS
-    'The price of renting a listed car from p_start_date to p_end_date (half-open). Reads only, takes no lock. '
-    'lines: [{kind rental|fee|discount|tax, code, label, quantity, unitAmount, amount}]; the discount''s amount is negative, so that '
-    'the lines add up to final_price. success = false with error_code car_not_found (unknown, hidden, withdrawn), '
-    'invalid_dates (not 1..366 days) or not_priced, everything else null. It does not ask whether the car is free.';
+    'The price of renting a listed car from p_start_date to p_end_date (half-open). lines: [{kind '
+    'rental|fee|discount|tax, code, label, quantity, unitAmount, amount}]. The discount''s amount '
+    'is negative, so the lines add up to final_price. success = false has error_code '
+    'car_not_found (unknown, hidden, withdrawn), invalid_dates (not 1 to 366 days) or not_priced, '
+    'and everything else null. It does not check whether the car is free. Reads only, takes no '
+    'lock.';
 
+-- A price as the API returns it and as bookings store it.
 CREATE OR REPLACE FUNCTION internal.price_json(
     p_currency text, p_rental_days integer, p_base_price_per_day numeric, p_lines jsonb, p_rental_amount numeric,
     p_fees numeric, p_discount_amount numeric, p_taxes numeric, p_deposit_amount numeric, p_final_price numeric
@@ -181,7 +171,7 @@ BEGIN
 END;
 $$;
 
--- The price of a rental as it is told and kept; NULL when there is none.
+-- The price of a rental, or NULL if it has none.
 CREATE OR REPLACE FUNCTION internal.quote_json(p_car_id uuid, p_start_date date, p_end_date date) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -192,6 +182,7 @@ BEGIN
 END;
 $$;
 
+-- Writes a security event: the client's price is not the server's.
 CREATE OR REPLACE FUNCTION internal.record_price_mismatch(
     p_car_id uuid, p_start_date date, p_end_date date, p_client_price numeric, p_server_price numeric,
     p_request_id text, p_now timestamptz
@@ -221,8 +212,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.validate_booking_price IS
-    'Is p_client_price what calculate_booking_price says? Not valid (or no price at all: server_price null): one row in '
-    'security_events, kind price_mismatch. The client''s price is compared, never used.';
-
-INSERT INTO public.schema_migrations (version) VALUES ('20250627000000_add_pricing') ON CONFLICT DO NOTHING;
-COMMIT;
+    'Whether p_client_price is the price of calculate_booking_price. If not, or without a price '
+    '(server_price null), it writes one row to security_events, kind price_mismatch. The '
+    'client''s price is compared, never used.';

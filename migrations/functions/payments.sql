@@ -1,0 +1,154 @@
+-- The base of every payment function: the payment's lock, and operations, which are written before
+-- PayPal is called.
+
+-- The payment that stands for a booking: the newest that is not to be voided, otherwise the newest.
+CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT p FROM public.payments AS p WHERE p.booking_id = p_booking_id
+        ORDER BY (p.void_reason IS NULL) DESC, p.created_at DESC, p.id LIMIT 1);
+END;
+$$;
+
+-- The payment that pays a booking, locked: the standing one, otherwise a new one.
+CREATE OR REPLACE FUNCTION internal.standing_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments
+    WHERE booking_id = p_booking.id AND status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO public.payments (booking_id, amount, currency, created_at, updated_at)
+        VALUES (p_booking.id, p_booking.final_price, p_booking.currency, p_now, p_now)
+        RETURNING * INTO v_payment;
+    END IF;
+    RETURN v_payment;
+END;
+$$;
+
+-- The payment that stands for a booking, locked. No such payment: all fields NULL. An expired claim
+-- without an open capture (a reauthorization) is released: the payment is authorized again.
+CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments
+    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    IF v_payment.status = 'capturing' AND NOT internal.has_live_lease(v_payment, p_now) AND NOT EXISTS (
+        SELECT FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open') THEN
+        UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
+        WHERE id = v_payment.id RETURNING * INTO v_payment;
+    END IF;
+    RETURN v_payment;
+END;
+$$;
+
+-- Whether a caller has claimed the payment and the claim has not expired.
+CREATE OR REPLACE FUNCTION internal.has_live_lease(p_payment public.payments, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN coalesce(p_payment.lease_expires_at > p_now, false);
+END;
+$$;
+
+-- Why a booking cannot be paid, whatever its days, or NULL.
+CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN p_booking.status IN ('upcoming', 'active') THEN 'already_paid'
+            WHEN p_booking.status NOT IN ('pending_payment', 'expired') THEN 'booking_not_payable'
+            WHEN c.status <> 'listed' THEN 'booking_not_payable'
+            WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
+            WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
+                 AND NOT internal.price_still_stands(p_booking, p_now) THEN 'booking_not_payable'
+        END
+        FROM public.cars AS c WHERE c.id = p_booking.car_id);
+END;
+$$;
+
+-- The request id for a call to PayPal: that of the operation still open, otherwise a new one.
+-- resumed: an earlier attempt under this id may have had its effect.
+CREATE OR REPLACE FUNCTION internal.open_operation(
+    p_payment_id uuid, p_operation text, p_subject_id text, p_now timestamptz, OUT request_id text, OUT resumed boolean
+)
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_seq integer;
+BEGIN
+    SELECT o.request_id, o.in_doubt INTO request_id, resumed
+    FROM public.payment_operations AS o
+    WHERE o.payment_id = p_payment_id AND o.operation = p_operation AND o.status = 'open'
+      AND o.subject_id IS NOT DISTINCT FROM p_subject_id;
+    IF FOUND THEN
+        UPDATE public.payment_operations AS o SET in_doubt = true WHERE o.request_id = open_operation.request_id;
+        RETURN;
+    END IF;
+    SELECT coalesce(max(o.seq), 0) + 1 INTO v_seq
+    FROM public.payment_operations AS o WHERE o.payment_id = p_payment_id AND o.operation = p_operation;
+    request_id := p_payment_id || ':' || p_operation || ':' || v_seq;
+    resumed := false;
+    INSERT INTO public.payment_operations (request_id, payment_id, operation, seq, subject_id, started_at)
+    VALUES (request_id, p_payment_id, p_operation, v_seq, p_subject_id, p_now);
+END;
+$$;
+
+-- An operation by its request id. An unknown one is a caller's mistake and raises P0002.
+CREATE OR REPLACE FUNCTION internal.known_operation(p_payment_id uuid, p_request_id text) RETURNS public.payment_operations
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_operation public.payment_operations;
+BEGIN
+    SELECT * INTO v_operation FROM public.payment_operations
+    WHERE request_id = p_request_id AND payment_id = p_payment_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'payment % has no operation %', p_payment_id, p_request_id USING ERRCODE = 'no_data_found';
+    END IF;
+    RETURN v_operation;
+END;
+$$;
+
+-- Ends an operation with its outcome.
+CREATE OR REPLACE FUNCTION internal.close_operation(
+    p_request_id text, p_status text, p_result_id text, p_error_code text, p_now timestamptz
+) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    UPDATE public.payment_operations
+    SET status = p_status, in_doubt = false, result_id = p_result_id, error_code = p_error_code, finished_at = p_now
+    WHERE request_id = p_request_id;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION public.record_payment_failure(
+    p_payment_id uuid, p_request_id text, p_error_code text, p_final boolean, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_operation public.payment_operations;
+BEGIN
+    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
+    IF v_operation.status = 'open' THEN
+        IF p_final THEN
+            PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
+        ELSE
+            UPDATE public.payment_operations SET error_code = p_error_code WHERE request_id = p_request_id;
+        END IF;
+        -- The claim of a capture run is not this caller's to release.
+        UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
+        WHERE id = p_payment_id AND status = 'created' AND v_operation.operation = 'authorize';
+    END IF;
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_payment_failure IS
+    'Records that an order, authorize, reauthorize or void did not succeed. Outcome: recorded. '
+    'p_final: PayPal refused, and the next call has a new request id. Otherwise its effect is '
+    'unknown, and the operation stays open under the same id. The payment keeps its state, so the '
+    'payer may try again. Releases the claim of begin_authorization. Locks the payment.';

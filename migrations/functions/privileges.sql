@@ -1,0 +1,44 @@
+-- Privileges on functions: service_role has what the product needs, nobody else anything. Applied
+-- after every function exists. Functions of the API are named one by one, so that a new one stays
+-- closed until it is named here. Privileges on tables belong to the dated files.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA internal FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA internal TO service_role;
+
+-- Functions that an extension put into schema public are left alone.
+DO $$
+DECLARE
+    v_function regprocedure;
+BEGIN
+    FOR v_function IN
+        SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'public'::regnamespace
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated', v_function);
+    END LOOP;
+END;
+$$;
+
+GRANT EXECUTE ON FUNCTION
+    public.list_cars, public.get_car, public.popular_cars, public.get_availability,
+    public.calculate_booking_price, public.validate_booking_price,
+    public.create_booking, public.get_booking, public.cancel_booking, public.expire_holds,
+    public.advance_bookings,
+    public.open_payment, public.record_paypal_order, public.record_payment_failure,
+    public.begin_authorization, public.record_authorization,
+    public.claim_reauthorization, public.record_reauthorization, public.release_payment,
+    public.begin_void, public.record_void, public.authorizations_to_void,
+    public.process_scheduled_payment_captures, public.claim_payment_capture,
+    public.record_capture, public.record_capture_failure,
+    public.order_refund, public.begin_refund, public.record_refund, public.record_refund_failure,
+    public.refunds_due,
+    public.store_webhook_event, public.claim_webhook_events, public.record_webhook_result,
+    public.record_webhook_failure, public.replay_webhook_event,
+    public.find_payment, public.payments_to_reconcile, public.record_reconciliation,
+    public.record_finding, public.record_observed_capture, public.record_observed_end,
+    public.record_observed_refunds, public.payment_drift,
+    public.list_bookings, public.list_audit,
+    public.begin_cron_run, public.finish_cron_run, public.last_cron_run,
+    public.record_security_event, public.health_check
+    TO service_role;

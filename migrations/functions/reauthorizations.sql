@@ -1,0 +1,101 @@
+-- Reauthorizing a payment whose funds PayPal no longer guarantees.
+
+-- Whether a capture should reauthorize first. PayPal honors the funds for 3 days. After that a
+-- reauthorization is useful while the authorization (29 days) is valid for more than a day.
+--
+-- Not while the outcome of a capture is in doubt, and not within 3 days of a refused
+-- reauthorization. A reauthorization that was begun is always finished first, because it may have
+-- changed the id to capture.
+CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
+            OR (p_payment.authorization_expires_at > p_now + interval '1 day'
+                AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
+                AND NOT coalesce(bool_or(
+                    (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
+                    OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
+        FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id);
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION public.record_reauthorization(
+    p_payment_id uuid, p_lease uuid, p_request_id text, p_authorization_id text, p_expires_at timestamptz DEFAULT NULL,
+    p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_payment public.payments;
+BEGIN
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    PERFORM internal.known_operation(p_payment_id, p_request_id);
+    IF v_payment.status <> 'capturing' OR v_payment.lease_id IS DISTINCT FROM p_lease THEN
+        RETURN jsonb_build_object('outcome', 'lease_lost');
+    END IF;
+    PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
+    UPDATE public.payments
+    SET original_authorization_id = internal.voidable_authorization(v_payment),
+        authorization_id = p_authorization_id, reauthorized_at = p_now,
+        authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
+    WHERE id = p_payment_id;
+    UPDATE public.payment_operations SET subject_id = p_authorization_id
+    WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_reauthorization IS
+    'Stores the new authorization to capture. Outcomes: recorded, lease_lost (another run has '
+    'claimed the payment: stop. Repeating the reauthorization under its id gives that run the '
+    'same authorization). Locks the payment.';
+
+CREATE OR REPLACE FUNCTION public.claim_reauthorization(
+    p_booking_id uuid, p_actor text, p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_booking    public.bookings := internal.lock_booking(p_booking_id);
+    v_payment    public.payments;
+    v_request_id text;
+BEGIN
+    IF v_booking.id IS NULL THEN
+        RETURN jsonb_build_object('outcome', 'booking_not_found');
+    END IF;
+    v_payment := internal.lock_payment(p_booking_id, p_now);
+    IF v_payment.status = 'capturing' OR internal.has_live_lease(v_payment, p_now) THEN
+        RETURN jsonb_build_object('outcome', 'payment_in_progress');
+    END IF;
+    IF v_payment.status IS DISTINCT FROM 'authorized' OR v_booking.status NOT IN ('upcoming', 'active', 'completed') THEN
+        RETURN jsonb_build_object('outcome', 'not_authorized');
+    END IF;
+    UPDATE public.payments
+    SET status = 'capturing', lease_id = gen_random_uuid(), lease_expires_at = p_now + interval '2 minutes', updated_at = p_now
+    WHERE id = v_payment.id RETURNING * INTO v_payment;
+    SELECT o.request_id INTO v_request_id
+    FROM internal.open_operation(v_payment.id, 'reauthorize', v_payment.authorization_id, p_now) AS o;
+    PERFORM internal.give_up_capture(v_payment.id, 'reauthorizing', p_now);
+    PERFORM internal.audit(p_actor, 'reauthorization.ordered', 'payment', v_payment.id::text,
+        jsonb_build_object('bookingId', p_booking_id), p_request_id, p_now);
+    RETURN jsonb_build_object('outcome', 'claimed', 'paymentId', v_payment.id, 'lease', v_payment.lease_id,
+        'authorizationId', v_payment.authorization_id, 'amount', internal.money(v_payment.amount), 'currency', v_payment.currency,
+        'requestId', v_request_id);
+END;
+$$;
+COMMENT ON FUNCTION public.claim_reauthorization IS
+    'Before an operator reauthorizes a payment. Outcomes: claimed (call PayPal with requestId, '
+    'then record_reauthorization or record_payment_failure, then release_payment); '
+    'payment_in_progress; not_authorized (nothing to reauthorize); booking_not_found. Locks car, '
+    'booking, payment. Writes a claim of 2 minutes, the operation and the audit log.';
+
+CREATE OR REPLACE FUNCTION public.release_payment(p_payment_id uuid, p_lease uuid, p_now timestamptz DEFAULT now()) RETURNS jsonb
+LANGUAGE sql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout = '5s' AS $$
+    WITH released AS (
+        UPDATE public.payments
+        SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
+        WHERE id = p_payment_id AND status = 'capturing' AND lease_id = p_lease RETURNING id
+    )
+    SELECT jsonb_build_object('outcome', CASE WHEN EXISTS (SELECT FROM released) THEN 'released' ELSE 'lease_lost' END);
+$$;
+COMMENT ON FUNCTION public.release_payment IS
+    'Releases the claim of claim_reauthorization: the payment is authorized again. Outcomes: '
+    'released, lease_lost (nothing written).';

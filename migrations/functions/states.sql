@@ -1,0 +1,70 @@
+-- States move along these arrows only. A caller that is late or wrong is refused here, through
+-- whichever function or console it came.
+--
+--   booking  pending_payment -> upcoming -> active -> completed
+--            pending_payment <-> expired -> upcoming
+--            upcoming -> completed
+--            pending_payment | expired | upcoming | active -> cancelled
+--   payment  created -> authorized <-> capturing -> captured -> partially_refunded -> refunded
+--            created | authorized | capturing -> voided | failed | expired
+--            any of these -> captured | partially_refunded | refunded
+--
+-- The last arrow: a capture at PayPal is a fact, however late and in whatever order we learn of it.
+-- A failed payment never becomes authorized again; paying again is a new payment. `step` of the
+-- product's domain draws the same arrows.
+
+-- Whether a booking may move from one state to the other.
+CREATE OR REPLACE FUNCTION internal.booking_may_become(p_from text, p_to text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_to = ANY (CASE p_from
+        WHEN 'pending_payment' THEN ARRAY ['upcoming', 'expired', 'cancelled']
+        WHEN 'expired' THEN ARRAY ['pending_payment', 'upcoming', 'cancelled']
+        WHEN 'upcoming' THEN ARRAY ['active', 'completed', 'cancelled']
+        WHEN 'active' THEN ARRAY ['completed', 'cancelled']
+        ELSE ARRAY []::text[]
+    END);
+END;
+$$;
+
+-- Whether a payment may move from one state to the other.
+CREATE OR REPLACE FUNCTION internal.payment_may_become(p_from text, p_to text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_to = ANY (CASE p_from
+        WHEN 'created' THEN ARRAY ['authorized', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'authorized' THEN ARRAY ['capturing', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'capturing' THEN ARRAY ['authorized', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'voided' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
+        WHEN 'failed' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
+        WHEN 'expired' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
+        WHEN 'captured' THEN ARRAY ['partially_refunded', 'refunded']
+        WHEN 'partially_refunded' THEN ARRAY ['refunded']
+        ELSE ARRAY []::text[]
+    END);
+END;
+$$;
+
+-- Trigger of bookings: refuses any other move with check_violation, bookings_state_order.
+CREATE OR REPLACE FUNCTION internal.guard_booking_state() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF NOT internal.booking_may_become(OLD.status, NEW.status) THEN
+        RAISE EXCEPTION 'a booking does not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'bookings_state_order', TABLE = 'bookings';
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+-- Trigger of payments: refuses any other move with check_violation, payments_state_order.
+CREATE OR REPLACE FUNCTION internal.guard_payment_state() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF NOT internal.payment_may_become(OLD.status, NEW.status) THEN
+        RAISE EXCEPTION 'a payment does not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_state_order', TABLE = 'payments';
+    END IF;
+    RETURN NEW;
+END;
+$$;

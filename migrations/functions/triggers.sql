@@ -1,0 +1,83 @@
+-- Every trigger. Applied after the functions that they call.
+--
+-- CREATE TRIGGER locks its table against writers, so a trigger is created only where it is missing
+-- or different. Each definition stands here as pg_get_triggerdef prints it, because that is what it
+-- is compared with; line breaks do not count.
+
+-- The runbook's rollback drops these columns. A schedule trigger without them would refuse every
+-- confirmation. 20250703000000_add_payment_capture_rules.sql adds them the first time.
+DO $$
+BEGIN
+    IF (SELECT count(*) < 3 FROM pg_catalog.pg_attribute
+        WHERE attrelid = 'public.bookings'::pg_catalog.regclass AND NOT attisdropped
+          AND attname IN ('payment_capture_scheduled_at', 'payment_capture_attempted_at',
+                          'payment_capture_rule_id')) THEN
+        ALTER TABLE public.bookings
+            ADD COLUMN IF NOT EXISTS payment_capture_scheduled_at timestamptz,
+            ADD COLUMN IF NOT EXISTS payment_capture_attempted_at timestamptz,
+            ADD COLUMN IF NOT EXISTS payment_capture_rule_id uuid
+                REFERENCES public.payment_capture_rules ON DELETE SET NULL;
+    END IF;
+END;
+$$;
+
+DO $$
+DECLARE
+    v_definition text;
+    v_reschedule boolean := false;
+BEGIN
+    FOREACH v_definition IN ARRAY ARRAY [
+        -- A booking that is created as confirmed gets its schedule. An unpaid hold has none.
+        'CREATE TRIGGER booking_creation_payment_capture BEFORE INSERT ON public.bookings
+         FOR EACH ROW WHEN ((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text])))
+         EXECUTE FUNCTION internal.schedule_payment_capture()',
+        -- A hold that is paid gets its schedule. A contract or an approval may change it.
+        'CREATE TRIGGER booking_confirmation_payment_capture BEFORE UPDATE ON public.bookings
+         FOR EACH ROW WHEN (((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text, ''completed''::text]))
+         AND ((old.status = ANY (ARRAY[''pending_payment''::text, ''expired''::text]))
+         OR (old.contract_signed_at IS DISTINCT FROM new.contract_signed_at)
+         OR (old.approved_at IS DISTINCT FROM new.approved_at))))
+         EXECUTE FUNCTION internal.schedule_payment_capture()',
+        'CREATE TRIGGER booking_state_guard BEFORE UPDATE ON public.bookings
+         FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status))
+         EXECUTE FUNCTION internal.guard_booking_state()',
+        'CREATE TRIGGER booking_event_trace AFTER INSERT OR UPDATE ON public.bookings
+         FOR EACH ROW EXECUTE FUNCTION internal.record_booking_event()',
+        'CREATE TRIGGER payment_state_guard BEFORE UPDATE ON public.payments
+         FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status))
+         EXECUTE FUNCTION internal.guard_payment_state()',
+        'CREATE TRIGGER payment_audit AFTER UPDATE ON public.payments
+         FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status))
+         EXECUTE FUNCTION internal.audit_payment_state()',
+        -- These two also bind the owner of the table, whom privileges do not stop.
+        'CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE ON public.audit_log
+         FOR EACH ROW EXECUTE FUNCTION internal.refuse_change()',
+        'CREATE TRIGGER audit_log_not_truncated BEFORE TRUNCATE ON public.audit_log
+         FOR EACH STATEMENT EXECUTE FUNCTION internal.refuse_change()'
+    ] LOOP
+        v_definition := regexp_replace(v_definition, '\s+', ' ', 'g');
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
+                       WHERE NOT tgisinternal AND pg_catalog.pg_get_triggerdef(oid) = v_definition) THEN
+            EXECUTE regexp_replace(v_definition, '^CREATE', 'CREATE OR REPLACE');
+            v_reschedule := v_reschedule OR v_definition LIKE '%schedule_payment_capture()';
+        END IF;
+    END LOOP;
+
+    -- Bookings that were paid while the triggers were missing get their schedule. The new triggers
+    -- already keep other writers out, so this update cannot deadlock with them.
+    IF v_reschedule THEN
+        UPDATE public.bookings AS b
+        SET payment_capture_scheduled_at = plan.capture_at, payment_capture_rule_id = plan.rule_id
+        FROM (
+            SELECT paid.id, p.capture_at, p.rule_id
+            FROM public.bookings AS paid CROSS JOIN LATERAL internal.capture_plan(paid) AS p
+            WHERE paid.status IN ('upcoming', 'active', 'completed')
+              AND paid.payment_capture_scheduled_at IS NULL
+              AND EXISTS (SELECT FROM public.payments AS owed
+                          WHERE owed.booking_id = paid.id AND owed.void_reason IS NULL
+                            AND owed.status IN ('authorized', 'capturing'))
+        ) AS plan
+        WHERE b.id = plan.id AND plan.capture_at IS NOT NULL;
+    END IF;
+END;
+$$;
