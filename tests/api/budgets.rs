@@ -2,15 +2,15 @@
 //!
 //! Redis itself counts the commands, those inside of scripts included, as Upstash bills them.
 
-use crate::{
+use crate::support::{
+    checkout::text,
     client::Client,
-    fleet::Rental,
+    environment::{chance, variable},
     instance::{Call, Instance, Upstream, get, header, json, post, somebody},
-    local::{eventually, now},
+    isolation::alone,
+    local_system::{eventually, now},
     paypal,
-    steps::text,
-    surroundings::{chance, variable},
-    turns::alone,
+    rental::Rental,
 };
 use bytes::Bytes;
 use http::{Request, Response};

@@ -1,13 +1,13 @@
 //! What is kept in Redis: never older than the last write, never anything that a client made up.
 
-use crate::{
-    cache_clear::{cache_of, cached},
+use crate::support::{
+    cache::{cache_of, cached},
+    checkout,
     client::Client,
-    fleet::Rental,
-    local::{eventually, pass},
+    isolation::alone,
+    local_system::{eventually, pass},
     redis::{command, keys},
-    steps,
-    turns::alone,
+    rental::Rental,
 };
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -41,8 +41,8 @@ async fn what_a_slow_reader_stores_is_not_served_after_a_write() {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let key = key_of(&client, &rental.availability()).await;
-        let old = steps::text(&command(&["GET", &key]).await);
-        steps::hold(&client, &rental).await;
+        let old = checkout::text(&command(&["GET", &key]).await);
+        checkout::hold(&client, &rental).await;
         // The reader who saw the days free comes last.
         command(&["SET", &key, &old]).await;
         let answer = client.get(&rental.availability()).await;
@@ -67,7 +67,7 @@ async fn a_booking_gives_up_the_days_of_its_own_car_only() {
         for path in others.iter().chain([&days]) {
             cached(path).await;
         }
-        steps::hold(&client, &rental).await;
+        checkout::hold(&client, &rental).await;
         for path in &others {
             assert_eq!(cache_of(path).await, "HIT", "{path}");
         }
@@ -135,7 +135,7 @@ async fn what_redis_let_go_of_does_not_bring_back_what_a_booking_had_ended() {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         cached(&rental.availability()).await;
-        steps::hold(&client, &rental).await;
+        checkout::hold(&client, &rental).await;
         // To make room, Redis takes what ends by itself.
         for key in keys("generation:*").await {
             command(&["DEL", &key]).await;
@@ -155,7 +155,7 @@ async fn a_key_holds_nothing_that_a_client_wrote_and_ends() {
             &client,
             &format!(
                 "/api/cars?search=sesame{}",
-                crate::surroundings::chance(1_000_000)
+                crate::support::environment::chance(1_000_000)
             ),
         )
         .await;
@@ -189,10 +189,10 @@ async fn what_is_refused_is_not_kept_and_what_is_absent_for_seconds() {
             .get("/api/cars?page=0")
             .await
             .problem(422, "invalid_fields");
-        let unknown = format!("/api/cars/{}", crate::surroundings::new_uuid());
+        let unknown = format!("/api/cars/{}", crate::support::environment::new_uuid());
         client.get(&unknown).await.problem(404, "car_not_found");
         let rental = Rental::far_ahead(&client, 2).await;
-        steps::hold(&client, &rental).await;
+        checkout::hold(&client, &rental).await;
         let after = keys(KEPT).await;
         let new: Vec<&String> = after
             .difference(&before)

@@ -1,10 +1,10 @@
 //! Which pages may call from a browser: the origins in `ALLOWED_ORIGINS`.
 
-use crate::{
+use crate::support::{
     client::{Answer, Client},
-    contract::ROUTES,
-    surroundings::variable,
-    turns::together,
+    environment::variable,
+    isolation::together,
+    routes::ROUTES,
 };
 use reqwest::Method;
 

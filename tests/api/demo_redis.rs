@@ -1,6 +1,6 @@
 //! `GET /api/demo/redis`.
 
-use crate::{client::Client, surroundings::variable, turns::together};
+use crate::support::{client::Client, environment::variable, isolation::together};
 use serde_json::Value;
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! `GET /api/health`. What it says when something is down is in `outages.rs`.
+//! `GET /api/health`. What it says when something is down is in `failures/stopped_servers.rs`.
 
-use crate::{client::Client, turns::together};
+use crate::support::{client::Client, isolation::together};
 use serde_json::json;
 
 #[tokio::test]

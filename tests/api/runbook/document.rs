@@ -1,6 +1,6 @@
 //! Reading the page.
 
-use super::answer::Expected;
+use super::expected_answer::Expected;
 use std::{collections::BTreeSet, fs};
 
 /// A command, and what it is answered.

@@ -1,6 +1,6 @@
 //! Running commands as an operator would type them.
 
-use crate::surroundings::variable_or;
+use crate::support::environment::variable_or;
 use std::process::Stdio;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},

@@ -1,0 +1,147 @@
+//! `GET, POST /api/admin/cache-warm`.
+
+use crate::support::{
+    client::{Answer, Client},
+    environment::variable,
+    isolation::{alone, together},
+    local_system::{in_days, pass, today},
+};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PATH: &str = "/api/admin/cache-warm";
+
+async fn warm(client: &Client, body: &Value) -> Answer {
+    let request = client
+        .request(Method::POST, PATH)
+        .bearer_auth(variable("ADMIN_TOKEN"));
+    Answer::of(request.json(body)).await
+}
+
+/// As the runbook asks for it.
+#[tokio::test]
+async fn what_is_warmed_is_what_visitors_read() {
+    alone(async {
+        let client = Client::new();
+        // Whatever earlier tests left in the cache is past its freshness.
+        pass(SignedDuration::from_mins(10)).await;
+        let body = json!({
+            "warmPopularCars": true, "warmUpcomingAvailability": true, "popularCarsLimit": 20, "availabilityDays": 14,
+        });
+        let answer = warm(&client, &body).await.expect(200);
+        let metrics = &answer["metrics"];
+        assert_eq!(answer["success"], true, "{answer}");
+        assert_eq!(metrics["status"], "completed");
+        assert_eq!(metrics["errors"], json!([]));
+        assert_eq!(metrics["keysWarmed"], 3 + 2 * 20);
+        assert_eq!(metrics["warmed"], json!({"pages": 3, "cars": 20, "availability": 20}));
+        assert_eq!(metrics["left"], 0);
+        assert!(metrics["duration"].is_u64(), "{metrics}");
+        for time in ["startTime", "endTime"] {
+            let _: Timestamp = metrics[time].as_str().unwrap().parse().unwrap();
+        }
+
+        for path in ["/api/cars", "/api/cars?page=1&limit=12", "/api/cars?page=2"] {
+            assert_eq!(client.get(path).await.header("x-cache"), "HIT", "{path}");
+        }
+        // The most booked cars come first, so which 20 of 24 are warm is not ours to say; that 20 are, is.
+        let list = client.get("/api/cars?limit=50").await.expect(200);
+        let (start, end) = (today().await.to_string(), in_days(14).await);
+        let (mut cars, mut calendars) = (0, 0);
+        for car in list["cars"].as_array().unwrap() {
+            let slug = car["slug"].as_str().unwrap();
+            let calendar = format!("/api/cars/availability?carId={slug}&startDate={start}&endDate={end}");
+            let is_warm = async |path: &str| client.stranger().get(path).await.header("x-cache") == "HIT";
+            cars += u32::from(is_warm(&format!("/api/cars/{slug}")).await);
+            calendars += u32::from(is_warm(&calendar).await);
+        }
+        assert_eq!((cars, calendars), (20, 20));
+    })
+    .await;
+}
+
+/// When the cache was lost.
+#[tokio::test]
+async fn in_an_emergency_every_car_is_warmed() {
+    alone(async {
+        let client = Client::new();
+        pass(SignedDuration::from_mins(10)).await;
+        let total =
+            client.get("/api/cars?limit=1").await.expect(200)["pagination"]["total"].clone();
+        let answer = warm(&client, &json!({"emergency": true, "popularCarsLimit": 1}))
+            .await
+            .expect(200);
+        assert_eq!(
+            answer["metrics"]["warmed"],
+            json!({"pages": 3, "cars": total, "availability": total}),
+        );
+        assert_eq!(
+            (&answer["success"], &answer["metrics"]["left"]),
+            (&json!(true), &json!(0))
+        );
+        let list = client.get("/api/cars?limit=50").await.expect(200);
+        for car in list["cars"].as_array().unwrap() {
+            let path = format!("/api/cars/{}", car["slug"].as_str().unwrap());
+            assert_eq!(
+                client.stranger().get(&path).await.header("x-cache"),
+                "HIT",
+                "{path}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn parts_can_be_left_out() {
+    let _turn = together().await;
+    let client = Client::new();
+    let body =
+        json!({"warmPopularCars": true, "warmUpcomingAvailability": false, "popularCarsLimit": 2});
+    assert_eq!(
+        warm(&client, &body).await.expect(200)["metrics"]["keysWarmed"],
+        5
+    );
+    let body = json!({"warmPopularCars": false, "warmUpcomingAvailability": false});
+    assert_eq!(
+        warm(&client, &body).await.expect(200)["metrics"]["keysWarmed"],
+        3
+    );
+    let path = format!("{PATH}?popularCarsLimit=1&availabilityDays=1");
+    assert_eq!(
+        client
+            .get_as(&variable("ADMIN_TOKEN"), &path)
+            .await
+            .expect(200)["metrics"]["keysWarmed"],
+        5
+    );
+    let empty = client
+        .request(Method::POST, PATH)
+        .bearer_auth(variable("ADMIN_TOKEN"));
+    assert_eq!(
+        Answer::of(empty).await.expect(200)["metrics"]["status"],
+        "completed"
+    );
+}
+
+#[tokio::test]
+async fn only_operators_warm() {
+    let _turn = together().await;
+    let client = Client::new();
+    client.get(PATH).await.problem(401, "unauthenticated");
+    client
+        .post(PATH, &json!({}))
+        .await
+        .problem(401, "unauthenticated");
+    for token in [
+        variable("CRON_SECRET"),
+        variable("ADMIN_TOKEN") + "x",
+        "x".to_owned(),
+        String::new(),
+    ] {
+        let answer = client.get_as(&token, PATH).await;
+        answer.problem(401, "unauthenticated");
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+    }
+}

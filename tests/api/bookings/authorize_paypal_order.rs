@@ -1,0 +1,165 @@
+//! `POST /api/bookings/authorize-paypal-order`.
+
+use crate::support::{
+    checkout::{self, ask_to_authorize, read_back},
+    client::Client,
+    database::Database,
+    environment::new_uuid,
+    isolation::together,
+    paypal::{self, exchanges_about},
+    rental::Rental,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const PATH: &str = "/api/bookings/authorize-paypal-order";
+
+#[tokio::test]
+async fn an_approved_order_confirms_the_booking() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let order = checkout::approved_order(&client, &hold, None).await;
+    let answer = ask_to_authorize(&client, &order).await.expect(200);
+    assert_eq!(answer["success"], true);
+    assert_eq!(answer["bookingId"], json!(hold.id));
+    assert_eq!(answer["status"], "upcoming");
+    assert!(answer["authorizationId"].is_string(), "{answer}");
+    let _: Timestamp = checkout::text(&answer["captureScheduledAt"])
+        .parse()
+        .unwrap();
+    assert_eq!(read_back(&client, &hold).await["status"], "upcoming");
+
+    let exchanges = exchanges_about(&database, hold.id).await;
+    assert_eq!(exchanges.effects("orders.authorize"), 1);
+    let payments = database.payments(hold.id).await;
+    let request_id = format!("{}:authorize:1", checkout::text(&payments[0]["id"]));
+    assert_eq!(
+        exchanges
+            .request_ids("orders.authorize")
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [request_id]
+    );
+}
+
+#[tokio::test]
+async fn the_same_call_again_is_answered_the_same() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::approved_order(&client, &hold, None).await;
+    let first = ask_to_authorize(&client, &order).await.expect(200);
+    for _ in 0..3 {
+        assert_eq!(ask_to_authorize(&client, &order).await.expect(200), first);
+    }
+    assert_eq!(
+        exchanges_about(&database, hold.id)
+            .await
+            .of("orders.authorize")
+            .len(),
+        1
+    );
+    assert_eq!(database.payments(hold.id).await.len(), 1);
+    assert_eq!(database.live_bookings(&hold.rental).await, 1);
+}
+
+#[tokio::test]
+async fn an_order_that_is_not_approved_can_be_tried_again() {
+    let _turn = together().await;
+    let client = Client::new();
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::order(&client, &hold, None).await;
+    for _ in 0..2 {
+        ask_to_authorize(&client, &order)
+            .await
+            .problem(409, "order_not_approved");
+        assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+    }
+    paypal::approve(&order.approve_url).await;
+    ask_to_authorize(&client, &order).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_unknown_order_is_not_found() {
+    let _turn = together().await;
+    let client = Client::new();
+    for id in [
+        "5O190127TN364715T".to_owned(),
+        new_uuid().to_string(),
+        "0".to_owned(),
+    ] {
+        client
+            .post(PATH, &json!({"orderID": id}))
+            .await
+            .problem(404, "order_not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_payer_who_is_declined_confirms_nothing() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    for script in ["SIMULATE_AUTHORIZE_DECLINED", "SIMULATE_AUTHORIZE_DENIED"] {
+        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::approved_order(&client, &hold, Some(script)).await;
+        ask_to_authorize(&client, &order)
+            .await
+            .problem(402, "payment_declined");
+        let booking = read_back(&client, &hold).await;
+        assert_eq!(booking["status"], "pending_payment", "{script}");
+        assert_eq!(
+            booking["payment"]["authorizationId"],
+            Value::Null,
+            "{script}"
+        );
+        assert_eq!(
+            database.live_bookings(&hold.rental).await,
+            1,
+            "{script}: the hold stands until it lapses"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_of_another_amount_is_voided_and_confirms_nothing() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let order =
+        checkout::approved_order(&client, &hold, Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT")).await;
+    ask_to_authorize(&client, &order)
+        .await
+        .problem(409, "payment_mismatch");
+
+    assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+    let exchanges = exchanges_about(&database, hold.id).await;
+    assert_eq!(exchanges.effects("orders.authorize"), 1);
+    assert_eq!(exchanges.voided().len(), 1, "the money is given back");
+    let events = "SELECT count(*) FROM security_events
+                  WHERE kind = 'payment_mismatch' AND detail ->> 'bookingId' = $1::text";
+    assert_eq!(database.number(events, &[&hold.id.to_string()]).await, 1);
+
+    // The order is spent; a new one pays.
+    ask_to_authorize(&client, &order)
+        .await
+        .problem(409, "booking_not_payable");
+    let order = checkout::approved_order(&client, &hold, None).await;
+    ask_to_authorize(&client, &order).await.expect(200);
+    assert_eq!(read_back(&client, &hold).await["status"], "upcoming");
+}
+
+#[tokio::test]
+async fn one_order_pays_for_one_booking() {
+    let _turn = together().await;
+    let client = Client::new();
+    let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
+    let other = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let answer = ask_to_authorize(&client, &paid.order).await.expect(200);
+    assert_eq!(answer["bookingId"], json!(paid.hold.id));
+    assert_eq!(answer["authorizationId"], json!(paid.authorization));
+    assert_eq!(
+        read_back(&client, &other).await["status"],
+        "pending_payment"
+    );
+}

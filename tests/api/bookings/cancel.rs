@@ -1,0 +1,312 @@
+//! `POST /api/bookings/{id}/cancel`, and `POST /api/admin/bookings/{id}/void`, which is the same for operators.
+
+use crate::support::{
+    cancellation::{parts, told},
+    capture_cron::run_cron,
+    checkout::{self, Hold, ask_to_authorize, ask_to_cancel, cancel, pay_and_wait, read_back},
+    client::{Answer, Client},
+    database::Database,
+    environment::{new_uuid, variable},
+    isolation::{alone, together},
+    local_system::{eventually, pass_until},
+    operator::{self, captured_now},
+    paypal::{self, exchanges_about},
+    paypal_dashboard::books_of,
+    rental::Rental,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn payment_status(client: &Client, hold: &Hold) -> Value {
+    read_back(client, hold).await["payment"]["status"].clone()
+}
+
+#[tokio::test]
+async fn a_hold_is_given_up_for_nothing_and_can_no_longer_be_paid() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::order(&client, &hold, None).await;
+    for _ in 0..3 {
+        assert_eq!(
+            cancel(&client, &hold).await,
+            told(&hold, 100, "0.00", "none")
+        );
+    }
+    let booking = read_back(&client, &hold).await;
+    assert_eq!(booking["status"], "cancelled");
+    assert!(booking["cancelledAt"].is_string(), "{booking}");
+    assert_eq!(booking["paymentPlan"], Value::Null);
+
+    paypal::approve(&order.approve_url).await;
+    ask_to_authorize(&client, &order)
+        .await
+        .problem(409, "booking_not_payable");
+    checkout::ask_for_order(&client, &hold, None)
+        .await
+        .problem(409, "booking_not_payable");
+    let exchanges = exchanges_about(&database, hold.id).await;
+    assert_eq!(exchanges.of("orders.authorize").len(), 0);
+    assert_eq!(
+        operator::audited(&client, hold.id, "booking.cancelled")
+            .await
+            .len(),
+        1
+    );
+}
+
+/// Seven days before the day of the pick-up or more all is given back, two or more half, then nothing.
+#[tokio::test]
+async fn what_is_only_authorized_is_voided_or_captured_as_far_as_it_is_kept() {
+    for (days, percent) in [(7, 100), (6, 50), (2, 50), (1, 0)] {
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = pay_and_wait(&client, days, None).await;
+            let (back, kept) = parts(&paid.hold.price, percent);
+            let status = if percent == 0 { "none" } else { "voided" };
+            for _ in 0..3 {
+                let refund = cancel(&client, &paid.hold).await;
+                assert_eq!(
+                    refund,
+                    told(&paid.hold, percent, &back, status),
+                    "{days} days"
+                );
+            }
+            run_cron(&client).await;
+            let (books, exchanges) = (
+                books_of(&paid.order.id).await,
+                exchanges_about(&database, paid.hold.id).await,
+            );
+            let (voids, captures) = (
+                exchanges.of("authorizations.void").len(),
+                exchanges.of("authorizations.capture").len(),
+            );
+            if percent == 100 {
+                assert_eq!((voids, captures), (1, 0));
+                assert_eq!(books.authorizations(), ["VOIDED"]);
+                assert_eq!(payment_status(&client, &paid.hold).await, "voided");
+            } else {
+                assert_eq!((voids, captures), (0, 1));
+                assert_eq!(books.captures(), [kept], "{days} days");
+                assert_eq!(
+                    books.authorizations(),
+                    ["CAPTURED"],
+                    "the rest is given back"
+                );
+                assert_eq!(payment_status(&client, &paid.hold).await, "captured");
+            }
+            assert_eq!(books.refunds(), Vec::<String>::new());
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_captured_is_refunded_as_far_as_the_policy_goes() {
+    for (days, percent, state) in [
+        (7, 100, "refunded"),
+        (2, 50, "partially_refunded"),
+        (1, 0, "captured"),
+    ] {
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = pay_and_wait(&client, days, None).await;
+            captured_now(&client, &paid).await;
+            let (back, _) = parts(&paid.hold.price, percent);
+            let status = if percent == 0 { "none" } else { "refunded" };
+            for _ in 0..3 {
+                let refund = cancel(&client, &paid.hold).await;
+                assert_eq!(
+                    refund,
+                    told(&paid.hold, percent, &back, status),
+                    "{days} days"
+                );
+            }
+            run_cron(&client).await;
+            let expected = if percent == 0 { vec![] } else { vec![back] };
+            assert_eq!(books_of(&paid.order.id).await.refunds(), expected);
+            let exchanges = exchanges_about(&database, paid.hold.id).await;
+            assert_eq!(exchanges.of("captures.refund").len(), expected.len());
+            assert_eq!(payment_status(&client, &paid.hold).await, state);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_operator_gives_everything_back_and_is_named() {
+    for (action, is_captured) in [("cancel", false), ("cancel", true), ("void", false)] {
+        alone(async move {
+            let client = Client::new();
+            let paid = pay_and_wait(&client, 1, None).await;
+            if is_captured {
+                captured_now(&client, &paid).await;
+                operator::ask(&client, paid.hold.id, "void", &json!({}))
+                    .await
+                    .problem(409, "already_captured");
+            }
+            let answer = operator_cancels(&client, &paid.hold, action).await;
+            let status = if is_captured { "refunded" } else { "voided" };
+            let refund = answer.expect(200)["refund"].clone();
+            assert_eq!(refund, told(&paid.hold, 100, &paid.hold.price, status));
+
+            let audited = operator::audited(&client, paid.hold.id, "booking.cancelled").await;
+            let [entry] = &audited[..] else {
+                panic!("{audited:?}")
+            };
+            assert_eq!(entry["actor"], operator::OPERATOR);
+            assert_eq!(entry["detail"]["reason"], "The car broke down");
+            assert_eq!(entry["requestId"], answer.header("x-request-id"));
+        })
+        .await;
+    }
+}
+
+async fn operator_cancels(client: &Client, hold: &Hold, action: &str) -> Answer {
+    let body = json!({"reason": "The car broke down"});
+    if action == "void" {
+        return operator::ask(client, hold.id, action, &body).await;
+    }
+    let path = format!("/api/bookings/{}/cancel", hold.id);
+    let request = client.stranger().request(Method::POST, &path).json(&body);
+    Answer::of(request.bearer_auth(variable("ADMIN_TOKEN"))).await
+}
+
+#[tokio::test]
+async fn the_days_are_free_at_once_also_where_they_were_cached() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 3).await;
+    let paid = checkout::pay(&client, &rental, None).await;
+    let list = format!(
+        "/api/cars?limit=50&availableFrom={}&availableTo={}",
+        rental.start, rental.end
+    );
+    let is_listed = |list: Value| {
+        let cars = list["cars"].as_array().unwrap().clone();
+        cars.iter().any(|car| car["slug"] == json!(rental.car))
+    };
+    eventually("both are cached", 5, || async {
+        let (days, cars) = (
+            client.stranger().get(&rental.availability()).await,
+            client.stranger().get(&list).await,
+        );
+        assert!(days.expect(200)["bookable"] == false && !is_listed(cars.expect(200)));
+        (days.header("x-cache") == "HIT" && cars.header("x-cache") == "HIT").then_some(())
+    })
+    .await;
+    cancel(&client, &paid.hold).await;
+    assert_eq!(
+        client.get(&rental.availability()).await.expect(200)["bookable"],
+        true
+    );
+    assert!(is_listed(client.get(&list).await.expect(200)));
+    checkout::pay(&client, &rental, None).await;
+}
+
+#[tokio::test]
+async fn only_its_holder_and_operators_cancel_a_booking() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
+    let other = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    for token in [
+        other.token.as_str(),
+        &paid.hold.token.to_uppercase(),
+        &variable("CRON_SECRET"),
+        "",
+    ] {
+        ask_to_cancel(&client, token, paid.hold.id)
+            .await
+            .problem(401, "unauthenticated");
+    }
+    let path = format!("/api/bookings/{}/cancel", paid.hold.id);
+    client
+        .post(&path, &json!({}))
+        .await
+        .problem(401, "unauthenticated");
+    let unknown = new_uuid();
+    ask_to_cancel(&client, &paid.hold.token, unknown)
+        .await
+        .problem(401, "unauthenticated");
+    ask_to_cancel(&client, &variable("ADMIN_TOKEN"), unknown)
+        .await
+        .problem(404, "booking_not_found");
+    operator::ask(&client, unknown, "void", &json!({}))
+        .await
+        .problem(404, "booking_not_found");
+    let nobody = client
+        .stranger()
+        .request(Method::POST, "/api/bookings/nobody/cancel");
+    Answer::of(nobody).await.problem(404, "booking_not_found");
+
+    assert_eq!(read_back(&client, &paid.hold).await["status"], "upcoming");
+    assert_eq!(
+        exchanges_about(&database, paid.hold.id)
+            .await
+            .voided()
+            .len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_reason_is_one_to_two_hundred_characters() {
+    let _turn = together().await;
+    let client = Client::new();
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let path = format!("/api/bookings/{}/cancel", hold.id);
+    let ask = |body: Value| {
+        let request = client.stranger().request(Method::POST, &path).json(&body);
+        Answer::of(request.bearer_auth(&hold.token))
+    };
+    for (reason, code) in [
+        (json!("é".repeat(201)), "too_long"),
+        (json!(" "), "empty"),
+        (json!("a\u{0}b"), "invalid_characters"),
+        (json!(7), "wrong_type"),
+    ] {
+        ask(json!({"reason": reason}))
+            .await
+            .refuses(&[("/reason", code)]);
+    }
+    ask(json!([])).await.problem(422, "invalid_fields");
+    assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+    let reason = "é".repeat(200);
+    ask(json!({"reason": reason})).await.expect(200);
+    let audited = operator::audited(&client, hold.id, "booking.cancelled").await;
+    assert_eq!(audited[0]["detail"]["reason"], json!(reason));
+    assert_eq!(audited[0]["actor"], "customer");
+}
+
+#[tokio::test]
+async fn from_the_first_day_on_only_an_operator_cancels_and_nobody_after_the_last() {
+    alone(async {
+        let client = Client::new();
+        let (paid, over) = (
+            pay_and_wait(&client, 0, None).await,
+            checkout::pay(&client, &Rental::soon(&client, 1).await, None).await,
+        );
+        for status in ["upcoming", "active"] {
+            assert_eq!(read_back(&client, &paid.hold).await["status"], status);
+            ask_to_cancel(&client, &paid.hold.token, paid.hold.id)
+                .await
+                .problem(409, "booking_not_cancellable");
+            // Its money is taken, and the booking becomes active.
+            run_cron(&client).await;
+        }
+        let refund = operator_cancels(&client, &paid.hold, "cancel").await;
+        let all = told(&paid.hold, 100, &paid.hold.price, "refunded");
+        assert_eq!(refund.expect(200)["refund"], all);
+
+        pass_until(over.hold.rental.part(2, 1).noon_before(0)).await;
+        run_cron(&client).await;
+        assert_eq!(read_back(&client, &over.hold).await["status"], "completed");
+        for token in [&over.hold.token, &variable("ADMIN_TOKEN")] {
+            ask_to_cancel(&client, token, over.hold.id)
+                .await
+                .problem(409, "booking_not_cancellable");
+        }
+    })
+    .await;
+}

@@ -1,0 +1,247 @@
+//! Cancellations while something is down, or whose answers are lost: what is owed is settled all the same, and once.
+
+use crate::support::{
+    cancellation::{parts, told},
+    capture_cron::run_cron,
+    checkout::{Paid, ask_to_cancel, cancel, pay_and_wait, read_back},
+    client::Client,
+    database::Database,
+    isolation::alone,
+    local_system::{fault, no_faults, pass},
+    operator::{self, captured_now},
+    paypal::exchanges_about,
+    paypal_dashboard::books_of,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// A way in which a cancellation is settled at PayPal.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Before the pick-up.
+    days: i64,
+    /// Given back.
+    percent: u32,
+    /// Whether the money was taken before.
+    is_captured: bool,
+    /// The end of the path of the call to PayPal, and its name among the exchanges.
+    call: (&'static str, &'static str),
+    /// What takes the lease before it and what records it afterwards.
+    functions: (&'static str, &'static str),
+}
+
+const WAYS: [Way; 3] = [
+    Way {
+        days: 8,
+        percent: 100,
+        is_captured: false,
+        call: ("/void", "authorizations.void"),
+        functions: ("rpc/begin_void", "rpc/record_void"),
+    },
+    Way {
+        days: 3,
+        percent: 50,
+        is_captured: false,
+        call: ("/capture", "authorizations.capture"),
+        functions: ("rpc/claim_payment_capture", "rpc/record_capture"),
+    },
+    Way {
+        days: 3,
+        percent: 50,
+        is_captured: true,
+        call: ("/refund", "captures.refund"),
+        functions: ("rpc/begin_refund", "rpc/record_refund"),
+    },
+];
+
+async fn paid_for(client: &Client, way: Way) -> Paid {
+    let paid = pay_and_wait(client, way.days, None).await;
+    if way.is_captured {
+        captured_now(client, &paid).await;
+    }
+    paid
+}
+
+/// What is told of the money, while it waits and once it is settled.
+fn answers(paid: &Paid, way: Way) -> [Value; 2] {
+    let (back, _) = parts(&paid.hold.price, way.percent);
+    let settled = if way.is_captured {
+        "refunded"
+    } else {
+        "voided"
+    };
+    ["pending", settled].map(|status| told(&paid.hold, way.percent, &back, status))
+}
+
+/// The cron comes, after whoever was at work must have given up.
+async fn crons_come(client: &Client) {
+    pass(SignedDuration::from_mins(16)).await;
+    run_cron(client).await;
+}
+
+/// Everything is as if nothing had gone wrong.
+async fn assert_settled_once(client: &Client, database: &Database, paid: &Paid, way: Way) {
+    let [_, settled] = answers(paid, way);
+    assert_eq!(cancel(client, &paid.hold).await, settled, "{way:?}");
+    let (back, kept) = parts(&paid.hold.price, way.percent);
+    let books = books_of(&paid.order.id).await;
+    let (state, captures, refunds) = match (way.percent, way.is_captured) {
+        (100, _) => ("VOIDED", vec![], vec![]),
+        (_, false) => ("CAPTURED", vec![kept], vec![]),
+        (_, true) => ("CAPTURED", vec![paid.hold.price.clone()], vec![back]),
+    };
+    assert_eq!(books.authorizations(), [state], "{way:?}");
+    assert_eq!(
+        (books.captures(), books.refunds()),
+        (captures, refunds),
+        "{way:?}"
+    );
+    let exchanges = exchanges_about(database, paid.hold.id).await;
+    assert_eq!(exchanges.request_ids(way.call.1).len(), 1, "{way:?}");
+    assert_eq!(database.open_operations(paid.hold.id).await, 0, "{way:?}");
+    let audited = operator::audited(client, paid.hold.id, "booking.cancelled").await;
+    assert_eq!(audited.len(), 1, "{way:?}");
+}
+
+#[tokio::test]
+async fn while_paypal_is_down_a_booking_is_cancelled_and_the_cron_settles_it() {
+    for way in WAYS {
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = paid_for(&client, way).await;
+            fault("paypal", json!({"kind": "refuse"})).await;
+            let [pending, _] = answers(&paid, way);
+            for _ in 0..2 {
+                assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+            }
+            assert_eq!(read_back(&client, &paid.hold).await["status"], "cancelled");
+            let free = client.get(&paid.hold.rental.availability()).await;
+            assert_eq!(free.expect(200)["bookable"], true);
+            crons_come(&client).await;
+            assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+            no_faults("paypal").await;
+            // The second wait is twice as long.
+            pass(SignedDuration::from_mins(31)).await;
+            run_cron(&client).await;
+            assert_settled_once(&client, &database, &paid, way).await;
+        })
+        .await;
+    }
+}
+
+/// Where nothing can have happened there is nothing to ask about first.
+#[tokio::test]
+async fn once_paypal_is_back_the_same_request_settles_it() {
+    let busy = json!({"kind": "answer", "status": 429, "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string()});
+    for way in WAYS {
+        let busy = busy.clone();
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = paid_for(&client, way).await;
+            fault("paypal", busy).await;
+            let [pending, _] = answers(&paid, way);
+            assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+            no_faults("paypal").await;
+            assert_settled_once(&client, &database, &paid, way).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_paypal_is_found_by_the_cron() {
+    for way in WAYS {
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = paid_for(&client, way).await;
+            fault(
+                "paypal",
+                json!({"kind": "drop_answer", "path": way.call.0, "times": 1}),
+            )
+            .await;
+            let [pending, _] = answers(&paid, way);
+            assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+            crons_come(&client).await;
+            assert_settled_once(&client, &database, &paid, way).await;
+        })
+        .await;
+    }
+}
+
+/// PayPal has done it, or was about to be asked, and the database does not know or did not say.
+#[tokio::test]
+async fn a_lost_note_is_made_up_for_by_the_cron() {
+    for way in WAYS {
+        let (before, after) = way.functions;
+        for (trouble, function) in [
+            ("drop_answer", before),
+            ("refuse", before),
+            ("drop_answer", after),
+            ("refuse", after),
+        ] {
+            alone(async move {
+                let (client, database) = (Client::new(), Database::open().await);
+                let paid = paid_for(&client, way).await;
+                fault("database", json!({"kind": trouble, "path": function})).await;
+                let [pending, settled] = answers(&paid, way);
+                // What PayPal confirmed is told, also when a capture could not be noted.
+                let first = if function == "rpc/record_capture" {
+                    settled
+                } else {
+                    pending
+                };
+                let told = cancel(&client, &paid.hold).await;
+                assert_eq!(told, first, "{trouble} of {function}");
+                no_faults("database").await;
+                crons_come(&client).await;
+                assert_settled_once(&client, &database, &paid, way).await;
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_whose_answer_is_lost_is_repeated_without_harm() {
+    for way in WAYS {
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = paid_for(&client, way).await;
+            fault(
+                "database",
+                json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
+            )
+            .await;
+            let answer = ask_to_cancel(&client, &paid.hold.token, paid.hold.id).await;
+            answer.problem(503, "database_unavailable");
+            answer.retry_after();
+            assert_settled_once(&client, &database, &paid, way).await;
+        })
+        .await;
+    }
+}
+
+/// Nobody repeats it: the cron finds what the decision owes.
+#[tokio::test]
+async fn a_cancellation_that_was_cut_off_is_settled_by_the_cron() {
+    for way in WAYS {
+        alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let paid = paid_for(&client, way).await;
+            fault(
+                "database",
+                json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
+            )
+            .await;
+            ask_to_cancel(&client, &paid.hold.token, paid.hold.id)
+                .await
+                .problem(503, "database_unavailable");
+            crons_come(&client).await;
+            assert_eq!(database.open_operations(paid.hold.id).await, 0);
+            let calls = exchanges_about(&database, paid.hold.id).await;
+            assert_eq!(calls.of(way.call.1).len(), 1, "{way:?}");
+            assert_settled_once(&client, &database, &paid, way).await;
+        })
+        .await;
+    }
+}

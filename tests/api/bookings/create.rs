@@ -1,0 +1,293 @@
+//! `POST /api/bookings`.
+
+use crate::support::{
+    checkout::{self, ask_for_hold, hold_under_key},
+    client::{Answer, Client},
+    database::Database,
+    environment::{new_uuid, variable},
+    isolation::together,
+    local_system::{self, in_days},
+    rental::Rental,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_hold_lasts_fifteen_minutes_and_costs_what_was_quoted() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 4).await;
+    let quote = rental.quote(&client).await;
+    let before = local_system::now().await;
+    let answer = ask_for_hold(&client, &rental).await;
+    let booking = answer.expect(201);
+    assert_eq!(booking["success"], true);
+    assert_eq!(booking["status"], "pending_payment");
+    assert_eq!(booking["price"], quote);
+    let until: Timestamp = checkout::text(&booking["holdExpiresAt"]).parse().unwrap();
+    let held = until.duration_since(before);
+    assert!(
+        (SignedDuration::from_mins(14)..=SignedDuration::from_mins(16)).contains(&held),
+        "{held}"
+    );
+    assert!(checkout::text(&booking["reference"]).starts_with("EXO-"));
+
+    let id = checkout::text(&booking["bookingId"]);
+    assert_eq!(answer.header("location"), format!("/api/bookings/{id}"));
+    let token = checkout::text(&booking["bookingToken"]);
+    let url = checkout::text(&booking["bookingUrl"]);
+    assert!(
+        url.ends_with(&format!("/api/bookings/{id}?token={token}")),
+        "{url}"
+    );
+}
+
+#[tokio::test]
+async fn a_customer_is_stored_with_the_booking() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 2).await;
+    let email = format!("zoë-{}@exämple.com", new_uuid());
+    let mut body = rental.body();
+    body["customer"] =
+        json!({"fullName": "  Zoë O'Brien-Νίκος ", "email": email, "phone": "+1 (305) 555-0100"});
+    let answer = client.post("/api/bookings", &body).await.expect(201);
+    let path = format!("/api/bookings/{}", checkout::text(&answer["bookingId"]));
+    let booking = client
+        .get_as(&checkout::text(&answer["bookingToken"]), &path)
+        .await
+        .expect(200);
+    assert_eq!(
+        booking["booking"]["customer"],
+        json!({"fullName": "Zoë O'Brien-Νίκος", "email": email, "phone": "+1 (305) 555-0100"})
+    );
+    let customers = "SELECT count(*) FROM customers WHERE email = $1";
+    assert_eq!(Database::open().await.number(customers, &[&email]).await, 1);
+}
+
+async fn turnaround_days(client: &Client, car: &str) -> i64 {
+    let car = client
+        .stranger()
+        .get(&format!("/api/cars/{car}"))
+        .await
+        .expect(200);
+    car["car"]["turnaroundDays"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn taken_days_are_refused_and_named() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 5).await;
+    let taken = rental.part(1, 3);
+    checkout::hold(&client, &taken).await;
+    let problem = ask_for_hold(&client, &taken)
+        .await
+        .problem(409, "dates_unavailable");
+    assert_eq!(problem["retryable"], false);
+    // The days after the return that the car needs for itself are in the way as well.
+    let turnaround = turnaround_days(&client, &taken.car).await;
+    let blocked: Vec<_> = (0..3 + turnaround)
+        .map(|day| taken.part(day, 1).start)
+        .collect();
+    assert_eq!(problem["unavailableDates"], json!(blocked));
+    // Reaches in at either end, lies inside, lies around.
+    for part in [
+        rental.part(0, 2),
+        rental.part(3, 2),
+        rental.part(1, 2),
+        rental,
+    ] {
+        ask_for_hold(&client, &part)
+            .await
+            .problem(409, "dates_unavailable");
+    }
+    assert_eq!(Database::open().await.live_bookings(&taken).await, 1);
+}
+
+/// A turnaround blocks days after the return, so a rental that ends where the next one starts needs them free.
+#[tokio::test]
+async fn the_next_customer_can_leave_after_the_turnaround() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 12).await;
+    let turnaround = turnaround_days(&client, &rental.car).await;
+    checkout::hold(&client, &rental.part(4, 3)).await;
+    if turnaround > 0 {
+        ask_for_hold(&client, &rental.part(7, 2))
+            .await
+            .problem(409, "dates_unavailable");
+        ask_for_hold(&client, &rental.part(2, 2))
+            .await
+            .problem(409, "dates_unavailable");
+    }
+    ask_for_hold(&client, &rental.part(7 + turnaround, 2))
+        .await
+        .expect(201);
+    ask_for_hold(&client, &rental.part(2 - turnaround, 2))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn the_right_price_is_accepted_in_each_of_its_writings() {
+    let _turn = together().await;
+    let client = Client::new();
+    for write in [
+        |price: &str| json!(price),
+        |price: &str| json!({"amount": price, "currency": "USD"}),
+        |price: &str| serde_json::from_str::<Value>(price).unwrap(),
+    ] {
+        let rental = Rental::far_ahead(&client, 2).await;
+        let price = checkout::text(&rental.quote(&client).await["finalPrice"]);
+        let mut body = rental.body();
+        body["totalPrice"] = write(&price);
+        let answer = client
+            .stranger()
+            .post("/api/bookings", &body)
+            .await
+            .expect(201);
+        assert_eq!(answer["price"]["finalPrice"], json!(price));
+    }
+}
+
+#[tokio::test]
+async fn a_price_of_the_clients_own_is_refused_and_audited() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let rental = Rental::far_ahead(&client, 3).await;
+    let quote = rental.quote(&client).await;
+    let mut body = rental.body();
+    body["totalPrice"] = json!("1.00");
+    body["customer"] =
+        json!({"fullName": "Mallory", "email": format!("{}@example.com", new_uuid())});
+    let answer = client.post("/api/bookings", &body).await;
+    let problem = answer.problem(422, "price_mismatch");
+    assert_eq!(problem["serverPrice"], quote["finalPrice"]);
+    assert_eq!(problem["currency"], quote["currency"]);
+
+    assert_eq!(database.live_bookings(&rental).await, 0);
+    let events = database
+        .rows(
+            "SELECT detail FROM security_events WHERE kind = 'price_mismatch' AND request_id = $1",
+            &[&answer.header("x-request-id")],
+        )
+        .await;
+    assert_eq!(events.len(), 1);
+    let customers = "SELECT count(*) FROM customers WHERE full_name = 'Mallory'";
+    assert_eq!(database.number(customers, &[]).await, 0);
+    assert_eq!(
+        rental.quote(&client).await,
+        quote,
+        "the days are still free"
+    );
+}
+
+#[tokio::test]
+async fn the_same_key_and_content_is_the_same_booking() {
+    let _turn = together().await;
+    let client = Client::new();
+    let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
+    let first = hold_under_key(&client, &key, &rental.body())
+        .await
+        .expect(201);
+    // The order of members and members nobody knows make no difference.
+    let reordered = json!({"unknown": [1], "endDate": rental.end, "startDate": rental.start, "carId": rental.car});
+    for body in [rental.body(), reordered] {
+        assert_eq!(
+            hold_under_key(&client, &key, &body).await.expect(200),
+            first
+        );
+    }
+    assert_eq!(Database::open().await.live_bookings(&rental).await, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_with_other_content_is_refused() {
+    let _turn = together().await;
+    let client = Client::new();
+    let (rental, key) = (Rental::far_ahead(&client, 5).await, new_uuid().to_string());
+    hold_under_key(&client, &key, &rental.part(0, 2).body())
+        .await
+        .expect(201);
+    let other_customer = {
+        let mut body = rental.part(0, 2).body();
+        body["customer"] = json!({"fullName": "Somebody Else", "email": "else@example.com"});
+        body
+    };
+    for body in [rental.part(0, 3).body(), other_customer] {
+        hold_under_key(&client, &key, &body)
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    assert_eq!(Database::open().await.live_bookings(&rental).await, 1);
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_use_up_its_key() {
+    let _turn = together().await;
+    let client = Client::new();
+    let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
+    let mut body = rental.body();
+    body["totalPrice"] = json!("0.01");
+    hold_under_key(&client, &key, &body)
+        .await
+        .problem(422, "price_mismatch");
+    hold_under_key(&client, &key, &rental.body())
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn impossible_rentals_name_the_date_that_is_wrong() {
+    let _turn = together().await;
+    let client = Client::new();
+    for (car, start, days, pointer, code) in [
+        ("123", -3, 2, "/startDate", "in_the_past"),
+        ("123", 380, 2, "/startDate", "too_far_ahead"),
+        ("porsche-918-spyder", 200, 1, "/endDate", "too_short"),
+        ("porsche-918-spyder", 200, 8, "/endDate", "too_long"),
+    ] {
+        let body = json!({"carId": car, "startDate": in_days(start).await, "endDate": in_days(start + days).await});
+        client
+            .stranger()
+            .post("/api/bookings", &body)
+            .await
+            .does_not_rent(pointer, code);
+    }
+}
+
+#[tokio::test]
+async fn hidden_withdrawn_and_unknown_cars_are_not_rented() {
+    let _turn = together().await;
+    let client = Client::new();
+    let (start, end) = (in_days(40).await, in_days(42).await);
+    for car in [
+        "koenigsegg-regera",
+        "5eed0000-0000-4000-8000-000000000026",
+        "ferrari-f40",
+        "nobody",
+    ] {
+        let body = json!({"carId": car, "startDate": start, "endDate": end});
+        client
+            .stranger()
+            .post("/api/bookings", &body)
+            .await
+            .problem(404, "car_not_found");
+    }
+}
+
+#[tokio::test]
+async fn an_operators_token_opens_no_way_around_the_price() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 2).await;
+    let mut body = rental.body();
+    body["totalPrice"] = json!("1.00");
+    let request = client
+        .request(reqwest::Method::POST, "/api/bookings")
+        .bearer_auth(variable("ADMIN_TOKEN"));
+    Answer::of(request.json(&body))
+        .await
+        .problem(422, "price_mismatch");
+}

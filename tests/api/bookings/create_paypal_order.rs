@@ -1,0 +1,289 @@
+//! `POST /api/bookings/create-paypal-order`.
+
+use crate::support::{
+    checkout::{self, Hold, ask_for_order},
+    client::{Answer, Client},
+    database::Database,
+    environment::new_uuid,
+    isolation::together,
+    local_system::in_days,
+    paypal::{self, exchanges_about},
+    rental::Rental,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const PATH: &str = "/api/bookings/create-paypal-order";
+
+/// The body of an order under a reference of the shop's own.
+fn under_reference(rental: &Rental, reference: &str) -> Value {
+    let mut body = rental.body();
+    body["bookingId"] = json!(reference);
+    body
+}
+
+async fn ask(client: &Client, body: &Value) -> Answer {
+    client.stranger().post(PATH, body).await
+}
+
+#[tokio::test]
+async fn an_order_costs_what_the_booking_costs() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let answer = ask_for_order(&client, &hold, Some("A weekend – für Zoë"))
+        .await
+        .expect(201);
+    assert_eq!(answer["success"], true);
+    assert_eq!(answer["bookingId"], json!(hold.id));
+    assert_eq!(
+        (&answer["amount"], &answer["currency"]),
+        (&json!(hold.price), &json!(hold.currency))
+    );
+    assert_eq!(
+        answer["bookingToken"],
+        Value::Null,
+        "only the call that makes the hold gives the token"
+    );
+
+    let exchanges = exchanges_about(&database, hold.id).await;
+    let [exchange] = exchanges.of("orders.create")[..] else {
+        panic!("one order")
+    };
+    let asked = &exchange["requestBody"];
+    let unit = &asked["purchase_units"][0];
+    assert_eq!(asked["intent"], "AUTHORIZE");
+    assert_eq!(unit["custom_id"], json!(hold.id));
+    assert_eq!(
+        unit["amount"],
+        json!({"currency_code": hold.currency, "value": hold.price})
+    );
+    assert_eq!(unit["description"], "A weekend – für Zoë");
+    let payments = database.payments(hold.id).await;
+    let request_id = format!("{}:order:1", checkout::text(&payments[0]["id"]));
+    assert_eq!(
+        exchange["requestHeaders"]["paypal-request-id"],
+        json!(request_id)
+    );
+}
+
+#[tokio::test]
+async fn the_same_call_again_gives_the_same_order() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let first = ask_for_order(&client, &hold, None).await.expect(201);
+    assert_eq!(ask_for_order(&client, &hold, None).await.expect(201), first);
+    paypal::approve(&checkout::text(&first["approveUrl"])).await;
+    assert_eq!(
+        ask_for_order(&client, &hold, Some("other words"))
+            .await
+            .expect(201),
+        first
+    );
+    assert_eq!(
+        exchanges_about(&database, hold.id)
+            .await
+            .of("orders.create")
+            .len(),
+        1
+    );
+    assert_eq!(database.payments(hold.id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_shops_reference_makes_the_hold_once() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    // A UUID that is not one of ours is a reference like any other.
+    for reference in [format!("shop.{}", new_uuid()), new_uuid().to_string()] {
+        let rental = Rental::far_ahead(&client, 2).await;
+        let quote = rental.quote(&client).await;
+        let body = under_reference(&rental, &reference);
+        let mut first = ask(&client, &body).await.expect(201);
+        assert_eq!(first["amount"], quote["finalPrice"]);
+        let id: Uuid = checkout::text(&first["bookingId"]).parse().unwrap();
+        let token = checkout::text(&first["bookingToken"]);
+        assert_ne!(id.to_string(), reference);
+        let booking = client
+            .get_as(&token, &format!("/api/bookings/{id}"))
+            .await
+            .expect(200);
+        assert_eq!(booking["booking"]["status"], "pending_payment");
+
+        first.as_object_mut().unwrap().remove("bookingToken");
+        assert_eq!(
+            ask(&client, &body).await.expect(201),
+            first,
+            "the same, without the token"
+        );
+        let mut by_id = body.clone();
+        by_id["bookingId"] = json!(id);
+        assert_eq!(
+            ask(&client, &by_id).await.expect(201),
+            first,
+            "the booking's own id names it too"
+        );
+        assert_eq!(database.live_bookings(&rental).await, 1);
+        assert_eq!(
+            exchanges_about(&database, id)
+                .await
+                .of("orders.create")
+                .len(),
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_order_for_a_cheap_car_cannot_pay_for_another() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let cheap = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let mut dear = Rental::far_ahead(&client, 3).await;
+    while dear.car == cheap.rental.car {
+        dear = Rental::far_ahead(&client, 3).await;
+    }
+    let swapped = Hold {
+        rental: dear.clone(),
+        ..cheap.clone()
+    };
+    ask_for_order(&client, &swapped, None)
+        .await
+        .problem(409, "booking_mismatch");
+    let same_days = Rental {
+        car: dear.car.clone(),
+        ..cheap.rental.clone()
+    };
+    let swapped = Hold {
+        rental: same_days,
+        ..cheap.clone()
+    };
+    ask_for_order(&client, &swapped, None)
+        .await
+        .problem(409, "booking_mismatch");
+    assert_eq!(database.payments(cheap.id).await.len(), 0);
+    assert_eq!(database.live_bookings(&dear).await, 0);
+}
+
+#[tokio::test]
+async fn an_order_for_a_short_rental_cannot_pay_for_a_long_one() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 5).await;
+    let hold = checkout::hold(&client, &rental.part(0, 2)).await;
+    for other in [rental.part(0, 5), rental.part(1, 2)] {
+        let stretched = Hold {
+            rental: other,
+            ..hold.clone()
+        };
+        ask_for_order(&client, &stretched, None)
+            .await
+            .problem(409, "booking_mismatch");
+    }
+}
+
+#[tokio::test]
+async fn a_shops_reference_stays_with_its_car_and_days() {
+    let _turn = together().await;
+    let client = Client::new();
+    let (rental, reference) = (
+        Rental::far_ahead(&client, 5).await,
+        format!("ref-{}", new_uuid()),
+    );
+    ask(&client, &under_reference(&rental.part(0, 2), &reference))
+        .await
+        .expect(201);
+    ask(&client, &under_reference(&rental, &reference))
+        .await
+        .problem(409, "booking_mismatch");
+}
+
+#[tokio::test]
+async fn a_price_of_the_clients_own_is_refused_and_audited() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let rental = Rental::far_ahead(&client, 2).await;
+    let mut body = under_reference(&rental, &format!("ref-{}", new_uuid()));
+    body["totalPrice"] = json!(1);
+    let answer = ask(&client, &body).await;
+    let problem = answer.problem(422, "price_mismatch");
+    assert_eq!(
+        problem["serverPrice"],
+        rental.quote(&client).await["finalPrice"]
+    );
+    assert_eq!(database.live_bookings(&rental).await, 0);
+    let events =
+        "SELECT count(*) FROM security_events WHERE kind = 'price_mismatch' AND request_id = $1";
+    assert_eq!(
+        database
+            .number(events, &[&answer.header("x-request-id")])
+            .await,
+        1
+    );
+}
+
+/// A price given for a booking that exists is the client's word against ours as well.
+#[tokio::test]
+async fn a_price_of_the_clients_own_is_refused_for_a_booking_too() {
+    let _turn = together().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let mut body = hold.rental.body();
+    body["bookingId"] = json!(hold.id);
+    body["totalPrice"] = json!("1.00");
+    let problem = ask(&client, &body).await.problem(422, "price_mismatch");
+    assert_eq!(problem["serverPrice"], json!(hold.price));
+    assert_eq!(database.payments(hold.id).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_paid_booking_is_not_paid_again() {
+    let _turn = together().await;
+    let client = Client::new();
+    let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
+    ask_for_order(&client, &paid.hold, None)
+        .await
+        .problem(409, "already_paid");
+}
+
+#[tokio::test]
+async fn a_reference_holds_no_car_that_cannot_be_held() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 2).await;
+    checkout::hold(&client, &rental).await;
+    let taken = ask(
+        &client,
+        &under_reference(&rental, &format!("ref-{}", new_uuid())),
+    )
+    .await;
+    assert_eq!(
+        taken.problem(409, "dates_unavailable")["unavailableDates"][0],
+        json!(rental.start)
+    );
+
+    let (start, end) = (in_days(60).await, in_days(62).await);
+    for car in ["nobody", "koenigsegg-regera", "ferrari-f40"] {
+        let body = json!({"carId": car, "startDate": start, "endDate": end, "bookingId": "shop-1"});
+        ask(&client, &body).await.problem(404, "car_not_found");
+    }
+    for (first, days, pointer, code) in [
+        (-3, 2, "/startDate", "in_the_past"),
+        (380, 2, "/startDate", "too_far_ahead"),
+        (200, 25, "/endDate", "too_long"),
+    ] {
+        let body = json!({
+            "carId": "123", "bookingId": format!("ref-{}", new_uuid()),
+            "startDate": in_days(first).await, "endDate": in_days(first + days).await,
+        });
+        ask(&client, &body).await.does_not_rent(pointer, code);
+    }
+    let body = json!({
+        "carId": "porsche-918-spyder", "bookingId": format!("ref-{}", new_uuid()),
+        "startDate": in_days(200).await, "endDate": in_days(201).await,
+    });
+    ask(&client, &body)
+        .await
+        .does_not_rent("/endDate", "too_short");
+}

@@ -1,0 +1,214 @@
+//! Many at the same moment.
+
+use crate::support::{
+    checkout::{self, ask_for_hold, ask_for_order, ask_to_authorize, hold_under_key},
+    client::{Answer, Client},
+    database::Database,
+    environment::new_uuid,
+    isolation::alone,
+    local_system::{eventually, fault},
+    paypal::exchanges_about,
+    rental::Rental,
+};
+use futures_util::future::{join, join_all};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::sleep;
+
+const MANY: i64 = 50;
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers
+        .iter()
+        .filter(|answer| answer.status == status)
+        .count()
+}
+
+/// The ranges differ, and every two of them share a day: no equality of ranges can keep them apart.
+#[tokio::test]
+async fn fifty_customers_for_overlapping_days_make_one_booking() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let free = Rental::far_ahead(&client, 20).await;
+        let rentals: Vec<Rental> = (0..MANY)
+            .map(|n| free.part(n % 7, 8 + n / 7 % 6 - n % 7 / 2))
+            .collect();
+        assert!(
+            rentals
+                .iter()
+                .all(|rental| rental.start <= free.part(6, 1).start
+                    && rental.end > free.part(6, 1).start)
+        );
+        let answers = join_all(rentals.iter().map(|rental| ask_for_hold(&client, rental))).await;
+
+        assert_eq!(
+            (count(&answers, 201), count(&answers, 409)),
+            (1, 49),
+            "{:?}",
+            codes(&answers)
+        );
+        for answer in answers.iter().filter(|answer| answer.status == 409) {
+            let code = checkout::text(&answer.json()["code"]);
+            // Whoever waited too long for the car's lock is told to try again; that, too, is a 409.
+            assert!(
+                ["dates_unavailable", "booking_in_progress"].contains(&code.as_str()),
+                "{answer}"
+            );
+            answer.problem(409, &code);
+        }
+        assert_eq!(database.live_bookings(&free).await, 1);
+    })
+    .await;
+}
+
+fn codes(answers: &[Answer]) -> Vec<String> {
+    answers
+        .iter()
+        .filter(|answer| answer.status >= 400)
+        .map(|answer| answer.json()["code"].to_string())
+        .collect()
+}
+
+/// A double click, fifty times. Whoever is told that the booking is in progress comes back when told to.
+#[tokio::test]
+async fn fifty_identical_requests_make_one_booking_that_all_are_told_of() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let (rental, key) = (Rental::far_ahead(&client, 3).await, new_uuid().to_string());
+        let answers = join_all((0..MANY).map(|_| until_told(&client, &rental, &key))).await;
+        assert_eq!((count(&answers, 201), count(&answers, 200)), (1, 49));
+        let told: BTreeSet<String> = answers
+            .iter()
+            .map(|answer| answer.json()["bookingId"].to_string())
+            .collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(database.live_bookings(&rental).await, 1);
+    })
+    .await;
+}
+
+/// Repeats what is said to be retryable, after the time that is said to be enough.
+async fn until_told(client: &Client, rental: &Rental, key: &str) -> Answer {
+    loop {
+        let answer = hold_under_key(client, key, &rental.body()).await;
+        if answer.status < 400 {
+            return answer;
+        }
+        assert_eq!(
+            answer.problem(409, "booking_in_progress")["retryable"],
+            true
+        );
+        sleep(Duration::from_secs(answer.retry_after())).await;
+    }
+}
+
+#[tokio::test]
+async fn twenty_orders_for_one_booking_are_one_order() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let answers = join_all((0..20).map(|_| ask_for_order(&client, &hold, None))).await;
+        let orders: BTreeSet<String> = answers
+            .iter()
+            .map(|answer| answer.expect(201)["orderID"].to_string())
+            .collect();
+        assert_eq!(orders.len(), 1, "{orders:?}");
+        let exchanges = exchanges_about(&database, hold.id).await;
+        assert_eq!(exchanges.effects("orders.create"), 1);
+        assert_eq!(exchanges.request_ids("orders.create").len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ten_authorizations_of_one_order_hold_the_money_once() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::approved_order(&client, &hold, None).await;
+        let answers = join_all((0..10).map(|_| ask_to_authorize(&client, &order))).await;
+        for answer in &answers {
+            if answer.status == 200 {
+                assert_eq!(answer.json()["bookingId"], json!(hold.id));
+            } else {
+                answer.problem(409, "payment_in_progress");
+            }
+        }
+        assert!(count(&answers, 200) >= 1);
+        assert_eq!(
+            exchanges_about(&database, hold.id)
+                .await
+                .of("orders.authorize")
+                .len(),
+            1
+        );
+        assert_eq!(
+            checkout::read_back(&client, &hold).await["payment"]["status"],
+            "authorized"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_authorizes_second_is_told_to_wait() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::approved_order(&client, &hold, None).await;
+        fault(
+            "paypal",
+            json!({"kind": "delay", "delayMs": 3000, "path": "/authorize"}),
+        )
+        .await;
+        let second = async {
+            eventually("the first has begun", 10, || async {
+                let payments = database.payments(hold.id).await;
+                payments
+                    .iter()
+                    .any(|payment| payment["lease_expires_at"] != Value::Null)
+                    .then_some(())
+            })
+            .await;
+            ask_to_authorize(&client, &order).await
+        };
+        let (first, second) = join(ask_to_authorize(&client, &order), second).await;
+        let problem = second.problem(409, "payment_in_progress");
+        assert_eq!(problem["retryable"], true);
+        second.retry_after();
+        first.expect(200);
+        assert_eq!(
+            exchanges_about(&database, hold.id)
+                .await
+                .effects("orders.authorize"),
+            1
+        );
+    })
+    .await;
+}
+
+/// Two shops' references for the same days: one makes the hold.
+#[tokio::test]
+async fn ten_orders_under_references_for_the_same_days_make_one_hold() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let rental = Rental::far_ahead(&client, 2).await;
+        let ask = async || {
+            let mut body = rental.body();
+            body["bookingId"] = json!(format!("ref-{}", new_uuid()));
+            client
+                .stranger()
+                .post("/api/bookings/create-paypal-order", &body)
+                .await
+        };
+        let answers = join_all((0..10).map(|_| ask())).await;
+        assert_eq!(
+            (count(&answers, 201), count(&answers, 409)),
+            (1, 9),
+            "{:?}",
+            codes(&answers)
+        );
+        assert_eq!(database.live_bookings(&rental).await, 1);
+    })
+    .await;
+}

@@ -1,0 +1,211 @@
+//! `GET /api/cars/availability`.
+
+use crate::support::{
+    checkout,
+    client::Client,
+    isolation::together,
+    local_system::{eventually, in_days},
+    rental::Rental,
+};
+use serde_json::{Value, json};
+
+fn statuses(answer: &Value) -> Vec<String> {
+    answer["availability"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|day| checkout::text(&day["status"]))
+        .collect()
+}
+
+fn path(car: &str, start: &str, end: &str) -> String {
+    format!("/api/cars/availability?carId={car}&startDate={start}&endDate={end}")
+}
+
+#[tokio::test]
+async fn free_days_are_counted_half_open_and_priced() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 4).await;
+    let answer = client.get(&rental.availability()).await.expect(200);
+    assert_eq!(answer["success"], true);
+    assert_eq!(answer["bookable"], true);
+    assert_eq!(answer["reasons"], json!([]));
+    assert_eq!(statuses(&answer), ["available"; 4]);
+    assert_eq!(answer["availability"][0]["date"], json!(rental.start));
+    assert_eq!(answer["availability"][0]["available"], true);
+    assert_eq!(
+        answer["summary"],
+        json!({"totalDays": 4, "availableDays": 4, "unavailableDays": 0})
+    );
+    assert_eq!(answer["quote"]["rentalDays"], 4);
+}
+
+/// 4 days of 50.00, fees 40.00, 10 % off, 10 % tax.
+#[tokio::test]
+async fn the_plain_car_costs_what_the_design_says() {
+    let _turn = together().await;
+    let client = Client::new();
+    let quote = eventually("the plain car is free for 4 days", 10, || async {
+        let ahead = 30 + i64::try_from(crate::support::environment::chance(300)).unwrap();
+        let path = path(
+            "test-car-id",
+            &in_days(ahead).await,
+            &in_days(ahead + 4).await,
+        );
+        let answer = client.stranger().get(&path).await.expect(200);
+        (answer["bookable"] == true).then(|| answer["quote"].clone())
+    })
+    .await;
+    for (member, expected) in [
+        ("currency", "USD"),
+        ("basePricePerDay", "50.00"),
+        ("rentalAmount", "200.00"),
+        ("fees", "40.00"),
+        ("discountAmount", "24.00"),
+        ("taxes", "21.60"),
+        ("depositAmount", "500.00"),
+        ("finalPrice", "237.60"),
+    ] {
+        assert_eq!(quote[member], expected, "{member} of {quote}");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_shows_as_held_and_its_turnaround_too() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 3).await;
+    checkout::hold(&client, &rental).await;
+    let turnaround = client
+        .get(&format!("/api/cars/{}", rental.car))
+        .await
+        .expect(200)["car"]["turnaroundDays"]
+        .as_u64()
+        .unwrap();
+    let answer = client
+        .get(&rental.part(-1, 6).availability())
+        .await
+        .expect(200);
+    let mut expected = vec!["available", "held", "held", "held"];
+    expected.extend((0..turnaround).map(|_| "turnaround"));
+    expected.resize(6, "available");
+    assert_eq!(statuses(&answer), expected, "{rental:?}");
+    assert_eq!(answer["bookable"], false);
+    assert_eq!(answer["quote"], Value::Null);
+    assert!(
+        answer["reasons"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("dates_unavailable")),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_confirmed_booking_shows_as_booked() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 2).await;
+    checkout::pay(&client, &rental, None).await;
+    let answer = client.get(&rental.availability()).await.expect(200);
+    assert_eq!(statuses(&answer), ["booked"; 2]);
+}
+
+#[tokio::test]
+async fn what_was_cached_before_a_booking_is_not_served_after_it() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 3).await;
+    let car = client
+        .get(&format!("/api/cars/{}", rental.car))
+        .await
+        .expect(200);
+    let by_id = Rental {
+        car: checkout::text(&car["car"]["id"]),
+        ..rental.clone()
+    };
+    for name in [&rental, &by_id] {
+        eventually("the days are cached", 5, || async {
+            let answer = client.stranger().get(&name.availability()).await;
+            assert_eq!(answer.expect(200)["bookable"], true);
+            (answer.header("x-cache") == "HIT").then_some(())
+        })
+        .await;
+    }
+    checkout::hold(&client, &rental).await;
+    for name in [&rental, &by_id] {
+        let answer = client.get(&name.availability()).await;
+        assert_eq!(
+            statuses(&answer.expect(200)),
+            ["held"; 3],
+            "by {}",
+            name.car
+        );
+        assert_eq!(answer.header("x-cache"), "MISS");
+    }
+}
+
+#[tokio::test]
+async fn why_a_rental_is_not_possible_is_said() {
+    let _turn = together().await;
+    let client = Client::new();
+    // The 918 is rented for 2 to 7 days.
+    for (car, start, days, reason) in [
+        ("123", -3, 2, "in_the_past"),
+        ("123", 380, 2, "too_far_ahead"),
+        ("porsche-918-spyder", 200, 1, "too_short"),
+        ("porsche-918-spyder", 200, 8, "too_long"),
+    ] {
+        let path = path(car, &in_days(start).await, &in_days(start + days).await);
+        let answer = client.get(&path).await.expect(200);
+        assert_eq!(answer["bookable"], false, "{reason}");
+        assert_eq!(answer["quote"], Value::Null, "{reason}");
+        assert!(
+            answer["reasons"]
+                .as_array()
+                .unwrap()
+                .contains(&json!(reason)),
+            "{reason}: {answer}"
+        );
+    }
+    let past = client
+        .get(&path("123", &in_days(-5).await, &in_days(-3).await))
+        .await
+        .expect(200);
+    assert_eq!(statuses(&past), ["past"; 2]);
+}
+
+#[tokio::test]
+async fn unknown_hidden_and_withdrawn_cars_have_no_days() {
+    let _turn = together().await;
+    let client = Client::new();
+    let (start, end) = (in_days(40).await, in_days(43).await);
+    for car in [
+        "nobody",
+        "koenigsegg-regera",
+        "ferrari-f40",
+        "00000000-0000-4000-8000-000000000000",
+    ] {
+        client
+            .get(&path(car, &start, &end))
+            .await
+            .problem(404, "car_not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_year_and_a_day_is_the_longest_range() {
+    let _turn = together().await;
+    let client = Client::new();
+    let start = in_days(10).await;
+    let answer = client
+        .get(&path("123", &start, &in_days(376).await))
+        .await
+        .expect(200);
+    assert_eq!(answer["summary"]["totalDays"], 366);
+    client
+        .get(&path("123", &start, &in_days(377).await))
+        .await
+        .refuses(&[("/endDate", "range_too_long")]);
+}

@@ -1,0 +1,246 @@
+//! `GET /api/cars`.
+
+use crate::support::{checkout, client::Client, isolation::together, rental::Rental};
+use serde_json::{Value, json};
+
+fn slugs(list: &Value) -> Vec<String> {
+    list["cars"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|car| checkout::text(&car["slug"]))
+        .collect()
+}
+
+async fn list(client: &Client, query: &str) -> Value {
+    client
+        .stranger()
+        .get(&format!("/api/cars?{query}"))
+        .await
+        .expect(200)
+}
+
+/// Whole cents, so that amounts can be compared.
+fn cents(money: &Value) -> u64 {
+    checkout::text(&money["amount"])
+        .replace('.', "")
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_first_page_has_twelve_cars_and_says_how_many_there_are() {
+    let _turn = together().await;
+    let list = list(&Client::new(), "").await;
+    assert_eq!(list["success"], true);
+    assert_eq!(list["cars"].as_array().unwrap().len(), 12);
+    let pagination = &list["pagination"];
+    let total = pagination["total"].as_u64().unwrap();
+    assert!(total >= 24, "{pagination}");
+    let pages = total.div_ceil(12);
+    assert_eq!(
+        *pagination,
+        json!({"page": 1, "limit": 12, "total": total, "totalPages": pages, "hasNext": true, "hasPrev": false})
+    );
+}
+
+#[tokio::test]
+async fn a_car_is_summed_up() {
+    let _turn = together().await;
+    let list = list(&Client::new(), "search=caterham").await;
+    assert_eq!(slugs(&list), ["test-car-id"]);
+    let car = &list["cars"][0];
+    for (member, expected) in [
+        ("make", json!("Caterham")),
+        ("category", json!("roadster")),
+        ("pricePerDay", json!({"amount": "50.00", "currency": "USD"})),
+        (
+            "depositAmount",
+            json!({"amount": "500.00", "currency": "USD"}),
+        ),
+        ("minRentalDays", json!(1)),
+        ("maxRentalDays", json!(30)),
+    ] {
+        assert_eq!(car[member], expected, "{member}");
+    }
+    assert!(
+        car["image"]["url"].is_string() && car["features"].is_array(),
+        "{car}"
+    );
+}
+
+#[tokio::test]
+async fn the_pages_together_are_the_fleet_each_car_once() {
+    let _turn = together().await;
+    let client = Client::new();
+    let all = slugs(&list(&client, "limit=50").await);
+    let mut paged = Vec::new();
+    for page in 1.. {
+        let part = list(&client, &format!("limit=5&page={page}")).await;
+        assert_eq!(part["pagination"]["hasPrev"], page > 1);
+        paged.extend(slugs(&part));
+        if part["pagination"]["hasNext"] == false {
+            break;
+        }
+    }
+    assert_eq!(paged, all);
+    let beyond = list(&client, "page=10000").await;
+    assert_eq!(beyond["cars"], json!([]));
+    assert_eq!(beyond["pagination"]["hasNext"], false);
+}
+
+#[tokio::test]
+async fn prices_sort_both_ways_and_bound_the_list() {
+    let _turn = together().await;
+    let client = Client::new();
+    for (order, is_sorted) in [("asc", true), ("desc", false)] {
+        let list = list(&client, &format!("limit=50&sortBy=price&sortOrder={order}")).await;
+        let prices: Vec<u64> = list["cars"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|car| cents(&car["pricePerDay"]))
+            .collect();
+        assert!(
+            prices.is_sorted_by(|a, b| if is_sorted { a <= b } else { a >= b }),
+            "{prices:?}"
+        );
+    }
+    let bounded = list(&client, "limit=50&minPrice=600&maxPrice=990.00").await;
+    let prices: Vec<u64> = bounded["cars"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|car| cents(&car["pricePerDay"]))
+        .collect();
+    assert!(
+        prices.iter().all(|price| (60_000..=99_000).contains(price)),
+        "{prices:?}"
+    );
+    // Both ends count: 990.00 is a car's price.
+    assert!(prices.contains(&99_000), "{prices:?}");
+}
+
+#[tokio::test]
+async fn names_sort_and_featured_cars_come_first() {
+    let _turn = together().await;
+    let client = Client::new();
+    let names = |list: &Value| -> Vec<String> {
+        list["cars"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|car| checkout::text(&car["name"]))
+            .collect()
+    };
+    let ascending = names(&list(&client, "limit=50&sortBy=name").await);
+    let mut descending = names(&list(&client, "limit=50&sortBy=name&sortOrder=desc").await);
+    descending.reverse();
+    assert_eq!(ascending, descending);
+    let featured: Vec<bool> = list(&client, "limit=50").await["cars"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|car| car["featured"].as_bool().unwrap())
+        .collect();
+    assert!(featured.is_sorted_by(|a, b| a >= b) && featured[0] && !featured[featured.len() - 1]);
+}
+
+#[tokio::test]
+async fn filters_narrow_together() {
+    let _turn = together().await;
+    let client = Client::new();
+    let list = list(
+        &client,
+        "limit=50&category=Convertible&features=heated%20seats,CONVERTIBLE",
+    )
+    .await;
+    let mut found = slugs(&list);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "aston-martin-db12-volante",
+            "bentley-continental-gtc",
+            "ferrari-roma-spider"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_search_is_taken_literally() {
+    let _turn = together().await;
+    let client = Client::new();
+    for nothing in [
+        "%25",
+        "_",
+        "%25ferrari",
+        "ferr_ri",
+        "%5C",
+        "'%3B%20DROP%20TABLE%20cars--",
+        "name.ilike.*a*",
+        "),or=(id.neq.0",
+    ] {
+        let found = list(&client, &format!("search={nothing}")).await;
+        assert_eq!(found["pagination"]["total"], 0, "{nothing}");
+    }
+    let found = list(&client, "search=hurac%C3%A1n").await;
+    assert_eq!(slugs(&found), ["lamborghini-huracan-tecnica"]);
+}
+
+#[tokio::test]
+async fn hidden_and_withdrawn_cars_are_not_listed() {
+    let _turn = together().await;
+    let client = Client::new();
+    let all = slugs(&list(&client, "limit=50").await);
+    for slug in ["koenigsegg-regera", "ferrari-f40"] {
+        assert!(!all.contains(&slug.to_owned()), "{slug}");
+    }
+    for name in ["regera", "f40"] {
+        assert_eq!(
+            list(&client, &format!("search={name}")).await["pagination"]["total"],
+            0,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_car_that_is_taken_is_not_listed_for_those_days() {
+    let _turn = together().await;
+    let client = Client::new();
+    let rental = Rental::far_ahead(&client, 3).await;
+    let query = format!(
+        "limit=50&availableFrom={}&availableTo={}",
+        rental.start, rental.end
+    );
+    assert!(slugs(&list(&client, &query).await).contains(&rental.car));
+    checkout::hold(&client, &rental).await;
+    assert!(
+        !slugs(&list(&client, &query).await).contains(&rental.car),
+        "{rental:?}"
+    );
+    assert!(slugs(&list(&client, "limit=50").await).contains(&rental.car));
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_query_is_named() {
+    let _turn = together().await;
+    let client = Client::new();
+    client
+        .get("/api/cars?page=abc&limit=-1&minPrice=x&sortBy=id&sortOrder=up&availableFrom=2027-02-31&features=,")
+        .await
+        .refuses(&[
+            ("/page", "out_of_range"),
+            ("/limit", "out_of_range"),
+            ("/minPrice", "invalid_amount"),
+            ("/sortBy", "unknown_value"),
+            ("/sortOrder", "unknown_value"),
+            ("/availableFrom", "invalid_date"),
+            ("/features", "empty"),
+        ]);
+    client
+        .get("/api/cars?page=1&page=2")
+        .await
+        .refuses(&[("/page", "duplicate")]);
+}

@@ -1,0 +1,83 @@
+//! `GET /api/cars/{car}`.
+
+use crate::support::{checkout, client::Client, isolation::together};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_car_is_found_by_slug_and_by_id() {
+    let _turn = together().await;
+    let client = Client::new();
+    let by_slug = client.get("/api/cars/test-car-id").await.expect(200);
+    let car = &by_slug["car"];
+    assert_eq!(by_slug["success"], true);
+    assert_eq!(car["slug"], "test-car-id");
+    assert_eq!(
+        car["fees"],
+        json!([{"code": "cleaning", "label": "Cleaning", "mandatory": true, "amount": {"amount": "40.00", "currency": "USD"}}])
+    );
+    assert_eq!(car["timeZone"], "UTC");
+    assert_eq!(car["turnaroundDays"], 1);
+    assert_eq!(car["images"][0]["primary"], true);
+    assert!(
+        car["specifications"].is_object() && car["description"].is_string(),
+        "{car}"
+    );
+
+    let id = checkout::text(&car["id"]);
+    for path in [id.clone(), id.to_uppercase(), id.replace('-', "")] {
+        assert_eq!(
+            client.get(&format!("/api/cars/{path}")).await.expect(200),
+            by_slug,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_number_is_a_slug() {
+    let _turn = together().await;
+    let car = Client::new().get("/api/cars/123").await.expect(200);
+    assert_eq!(car["car"]["slug"], "123");
+}
+
+#[tokio::test]
+async fn a_hidden_or_withdrawn_car_is_not_found_by_any_name() {
+    let _turn = together().await;
+    let client = Client::new();
+    for name in [
+        "koenigsegg-regera",
+        "5eed0000-0000-4000-8000-000000000025",
+        "ferrari-f40",
+        "5eed0000-0000-4000-8000-000000000026",
+    ] {
+        client
+            .get(&format!("/api/cars/{name}"))
+            .await
+            .problem(404, "car_not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_car_can_have_names_no_car() {
+    let _turn = together().await;
+    let client = Client::new();
+    let long = "a".repeat(2000);
+    for name in [
+        "nobody",
+        "A",
+        "a%20b",
+        "%00",
+        "%C3%A4",
+        "a'--",
+        "..%2F..%2Fetc",
+        "%25",
+        "%FF%FE",
+        "null",
+        long.as_str(),
+    ] {
+        client
+            .get(&format!("/api/cars/{name}"))
+            .await
+            .problem(404, "car_not_found");
+    }
+}

@@ -1,0 +1,83 @@
+//! The whole story: a visitor finds a car, pays for it, and the money is taken the day before.
+
+use crate::support::{
+    capture_cron::{results_of, run_cron},
+    checkout,
+    client::Client,
+    database::Database,
+    isolation::alone,
+    local_system::{now, pass_until},
+    paypal::{self, exchanges_about},
+    rental::Rental,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn from_the_list_to_the_captured_payment() {
+    alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let rental = Rental::soon(&client, 4).await;
+        let listed = format!("/api/cars?limit=50&availableFrom={}&availableTo={}", rental.start, rental.end);
+
+        // 1. The list shows the car, the calendar its days and the price.
+        let list = client.get(&listed).await.expect(200);
+        let car = list["cars"].as_array().unwrap().iter().find(|car| car["slug"] == json!(rental.car)).unwrap();
+        let calendar = client.get(&rental.availability()).await.expect(200);
+        assert_eq!((&calendar["carId"], &calendar["bookable"]), (&car["id"], &json!(true)));
+        let price = calendar["quote"]["finalPrice"].clone();
+
+        // 2. A hold at that price.
+        let mut body = rental.body();
+        body["customer"] = json!({"fullName": "Ada Lovelace", "email": "ada@example.com", "phone": "+44 20 5550 0100"});
+        body["totalPrice"] = price.clone();
+        let held = client.post("/api/bookings", &body).await.expect(201);
+        assert_eq!((&held["status"], &held["price"]["finalPrice"]), (&json!("pending_payment"), &price));
+        let (id, token) = (checkout::text(&held["bookingId"]), checkout::text(&held["bookingToken"]));
+        assert_eq!(client.get(&rental.availability()).await.expect(200)["bookable"], false);
+
+        // 3. An order, which the payer approves.
+        let mut body = rental.body();
+        body["bookingId"] = json!(id);
+        let order = client.post("/api/bookings/create-paypal-order", &body).await.expect(201);
+        assert_eq!((&order["bookingId"], &order["amount"]), (&json!(id), &price));
+        paypal::approve(&checkout::text(&order["approveUrl"])).await;
+
+        // 4. The money is held, the booking confirmed.
+        let body = json!({"orderID": order["orderID"]});
+        let authorized = client.post("/api/bookings/authorize-paypal-order", &body).await.expect(200);
+        assert_eq!((&authorized["bookingId"], &authorized["status"]), (&json!(id), &json!("upcoming")));
+        let capture_at: Timestamp = checkout::text(&authorized["captureScheduledAt"]).parse().unwrap();
+        assert!(capture_at > now().await);
+        let pickup: Timestamp = format!("{}T12:00:00Z", rental.start).parse().unwrap();
+        let ahead = pickup.duration_since(capture_at);
+        assert!((SignedDuration::from_hours(12)..=SignedDuration::from_hours(40)).contains(&ahead), "{ahead}");
+
+        // 5. Nothing is taken before its time; then it is, once.
+        let booking = id.parse().unwrap();
+        assert_eq!(results_of(&run_cron(&client).await, booking), Vec::<Value>::new());
+        pass_until(capture_at).await;
+        let run = run_cron(&client).await;
+        let [result] = &results_of(&run, booking)[..] else { panic!("{run}") };
+        assert_eq!(result["success"], true, "{run}");
+
+        // 6. All of it can be read back.
+        let path = format!("/api/bookings/{id}?token={token}");
+        let shown = client.get(&path).await.expect(200)["booking"].clone();
+        assert_eq!(shown["status"], "upcoming");
+        assert_eq!(shown["customer"]["email"], "ada@example.com");
+        let payment = &shown["payment"];
+        assert_eq!((&payment["status"], &payment["amount"]), (&json!("captured"), &price));
+        assert_eq!(payment["captureId"], result["capture_id"]);
+        assert!(payment["authorizationId"].is_string(), "{payment}");
+
+        let exchanges = exchanges_about(&database, booking).await;
+        for operation in ["orders.create", "orders.authorize", "authorizations.capture"] {
+            assert_eq!(exchanges.effects(operation), 1, "{operation}");
+        }
+        let audit = "SELECT count(*) FROM audit_log WHERE subject_id = $1";
+        let subject = checkout::text(&database.payments(booking).await[0]["id"]);
+        assert!(database.number(audit, &[&subject]).await >= 3, "created, authorized, captured");
+    })
+    .await;
+}

@@ -1,0 +1,249 @@
+//! Fields of JSON bodies and headers.
+
+use super::{
+    no_text, put, refused,
+    refused_values::{INJECTION, cars, days, emails, lines, prices},
+    try_field, try_required, writing_nothing,
+};
+use crate::support::{
+    checkout,
+    client::{Answer, Client},
+    environment::{new_uuid, variable},
+    isolation::alone,
+    rental::Rental,
+};
+use jiff::ToSpan;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const BOOKINGS: &str = "/api/bookings";
+const ORDERS: &str = "/api/bookings/create-paypal-order";
+const AUTHORIZATIONS: &str = "/api/bookings/authorize-paypal-order";
+const WARM: &str = "/api/admin/cache-warm";
+
+/// What has the rental's three fields.
+async fn try_rental(client: &Client, path: &str, body: &Value, rental: &Rental) {
+    for field in ["/carId", "/startDate", "/endDate"] {
+        try_required(client, path, body, field).await;
+    }
+    try_field(client, path, body, "/carId", cars()).await;
+    try_field(client, path, body, "/startDate", days()).await;
+    try_field(client, path, body, "/endDate", days()).await;
+    let day = |ahead: i64| json!(rental.start.checked_add(ahead.days()).unwrap());
+    let ends = vec![
+        (day(0), "not_after_start"),
+        (day(-1), "not_after_start"),
+        (day(367), "range_too_long"),
+        (json!("2199-12-31"), "range_too_long"),
+    ];
+    try_field(client, path, body, "/endDate", ends).await;
+}
+
+#[tokio::test]
+async fn a_booking_refuses_each_bad_field_and_writes_nothing() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let mut body = rental.body();
+        body["customer"] =
+            json!({"fullName": "A", "email": "a@example.com", "phone": "+1 555 0100"});
+        writing_nothing(async {
+            try_rental(&client, BOOKINGS, &body, &rental).await;
+            try_field(&client, BOOKINGS, &body, "/totalPrice", prices()).await;
+            let no_objects = [json!("x"), json!(1), json!(true), json!([]), json!([{}])];
+            let no_objects = no_objects.map(|value| (value, "wrong_type")).to_vec();
+            try_field(&client, BOOKINGS, &body, "/customer", no_objects).await;
+            try_required(&client, BOOKINGS, &body, "/customer/fullName").await;
+            try_required(&client, BOOKINGS, &body, "/customer/email").await;
+            try_field(&client, BOOKINGS, &body, "/customer/fullName", lines(100)).await;
+            try_field(&client, BOOKINGS, &body, "/customer/email", lines(254)).await;
+            try_field(&client, BOOKINGS, &body, "/customer/email", emails()).await;
+            try_field(&client, BOOKINGS, &body, "/customer/phone", lines(32)).await;
+            let phones = refused(
+                "invalid_phone",
+                &[
+                    "1234",
+                    "call me",
+                    "+1 555 0100 x5",
+                    "٠١٢٣٤٥",
+                    "5'; DROP TABLE x; --",
+                ],
+            );
+            try_field(&client, BOOKINGS, &body, "/customer/phone", phones).await;
+        })
+        .await;
+        assert_eq!(rental.quote(&client).await["rentalDays"], 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_booking_names_everything_that_is_wrong_at_once() {
+    alone(async {
+        let client = Client::new();
+        writing_nothing(async {
+            let body = json!({
+                "carId": 1, "endDate": "soon", "totalPrice": "x", "customer": {"email": "x", "phone": 5},
+            });
+            let request = client.request(Method::POST, BOOKINGS).header("idempotency-key", "a b");
+            Answer::of(request.json(&body)).await.refuses(&[
+                ("/carId", "wrong_type"),
+                ("/startDate", "required"),
+                ("/endDate", "invalid_date"),
+                ("/totalPrice", "invalid_amount"),
+                ("/customer/fullName", "required"),
+                ("/customer/email", "invalid_email"),
+                ("/customer/phone", "wrong_type"),
+                ("/Idempotency-Key", "invalid_characters"),
+            ]);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_visible_ascii() {
+    alone(async {
+        let client = Client::new();
+        let body = Rental::far_ahead(&client, 2).await.body();
+        writing_nothing(async {
+            for (key, code) in [
+                (Vec::new(), "empty"),
+                (b"a b".to_vec(), "invalid_characters"),
+                (b"a\tb".to_vec(), "invalid_characters"),
+                (vec![b'k'; 256], "too_long"),
+                ("schlüssel".as_bytes().to_vec(), "invalid_header"),
+                (vec![0xff], "invalid_header"),
+            ] {
+                let request = client
+                    .stranger()
+                    .request(Method::POST, BOOKINGS)
+                    .header("idempotency-key", &key[..]);
+                Answer::of(request.json(&body))
+                    .await
+                    .refuses(&[("/Idempotency-Key", code)]);
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn odd_but_honest_input_is_kept_as_it_is() {
+    alone(async {
+        let client = Client::new();
+        for name in ["Robert'); DROP TABLE customers;--", "<b>Zoë</b> & “Söhne”", "李小龙 🚗", &"é".repeat(100), "${jndi:ldap://x}"] {
+            let rental = Rental::far_ahead(&client, 2).await;
+            let mut body = rental.body();
+            body["customer"] = json!({"fullName": name, "email": format!("{}@example.com", new_uuid()), "phone": null});
+            body["totalPrice"] = Value::Null;
+            let answer = client.stranger().post(BOOKINGS, &body).await.expect(201);
+            let path = format!("/api/bookings/{}", checkout::text(&answer["bookingId"]));
+            let booking = client.get_as(&checkout::text(&answer["bookingToken"]), &path).await.expect(200);
+            assert_eq!(booking["booking"]["customer"]["fullName"], json!(name));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_refuses_each_bad_field_and_writes_nothing() {
+    alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let mut body = rental.body();
+        body["bookingId"] = json!("shop-1");
+        writing_nothing(async {
+            try_rental(&client, ORDERS, &body, &rental).await;
+            try_required(&client, ORDERS, &body, "/bookingId").await;
+            let mut references = no_text();
+            references.extend(refused("empty", &[""]));
+            references.extend(refused("too_long", &[&"x".repeat(65), &"ä".repeat(20_000)]));
+            references.extend(refused(
+                "invalid_characters",
+                &[" ", "a b", "a'b", "é", "a\0", "a/b", "🚗", INJECTION],
+            ));
+            try_field(&client, ORDERS, &body, "/bookingId", references).await;
+            try_field(&client, ORDERS, &body, "/description", lines(127)).await;
+            try_field(&client, ORDERS, &body, "/totalPrice", prices()).await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_authorization_refuses_each_bad_order_id_and_writes_nothing() {
+    alone(async {
+        let client = Client::new();
+        writing_nothing(async {
+            let body = json!({"orderID": "5O190127TN364715T"});
+            try_required(&client, AUTHORIZATIONS, &body, "/orderID").await;
+            let mut ids = no_text();
+            ids.extend(refused("empty", &[""]));
+            ids.extend(refused("too_long", &[&"5".repeat(65), &"ä".repeat(20_000)]));
+            ids.extend(refused(
+                "invalid_characters",
+                &[
+                    " ",
+                    "a b",
+                    "a/b",
+                    "../x",
+                    "a?b",
+                    "é",
+                    "a\0",
+                    "a\r\nX: y",
+                    INJECTION,
+                ],
+            ));
+            try_field(&client, AUTHORIZATIONS, &body, "/orderID", ids).await;
+            client
+                .post(AUTHORIZATIONS, &json!({"orderId": "x", "ORDERID": "y"}))
+                .await
+                .refuses(&[("/orderID", "required")]);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn warming_refuses_each_bad_field() {
+    alone(async {
+        let client = Client::new();
+        let warm = async |body: &Value| {
+            let request = client
+                .stranger()
+                .request(Method::POST, WARM)
+                .bearer_auth(variable("ADMIN_TOKEN"));
+            Answer::of(request.json(body)).await
+        };
+        for field in ["/warmPopularCars", "/warmUpcomingAvailability"] {
+            for value in [json!(1), json!("yes"), json!(""), json!([]), json!({})] {
+                let mut body = json!({});
+                put(&mut body, field, Some(value));
+                warm(&body).await.refuses(&[(field, "wrong_type")]);
+            }
+        }
+        for (field, above) in [("/popularCarsLimit", 51), ("/availabilityDays", 31)] {
+            for value in [
+                json!(0),
+                json!(above),
+                json!(-1),
+                json!(1.5),
+                json!("x"),
+                json!(""),
+                json!(true),
+                json!([]),
+                json!(1e18),
+            ] {
+                let mut body = json!({});
+                put(&mut body, field, Some(value));
+                warm(&body).await.refuses(&[(field, "out_of_range")]);
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,172 @@
+//! Bodies as such: how long, declared as what, and whether they are a JSON object.
+
+use super::writing_nothing;
+use crate::support::{
+    cache::{cache_of, cached},
+    client::{Answer, Client},
+    environment::{base_url, variable},
+    isolation::{alone, together},
+};
+use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// Routes that take a JSON body from anyone.
+const BODIES: [&str; 3] = [
+    "/api/bookings",
+    "/api/bookings/create-paypal-order",
+    "/api/bookings/authorize-paypal-order",
+];
+
+#[tokio::test]
+async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+    let _turn = together().await;
+    let client = Client::new();
+    for path in BODIES {
+        let mut body = b"{}".to_vec();
+        body.resize(64 * 1024, b' ');
+        client
+            .stranger()
+            .post_raw(path, body.clone())
+            .await
+            .problem(422, "invalid_fields");
+        for size in [64 * 1024 + 1, 1024 * 1024, 4 * 1024 * 1024] {
+            body.resize(size, b' ');
+            client
+                .stranger()
+                .post_raw(path, body.clone())
+                .await
+                .problem(413, "payload_too_large");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_json_is_taken() {
+    let _turn = together().await;
+    let client = Client::new();
+    for path in BODIES {
+        for media_type in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonx",
+            "application/problem+json",
+            "",
+        ] {
+            let request = client
+                .stranger()
+                .request(Method::POST, path)
+                .header("content-type", media_type);
+            Answer::of(request.body("{}"))
+                .await
+                .problem(415, "unsupported_media_type");
+        }
+        let undeclared = client.stranger().request(Method::POST, path).body("{}");
+        Answer::of(undeclared)
+            .await
+            .problem(415, "unsupported_media_type");
+        for media_type in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "Application/JSON ;x=y",
+        ] {
+            let request = client
+                .stranger()
+                .request(Method::POST, path)
+                .header("content-type", media_type);
+            Answer::of(request.body("{}"))
+                .await
+                .problem(422, "invalid_fields");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_400() {
+    alone(async {
+        let client = Client::new();
+        writing_nothing(async {
+            let deep = [
+                b"{\"carId\":".repeat(5_000),
+                b"1".to_vec(),
+                b"}".repeat(5_000),
+            ]
+            .concat();
+            let bodies: [&[u8]; 17] = [
+                b"",
+                b" ",
+                b"{",
+                b"{}x",
+                b"{} {}",
+                b"{'carId':'123'}",
+                b"{\"carId\":}",
+                b"{\"carId\":\"123\",}",
+                b"{\"carId\":\"123\",\"carId\":\"test-car-id\"}",
+                b"{\"carId\":\"123\",\"\\u0063arId\":\"test-car-id\"}",
+                b"\xef\xbb\xbf{}",
+                b"{\"carId\":\"\xff\xfe\"}",
+                b"{\"carId\":\"\\ud800\"}",
+                b"{\"carId\":\"a\nb\"}",
+                b"{\"totalPrice\":1e999}",
+                b"\0",
+                &deep,
+            ];
+            for path in BODIES {
+                for body in bodies {
+                    client
+                        .stranger()
+                        .post_raw(path, body.to_vec())
+                        .await
+                        .problem(400, "malformed_json");
+                }
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_object_is_refused_as_a_whole() {
+    alone(async {
+        let client = Client::new();
+        writing_nothing(async {
+            for path in BODIES {
+                for body in ["[]", "[{}]", "1", "\"x\"", "true", "null"] {
+                    client
+                        .stranger()
+                        .post_raw(path, body)
+                        .await
+                        .refuses(&[("", "wrong_type")]);
+                }
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+/// An empty body would clear everything: what stands before the break must not be taken for it.
+#[tokio::test]
+async fn half_a_request_does_nothing() {
+    alone(async {
+        let path = "/api/cars";
+        cached(path).await;
+        let address = base_url().replace("http://", "");
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /api/admin/cache/clear HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: 20\r\n\r\n",
+            variable("ADMIN_TOKEN")
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(!answer.contains("\"cleared\""), "{answer}");
+        assert_eq!(cache_of(path).await, "HIT");
+    })
+    .await;
+}

@@ -1,0 +1,232 @@
+//! A client of the product, and what it is answered.
+
+use crate::support::environment::{base_url, chance, variable_or};
+use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Longer than any route may take that a test calls.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody with an address of their own, so that nobody else's requests count against their limits.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base_url: String,
+    address: String,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        Self::of(base_url())
+    }
+
+    /// A client of another product than the one under `BASE_URL`.
+    pub(crate) fn of(base_url: String) -> Self {
+        Self {
+            http: connections(),
+            base_url,
+            address: new_address(),
+        }
+    }
+
+    /// Somebody else, on the same connections.
+    pub(crate) fn stranger(&self) -> Self {
+        self.at(&new_address())
+    }
+
+    /// The same, seen under `address`.
+    pub(crate) fn at(&self, address: &str) -> Self {
+        Self {
+            http: self.http.clone(),
+            base_url: self.base_url.clone(),
+            address: address.to_owned(),
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.base_url))
+            .header(
+                variable_or("CLIENT_IP_HEADER", "x-forwarded-for"),
+                &self.address,
+            )
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// GET with `Authorization: Bearer token`.
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).bearer_auth(token)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// POST of a body as it stands, declared to be JSON.
+    pub(crate) async fn post_raw(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "application/json");
+        Answer::of(request.body(body)).await
+    }
+}
+
+/// Connections that follow no redirects and do not wait for ever.
+pub(crate) fn connections() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .timeout(PATIENCE)
+        .build()
+        .unwrap()
+}
+
+/// One of sixteen million addresses.
+pub(crate) fn new_address() -> String {
+    let number = chance(1 << 24);
+    format!(
+        "10.{}.{}.{}",
+        number >> 16,
+        (number >> 8) & 255,
+        number & 255
+    )
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    /// What was asked, for the message of a failed test.
+    asked: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let asked = format!("{} {}", request.method(), request.url());
+        let response = client
+            .execute(request)
+            .await
+            .unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response
+            .text()
+            .await
+            .unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        Self {
+            status,
+            headers,
+            text,
+            asked,
+        }
+    }
+
+    /// The text of a header, empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The JSON body.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{self}\n{error}"))
+    }
+
+    /// The JSON of a success with exactly this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self}");
+        assert_eq!(self.header("content-type"), "application/json", "{self}");
+        self.json()
+    }
+
+    /// The body of exactly this problem, which is also well-formed (RFC 9457).
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{self}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self}"
+        );
+        let body = self.json();
+        assert_eq!(body["code"], code, "{self}");
+        assert_eq!(
+            body["type"],
+            format!("urn:exodrive:problem:{code}"),
+            "{self}"
+        );
+        assert_eq!(body["status"], status, "{self}");
+        assert_eq!(body["instance"], self.header("x-request-id"), "{self}");
+        assert!(
+            body["title"].is_string() && body["detail"].is_string(),
+            "{self}"
+        );
+        assert!(body["retryable"].is_boolean(), "{self}");
+        body
+    }
+
+    /// A refusal of fields that names exactly these, each as pointer and code, in any order.
+    #[track_caller]
+    pub(crate) fn refuses(&self, fields: &[(&str, &str)]) {
+        let body = self.problem(422, "invalid_fields");
+        assert_eq!(named(&body), sorted(fields), "{self}");
+    }
+
+    /// A refusal of a rental that could be read: one field, and why.
+    #[track_caller]
+    pub(crate) fn does_not_rent(&self, pointer: &str, code: &str) {
+        let body = self.problem(422, "rental_not_allowed");
+        assert_eq!(named(&body), sorted(&[(pointer, code)]), "{self}");
+    }
+
+    /// Seconds after which to come back, at least one.
+    #[track_caller]
+    pub(crate) fn retry_after(&self) -> u64 {
+        let seconds = self.header("retry-after").parse().unwrap_or(0);
+        assert!(seconds >= 1, "Retry-After is missing: {self}");
+        seconds
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} was answered {} {}",
+            self.asked, self.status, self.text
+        )
+    }
+}
+
+fn named(problem: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    assert!(
+        errors.iter().all(|error| error["detail"].is_string()),
+        "{problem}"
+    );
+    let mut named: Vec<_> = errors
+        .iter()
+        .map(|error| (text(&error["pointer"]), text(&error["code"])))
+        .collect();
+    named.sort();
+    named
+}
+
+fn sorted(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut fields: Vec<_> = fields
+        .iter()
+        .map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned()))
+        .collect();
+    fields.sort();
+    fields
+}

@@ -1,0 +1,64 @@
+//! PayPal's side of the story: the payer who approves, and what PayPal was asked.
+
+use super::{client::connections, database::Database, local_system::paypal_exchanges};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The payer approves an order on PayPal's page and is sent back to the shop.
+pub(crate) async fn approve(approve_url: &str) {
+    let response = connections().post(approve_url).send().await.unwrap();
+    assert_eq!(response.status(), 303, "{approve_url}");
+}
+
+/// What PayPal was asked about the payments of one booking, in order.
+pub(crate) struct Exchanges(Vec<Value>);
+
+/// The exchanges about the payments of `booking`.
+pub(crate) async fn exchanges_about(database: &Database, booking: Uuid) -> Exchanges {
+    let mut exchanges = Vec::new();
+    for payment in database.payments(booking).await {
+        exchanges.extend(paypal_exchanges(payment["id"].as_str().unwrap()).await);
+    }
+    Exchanges(exchanges)
+}
+
+impl Exchanges {
+    /// Those of one operation, as `authorizations.capture`.
+    pub(crate) fn of(&self, operation: &str) -> Vec<&Value> {
+        self.0
+            .iter()
+            .filter(|exchange| exchange["operation"] == operation)
+            .collect()
+    }
+
+    /// How often PayPal did it. A repeat that it recognises is answered 200 instead of 201.
+    pub(crate) fn effects(&self, operation: &str) -> usize {
+        self.of(operation)
+            .iter()
+            .filter(|exchange| exchange["status"] == 201)
+            .count()
+    }
+
+    /// The authorizations that PayPal voided; every answer to that is a 200.
+    pub(crate) fn voided(&self) -> BTreeSet<String> {
+        self.of("authorizations.void")
+            .iter()
+            .filter(|exchange| exchange["responseBody"]["status"] == "VOIDED")
+            .map(|exchange| exchange["responseBody"]["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The different PayPal-Request-Ids of one operation.
+    pub(crate) fn request_ids(&self, operation: &str) -> BTreeSet<String> {
+        self.of(operation)
+            .iter()
+            .map(|exchange| {
+                exchange["requestHeaders"]["paypal-request-id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,110 @@
+//! PayPal's dashboard: what the merchant sees and does there, past the product. It needs a PayPal without faults.
+
+use super::{client::connections, environment::variable};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+/// The money of one order, as PayPal's books have it.
+#[derive(Debug)]
+pub(crate) struct Books(Value);
+
+async fn request(method: Method, path: &str) -> RequestBuilder {
+    let (http, base) = (connections(), variable("PAYPAL_BASE_URL"));
+    let token = http
+        .post(format!("{base}/v1/oauth2/token"))
+        .basic_auth(
+            variable("PAYPAL_CLIENT_ID"),
+            Some(variable("PAYPAL_CLIENT_SECRET")),
+        )
+        .form(&[("grant_type", "client_credentials")])
+        .send()
+        .await
+        .unwrap();
+    let token: Value = token.json().await.unwrap();
+    http.request(method, format!("{base}{path}"))
+        .bearer_auth(token["access_token"].as_str().unwrap())
+        .header("prefer", "return=representation")
+}
+
+async fn answer(request: RequestBuilder) -> Value {
+    let response = request.send().await.unwrap();
+    let (status, text) = (response.status(), response.text().await.unwrap());
+    assert!(status.is_success(), "PayPal answered {status}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+async fn post(path: &str, body: &Value) -> Value {
+    // Not in the form of the product's own.
+    let id = format!("dashboard-{}", crate::support::environment::new_uuid());
+    let request = request(Method::POST, path).await;
+    answer(request.header("paypal-request-id", id).json(body)).await
+}
+
+/// What PayPal shows of an order.
+pub(crate) async fn books_of(order: &str) -> Books {
+    let path = format!("/v2/checkout/orders/{order}");
+    Books(answer(request(Method::GET, &path).await).await)
+}
+
+/// Authorizes an approved order, and gives the authorization's id.
+pub(crate) async fn authorize(order: &str) -> String {
+    let path = format!("/v2/checkout/orders/{order}/authorize");
+    let shown = post(&path, &json!({})).await;
+    let payments = &shown["purchase_units"][0]["payments"];
+    payments["authorizations"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// Voids an authorization.
+pub(crate) async fn void(authorization: &str) {
+    let path = format!("/v2/payments/authorizations/{authorization}/void");
+    assert_eq!(post(&path, &json!({})).await["status"], "VOIDED");
+}
+
+/// Captures a part of an authorization, and leaves it open for more.
+pub(crate) async fn capture(authorization: &str, value: &str, currency: &str) -> String {
+    let path = format!("/v2/payments/authorizations/{authorization}/capture");
+    let body = json!({"amount": {"currency_code": currency, "value": value}});
+    post(&path, &body).await["id"].as_str().unwrap().to_owned()
+}
+
+/// Refunds a part of a capture.
+pub(crate) async fn refund(capture: &str, value: &str, currency: &str) {
+    let path = format!("/v2/payments/captures/{capture}/refund");
+    let body = json!({"amount": {"currency_code": currency, "value": value}});
+    assert_eq!(post(&path, &body).await["status"], "COMPLETED");
+}
+
+impl Books {
+    fn payments(&self, kind: &str) -> Vec<Value> {
+        let payments = &self.0["purchase_units"][0]["payments"][kind];
+        payments.as_array().cloned().unwrap_or_default()
+    }
+
+    /// The states of its authorizations, the reauthorizations after the one that they prolong.
+    pub(crate) fn authorizations(&self) -> Vec<String> {
+        let states = self.payments("authorizations").into_iter();
+        states
+            .map(|shown| shown["status"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The amounts of its captures, each as it was taken.
+    pub(crate) fn captures(&self) -> Vec<String> {
+        values(&self.payments("captures"))
+    }
+
+    /// The amounts of its refunds.
+    pub(crate) fn refunds(&self) -> Vec<String> {
+        values(&self.payments("refunds"))
+    }
+}
+
+fn values(payments: &[Value]) -> Vec<String> {
+    let amounts = payments.iter().map(|shown| &shown["amount"]["value"]);
+    amounts
+        .map(|value| value.as_str().unwrap().to_owned())
+        .collect()
+}

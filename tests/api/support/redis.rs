@@ -1,0 +1,73 @@
+//! A look into the product's Redis, over the same REST API that the product uses.
+
+use super::{client::connections, environment::variable};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The result of one command.
+pub(crate) async fn command(words: &[&str]) -> Value {
+    let (url, token) = (
+        variable("UPSTASH_REDIS_REST_URL"),
+        variable("UPSTASH_REDIS_REST_TOKEN"),
+    );
+    let response = connections()
+        .post(url)
+        .bearer_auth(token)
+        .json(&words)
+        .send()
+        .await
+        .unwrap();
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["error"], Value::Null, "{words:?}: {answer}");
+    answer["result"].clone()
+}
+
+/// Bytes that the server may hold, as `CONFIG SET maxmemory` takes them; `0` is no limit. The REST API has no such command.
+pub(crate) async fn set_memory(bytes: &str) {
+    let server = ::redis::Client::open(variable("REDIS_URL")).unwrap();
+    let mut connection = server.get_multiplexed_async_connection().await.unwrap();
+    let () = ::redis::cmd("CONFIG")
+        .arg(&["SET", "maxmemory", bytes])
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+}
+
+/// The keys that a pattern matches.
+pub(crate) async fn keys(pattern: &str) -> BTreeSet<String> {
+    let (mut found, mut cursor) = (BTreeSet::new(), "0".to_owned());
+    loop {
+        let page = command(&["SCAN", &cursor, "MATCH", pattern, "COUNT", "1000"]).await;
+        found.extend(
+            page[1]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key.as_str().unwrap().to_owned()),
+        );
+        cursor = page[0]
+            .as_str()
+            .map_or_else(|| page[0].to_string(), str::to_owned);
+        if cursor == "0" {
+            return found;
+        }
+    }
+}
+
+/// The key of a car's lock.
+pub(crate) fn lock_of(car: &str) -> String {
+    format!("lock:car:{car}")
+}
+
+/// Who holds a car's lock; null when nobody does.
+pub(crate) async fn holder_of(car: &str) -> Value {
+    command(&["GET", &lock_of(car)]).await
+}
+
+/// Makes `owner` the holder of a car's lock, whoever had it.
+pub(crate) async fn take_lock(car: &str, owner: &str) {
+    assert_eq!(
+        command(&["SET", &lock_of(car), owner, "PX", "10000"]).await,
+        json!("OK")
+    );
+}
