@@ -5,9 +5,9 @@
 use crate::support::{
     checkout::text,
     client::Client,
-    environment::{chance, variable},
-    instance::{Call, Instance, Upstream, get, header, json, post, somebody},
-    isolation::alone,
+    environment::{random_below, variable},
+    instance::{Call, Instance, Upstream, get, header, json, post, random_ip},
+    isolation::run_alone,
     local_system::{eventually, now},
     paypal,
     rental::Rental,
@@ -62,7 +62,7 @@ impl Counted {
         let counted = Self {
             instance: Instance::start(now().await, changes),
             redis: redis.get_multiplexed_async_connection().await.unwrap(),
-            client: somebody(),
+            client: random_ip(),
             rows: Vec::new(),
         };
         // The first answer of an instance is followed by telling what it counted, and Redis is to know the scripts.
@@ -89,11 +89,11 @@ impl Counted {
     /// Serves `request`, and notes what it cost as the row of `route` and `case`.
     async fn row(&mut self, route: &str, case: &str, request: Request<Bytes>) -> Response<Bytes> {
         self.settle().await;
-        self.instance.calls();
+        self.instance.take_calls();
         let before = commands(self.redis.clone()).await;
         let response = self.serve(request).await;
         let billed = commands(self.redis.clone()).await - before;
-        let cost = cost(&self.instance.calls(), billed);
+        let cost = cost(&self.instance.take_calls(), billed);
         self.rows.push(format!("| {route} | {case} | {cost} |"));
         response
     }
@@ -132,7 +132,8 @@ impl Counted {
         } else {
             31
         };
-        self.instance.pass(SignedDuration::from_secs(fresh));
+        self.instance
+            .advance_clock(SignedDuration::from_secs(fresh));
         // A new minute: what was counted is told, which is not this request's doing.
         self.serve(get("/api/health")).await;
         let old = self.row(route, "stale", get(path)).await;
@@ -191,14 +192,14 @@ fn documented() -> Vec<String> {
 
 #[tokio::test]
 async fn every_request_costs_what_the_documentation_says() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let mut rows = Vec::new();
         let mut counted = Counted::start(&[]).await;
         counted
             .cached(
                 "GET /api/cars",
-                &format!("/api/cars?search=budget{}", chance(1 << 30)),
+                &format!("/api/cars?search=budget{}", random_below(1 << 30)),
             )
             .await;
         let car = Rental::far_ahead(&client, 2).await.car;
@@ -207,7 +208,7 @@ async fn every_request_costs_what_the_documentation_says() {
             .await;
         let rental = Rental::far_ahead(&client, 2).await;
         counted
-            .cached("GET /api/cars/availability", &rental.availability())
+            .cached("GET /api/cars/availability", &rental.availability_path())
             .await;
         book_and_pay(&mut counted, &rental).await;
         hold_and_cancel(&mut counted, &Rental::far_ahead(&client, 2).await).await;
@@ -217,10 +218,10 @@ async fn every_request_costs_what_the_documentation_says() {
         json(200, &health);
         let path = "/api/cars";
         for earlier in [path, "/api/health"] {
-            counted.instance.pass(SignedDuration::from_secs(5));
+            counted.instance.advance_clock(SignedDuration::from_secs(5));
             counted.serve(get(earlier)).await;
         }
-        counted.instance.pass(SignedDuration::from_secs(5));
+        counted.instance.advance_clock(SignedDuration::from_secs(5));
         let telling = counted.row("GET /api/cars", "hit, and counts told", get(path));
         assert_eq!(header(&telling.await, "x-cache"), "HIT");
         rows.append(&mut counted.rows);
@@ -234,7 +235,7 @@ async fn every_request_costs_what_the_documentation_says() {
             .row("GET /api/cars", "limited", get("/api/cars"))
             .await;
         assert_eq!(denied.status(), 429);
-        let cold = format!("/api/cars?search=limited{}", chance(1 << 30));
+        let cold = format!("/api/cars?search=limited{}", random_below(1 << 30));
         let denied = strict
             .row("GET /api/cars", "limited, not kept", get(&cold))
             .await;
@@ -254,7 +255,7 @@ async fn every_request_costs_what_the_documentation_says() {
         without_redis(&mut without, "bypass", &Rental::far_ahead(&client, 2).await).await;
         rows.append(&mut without.rows);
         let mut without = Counted::start(&[]).await;
-        without.instance.lose_redis();
+        without.instance.disconnect_redis();
         without.serve(get("/api/cars")).await;
         without_redis(
             &mut without,

@@ -1,11 +1,11 @@
 //! Crowds before several instances of the product, which share nothing but their upstreams.
 
 use crate::support::{
-    cache::clear,
+    cache::clear_cache,
     client::Client,
-    environment::chance,
-    instance::{self, Instance, Upstream, get, header, post, somebody},
-    isolation::alone,
+    environment::random_below,
+    instance::{self, Instance, Upstream, get, header, post, random_ip},
+    isolation::run_alone,
     local_system::now,
     rental::Rental,
 };
@@ -28,33 +28,33 @@ async fn instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
 
 #[tokio::test]
 async fn a_crowd_that_wants_a_cold_answer_asks_the_database_once() {
-    alone(async {
+    run_alone(async {
         let instances = instances(8, &GENEROUS).await;
-        let path = format!("/api/cars?search=crowd{}", chance(1 << 30));
+        let path = format!("/api/cars?search=crowd{}", random_below(1 << 30));
         // Also when it was loaded before, by whatever instance.
         for _ in 0..3 {
-            clear(&json!({})).await;
+            clear_cache(&json!({})).await;
             let asking = (0..200).map(async |number: usize| {
                 // What comes after the answer is the leader's to do, or nobody else ever sees it.
-                instances[number % 8].serve(somebody(), get(&path)).await
+                instances[number % 8].serve(random_ip(), get(&path)).await
             });
-            let answers = join_all(asking).await;
-            let calls: Vec<_> = instances.iter().flat_map(Instance::calls).collect();
+            let responses = join_all(asking).await;
+            let calls: Vec<_> = instances.iter().flat_map(Instance::take_calls).collect();
             let loads = calls
                 .iter()
                 .filter(|call| call.upstream == Upstream::Database);
             assert_eq!(loads.count(), 1);
             let outcome = |cache: &str| {
-                answers
+                responses
                     .iter()
-                    .filter(|answer| header(answer, "x-cache") == cache)
+                    .filter(|response| header(response, "x-cache") == cache)
                     .count()
             };
             assert_eq!((outcome("MISS"), outcome("HIT")), (1, 199));
             assert!(
-                answers
+                responses
                     .iter()
-                    .all(|answer| answer.body() == answers[0].body())
+                    .all(|response| response.body() == responses[0].body())
             );
         }
     })
@@ -67,7 +67,7 @@ struct Told(RefCell<Vec<Date>>);
 
 #[tokio::test]
 async fn nobody_is_shown_a_day_as_free_that_was_booked_before_they_asked() {
-    alone(async {
+    run_alone(async {
         let instances = instances(4, &GENEROUS).await;
         let free = Rental::far_ahead(&Client::new(), 14).await;
         let (told, is_over) = (Told::default(), Cell::new(false));
@@ -77,7 +77,7 @@ async fn nobody_is_shown_a_day_as_free_that_was_booked_before_they_asked() {
                 let rental = free.part(number * 4, 2);
                 let instance = &instances[usize::try_from(number).unwrap()];
                 let made = instance
-                    .serve(somebody(), post("/api/bookings", &rental.body()))
+                    .serve(random_ip(), post("/api/bookings", &rental.body()))
                     .await;
                 instance::json(201, &made);
                 told.0
@@ -87,16 +87,16 @@ async fn nobody_is_shown_a_day_as_free_that_was_booked_before_they_asked() {
             is_over.set(true);
         };
         let reading = join_all((0..8).map(async |reader: usize| {
-            let (path, mut reads) = (free.availability(), 0);
+            let (path, mut reads) = (free.availability_path(), 0);
             // Once more when all is booked.
             let mut is_last = false;
             while !is_last {
                 is_last = is_over.get();
                 let known = told.0.borrow().clone();
-                let answer = instances[reader % 4].serve(somebody(), get(&path)).await;
-                let answer = instance::json(200, &answer);
-                for day in free_days(&answer) {
-                    assert!(!known.contains(&day), "{day} was booked before: {answer}");
+                let response = instances[reader % 4].serve(random_ip(), get(&path)).await;
+                let response = instance::json(200, &response);
+                for day in free_days(&response) {
+                    assert!(!known.contains(&day), "{day} was booked before: {response}");
                 }
                 reads += 1;
             }
@@ -109,8 +109,8 @@ async fn nobody_is_shown_a_day_as_free_that_was_booked_before_they_asked() {
     .await;
 }
 
-fn free_days(answer: &Value) -> Vec<Date> {
-    let days = answer["availability"].as_array().unwrap();
+fn free_days(response: &Value) -> Vec<Date> {
+    let days = response["availability"].as_array().unwrap();
     days.iter()
         .filter(|day| day["available"] == true)
         .map(|day| day["date"].as_str().unwrap().parse().unwrap())
@@ -120,19 +120,19 @@ fn free_days(answer: &Value) -> Vec<Date> {
 /// The limit belongs to the client, not to the process that happens to answer.
 #[tokio::test]
 async fn instances_share_the_limit_of_a_client() {
-    alone(async {
+    run_alone(async {
         let instances = instances(4, &[("RATE_LIMIT_PUBLIC", "10/60s")]).await;
-        let client = somebody();
+        let client = random_ip();
         let asking =
             (0..40).map(|number: usize| instances[number % 4].serve(client, get("/api/health")));
-        let answers = join_all(asking).await;
-        let served = answers
+        let responses = join_all(asking).await;
+        let served = responses
             .iter()
-            .filter(|answer| answer.status() == 200)
+            .filter(|response| response.status() == 200)
             .count();
-        let limited = answers
+        let limited = responses
             .iter()
-            .filter(|answer| answer.status() == 429)
+            .filter(|response| response.status() == 429)
             .count();
         assert_eq!((served, limited), (10, 30));
     })

@@ -1,9 +1,9 @@
 //! What every route has in common: headers, paths, methods.
 
 use crate::support::{
-    client::{Answer, Client},
-    environment::chance,
-    isolation::together,
+    client::{Client, Response},
+    environment::random_below,
+    isolation::share_system,
     local_system::eventually,
     routes::ROUTES,
 };
@@ -34,7 +34,7 @@ fn every_route_of_the_contract_is_tested() {
 
 #[tokio::test]
 async fn every_answer_names_itself_and_its_time() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let mut seen = Vec::new();
     for path in ROUTES.map(|(path, _)| path).into_iter().chain([
@@ -42,14 +42,14 @@ async fn every_answer_names_itself_and_its_time() {
         "/api/cars/nobody",
         "/api/cars?page=0",
     ]) {
-        let answer = client.stranger().get(path).await;
-        let id = answer.header("x-request-id");
+        let response = client.with_new_address().get(path).await;
+        let id = response.header("x-request-id");
         assert!(
             id.parse::<Uuid>().is_ok() && !seen.contains(&id.to_owned()),
             "{path}: {id}"
         );
         seen.push(id.to_owned());
-        let time = answer.header("x-response-time");
+        let time = response.header("x-response-time");
         let millis = time
             .strip_suffix("ms")
             .unwrap_or_else(|| panic!("{path}: {time}"));
@@ -59,45 +59,49 @@ async fn every_answer_names_itself_and_its_time() {
             "{path}: {time}"
         );
         assert_eq!(
-            answer.header("server-timing"),
+            response.header("server-timing"),
             format!("total;dur={millis}"),
             "{path}"
         );
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(
+            response.header("x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
         // What has an ETag may be kept, as long as it is asked about each time.
         let kept = if ["/api/cars", "/api/cars/123"].contains(&path) {
             "no-cache"
         } else {
             "no-store"
         };
-        assert_eq!(answer.header("cache-control"), kept, "{path}");
+        assert_eq!(response.header("cache-control"), kept, "{path}");
     }
 }
 
 #[tokio::test]
 async fn a_request_id_of_the_clients_own_is_not_taken_over() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let request = Client::new()
         .request(Method::GET, "/api/cars")
         .header("x-request-id", "mine");
-    assert_ne!(Answer::of(request).await.header("x-request-id"), "mine");
+    assert_ne!(Response::to(request).await.header("x-request-id"), "mine");
 }
 
 #[tokio::test]
 async fn a_cacheable_route_says_where_its_answer_came_from() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     // A price that nobody asked about before.
     let path = format!(
         "/api/cars?maxPrice={}.{:02}",
-        1_000_000 + chance(8_000_000),
-        chance(100)
+        1_000_000 + random_below(8_000_000),
+        random_below(100)
     );
     let first = client.get(&path).await;
     assert_eq!(first.header("x-cache"), "MISS");
     let again = eventually("the answer is cached", 5, || async {
-        let answer = client.stranger().get(&path).await;
-        (answer.header("x-cache") == "HIT").then_some(answer)
+        let response = client.with_new_address().get(&path).await;
+        (response.header("x-cache") == "HIT").then_some(response)
     })
     .await;
     assert_eq!(again.text, first.text);
@@ -107,13 +111,13 @@ async fn a_cacheable_route_says_where_its_answer_came_from() {
     client
         .get("/api/cars/nobody-has-this-name")
         .await
-        .problem(404, "car_not_found");
+        .expect_problem(404, "car_not_found");
 }
 
 /// An odd query is one of two things: the same page, or refused. It never is another visitor's page.
 #[tokio::test]
 async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let plain = client.get("/api/cars").await.expect(200);
     for query in [
@@ -141,7 +145,7 @@ async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
 
 #[tokio::test]
 async fn unknown_paths_are_not_found() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for path in [
         "/api",
@@ -153,23 +157,23 @@ async fn unknown_paths_are_not_found() {
         "/api/admin",
         "/api/..%2fcars",
     ] {
-        client.get(path).await.problem(404, "not_found");
+        client.get(path).await.expect_problem(404, "not_found");
         client
             .post(path, &json!({}))
             .await
-            .problem(404, "not_found");
+            .expect_problem(404, "not_found");
     }
 }
 
 #[tokio::test]
 async fn a_slash_at_the_end_makes_no_difference() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     Client::new().get("/api/cars/").await.expect(200);
 }
 
 #[tokio::test]
 async fn wrong_methods_are_told_the_right_ones() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES {
         for method in [
@@ -182,23 +186,23 @@ async fn wrong_methods_are_told_the_right_ones() {
             if allowed.split(", ").any(|name| name == method.as_str()) {
                 continue;
             }
-            let answer = Answer::of(client.request(method, path).json(&json!({}))).await;
-            answer.problem(405, "method_not_allowed");
-            assert_eq!(answer.header("allow"), allowed, "{path}");
+            let response = Response::to(client.request(method, path).json(&json!({}))).await;
+            response.expect_problem(405, "method_not_allowed");
+            assert_eq!(response.header("allow"), allowed, "{path}");
         }
     }
 }
 
 #[tokio::test]
 async fn head_is_get_without_its_body() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES
         .into_iter()
         .filter(|(_, allowed)| allowed.contains("GET"))
     {
-        let get = client.stranger().get(path).await;
-        let head = Answer::of(client.stranger().request(Method::HEAD, path)).await;
+        let get = client.with_new_address().get(path).await;
+        let head = Response::to(client.with_new_address().request(Method::HEAD, path)).await;
         assert_eq!(
             (head.status, head.text.as_str()),
             (get.status, ""),
@@ -211,6 +215,6 @@ async fn head_is_get_without_its_body() {
         );
         assert!(!head.header("x-request-id").is_empty(), "{path}");
     }
-    let head = Answer::of(client.request(Method::HEAD, "/api/bookings")).await;
+    let head = Response::to(client.request(Method::HEAD, "/api/bookings")).await;
     assert_eq!((head.status, head.header("allow")), (405, "POST"));
 }

@@ -1,12 +1,12 @@
 //! The whole story: a visitor finds a car, pays for it, and the money is taken the day before.
 
 use crate::support::{
-    capture_cron::{results_of, run_cron},
+    capture_cron::{results_for, run_cron},
     checkout,
     client::Client,
     database::Database,
-    isolation::alone,
-    local_system::{now, pass_until},
+    isolation::run_alone,
+    local_system::{advance_clock_past, now},
     paypal::{self, exchanges_about},
     rental::Rental,
 };
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn from_the_list_to_the_captured_payment() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::soon(&client, 4).await;
         let listed = format!("/api/cars?limit=50&availableFrom={}&availableTo={}", rental.start, rental.end);
@@ -23,7 +23,7 @@ async fn from_the_list_to_the_captured_payment() {
         // 1. The list shows the car, the calendar its days and the price.
         let list = client.get(&listed).await.expect(200);
         let car = list["cars"].as_array().unwrap().iter().find(|car| car["slug"] == json!(rental.car)).unwrap();
-        let calendar = client.get(&rental.availability()).await.expect(200);
+        let calendar = client.get(&rental.availability_path()).await.expect(200);
         assert_eq!((&calendar["carId"], &calendar["bookable"]), (&car["id"], &json!(true)));
         let price = calendar["quote"]["finalPrice"].clone();
 
@@ -34,7 +34,7 @@ async fn from_the_list_to_the_captured_payment() {
         let held = client.post("/api/bookings", &body).await.expect(201);
         assert_eq!((&held["status"], &held["price"]["finalPrice"]), (&json!("pending_payment"), &price));
         let (id, token) = (checkout::text(&held["bookingId"]), checkout::text(&held["bookingToken"]));
-        assert_eq!(client.get(&rental.availability()).await.expect(200)["bookable"], false);
+        assert_eq!(client.get(&rental.availability_path()).await.expect(200)["bookable"], false);
 
         // 3. An order, which the payer approves.
         let mut body = rental.body();
@@ -55,10 +55,10 @@ async fn from_the_list_to_the_captured_payment() {
 
         // 5. Nothing is taken before its time; then it is, once.
         let booking = id.parse().unwrap();
-        assert_eq!(results_of(&run_cron(&client).await, booking), Vec::<Value>::new());
-        pass_until(capture_at).await;
+        assert_eq!(results_for(&run_cron(&client).await, booking), Vec::<Value>::new());
+        advance_clock_past(capture_at).await;
         let run = run_cron(&client).await;
-        let [result] = &results_of(&run, booking)[..] else { panic!("{run}") };
+        let [result] = &results_for(&run, booking)[..] else { panic!("{run}") };
         assert_eq!(result["success"], true, "{run}");
 
         // 6. All of it can be read back.

@@ -4,8 +4,8 @@ use crate::support::{
     capture_cron, checkout,
     client::Client,
     environment::variable,
-    isolation::{alone, together},
-    local_system::{fault, sign_in},
+    isolation::{run_alone, share_system},
+    local_system::{set_fault, sign_in},
     rental::Rental,
 };
 use serde_json::json;
@@ -14,11 +14,11 @@ const WARM: &str = "/api/admin/cache-warm?warmPopularCars=false&warmUpcomingAvai
 
 #[tokio::test]
 async fn a_supabase_user_with_the_role_admin_is_an_operator() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let token = sign_in("admin").await;
     client.get_as(&token, WARM).await.expect(200);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let booking = client
         .get_as(&token, &format!("/api/bookings/{}", hold.id))
         .await
@@ -30,19 +30,19 @@ async fn a_supabase_user_with_the_role_admin_is_an_operator() {
 
 #[tokio::test]
 async fn any_other_user_is_not() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     for role in ["customer", "", "ADMIN", "admin "] {
         let token = sign_in(role).await;
         client
             .get_as(&token, WARM)
             .await
-            .problem(401, "unauthenticated");
+            .expect_problem(401, "unauthenticated");
         client
             .get_as(&token, &format!("/api/bookings/{}", hold.id))
             .await
-            .problem(401, "unauthenticated");
+            .expect_problem(401, "unauthenticated");
         let redis = client.get_as(&token, "/api/demo/redis").await.expect(200);
         assert_eq!(
             redis["redis"].as_object().unwrap().len(),
@@ -54,7 +54,7 @@ async fn any_other_user_is_not() {
 
 #[tokio::test]
 async fn a_token_that_supabase_did_not_sign_opens_nothing() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let good = sign_in("admin").await;
     let (content, signature) = good.rsplit_once('.').unwrap();
@@ -73,31 +73,31 @@ async fn a_token_that_supabase_did_not_sign_opens_nothing() {
         client
             .get_as(&token, WARM)
             .await
-            .problem(401, "unauthenticated");
+            .expect_problem(401, "unauthenticated");
     }
 }
 
 /// A user's token does not stand for the secret of the cron.
 #[tokio::test]
 async fn an_operator_is_not_the_cron() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     client
-        .get_as(&sign_in("admin").await, capture_cron::CAPTURES)
+        .get_as(&sign_in("admin").await, capture_cron::CAPTURES_PATH)
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
 }
 
 #[tokio::test]
 async fn while_supabase_is_down_operators_have_their_own_token() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let token = sign_in("admin").await;
-        fault("database", json!({"kind": "refuse"})).await;
+        set_fault("database", json!({"kind": "refuse"})).await;
         client
             .get_as(&token, WARM)
             .await
-            .problem(503, "database_unavailable");
+            .expect_problem(503, "database_unavailable");
         let redis = client
             .get_as(&variable("ADMIN_TOKEN"), "/api/demo/redis")
             .await

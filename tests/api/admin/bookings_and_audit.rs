@@ -1,12 +1,12 @@
 //! `GET /api/admin/bookings` and `/api/admin/audit`, and who may use the operators' routes for money.
 
 use crate::support::{
-    checkout::{self, Hold, Paid, read_back},
-    client::{Answer, Client},
+    checkout::{self, Hold, PaidBooking, read_booking},
+    client::{Client, Response},
     environment::{new_uuid, variable},
-    isolation::together,
+    isolation::share_system,
     local_system::sign_in,
-    operator::{self, captured_now},
+    operator::{self, capture_now},
     rental::Rental,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -20,38 +20,38 @@ const AUDIT: &str = "/api/admin/audit";
 async fn held_by(client: &Client, rental: &Rental, name: &str) -> Hold {
     let mut body = rental.body();
     body["customer"] = json!({"fullName": name, "email": format!("{}@example.com", new_uuid())});
-    let answer = client.stranger().post("/api/bookings", &body).await;
-    checkout::held(rental, &answer.expect(201))
+    let response = client.with_new_address().post("/api/bookings", &body).await;
+    checkout::hold_from(rental, &response.expect(201))
 }
 
-async fn paid_by(client: &Client, rental: &Rental, name: &str) -> Paid {
-    checkout::pay_for(client, held_by(client, rental, name).await, None).await
+async fn paid_by(client: &Client, rental: &Rental, name: &str) -> PaidBooking {
+    checkout::pay_for_hold(client, held_by(client, rental, name).await, None).await
 }
 
 /// The ids that a query finds.
 async fn found(client: &Client, query: &str) -> Vec<Value> {
-    let answer = operator::read(client, &format!("{BOOKINGS}?{query}")).await;
-    let bookings = answer["bookings"].as_array().unwrap();
+    let response = operator::read(client, &format!("{BOOKINGS}?{query}")).await;
+    let bookings = response["bookings"].as_array().unwrap();
     let ids = bookings.iter().map(|booking| booking["bookingId"].clone());
     ids.collect()
 }
 
 #[tokio::test]
 async fn bookings_are_found_by_what_is_known_of_them() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     // Nobody else's: whatever else is asked for, only these three can be found.
     let name = format!("Grace {}", new_uuid());
     let rental = Rental::far_ahead(&client, 2).await;
     let paid = paid_by(&client, &rental, &name).await;
     let captured = paid_by(&client, &Rental::far_ahead(&client, 2).await, &name).await;
-    captured_now(&client, &captured).await;
+    capture_now(&client, &captured).await;
     let hold = held_by(&client, &Rental::far_ahead(&client, 2).await, &name).await;
     let mine = format!("search={}", name.replace(' ', "%20"));
     let ids = [hold.id, captured.hold.id, paid.hold.id].map(|id| json!(id));
     assert_eq!(found(&client, &mine).await, ids, "newest first");
 
-    let shown = read_back(&client, &paid.hold).await;
+    let shown = read_booking(&client, &paid.hold).await;
     let car = checkout::text(&shown["carId"]);
     let (start, end) = (rental.start, rental.end);
     let (before, after) = (rental.part(-1, 1).start, rental.part(1, 1).start);
@@ -93,13 +93,13 @@ async fn bookings_are_found_by_what_is_known_of_them() {
 
 #[tokio::test]
 async fn a_booking_in_the_list_is_as_its_holder_sees_it_with_its_plan() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let name = format!("Alan {}", new_uuid());
     let paid = paid_by(&client, &Rental::far_ahead(&client, 2).await, &name).await;
     let search = format!("{BOOKINGS}?search={}", name.replace(' ', "+"));
     let listed = operator::read(&client, &search).await["bookings"][0].clone();
-    assert_eq!(listed, read_back(&client, &paid.hold).await);
+    assert_eq!(listed, read_booking(&client, &paid.hold).await);
     assert_eq!(listed["customer"]["fullName"], json!(name));
     assert_eq!(listed["payment"]["orderId"], json!(paid.order.id));
     let plan = &listed["paymentPlan"];
@@ -114,7 +114,7 @@ async fn a_booking_in_the_list_is_as_its_holder_sees_it_with_its_plan() {
 
 #[tokio::test]
 async fn lists_are_read_page_by_page() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let name = format!("Edsger {}", new_uuid());
     let mut ids = Vec::new();
@@ -127,11 +127,11 @@ async fn lists_are_read_page_by_page() {
     assert_eq!(all, ids);
     for (page, expected) in [(1, &ids[..2]), (2, &ids[2..]), (3, &[][..])] {
         let path = format!("{BOOKINGS}?{mine}&limit=2&page={page}");
-        let answer = operator::read(&client, &path).await;
+        let response = operator::read(&client, &path).await;
         let pagination = json!({"page": page, "limit": 2, "total": 3, "totalPages": 2,
             "hasNext": page < 2, "hasPrev": page > 1});
-        assert_eq!(answer["pagination"], pagination);
-        let bookings = answer["bookings"].as_array().unwrap().iter();
+        assert_eq!(response["pagination"], pagination);
+        let bookings = response["bookings"].as_array().unwrap().iter();
         let shown: Vec<Value> = bookings.map(|one| one["bookingId"].clone()).collect();
         assert_eq!(shown, expected);
     }
@@ -143,7 +143,7 @@ async fn lists_are_read_page_by_page() {
 
 #[tokio::test]
 async fn all_that_is_wrong_with_a_query_is_named() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let token = variable("ADMIN_TOKEN");
     let query =
@@ -151,7 +151,7 @@ async fn all_that_is_wrong_with_a_query_is_named() {
     client
         .get_as(&token, &format!("{BOOKINGS}?{query}"))
         .await
-        .refuses(&[
+        .expect_invalid_fields(&[
             ("/page", "out_of_range"),
             ("/limit", "out_of_range"),
             ("/status", "unknown_value"),
@@ -167,7 +167,7 @@ async fn all_that_is_wrong_with_a_query_is_named() {
             &format!("{AUDIT}?page=10001&limit=201&subject=&action=%00"),
         )
         .await
-        .refuses(&[
+        .expect_invalid_fields(&[
             ("/page", "out_of_range"),
             ("/limit", "out_of_range"),
             ("/subject", "empty"),
@@ -177,14 +177,14 @@ async fn all_that_is_wrong_with_a_query_is_named() {
 
 #[tokio::test]
 async fn the_audit_log_tells_the_story_of_a_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
-    captured_now(&client, &paid).await;
-    operator::ask(&client, paid.hold.id, "refund", &json!({}))
+    capture_now(&client, &paid).await;
+    operator::post_action(&client, paid.hold.id, "refund", &json!({}))
         .await
         .expect(200);
-    let told: Vec<(Value, Value)> = operator::audit_of(&client, paid.hold.id)
+    let told: Vec<(Value, Value)> = operator::audit_entries(&client, paid.hold.id)
         .await
         .into_iter()
         .map(|entry| (entry["action"].clone(), entry["actor"].clone()))
@@ -207,13 +207,13 @@ async fn the_audit_log_tells_the_story_of_a_booking() {
         paid.hold.id,
         operator::OPERATOR
     );
-    let answer = operator::read(&client, &path).await;
-    assert_eq!(answer["pagination"]["total"], 2);
-    let entries = answer["entries"].as_array().unwrap();
+    let response = operator::read(&client, &path).await;
+    assert_eq!(response["pagination"]["total"], 2);
+    let entries = response["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0]["action"], "refund.ordered", "newest first");
     assert_eq!(entries[0]["subjectType"], "payment");
-    let payment = checkout::text(&read_back(&client, &paid.hold).await["payment"]["paymentId"]);
+    let payment = checkout::text(&read_booking(&client, &paid.hold).await["payment"]["paymentId"]);
     assert_eq!(entries[0]["subjectId"], json!(payment));
     let path = format!("{AUDIT}?subject={payment}&action=capture.ordered");
     assert_eq!(
@@ -227,7 +227,7 @@ fn routes(booking: &Hold) -> Vec<(Method, String)> {
     let actions = ["capture", "void", "refund", "reauthorize"];
     let mut routes: Vec<(Method, String)> = actions
         .iter()
-        .map(|action| (Method::POST, operator::path(booking.id, action)))
+        .map(|action| (Method::POST, operator::action_path(booking.id, action)))
         .collect();
     let replay = "/api/admin/webhooks/WH-1/replay".to_owned();
     routes.push((Method::POST, replay));
@@ -239,10 +239,10 @@ fn routes(booking: &Hold) -> Vec<(Method, String)> {
 
 #[tokio::test]
 async fn nobody_else_moves_money_or_looks_at_bookings() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
-    let before = read_back(&client, &paid.hold).await;
+    let before = read_booking(&client, &paid.hold).await;
     let admin = variable("ADMIN_TOKEN");
     let tokens = [
         variable("CRON_SECRET"),
@@ -254,24 +254,26 @@ async fn nobody_else_moves_money_or_looks_at_bookings() {
     ];
     for (method, path) in routes(&paid.hold) {
         for token in &tokens {
-            let request = client.stranger().request(method.clone(), &path);
-            let answer = Answer::of(request.bearer_auth(token)).await;
-            answer.problem(401, "unauthenticated");
-            assert_eq!(answer.header("www-authenticate"), "Bearer", "{path}");
+            let request = client.with_new_address().request(method.clone(), &path);
+            let response = Response::to(request.bearer_auth(token)).await;
+            response.expect_problem(401, "unauthenticated");
+            assert_eq!(response.header("www-authenticate"), "Bearer", "{path}");
         }
-        let request = client.stranger().request(method.clone(), &path);
-        Answer::of(request).await.problem(401, "unauthenticated");
-        let basic = client.stranger().request(method, &path);
-        Answer::of(basic.basic_auth("admin", Some(&admin)))
+        let request = client.with_new_address().request(method.clone(), &path);
+        Response::to(request)
             .await
-            .problem(401, "unauthenticated");
+            .expect_problem(401, "unauthenticated");
+        let basic = client.with_new_address().request(method, &path);
+        Response::to(basic.basic_auth("admin", Some(&admin)))
+            .await
+            .expect_problem(401, "unauthenticated");
     }
-    assert_eq!(read_back(&client, &paid.hold).await, before);
+    assert_eq!(read_booking(&client, &paid.hold).await, before);
 }
 
 #[tokio::test]
 async fn an_operator_of_supabase_is_named_by_their_id() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let token = sign_in("admin").await;
     let claims = token.split('.').nth(1).unwrap();
@@ -281,15 +283,16 @@ async fn an_operator_of_supabase_is_named_by_their_id() {
 
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     for (action, audited) in [("capture", "capture.ordered"), ("refund", "refund.ordered")] {
-        let path = operator::path(paid.hold.id, action);
-        let request = client.stranger().request(Method::POST, &path);
-        Answer::of(request.bearer_auth(&token)).await.expect(200);
-        let entries = operator::audited(&client, paid.hold.id, audited).await;
+        let path = operator::action_path(paid.hold.id, action);
+        let request = client.with_new_address().request(Method::POST, &path);
+        Response::to(request.bearer_auth(&token)).await.expect(200);
+        let entries = operator::audit_entries_for_action(&client, paid.hold.id, audited).await;
         assert_eq!((entries.len(), &entries[0]["actor"]), (1, &actor));
     }
     let path = format!("/api/bookings/{}/cancel", paid.hold.id);
-    let request = client.stranger().request(Method::POST, &path);
-    Answer::of(request.bearer_auth(&token)).await.expect(200);
-    let entries = operator::audited(&client, paid.hold.id, "booking.cancelled").await;
+    let request = client.with_new_address().request(Method::POST, &path);
+    Response::to(request.bearer_auth(&token)).await.expect(200);
+    let entries =
+        operator::audit_entries_for_action(&client, paid.hold.id, "booking.cancelled").await;
     assert_eq!(entries[0]["actor"], actor);
 }

@@ -3,12 +3,12 @@
 
 use crate::support::{
     capture_cron::run_cron,
-    checkout::{self, Paid},
+    checkout::{self, PaidBooking},
     client::Client,
     database::Database,
     environment::variable_or,
-    isolation::alone,
-    local_system::{fault, no_faults, pass, pass_until},
+    isolation::run_alone,
+    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -23,11 +23,11 @@ use uuid::Uuid;
 const AT_ONCE: usize = 8;
 
 /// So many bookings whose money is due, and nobody else's.
-async fn due(client: &Client, count: usize) -> BTreeMap<Uuid, Paid> {
+async fn due(client: &Client, count: usize) -> BTreeMap<Uuid, PaidBooking> {
     // A month later nothing is left of what others began.
-    pass(SignedDuration::from_hours(29 * 24)).await;
+    advance_clock(SignedDuration::from_hours(29 * 24)).await;
     run_cron(client).await;
-    let all: Vec<Paid> = stream::iter(0..count)
+    let all: Vec<PaidBooking> = stream::iter(0..count)
         .map(|_| async {
             // As short as can be, so that a thousand find room within a year.
             let rental = Rental::between(client, 1, 30, 360).await;
@@ -37,12 +37,15 @@ async fn due(client: &Client, count: usize) -> BTreeMap<Uuid, Paid> {
         .collect()
         .await;
     let last = all.iter().map(|paid| paid.capture_at).max().unwrap();
-    pass_until(last).await;
+    advance_clock_past(last).await;
     all.into_iter().map(|paid| (paid.hold.id, paid)).collect()
 }
 
 /// What a run says of our bookings: the id of each capture, or why there is none.
-fn results(run: &Value, ours: &BTreeMap<Uuid, Paid>) -> BTreeMap<Uuid, Result<String, String>> {
+fn results(
+    run: &Value,
+    ours: &BTreeMap<Uuid, PaidBooking>,
+) -> BTreeMap<Uuid, Result<String, String>> {
     let mut results = BTreeMap::new();
     for result in run["results"].as_array().unwrap() {
         let booking: Uuid = checkout::text(&result["booking_id"]).parse().unwrap();
@@ -60,7 +63,7 @@ fn results(run: &Value, ours: &BTreeMap<Uuid, Paid>) -> BTreeMap<Uuid, Result<St
 }
 
 /// Each of them was captured, once.
-async fn assert_captured_once(database: &Database, ours: &BTreeMap<Uuid, Paid>) {
+async fn assert_captured_once(database: &Database, ours: &BTreeMap<Uuid, PaidBooking>) {
     for booking in ours.keys() {
         let exchanges = exchanges_about(database, *booking).await;
         assert_eq!(exchanges.effects("authorizations.capture"), 1, "{booking}");
@@ -73,17 +76,17 @@ async fn assert_captured_once(database: &Database, ours: &BTreeMap<Uuid, Paid>) 
 #[tokio::test]
 async fn all_that_is_due_is_captured_in_one_run() {
     let count: usize = variable_or("DUE_CAPTURES", "200").parse().unwrap();
-    alone(async move {
+    run_alone(async move {
         let (client, database) = (Client::new(), Database::open().await);
         let begun = Instant::now();
         let ours = due(&client, count).await;
         println!("{count} bookings were made in {:?}", begun.elapsed());
         let slow = json!({"kind": "delay", "delayMs": 100, "path": "/v2/"});
-        fault("paypal", slow).await;
+        set_fault("paypal", slow).await;
         let begun = Instant::now();
         let run = results(&run_cron(&client).await, &ours);
         println!("{count} captures were made in {:?}", begun.elapsed());
-        no_faults("paypal").await;
+        clear_faults("paypal").await;
         assert_eq!(run.len(), count);
         for (booking, result) in &run {
             assert!(result.is_ok(), "{booking}: {result:?}");
@@ -99,12 +102,12 @@ async fn all_that_is_due_is_captured_in_one_run() {
 #[tokio::test]
 async fn a_run_ends_when_paypal_asks_to_slow_down_and_the_next_goes_on() {
     const COUNT: usize = 60;
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let ours = due(&client, COUNT).await;
         let busy = json!({"kind": "answer", "status": 429, "headers": {"retry-after": "120"},
             "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string(), "path": "/capture", "every": 3, "times": 1});
-        fault("paypal", busy).await;
+        set_fault("paypal", busy).await;
         let run = results(&run_cron(&client).await, &ours);
         let (made, not_made): (Vec<_>, Vec<_>) = run.values().partition(|result| result.is_ok());
         // Sixteen are under way when the answer to the third comes; of thirty-two that were claimed the rest are not asked for.
@@ -114,7 +117,7 @@ async fn a_run_ends_when_paypal_asks_to_slow_down_and_the_next_goes_on() {
             assert_eq!(*result, Err("rate_limited".to_owned()));
         }
 
-        pass(SignedDuration::from_secs(121)).await;
+        advance_clock(SignedDuration::from_secs(121)).await;
         let next = results(&run_cron(&client).await, &ours);
         assert_eq!(next.len(), COUNT - made.len());
         assert!(next.values().all(Result::is_ok), "{next:?}");

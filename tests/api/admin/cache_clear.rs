@@ -1,10 +1,10 @@
 //! `POST /api/admin/cache/clear`: cars are edited in the database, past the product, and an operator makes it show.
 
 use crate::support::{
-    cache::{PATH, cache_of, cached, clear},
-    client::{Answer, Client},
-    environment::{chance, variable},
-    isolation::{alone, together},
+    cache::{CLEAR_PATH, cache_status, clear_cache, read_until_cached},
+    client::{Client, Response},
+    environment::{random_below, variable},
+    isolation::{run_alone, share_system},
     rental::Rental,
 };
 use reqwest::Method;
@@ -25,9 +25,12 @@ const SET_STATUS: &str = "UPDATE cars SET status = $2 WHERE slug = $1";
 
 #[tokio::test]
 async fn a_scope_takes_what_belongs_to_it() {
-    alone(async {
+    run_alone(async {
         let rental = Rental::far_ahead(&Client::new(), 2).await;
-        let (days, car) = (rental.availability(), format!("/api/cars/{}", rental.car));
+        let (days, car) = (
+            rental.availability_path(),
+            format!("/api/cars/{}", rental.car),
+        );
         for (scope, gone, kept) in [
             (json!({"scope": "availability"}), vec![&days], vec![&car]),
             (json!({"scope": "cars"}), vec![&car], vec![&days]),
@@ -35,21 +38,25 @@ async fn a_scope_takes_what_belongs_to_it() {
             (json!({}), vec![&car, &days], vec![]),
         ] {
             for path in [&days, &car] {
-                cached(path).await;
+                read_until_cached(path).await;
             }
-            cached("/api/cars").await;
-            let answer = clear(&scope).await;
+            read_until_cached("/api/cars").await;
+            let response = clear_cache(&scope).await;
             assert_eq!(
-                (&answer["success"], &answer["cleared"], &answer["carId"]),
+                (
+                    &response["success"],
+                    &response["cleared"],
+                    &response["carId"]
+                ),
                 (&json!(true), &json!(true), &Value::Null)
             );
             for path in gone {
-                assert_eq!(cache_of(path).await, "MISS", "{scope} {path}");
+                assert_eq!(cache_status(path).await, "MISS", "{scope} {path}");
             }
             for path in kept {
-                assert_eq!(cache_of(path).await, "HIT", "{scope} {path}");
+                assert_eq!(cache_status(path).await, "HIT", "{scope} {path}");
             }
-            assert_eq!(cache_of("/api/cars").await, "MISS", "{scope}");
+            assert_eq!(cache_status("/api/cars").await, "MISS", "{scope}");
         }
     })
     .await;
@@ -57,23 +64,29 @@ async fn a_scope_takes_what_belongs_to_it() {
 
 #[tokio::test]
 async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let changed = Rental::far_ahead(&client, 2).await;
-        let other = changed.of_another_car(&client, 2).await.availability();
+        let other = changed
+            .for_another_car(&client, 2)
+            .await
+            .availability_path();
         let given_up = [
-            changed.availability(),
+            changed.availability_path(),
             format!("/api/cars/{}", changed.car),
             "/api/cars".to_owned(),
         ];
         for path in given_up.iter().chain([&other]) {
-            cached(path).await;
+            read_until_cached(path).await;
         }
-        assert_eq!(clear(&json!({"carId": changed.car})).await["cleared"], true);
+        assert_eq!(
+            clear_cache(&json!({"carId": changed.car})).await["cleared"],
+            true
+        );
         for path in &given_up {
-            assert_eq!(cache_of(path).await, "MISS", "{path}");
+            assert_eq!(cache_status(path).await, "MISS", "{path}");
         }
-        assert_eq!(cache_of(&other).await, "HIT");
+        assert_eq!(cache_status(&other).await, "HIT");
     })
     .await;
 }
@@ -81,7 +94,7 @@ async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
 /// Under both names, whichever the operator gives.
 #[tokio::test]
 async fn an_edited_car_shows_at_once_and_the_others_stay() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let slug = Rental::far_ahead(&client, 2).await.car;
         let by_slug = format!("/api/cars/{slug}");
@@ -96,31 +109,31 @@ async fn an_edited_car_shows_at_once_and_the_others_stay() {
         let other = format!("/api/cars/{}", other.unwrap());
         for name in [slug.as_str(), id] {
             for path in [&by_slug, &by_id, &other] {
-                cached(path).await;
+                read_until_cached(path).await;
             }
-            let text = format!("edited {}", chance(1_000_000));
+            let text = format!("edited {}", random_below(1_000_000));
             edit(DESCRIBE, &[&slug, &text]).await;
-            let answer = clear(&json!({"carId": name})).await;
+            let response = clear_cache(&json!({"carId": name})).await;
             assert_eq!(
-                (&answer["cleared"], &answer["carId"]),
+                (&response["cleared"], &response["carId"]),
                 (&json!(true), &json!(name))
             );
             for path in [&by_slug, &by_id] {
-                let shown = client.stranger().get(path).await.expect(200);
+                let shown = client.with_new_address().get(path).await.expect(200);
                 assert_eq!(shown["car"]["description"], json!(text), "{name} {path}");
             }
-            assert_eq!(cache_of(&other).await, "HIT", "{name}");
+            assert_eq!(cache_status(&other).await, "HIT", "{name}");
         }
         let was = before["description"].as_str().unwrap();
         edit(DESCRIBE, &[&slug, &was]).await;
-        clear(&json!({"carId": slug})).await;
+        clear_cache(&json!({"carId": slug})).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_hidden_or_withdrawn_car_is_gone_at_once() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let slug = &rental.car;
@@ -129,20 +142,20 @@ async fn a_hidden_or_withdrawn_car_is_gone_at_once() {
         let id = shown["car"]["id"].as_str().unwrap();
         let by_id = format!("/api/cars/{id}");
         for (status, name) in [("hidden", slug.as_str()), ("withdrawn", id)] {
-            let days = rental.availability();
+            let days = rental.availability_path();
             for path in [&by_slug, &by_id, &days] {
-                cached(path).await;
+                read_until_cached(path).await;
             }
-            cached("/api/cars?limit=50").await;
+            read_until_cached("/api/cars?limit=50").await;
             edit(SET_STATUS, &[slug, &status]).await;
-            clear(&json!({"scope": "cars", "carId": name})).await;
+            clear_cache(&json!({"scope": "cars", "carId": name})).await;
             let mut seen = Vec::new();
             for path in [&by_slug, &by_id, &days] {
-                seen.push(client.stranger().get(path).await.status);
+                seen.push(client.with_new_address().get(path).await.status);
             }
-            let list = client.stranger().get("/api/cars?limit=50").await;
+            let list = client.with_new_address().get("/api/cars?limit=50").await;
             edit(SET_STATUS, &[slug, &"listed"]).await;
-            clear(&json!({})).await;
+            clear_cache(&json!({})).await;
             assert_eq!(seen, [404, 404, 404], "{status} {name}");
             assert!(!list.text.contains(id), "{status} {name}");
         }
@@ -152,19 +165,21 @@ async fn a_hidden_or_withdrawn_car_is_gone_at_once() {
 
 #[tokio::test]
 async fn what_is_not_understood_clears_nothing() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let request = client
-        .request(Method::POST, PATH)
+        .request(Method::POST, CLEAR_PATH)
         .bearer_auth(variable("ADMIN_TOKEN"));
-    Answer::of(request.json(&json!({"scope": "everything", "carId": "A B"})))
+    Response::to(request.json(&json!({"scope": "everything", "carId": "A B"})))
         .await
-        .refuses(&[("/scope", "unknown_value"), ("/carId", "invalid_car")]);
+        .expect_invalid_fields(&[("/scope", "unknown_value"), ("/carId", "invalid_car")]);
     for token in [None, Some(variable("CRON_SECRET"))] {
-        let mut request = client.request(Method::POST, PATH).json(&json!({}));
+        let mut request = client.request(Method::POST, CLEAR_PATH).json(&json!({}));
         if let Some(token) = &token {
             request = request.bearer_auth(token);
         }
-        Answer::of(request).await.problem(401, "unauthenticated");
+        Response::to(request)
+            .await
+            .expect_problem(401, "unauthenticated");
     }
 }

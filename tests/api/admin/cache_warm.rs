@@ -1,10 +1,10 @@
 //! `GET, POST /api/admin/cache-warm`.
 
 use crate::support::{
-    client::{Answer, Client},
+    client::{Client, Response},
     environment::variable,
-    isolation::{alone, together},
-    local_system::{in_days, pass, today},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, in_days, today},
 };
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -12,26 +12,26 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/api/admin/cache-warm";
 
-async fn warm(client: &Client, body: &Value) -> Answer {
+async fn warm(client: &Client, body: &Value) -> Response {
     let request = client
         .request(Method::POST, PATH)
         .bearer_auth(variable("ADMIN_TOKEN"));
-    Answer::of(request.json(body)).await
+    Response::to(request.json(body)).await
 }
 
 /// As the runbook asks for it.
 #[tokio::test]
 async fn what_is_warmed_is_what_visitors_read() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         // Whatever earlier tests left in the cache is past its freshness.
-        pass(SignedDuration::from_mins(10)).await;
+        advance_clock(SignedDuration::from_mins(10)).await;
         let body = json!({
             "warmPopularCars": true, "warmUpcomingAvailability": true, "popularCarsLimit": 20, "availabilityDays": 14,
         });
-        let answer = warm(&client, &body).await.expect(200);
-        let metrics = &answer["metrics"];
-        assert_eq!(answer["success"], true, "{answer}");
+        let response = warm(&client, &body).await.expect(200);
+        let metrics = &response["metrics"];
+        assert_eq!(response["success"], true, "{response}");
         assert_eq!(metrics["status"], "completed");
         assert_eq!(metrics["errors"], json!([]));
         assert_eq!(metrics["keysWarmed"], 3 + 2 * 20);
@@ -52,7 +52,7 @@ async fn what_is_warmed_is_what_visitors_read() {
         for car in list["cars"].as_array().unwrap() {
             let slug = car["slug"].as_str().unwrap();
             let calendar = format!("/api/cars/availability?carId={slug}&startDate={start}&endDate={end}");
-            let is_warm = async |path: &str| client.stranger().get(path).await.header("x-cache") == "HIT";
+            let is_warm = async |path: &str| client.with_new_address().get(path).await.header("x-cache") == "HIT";
             cars += u32::from(is_warm(&format!("/api/cars/{slug}")).await);
             calendars += u32::from(is_warm(&calendar).await);
         }
@@ -64,27 +64,27 @@ async fn what_is_warmed_is_what_visitors_read() {
 /// When the cache was lost.
 #[tokio::test]
 async fn in_an_emergency_every_car_is_warmed() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        pass(SignedDuration::from_mins(10)).await;
+        advance_clock(SignedDuration::from_mins(10)).await;
         let total =
             client.get("/api/cars?limit=1").await.expect(200)["pagination"]["total"].clone();
-        let answer = warm(&client, &json!({"emergency": true, "popularCarsLimit": 1}))
+        let response = warm(&client, &json!({"emergency": true, "popularCarsLimit": 1}))
             .await
             .expect(200);
         assert_eq!(
-            answer["metrics"]["warmed"],
+            response["metrics"]["warmed"],
             json!({"pages": 3, "cars": total, "availability": total}),
         );
         assert_eq!(
-            (&answer["success"], &answer["metrics"]["left"]),
+            (&response["success"], &response["metrics"]["left"]),
             (&json!(true), &json!(0))
         );
         let list = client.get("/api/cars?limit=50").await.expect(200);
         for car in list["cars"].as_array().unwrap() {
             let path = format!("/api/cars/{}", car["slug"].as_str().unwrap());
             assert_eq!(
-                client.stranger().get(&path).await.header("x-cache"),
+                client.with_new_address().get(&path).await.header("x-cache"),
                 "HIT",
                 "{path}"
             );
@@ -95,7 +95,7 @@ async fn in_an_emergency_every_car_is_warmed() {
 
 #[tokio::test]
 async fn parts_can_be_left_out() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let body =
         json!({"warmPopularCars": true, "warmUpcomingAvailability": false, "popularCarsLimit": 2});
@@ -120,28 +120,31 @@ async fn parts_can_be_left_out() {
         .request(Method::POST, PATH)
         .bearer_auth(variable("ADMIN_TOKEN"));
     assert_eq!(
-        Answer::of(empty).await.expect(200)["metrics"]["status"],
+        Response::to(empty).await.expect(200)["metrics"]["status"],
         "completed"
     );
 }
 
 #[tokio::test]
 async fn only_operators_warm() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    client.get(PATH).await.problem(401, "unauthenticated");
+    client
+        .get(PATH)
+        .await
+        .expect_problem(401, "unauthenticated");
     client
         .post(PATH, &json!({}))
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
     for token in [
         variable("CRON_SECRET"),
         variable("ADMIN_TOKEN") + "x",
         "x".to_owned(),
         String::new(),
     ] {
-        let answer = client.get_as(&token, PATH).await;
-        answer.problem(401, "unauthenticated");
-        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        let response = client.get_as(&token, PATH).await;
+        response.expect_problem(401, "unauthenticated");
+        assert_eq!(response.header("www-authenticate"), "Bearer");
     }
 }

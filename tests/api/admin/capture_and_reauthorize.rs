@@ -2,54 +2,54 @@
 //! `/refund` in `refund.rs`.
 
 use crate::support::{
-    cancellation::told,
-    capture_cron::{results_of, run_cron},
-    checkout::{self, Paid, paid, payment, read_back},
-    client::{Answer, Client},
+    cancellation::refund_body,
+    capture_cron::{results_for, run_cron},
+    checkout::{self, PaidBooking, create_paid_booking, read_booking, read_payment},
+    client::{Client, Response},
     database::Database,
     environment::new_uuid,
-    isolation::{alone, together},
-    local_system::{fault, no_faults, pass, pass_until},
-    operator::{self, ask},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault},
+    operator::{self, post_action},
     paypal::exchanges_about,
-    paypal_dashboard::books_of,
+    paypal_dashboard::read_paypal_order,
     rental::Rental,
 };
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-async fn capture(client: &Client, paid: &Paid) -> Answer {
-    ask(client, paid.hold.id, "capture", &json!({})).await
+async fn capture(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "capture", &json!({})).await
 }
 
-async fn reauthorize(client: &Client, paid: &Paid) -> Answer {
-    ask(client, paid.hold.id, "reauthorize", &json!({})).await
+async fn reauthorize(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "reauthorize", &json!({})).await
 }
 
 /// How often PayPal was asked to do it, for whatever answer.
-async fn calls(database: &Database, paid: &Paid, operation: &str) -> usize {
+async fn calls(database: &Database, paid: &PaidBooking, operation: &str) -> usize {
     let exchanges = exchanges_about(database, paid.hold.id).await;
     exchanges.of(operation).len()
 }
 
 #[tokio::test]
 async fn the_money_is_taken_now_and_once() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let paid = paid(&client, None).await;
+    let paid = create_paid_booking(&client, None).await;
     let first = capture(&client, &paid).await;
-    let answer = first.expect(200);
-    assert_eq!(answer["success"], true);
-    assert_eq!(answer["bookingId"], json!(paid.hold.id));
-    assert_eq!(capture(&client, &paid).await.expect(200), answer);
+    let response = first.expect(200);
+    assert_eq!(response["success"], true);
+    assert_eq!(response["bookingId"], json!(paid.hold.id));
+    assert_eq!(capture(&client, &paid).await.expect(200), response);
 
-    let booking = read_back(&client, &paid.hold).await;
+    let booking = read_booking(&client, &paid.hold).await;
     assert_eq!(booking["status"], "upcoming");
     assert_eq!(booking["payment"]["status"], "captured");
-    assert_eq!(booking["payment"]["captureId"], answer["captureId"]);
+    assert_eq!(booking["payment"]["captureId"], response["captureId"]);
     assert_eq!(
-        books_of(&paid.order.id).await.captures(),
+        read_paypal_order(&paid.order.id).await.captures(),
         [paid.hold.price.as_str()]
     );
     assert_eq!(
@@ -57,7 +57,8 @@ async fn the_money_is_taken_now_and_once() {
         1,
         "the second time nobody asks PayPal"
     );
-    let audited = operator::audited(&client, paid.hold.id, "capture.ordered").await;
+    let audited =
+        operator::audit_entries_for_action(&client, paid.hold.id, "capture.ordered").await;
     let [entry] = &audited[..] else {
         panic!("{audited:?}")
     };
@@ -67,17 +68,17 @@ async fn the_money_is_taken_now_and_once() {
 
 #[tokio::test]
 async fn captures_at_once_are_one() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let paid = paid(&client, None).await;
-    let answers = join_all((0..5).map(|_| capture(&client, &paid))).await;
+    let paid = create_paid_booking(&client, None).await;
+    let responses = join_all((0..5).map(|_| capture(&client, &paid))).await;
     let settled = capture(&client, &paid).await.expect(200);
-    for answer in &answers {
-        if answer.status == 200 {
-            assert_eq!(answer.json(), settled);
+    for response in &responses {
+        if response.status == 200 {
+            assert_eq!(response.json(), settled);
         } else {
-            answer.problem(409, "payment_in_progress");
-            answer.retry_after();
+            response.expect_problem(409, "payment_in_progress");
+            response.retry_after();
         }
     }
     assert_eq!(calls(&database, &paid, "authorizations.capture").await, 1);
@@ -85,54 +86,54 @@ async fn captures_at_once_are_one() {
 
 #[tokio::test]
 async fn what_is_not_authorized_is_neither_captured_nor_renewed() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let held = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let ordered = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    checkout::order(&client, &ordered, None).await;
-    let cancelled = paid(&client, None).await.hold;
+    let held = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let ordered = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    checkout::create_order(&client, &ordered, None).await;
+    let cancelled = create_paid_booking(&client, None).await.hold;
     checkout::cancel(&client, &cancelled).await;
     for action in ["capture", "reauthorize"] {
         for hold in [&held, &ordered, &cancelled] {
-            ask(&client, hold.id, action, &json!({}))
+            post_action(&client, hold.id, action, &json!({}))
                 .await
-                .problem(409, "payment_not_capturable");
+                .expect_problem(409, "payment_not_capturable");
         }
-        ask(&client, new_uuid(), action, &json!({}))
+        post_action(&client, new_uuid(), action, &json!({}))
             .await
-            .problem(404, "booking_not_found");
-        ask(&client, held.id, &format!("{action}/x"), &json!({}))
+            .expect_problem(404, "booking_not_found");
+        post_action(&client, held.id, &format!("{action}/x"), &json!({}))
             .await
-            .problem(404, "not_found");
+            .expect_problem(404, "not_found");
     }
-    let captured = paid(&client, None).await;
+    let captured = create_paid_booking(&client, None).await;
     capture(&client, &captured).await.expect(200);
     reauthorize(&client, &captured)
         .await
-        .problem(409, "payment_not_capturable");
+        .expect_problem(409, "payment_not_capturable");
 }
 
 #[tokio::test]
 async fn what_paypal_refuses_is_told() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let declined = paid(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
+    let declined = create_paid_booking(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
     let refused = capture(&client, &declined).await;
-    let refused = refused.problem(502, "payment_provider_refused");
+    let refused = refused.expect_problem(502, "payment_provider_refused");
     assert_eq!(refused["detail"], "PayPal answered TRANSACTION_REFUSED.");
-    assert_eq!(payment(&client, &declined).await["status"], "failed");
+    assert_eq!(read_payment(&client, &declined).await["status"], "failed");
     capture(&client, &declined)
         .await
-        .problem(409, "payment_not_capturable");
+        .expect_problem(409, "payment_not_capturable");
 
-    let busy = paid(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
-    let answer = capture(&client, &busy).await;
-    let problem = answer.problem(503, "payment_provider_unavailable");
+    let busy = create_paid_booking(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
+    let response = capture(&client, &busy).await;
+    let problem = response.expect_problem(503, "payment_provider_unavailable");
     assert_eq!(problem["retryable"], true);
-    answer.retry_after();
+    response.retry_after();
     capture(&client, &busy).await.expect(200);
     assert_eq!(
-        books_of(&busy.order.id).await.captures(),
+        read_paypal_order(&busy.order.id).await.captures(),
         [busy.hold.price.as_str()]
     );
 }
@@ -143,33 +144,33 @@ async fn a_lost_capture_is_found_by_the_same_request() {
         ("paypal", "drop_answer", "/capture"),
         ("database", "drop_answer", "rpc/claim_payment_capture"),
     ] {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let paid = paid(&client, None).await;
-            fault(upstream, json!({"kind": kind, "path": path, "times": 1})).await;
-            let answer = capture(&client, &paid).await;
+            let paid = create_paid_booking(&client, None).await;
+            set_fault(upstream, json!({"kind": kind, "path": path, "times": 1})).await;
+            let response = capture(&client, &paid).await;
             let code = match upstream {
                 "paypal" => "payment_provider_unavailable",
                 _ => "database_unavailable",
             };
-            answer.problem(503, code);
-            answer.retry_after();
+            response.expect_problem(503, code);
+            response.retry_after();
             if upstream == "database" {
                 // Whoever claimed it may still be at work, as far as the database knows.
                 capture(&client, &paid)
                     .await
-                    .problem(409, "payment_in_progress");
-                pass(SignedDuration::from_secs(121)).await;
+                    .expect_problem(409, "payment_in_progress");
+                advance_clock(SignedDuration::from_secs(121)).await;
             }
-            let answer = capture(&client, &paid).await.expect(200);
+            let response = capture(&client, &paid).await.expect(200);
             assert_eq!(
-                payment(&client, &paid).await["captureId"],
-                answer["captureId"]
+                read_payment(&client, &paid).await["captureId"],
+                response["captureId"]
             );
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             assert_eq!(exchanges.request_ids("authorizations.capture").len(), 1);
             assert_eq!(
-                books_of(&paid.order.id).await.captures(),
+                read_paypal_order(&paid.order.id).await.captures(),
                 [paid.hold.price.as_str()]
             );
             assert_eq!(database.open_operations(paid.hold.id).await, 0);
@@ -182,24 +183,24 @@ async fn a_lost_capture_is_found_by_the_same_request() {
 #[tokio::test]
 async fn a_capture_that_failed_is_tried_again_by_the_cron() {
     for (kind, status) in [("drop_answer", "capturing"), ("answer", "authorized")] {
-        alone(async move {
+        run_alone(async move {
             let client = Client::new();
-            let paid = paid(&client, None).await;
-            fault(
+            let paid = create_paid_booking(&client, None).await;
+            set_fault(
                 "paypal",
                 json!({"kind": kind, "path": "/capture", "status": 429}),
             )
             .await;
             capture(&client, &paid)
                 .await
-                .problem(503, "payment_provider_unavailable");
-            assert_eq!(payment(&client, &paid).await["status"], status);
-            no_faults("paypal").await;
-            pass(SignedDuration::from_mins(16)).await;
+                .expect_problem(503, "payment_provider_unavailable");
+            assert_eq!(read_payment(&client, &paid).await["status"], status);
+            clear_faults("paypal").await;
+            advance_clock(SignedDuration::from_mins(16)).await;
             let run = run_cron(&client).await;
-            assert_eq!(results_of(&run, paid.hold.id)[0]["success"], true, "{run}");
+            assert_eq!(results_for(&run, paid.hold.id)[0]["success"], true, "{run}");
             assert_eq!(
-                books_of(&paid.order.id).await.captures(),
+                read_paypal_order(&paid.order.id).await.captures(),
                 [paid.hold.price.as_str()]
             );
         })
@@ -210,19 +211,19 @@ async fn a_capture_that_failed_is_tried_again_by_the_cron() {
 /// A run that is cut off while it renews has nothing to do with taking the money.
 #[tokio::test]
 async fn a_renewal_that_was_cut_off_takes_no_money_before_its_time() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let paid = paid(&client, None).await;
-        pass(SignedDuration::from_hours(73)).await;
+        let paid = create_paid_booking(&client, None).await;
+        advance_clock(SignedDuration::from_hours(73)).await;
         let cut_off = json!({"kind": "drop_answer", "path": "rpc/claim_reauthorization"});
-        fault("database", cut_off).await;
+        set_fault("database", cut_off).await;
         reauthorize(&client, &paid)
             .await
-            .problem(503, "database_unavailable");
-        no_faults("database").await;
-        pass(SignedDuration::from_mins(16)).await;
+            .expect_problem(503, "database_unavailable");
+        clear_faults("database").await;
+        advance_clock(SignedDuration::from_mins(16)).await;
         let run = run_cron(&client).await;
-        assert_eq!(results_of(&run, paid.hold.id), Vec::<Value>::new());
+        assert_eq!(results_for(&run, paid.hold.id), Vec::<Value>::new());
         capture(&client, &paid).await.expect(200);
     })
     .await;
@@ -231,33 +232,35 @@ async fn a_renewal_that_was_cut_off_takes_no_money_before_its_time() {
 /// PayPal renews from the fourth day on, once.
 #[tokio::test]
 async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let paid = paid(&client, None).await;
+        let paid = create_paid_booking(&client, None).await;
         let refused = reauthorize(&client, &paid).await;
-        let refused = refused.problem(502, "payment_provider_refused");
+        let refused = refused.expect_problem(502, "payment_provider_refused");
         assert_eq!(
             refused["detail"],
             "PayPal answered REAUTHORIZATION_TOO_SOON."
         );
-        assert_eq!(payment(&client, &paid).await["status"], "authorized");
+        assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
 
-        pass(SignedDuration::from_hours(73)).await;
-        let answer = reauthorize(&client, &paid).await;
-        let renewed = checkout::text(&answer.expect(200)["authorizationId"]);
+        advance_clock(SignedDuration::from_hours(73)).await;
+        let response = reauthorize(&client, &paid).await;
+        let renewed = checkout::text(&response.expect(200)["authorizationId"]);
         assert_ne!(renewed, paid.authorization);
-        let shown = payment(&client, &paid).await;
+        let shown = read_payment(&client, &paid).await;
         assert_eq!(
             (&shown["status"], &shown["authorizationId"]),
             (&json!("authorized"), &json!(renewed))
         );
         reauthorize(&client, &paid)
             .await
-            .problem(502, "payment_provider_refused");
-        let audited = operator::audited(&client, paid.hold.id, "reauthorization.ordered").await;
+            .expect_problem(502, "payment_provider_refused");
+        let audited =
+            operator::audit_entries_for_action(&client, paid.hold.id, "reauthorization.ordered")
+                .await;
         assert_eq!(audited.len(), 3);
         assert_eq!(audited[1]["actor"], operator::OPERATOR);
-        assert_eq!(audited[1]["requestId"], answer.header("x-request-id"));
+        assert_eq!(audited[1]["requestId"], response.header("x-request-id"));
 
         capture(&client, &paid).await.expect(200);
         let exchanges = exchanges_about(&database, paid.hold.id).await;
@@ -272,7 +275,7 @@ async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
         );
         assert_eq!(exchanges.effects("authorizations.reauthorize"), 1);
         assert_eq!(
-            books_of(&paid.order.id).await.captures(),
+            read_paypal_order(&paid.order.id).await.captures(),
             [paid.hold.price.as_str()]
         );
     })
@@ -282,19 +285,22 @@ async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
 /// A reauthorization cannot be voided; the authorization that it prolongs is.
 #[tokio::test]
 async fn a_renewed_authorization_is_given_back() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let paid = paid(&client, None).await;
-        pass(SignedDuration::from_hours(73)).await;
+        let paid = create_paid_booking(&client, None).await;
+        advance_clock(SignedDuration::from_hours(73)).await;
         reauthorize(&client, &paid).await.expect(200);
-        let answer = ask(&client, paid.hold.id, "void", &json!({})).await;
-        let refund = answer.expect(200)["refund"].clone();
-        assert_eq!(refund, told(&paid.hold, 100, &paid.hold.price, "voided"));
+        let response = post_action(&client, paid.hold.id, "void", &json!({})).await;
+        let refund = response.expect(200)["refund"].clone();
         assert_eq!(
-            books_of(&paid.order.id).await.authorizations(),
+            refund,
+            refund_body(&paid.hold, 100, &paid.hold.price, "voided")
+        );
+        assert_eq!(
+            read_paypal_order(&paid.order.id).await.authorizations(),
             ["VOIDED", "VOIDED"]
         );
-        assert_eq!(payment(&client, &paid).await["status"], "voided");
+        assert_eq!(read_payment(&client, &paid).await["status"], "voided");
         assert_eq!(calls(&database, &paid, "authorizations.void").await, 1);
     })
     .await;
@@ -302,28 +308,35 @@ async fn a_renewed_authorization_is_given_back() {
 
 #[tokio::test]
 async fn renewals_at_once_are_one() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let paid = paid(&client, None).await;
-        pass(SignedDuration::from_hours(73)).await;
+        let paid = create_paid_booking(&client, None).await;
+        advance_clock(SignedDuration::from_hours(73)).await;
         // Nobody is done before the last has asked.
         let slow = json!({"kind": "delay", "delayMs": 1500, "path": "/reauthorize"});
-        fault("paypal", slow).await;
-        let answers = join_all((0..3).map(|_| reauthorize(&client, &paid))).await;
-        no_faults("paypal").await;
-        let (renewed, refused): (Vec<&Answer>, Vec<&Answer>) =
-            answers.iter().partition(|answer| answer.status == 200);
-        assert_eq!(renewed.len(), 1, "{answers:?}");
-        for answer in refused {
-            answer.problem(409, "payment_in_progress");
-            answer.retry_after();
+        set_fault("paypal", slow).await;
+        let responses = join_all((0..3).map(|_| reauthorize(&client, &paid))).await;
+        clear_faults("paypal").await;
+        let (renewed, refused): (Vec<&Response>, Vec<&Response>) = responses
+            .iter()
+            .partition(|response| response.status == 200);
+        assert_eq!(renewed.len(), 1, "{responses:?}");
+        for response in refused {
+            response.expect_problem(409, "payment_in_progress");
+            response.retry_after();
         }
-        let shown = payment(&client, &paid).await;
+        let shown = read_payment(&client, &paid).await;
         assert_eq!(
             shown["authorizationId"],
             renewed[0].expect(200)["authorizationId"]
         );
-        assert_eq!(books_of(&paid.order.id).await.authorizations().len(), 2);
+        assert_eq!(
+            read_paypal_order(&paid.order.id)
+                .await
+                .authorizations()
+                .len(),
+            2
+        );
     })
     .await;
 }
@@ -337,20 +350,20 @@ async fn a_lost_renewal_is_found_by_whoever_comes_next() {
         ("database", "drop_answer", "rpc/record_reauthorization"),
     ] {
         for next in ["operator", "cron"] {
-            alone(async move {
+            run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
                 // Captured while PayPal still honours what was renewed.
                 let rental = Rental::between(&client, 2, 6, 7).await;
                 let paid = checkout::pay(&client, &rental, Some("SIMULATE_FUNDS_LAPSE")).await;
-                pass(SignedDuration::from_hours(73)).await;
-                fault(upstream, json!({"kind": kind, "path": path})).await;
-                let answer = reauthorize(&client, &paid).await;
-                assert_eq!(answer.status, 503, "{kind} of {path}: {answer}");
-                no_faults(upstream).await;
+                advance_clock(SignedDuration::from_hours(73)).await;
+                set_fault(upstream, json!({"kind": kind, "path": path})).await;
+                let response = reauthorize(&client, &paid).await;
+                assert_eq!(response.status, 503, "{kind} of {path}: {response}");
+                clear_faults(upstream).await;
                 if next == "cron" {
-                    pass_until(paid.capture_at).await;
+                    advance_clock_past(paid.capture_at).await;
                     let run = run_cron(&client).await;
-                    assert_eq!(results_of(&run, paid.hold.id)[0]["success"], true, "{run}");
+                    assert_eq!(results_for(&run, paid.hold.id)[0]["success"], true, "{run}");
                 } else {
                     capture(&client, &paid).await.expect(200);
                 }
@@ -361,7 +374,7 @@ async fn a_lost_renewal_is_found_by_whoever_comes_next() {
                     "{kind} of {path}, {next}"
                 );
                 assert_eq!(
-                    books_of(&paid.order.id).await.captures(),
+                    read_paypal_order(&paid.order.id).await.captures(),
                     [paid.hold.price.as_str()]
                 );
                 assert_eq!(database.open_operations(paid.hold.id).await, 0);

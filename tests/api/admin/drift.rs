@@ -2,22 +2,22 @@
 
 use crate::support::{
     capture_cron::run_cron,
-    checkout::{self, Paid, ask_for_hold, paid, payment, read_back},
-    client::{Answer, Client},
+    checkout::{self, PaidBooking, create_paid_booking, read_booking, read_payment, request_hold},
+    client::{Client, Response},
     database::Database,
-    isolation::alone,
-    local_system::{fault, no_faults, now, pass, pass_until},
-    operator::{self, ask, captured_now},
+    isolation::run_alone,
+    local_system::{advance_clock, advance_clock_past, clear_faults, now, set_fault},
+    operator::{self, capture_now, post_action},
     paypal_dashboard,
-    reconciliation::{found, reconcile, reconcile_later},
+    reconciliation::{finding_kinds, reconcile, reconcile_later},
     rental::Rental,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-async fn capture(client: &Client, paid: &Paid) -> Answer {
-    ask(client, paid.hold.id, "capture", &json!({})).await
+async fn capture(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "capture", &json!({})).await
 }
 
 /// The one finding about a booking.
@@ -34,13 +34,13 @@ fn only(drift: &Value, booking: Uuid) -> Value {
 
 #[tokio::test]
 async fn an_authorization_that_was_voided_elsewhere_leaves_an_unpaid_booking() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let paid = paid(&client, None).await;
+        let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
         let run = reconcile(&client).await;
         let finding = only(&run, paid.hold.id);
-        let booking = read_back(&client, &paid.hold).await;
+        let booking = read_booking(&client, &paid.hold).await;
         assert_eq!(booking["status"], "upcoming", "a person decides");
         assert_eq!(booking["payment"]["status"], "voided");
         let found_at: Timestamp = checkout::text(&finding["foundAt"]).parse().unwrap();
@@ -61,12 +61,12 @@ async fn an_authorization_that_was_voided_elsewhere_leaves_an_unpaid_booking() {
 
         let later = reconcile_later(&client).await;
         assert_eq!(only(&later, paid.hold.id), finding, "it stays as it was found");
-        let answer = ask(&client, paid.hold.id, "void", &json!({})).await;
-        assert_eq!(answer.expect(200)["refund"]["status"], "none");
+        let response = post_action(&client, paid.hold.id, "void", &json!({})).await;
+        assert_eq!(response.expect(200)["refund"]["status"], "none");
         let later = reconcile_later(&client).await;
-        assert_eq!(found(&later, paid.hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&later, paid.hold.id), Vec::<Value>::new());
         let drift = operator::read(&client, "/api/admin/payments/drift").await;
-        assert_eq!(found(&drift, paid.hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&drift, paid.hold.id), Vec::<Value>::new());
         let kept = "SELECT count(*) FROM payment_findings AS f JOIN payments AS p ON p.id = f.payment_id
                     WHERE p.booking_id = $1 AND f.resolved_at IS NOT NULL";
         assert_eq!(database.number(kept, &[&paid.hold.id]).await, 1);
@@ -78,40 +78,40 @@ async fn an_authorization_that_was_voided_elsewhere_leaves_an_unpaid_booking() {
 #[tokio::test]
 async fn an_authorization_that_is_about_to_lapse_is_told_in_time() {
     for is_in_time in [true, false] {
-        alone(async move {
+        run_alone(async move {
             let client = Client::new();
-            let paid = paid(&client, None).await;
+            let paid = create_paid_booking(&client, None).await;
             let not_supported = json!({"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": "REAUTHORIZATION_NOT_SUPPORTED"}]});
             for (status, body, call) in [(422, not_supported.to_string(), "reauthorize"), (503, String::new(), "capture")] {
                 let path = format!("{}/{call}", paid.authorization);
                 let failing = json!({"kind": "answer", "status": status, "body": body, "path": path});
-                fault("paypal", failing).await;
+                set_fault("paypal", failing).await;
             }
-            pass_until(paid.capture_at).await;
+            advance_clock_past(paid.capture_at).await;
             run_cron(&client).await;
             let run = reconcile(&client).await;
-            assert_eq!(found(&run, paid.hold.id), Vec::<Value>::new(), "two days are left");
-            pass(SignedDuration::from_hours(24)).await;
+            assert_eq!(finding_kinds(&run, paid.hold.id), Vec::<Value>::new(), "two days are left");
+            advance_clock(SignedDuration::from_hours(24)).await;
             run_cron(&client).await;
             let run = reconcile(&client).await;
             let finding = only(&run, paid.hold.id);
             assert_eq!(finding["kind"], "lapsing");
-            let end = &payment(&client, &paid).await["authorizationExpiresAt"];
+            let end = &read_payment(&client, &paid).await["authorizationExpiresAt"];
             let (end, told): (Timestamp, Timestamp) =
                 (checkout::text(end).parse().unwrap(), checkout::text(&finding["detail"]).parse().unwrap());
             assert_eq!(told, end);
 
             if is_in_time {
-                no_faults("paypal").await;
+                clear_faults("paypal").await;
                 capture(&client, &paid).await.expect(200);
             } else {
-                pass_until(end).await;
-                no_faults("paypal").await;
+                advance_clock_past(end).await;
+                clear_faults("paypal").await;
             }
             let later = reconcile_later(&client).await;
             let (status, kinds) = if is_in_time { ("captured", vec![]) } else { ("expired", vec!["unpaid_booking"]) };
-            assert_eq!(payment(&client, &paid).await["status"], status);
-            assert_eq!(found(&later, paid.hold.id), kinds);
+            assert_eq!(read_payment(&client, &paid).await["status"], status);
+            assert_eq!(finding_kinds(&later, paid.hold.id), kinds);
         })
         .await;
     }
@@ -119,16 +119,16 @@ async fn an_authorization_that_is_about_to_lapse_is_told_in_time() {
 
 #[tokio::test]
 async fn a_second_capture_and_another_amount_are_told() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let paid = paid(&client, None).await;
+        let paid = create_paid_booking(&client, None).await;
         let stray =
             paypal_dashboard::capture(&paid.authorization, "1.00", &paid.hold.currency).await;
         // The clock of PayPal's books is read in seconds.
-        pass(SignedDuration::from_secs(1)).await;
+        advance_clock(SignedDuration::from_secs(1)).await;
         let ours = checkout::text(&capture(&client, &paid).await.expect(200)["captureId"]);
         let run = reconcile(&client).await;
-        let mut kinds = found(&run, paid.hold.id);
+        let mut kinds = finding_kinds(&run, paid.hold.id);
         kinds.sort_by_key(ToString::to_string);
         assert_eq!(kinds, ["amount_mismatch", "captured_twice"]);
         let about = run["drift"].as_array().unwrap().iter();
@@ -143,7 +143,7 @@ async fn a_second_capture_and_another_amount_are_told() {
         );
         let mismatch = format!("1.00 {currency} instead of {price} {currency}");
         assert!(details.contains(&&json!(mismatch)), "{details:?}");
-        assert_eq!(payment(&client, &paid).await["captureId"], json!(ours));
+        assert_eq!(read_payment(&client, &paid).await["captureId"], json!(ours));
     })
     .await;
 }
@@ -151,19 +151,19 @@ async fn a_second_capture_and_another_amount_are_told() {
 /// PayPal holds money for days that somebody else has.
 #[tokio::test]
 async fn money_without_a_booking_is_told_after_half_an_hour() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order = checkout::approved_order(&client, &hold, None).await;
-        pass(SignedDuration::from_mins(61)).await;
-        ask_for_hold(&client, &hold.rental).await.expect(201);
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
+        advance_clock(SignedDuration::from_mins(61)).await;
+        request_hold(&client, &hold.rental).await.expect(201);
         let authorization = paypal_dashboard::authorize(&order.id).await;
         let run = reconcile(&client).await;
         assert_eq!(only(&run, hold.id)["kind"], "paid_but_unbooked");
-        assert_eq!(read_back(&client, &hold).await["status"], "expired");
+        assert_eq!(read_booking(&client, &hold).await["status"], "expired");
         paypal_dashboard::void(&authorization).await;
         let later = reconcile_later(&client).await;
-        assert_eq!(found(&later, hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&later, hold.id), Vec::<Value>::new());
     })
     .await;
 }
@@ -178,20 +178,20 @@ async fn a_capture_under_review_is_told_until_it_is_decided() {
             vec!["unpaid_booking"],
         ),
     ] {
-        alone(async move {
+        run_alone(async move {
             let client = Client::new();
-            let paid = paid(&client, Some(script)).await;
+            let paid = create_paid_booking(&client, Some(script)).await;
             capture(&client, &paid)
                 .await
-                .problem(503, "payment_provider_unavailable");
-            assert_eq!(payment(&client, &paid).await["status"], "capturing");
+                .expect_problem(503, "payment_provider_unavailable");
+            assert_eq!(read_payment(&client, &paid).await["status"], "capturing");
             let run = reconcile(&client).await;
             assert_eq!(only(&run, paid.hold.id)["kind"], "capture_pending");
-            pass(SignedDuration::from_hours(73)).await;
+            advance_clock(SignedDuration::from_hours(73)).await;
             run_cron(&client).await;
             let later = reconcile(&client).await;
-            assert_eq!(payment(&client, &paid).await["status"], status);
-            assert_eq!(found(&later, paid.hold.id), kinds, "{script}");
+            assert_eq!(read_payment(&client, &paid).await["status"], status);
+            assert_eq!(finding_kinds(&later, paid.hold.id), kinds, "{script}");
         })
         .await;
     }
@@ -199,20 +199,20 @@ async fn a_capture_under_review_is_told_until_it_is_decided() {
 
 #[tokio::test]
 async fn a_refund_that_paypal_refused_is_told() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let paid = paid(&client, None).await;
-        captured_now(&client, &paid).await;
-        let capture = checkout::text(&payment(&client, &paid).await["captureId"]);
+        let paid = create_paid_booking(&client, None).await;
+        capture_now(&client, &paid).await;
+        let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
         paypal_dashboard::refund(&capture, "1.00", &paid.hold.currency).await;
-        let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-        assert_eq!(answer.expect(200)["status"], "refused");
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        assert_eq!(response.expect(200)["status"], "refused");
         let run = reconcile(&client).await;
         assert_eq!(only(&run, paid.hold.id)["kind"], "refund_refused");
-        let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-        assert_eq!(answer.expect(200)["status"], "refunded");
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        assert_eq!(response.expect(200)["status"], "refunded");
         let later = reconcile_later(&client).await;
-        assert_eq!(found(&later, paid.hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&later, paid.hold.id), Vec::<Value>::new());
     })
     .await;
 }

@@ -1,13 +1,13 @@
 //! `GET, POST /api/admin/process-payment-captures`.
 
 use crate::support::{
-    capture_cron::{CAPTURES, results_of, run_cron},
-    checkout::{self, payment},
-    client::{Answer, Client},
+    capture_cron::{CAPTURES_PATH, results_for, run_cron},
+    checkout::{self, read_payment},
+    client::{Client, Response},
     database::Database,
     environment::variable,
-    isolation::{alone, together},
-    local_system::{pass, pass_until},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, advance_clock_past},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -17,30 +17,30 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A booking whose money is due, while the cron has not come yet.
-async fn due(client: &Client, description: Option<&str>) -> checkout::Paid {
+async fn due(client: &Client, description: Option<&str>) -> checkout::PaidBooking {
     let rental = Rental::soon(client, 2).await;
     let paid = checkout::pay(client, &rental, description).await;
-    pass_until(paid.capture_at).await;
+    advance_clock_past(paid.capture_at).await;
     paid
 }
 
 #[tokio::test]
 async fn without_a_secret_it_says_that_it_runs_and_does_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let paid = due(&client, None).await;
         for method in [Method::GET, Method::POST] {
-            let answer = Answer::of(client.request(method, CAPTURES))
+            let response = Response::to(client.request(method, CAPTURES_PATH))
                 .await
                 .expect(200);
-            assert_eq!(answer["success"], true);
-            assert_eq!(answer["message"], "Payment capture processor is running");
+            assert_eq!(response["success"], true);
+            assert_eq!(response["message"], "Payment capture processor is running");
             assert_eq!(
-                (&answer["processed_count"], &answer["results"]),
+                (&response["processed_count"], &response["results"]),
                 (&json!(0), &json!([]))
             );
         }
-        assert_eq!(payment(&client, &paid).await["status"], "authorized");
+        assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
         assert_eq!(
             exchanges_about(&Database::open().await, paid.hold.id)
                 .await
@@ -54,7 +54,7 @@ async fn without_a_secret_it_says_that_it_runs_and_does_nothing() {
 
 #[tokio::test]
 async fn with_a_wrong_secret_it_does_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let paid = due(&client, None).await;
         let secret = variable("CRON_SECRET");
@@ -67,36 +67,39 @@ async fn with_a_wrong_secret_it_does_nothing() {
         ];
         for token in &wrong {
             for method in [Method::GET, Method::POST] {
-                let answer = Answer::of(client.request(method, CAPTURES).bearer_auth(token)).await;
-                answer.problem(401, "unauthenticated");
-                assert_eq!(answer.header("www-authenticate"), "Bearer");
+                let response =
+                    Response::to(client.request(method, CAPTURES_PATH).bearer_auth(token)).await;
+                response.expect_problem(401, "unauthenticated");
+                assert_eq!(response.header("www-authenticate"), "Bearer");
             }
         }
         let basic = client
-            .request(Method::GET, CAPTURES)
+            .request(Method::GET, CAPTURES_PATH)
             .basic_auth("cron", Some(&secret));
-        Answer::of(basic).await.problem(401, "unauthenticated");
-        assert_eq!(payment(&client, &paid).await["status"], "authorized");
+        Response::to(basic)
+            .await
+            .expect_problem(401, "unauthenticated");
+        assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
     })
     .await;
 }
 
 #[tokio::test]
 async fn with_the_secret_it_captures_what_is_due_once() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = due(&client, None).await;
         let run = run_cron(&client).await;
-        let [result] = &results_of(&run, paid.hold.id)[..] else {
+        let [result] = &results_for(&run, paid.hold.id)[..] else {
             panic!("{run}")
         };
         assert_eq!(result["success"], true, "{run}");
-        let shown = payment(&client, &paid).await;
+        let shown = read_payment(&client, &paid).await;
         assert_eq!(shown["status"], "captured");
         assert_eq!(shown["captureId"], result["capture_id"]);
 
         assert_eq!(
-            results_of(&run_cron(&client).await, paid.hold.id),
+            results_for(&run_cron(&client).await, paid.hold.id),
             Vec::<Value>::new()
         );
         let exchanges = exchanges_about(&database, paid.hold.id).await;
@@ -114,15 +117,15 @@ async fn with_the_secret_it_captures_what_is_due_once() {
 
 #[tokio::test]
 async fn a_post_works_like_a_get_and_the_last_run_is_shown() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let paid = due(&client, None).await;
         let request = client
-            .request(Method::POST, CAPTURES)
+            .request(Method::POST, CAPTURES_PATH)
             .bearer_auth(variable("CRON_SECRET"));
-        let run = Answer::of(request).await.expect(200);
-        assert_eq!(results_of(&run, paid.hold.id).len(), 1);
-        let last = client.get(CAPTURES).await.expect(200)["lastRun"].clone();
+        let run = Response::to(request).await.expect(200);
+        assert_eq!(results_for(&run, paid.hold.id).len(), 1);
+        let last = client.get(CAPTURES_PATH).await.expect(200)["lastRun"].clone();
         assert_eq!(last["name"], "process-payment-captures");
         let results = run["results"].as_array().unwrap();
         let captured = results
@@ -141,19 +144,19 @@ async fn a_post_works_like_a_get_and_the_last_run_is_shown() {
 
 #[tokio::test]
 async fn what_is_not_due_is_left_alone() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     assert_eq!(
-        results_of(&run_cron(&client).await, paid.hold.id),
+        results_for(&run_cron(&client).await, paid.hold.id),
         Vec::<Value>::new()
     );
-    assert_eq!(payment(&client, &paid).await["status"], "authorized");
+    assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
 }
 
 #[tokio::test]
 async fn two_runs_at_once_capture_once() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let mut all = Vec::new();
         for _ in 0..3 {
@@ -161,13 +164,13 @@ async fn two_runs_at_once_capture_once() {
             all.push(checkout::pay(&client, &rental, None).await);
         }
         for paid in &all {
-            pass_until(paid.capture_at).await;
+            advance_clock_past(paid.capture_at).await;
         }
         let (one, other) = join(run_cron(&client), run_cron(&client)).await;
         for paid in &all {
             let results = [
-                results_of(&one, paid.hold.id),
-                results_of(&other, paid.hold.id),
+                results_for(&one, paid.hold.id),
+                results_for(&other, paid.hold.id),
             ]
             .concat();
             assert_eq!(results.len(), 1, "{one} {other}");
@@ -179,7 +182,7 @@ async fn two_runs_at_once_capture_once() {
                     .len(),
                 1
             );
-            assert_eq!(payment(&client, paid).await["status"], "captured");
+            assert_eq!(read_payment(&client, paid).await["status"], "captured");
         }
     })
     .await;
@@ -187,45 +190,49 @@ async fn two_runs_at_once_capture_once() {
 
 #[tokio::test]
 async fn a_capture_that_paypal_is_too_busy_for_is_tried_again_later() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = due(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
         let run = run_cron(&client).await;
-        assert_eq!(results_of(&run, paid.hold.id)[0]["success"], false, "{run}");
         assert_eq!(
-            results_of(&run_cron(&client).await, paid.hold.id),
+            results_for(&run, paid.hold.id)[0]["success"],
+            false,
+            "{run}"
+        );
+        assert_eq!(
+            results_for(&run_cron(&client).await, paid.hold.id),
             Vec::<Value>::new(),
             "not before its time"
         );
-        pass(SignedDuration::from_mins(16)).await;
+        advance_clock(SignedDuration::from_mins(16)).await;
         assert_eq!(
-            results_of(&run_cron(&client).await, paid.hold.id)[0]["success"],
+            results_for(&run_cron(&client).await, paid.hold.id)[0]["success"],
             true
         );
         let exchanges = exchanges_about(&database, paid.hold.id).await;
         assert_eq!(exchanges.request_ids("authorizations.capture").len(), 1);
-        assert_eq!(payment(&client, &paid).await["status"], "captured");
+        assert_eq!(read_payment(&client, &paid).await["status"], "captured");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_capture_that_paypal_declines_waits_for_an_operator() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let paid = due(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
         let run = run_cron(&client).await;
-        let [result] = &results_of(&run, paid.hold.id)[..] else {
+        let [result] = &results_for(&run, paid.hold.id)[..] else {
             panic!("{run}")
         };
         assert_eq!(
             (&result["success"], &result["error"]),
             (&json!(false), &json!("TRANSACTION_REFUSED"))
         );
-        assert_eq!(payment(&client, &paid).await["status"], "failed");
-        pass(SignedDuration::from_hours(25)).await;
+        assert_eq!(read_payment(&client, &paid).await["status"], "failed");
+        advance_clock(SignedDuration::from_hours(25)).await;
         assert_eq!(
-            results_of(&run_cron(&client).await, paid.hold.id),
+            results_for(&run_cron(&client).await, paid.hold.id),
             Vec::<Value>::new()
         );
     })
@@ -237,21 +244,21 @@ async fn a_capture_that_paypal_declines_waits_for_an_operator() {
 #[tokio::test]
 async fn an_old_authorization_is_renewed_before_it_is_captured() {
     for (least, most) in [(8, 24), (60, 300)] {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let rental = Rental::between(&client, 2, least, most).await;
             let paid = checkout::pay(&client, &rental, Some("SIMULATE_FUNDS_LAPSE")).await;
-            pass_until(paid.capture_at).await;
+            advance_clock_past(paid.capture_at).await;
             let run = run_cron(&client).await;
             assert_eq!(
-                results_of(&run, paid.hold.id)[0]["success"],
+                results_for(&run, paid.hold.id)[0]["success"],
                 true,
                 "{least} days ahead: {run}"
             );
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             assert_eq!(exchanges.effects("authorizations.reauthorize"), 1);
             assert_eq!(exchanges.effects("authorizations.capture"), 1);
-            let shown = payment(&client, &paid).await;
+            let shown = read_payment(&client, &paid).await;
             assert_eq!(shown["status"], "captured");
             assert_ne!(shown["authorizationId"], json!(paid.authorization));
         })

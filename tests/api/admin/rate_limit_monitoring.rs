@@ -1,10 +1,10 @@
 //! `GET, DELETE /api/admin/rate-limit-monitoring`.
 
 use crate::support::{
-    client::{Answer, Client, new_address},
+    client::{Client, Response, random_address},
     environment::{new_uuid, variable},
-    isolation::{alone, together},
-    local_system::{eventually, fault, pass},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, eventually, set_fault},
     redis,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,21 +25,21 @@ async fn told_of(identifier: &str, total: u64) -> Value {
 }
 
 /// Asks for bookings until the answer is a refusal, which it is.
-async fn refused(client: &Client) -> Answer {
+async fn refused(client: &Client) -> Response {
     for _ in 0..10 {
-        let answer = client.post("/api/bookings", &json!({})).await;
-        answer.problem(422, "invalid_fields");
+        let response = client.post("/api/bookings", &json!({})).await;
+        response.expect_problem(422, "invalid_fields");
     }
-    let answer = client.post("/api/bookings", &json!({})).await;
-    answer.problem(429, "rate_limited");
-    answer
+    let response = client.post("/api/bookings", &json!({})).await;
+    response.expect_problem(429, "rate_limited");
+    response
 }
 
 #[tokio::test]
 async fn a_refusal_is_kept_without_what_the_request_carried() {
-    let _turn = together().await;
-    let address = new_address();
-    let client = Client::new().at(&address);
+    let _turn = share_system().await;
+    let address = random_address();
+    let client = Client::new().with_address(&address);
     refused(&client).await;
     let secret = format!("secret-{}", new_uuid());
     let request = client
@@ -50,8 +50,8 @@ async fn a_refusal_is_kept_without_what_the_request_carried() {
         .header("idempotency-key", &secret)
         .header("user-agent", &secret)
         .json(&json!({"carId": secret, "customer": {"fullName": secret}}));
-    let answer = Answer::of(request).await;
-    answer.problem(429, "rate_limited");
+    let response = Response::to(request).await;
+    response.expect_problem(429, "rate_limited");
 
     let told = told_of(&address, 2).await;
     let newest = &told["violations"][0];
@@ -60,7 +60,7 @@ async fn a_refusal_is_kept_without_what_the_request_carried() {
         *newest,
         json!({
             "at": newest["at"], "tier": "booking", "route": "/api/bookings", "identifier": address,
-            "requestId": answer.header("x-request-id"),
+            "requestId": response.header("x-request-id"),
         })
     );
     assert_eq!(
@@ -72,7 +72,7 @@ async fn a_refusal_is_kept_without_what_the_request_carried() {
         )
     );
     let kept = redis::command(&["ZRANGE", "violations", "0", "-1"]).await;
-    assert!(kept.to_string().contains(answer.header("x-request-id")));
+    assert!(kept.to_string().contains(response.header("x-request-id")));
     assert!(!kept.to_string().contains(&secret), "{kept}");
     // Neither is it in the name of anything: keys are made of what was understood.
     assert!(redis::keys(&format!("*{secret}*")).await.is_empty());
@@ -80,7 +80,7 @@ async fn a_refusal_is_kept_without_what_the_request_carried() {
 
 #[tokio::test]
 async fn only_operators_see_who_was_refused() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for method in [Method::GET, Method::DELETE] {
         for token in [
@@ -92,21 +92,23 @@ async fn only_operators_see_who_was_refused() {
             if let Some(token) = &token {
                 request = request.bearer_auth(token);
             }
-            Answer::of(request).await.problem(401, "unauthenticated");
+            Response::to(request)
+                .await
+                .expect_problem(401, "unauthenticated");
         }
     }
 }
 
 #[tokio::test]
 async fn a_window_is_a_minute_to_a_day() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, token) = (Client::new(), variable("ADMIN_TOKEN"));
     for minutes in ["0", "1441", "-1", "ten", ""] {
-        let answer = client
+        let response = client
             .get_as(&token, &format!("{PATH}?minutes={minutes}"))
             .await;
-        let body = answer.problem(422, "invalid_fields");
-        assert_eq!(body["errors"][0]["pointer"], "/minutes", "{answer}");
+        let body = response.expect_problem(422, "invalid_fields");
+        assert_eq!(body["errors"][0]["pointer"], "/minutes", "{response}");
     }
     for minutes in ["1", "1440"] {
         let path = format!("{PATH}?minutes={minutes}");
@@ -117,11 +119,11 @@ async fn a_window_is_a_minute_to_a_day() {
 
 #[tokio::test]
 async fn what_is_older_than_the_window_is_not_told_and_what_is_forgotten_is_gone() {
-    alone(async {
-        let (address, token) = (new_address(), variable("ADMIN_TOKEN"));
-        refused(&Client::new().at(&address)).await;
+    run_alone(async {
+        let (address, token) = (random_address(), variable("ADMIN_TOKEN"));
+        refused(&Client::new().with_address(&address)).await;
         told_of(&address, 1).await;
-        pass(SignedDuration::from_mins(11)).await;
+        advance_clock(SignedDuration::from_mins(11)).await;
         told_of(&address, 0).await;
         let client = Client::new();
         let hour = format!("{PATH}?identifier={address}");
@@ -130,7 +132,7 @@ async fn what_is_older_than_the_window_is_not_told_and_what_is_forgotten_is_gone
 
         let request = client.request(Method::DELETE, PATH).bearer_auth(&token);
         assert_eq!(
-            Answer::of(request).await.expect(200),
+            Response::to(request).await.expect(200),
             json!({"success": true, "cleared": true})
         );
         let told = client.get_as(&token, PATH).await.expect(200);
@@ -144,13 +146,13 @@ async fn what_is_older_than_the_window_is_not_told_and_what_is_forgotten_is_gone
 
 #[tokio::test]
 async fn what_redis_did_not_forget_is_not_called_forgotten() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        fault("redis", json!({"kind": "refuse"})).await;
+        set_fault("redis", json!({"kind": "refuse"})).await;
         let request = client.request(Method::DELETE, PATH);
         let request = request.bearer_auth(variable("ADMIN_TOKEN"));
         assert_eq!(
-            Answer::of(request).await.expect(200),
+            Response::to(request).await.expect(200),
             json!({"success": false, "cleared": false})
         );
     })

@@ -3,8 +3,8 @@
 use crate::support::{
     client::Client,
     environment::variable,
-    isolation::alone,
-    local_system::{begin_a_minute, eventually},
+    isolation::run_alone,
+    local_system::{advance_to_next_minute, eventually},
     redis::command,
 };
 use serde_json::{Value, json};
@@ -16,25 +16,25 @@ const DAY: i64 = 24 * 3_600;
 /// What operators see of the last `minutes`.
 async fn listed(minutes: u32) -> Value {
     let path = format!("/api/admin/rate-limit-monitoring?minutes={minutes}");
-    let answer = Client::new().get_as(&variable("ADMIN_TOKEN"), &path).await;
-    answer.expect(200)
+    let response = Client::new().get_as(&variable("ADMIN_TOKEN"), &path).await;
+    response.expect(200)
 }
 
 /// Asks for bookings until so many were one too many.
 async fn refused(client: &Client, times: usize) {
     for _ in 0..10 {
-        let answer = client.post("/api/bookings", &json!({})).await;
-        answer.problem(422, "invalid_fields");
+        let response = client.post("/api/bookings", &json!({})).await;
+        response.expect_problem(422, "invalid_fields");
     }
     for _ in 0..times {
-        let answer = client.post("/api/bookings", &json!({})).await;
-        answer.problem(429, "rate_limited");
+        let response = client.post("/api/bookings", &json!({})).await;
+        response.expect_problem(429, "rate_limited");
     }
 }
 
 #[tokio::test]
 async fn the_last_thousand_are_kept_newest_first_for_a_day() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         command(&["DEL", KEY]).await;
         let now = crate::support::local_system::now().await.as_millisecond();
@@ -46,7 +46,7 @@ async fn the_last_thousand_are_kept_newest_first_for_a_day() {
         }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         command(&words).await;
-        begin_a_minute().await;
+        advance_to_next_minute().await;
         refused(&client, 2).await;
         eventually("a thousand are left", 5, || async {
             (command(&["ZCARD", KEY]).await == 1_000).then_some(())
@@ -82,9 +82,9 @@ async fn the_last_thousand_are_kept_newest_first_for_a_day() {
 /// Whoever asks too often every day must not keep alive what was noted of others the day before.
 #[tokio::test]
 async fn each_violation_takes_along_what_is_older_than_a_day() {
-    alone(async {
+    run_alone(async {
         command(&["DEL", KEY]).await;
-        begin_a_minute().await;
+        advance_to_next_minute().await;
         let now = crate::support::local_system::now().await.as_millisecond();
         for (age, member) in [(DAY + 1, "older than a day"), (DAY - 60, "not yet")] {
             let score = (now - 1_000 * age).to_string();

@@ -2,16 +2,19 @@
 
 use crate::support::{
     capture_cron::run_cron,
-    checkout::{self, Order, ask_for_hold, ask_to_authorize, cancel, paid, payment, read_back},
-    client::{Answer, Client},
+    checkout::{
+        self, Order, cancel, create_paid_booking, read_booking, read_payment,
+        request_authorization, request_hold,
+    },
+    client::{Client, Response},
     database::Database,
     environment::variable,
-    isolation::{alone, together},
-    local_system::{fault, no_faults, pass, pass_until, sign_in},
-    operator::{self, captured_now},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault, sign_in},
+    operator::{self, capture_now},
     paypal::exchanges_about,
-    paypal_dashboard::{self, books_of},
-    reconciliation::{RECONCILE, found, reconcile, reconcile_later},
+    paypal_dashboard::{self, read_paypal_order},
+    reconciliation::{RECONCILE_PATH, finding_kinds, reconcile, reconcile_later},
     rental::Rental,
 };
 use futures_util::future::join;
@@ -21,26 +24,26 @@ use serde_json::{Value, json};
 
 /// An order whose authorization PayPal made, while we do not know and the customer does not come back.
 async fn lost_authorization(client: &Client, hold: &checkout::Hold) -> Order {
-    let order = checkout::approved_order(client, hold, None).await;
-    fault(
+    let order = checkout::create_approved_order(client, hold, None).await;
+    set_fault(
         "paypal",
         json!({"kind": "drop_answer", "path": "/authorize"}),
     )
     .await;
     let show = format!("/v2/checkout/orders/{}", order.id);
-    fault("paypal", json!({"kind": "refuse", "path": show})).await;
-    ask_to_authorize(client, &order)
+    set_fault("paypal", json!({"kind": "refuse", "path": show})).await;
+    request_authorization(client, &order)
         .await
-        .problem(503, "payment_provider_unavailable");
-    no_faults("paypal").await;
+        .expect_problem(503, "payment_provider_unavailable");
+    clear_faults("paypal").await;
     order
 }
 
 #[tokio::test]
 async fn the_cron_and_operators_reconcile_and_nobody_else() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let paid = paid(&client, None).await;
+        let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
         let admin = variable("ADMIN_TOKEN");
         let wrong = [
@@ -51,23 +54,29 @@ async fn the_cron_and_operators_reconcile_and_nobody_else() {
             String::new(),
         ];
         for method in [Method::GET, Method::POST] {
-            let ask = || client.stranger().request(method.clone(), RECONCILE);
+            let ask = || {
+                client
+                    .with_new_address()
+                    .request(method.clone(), RECONCILE_PATH)
+            };
             for token in &wrong {
-                Answer::of(ask().bearer_auth(token))
+                Response::to(ask().bearer_auth(token))
                     .await
-                    .problem(401, "unauthenticated");
+                    .expect_problem(401, "unauthenticated");
             }
-            Answer::of(ask()).await.problem(401, "unauthenticated");
+            Response::to(ask())
+                .await
+                .expect_problem(401, "unauthenticated");
         }
-        assert_eq!(payment(&client, &paid).await["status"], "authorized");
+        assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
 
         let right = [admin, variable("CRON_SECRET"), sign_in("admin").await];
         let mut checked = Vec::new();
         for (token, method) in right.iter().zip([Method::POST, Method::POST, Method::GET]) {
-            let request = client.stranger().request(method, RECONCILE);
-            let answer = Answer::of(request.bearer_auth(token)).await.expect(200);
-            assert_eq!(found(&answer, paid.hold.id), ["unpaid_booking"]);
-            checked.push(answer["checked"].as_i64().unwrap());
+            let request = client.with_new_address().request(method, RECONCILE_PATH);
+            let response = Response::to(request.bearer_auth(token)).await.expect(200);
+            assert_eq!(finding_kinds(&response, paid.hold.id), ["unpaid_booking"]);
+            checked.push(response["checked"].as_i64().unwrap());
         }
         assert!(checked[0] > 0);
         assert_eq!(
@@ -75,14 +84,14 @@ async fn the_cron_and_operators_reconcile_and_nobody_else() {
             [0, 0],
             "nothing is compared twice within the hour"
         );
-        assert_eq!(payment(&client, &paid).await["status"], "voided");
+        assert_eq!(read_payment(&client, &paid).await["status"], "voided");
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_drift_is_for_operators() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let drift = operator::read(&client, "/api/admin/payments/drift").await;
     assert_eq!(drift["success"], true);
@@ -93,23 +102,23 @@ async fn the_drift_is_for_operators() {
     client
         .get_as(&variable("CRON_SECRET"), "/api/admin/payments/drift")
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
 }
 
 #[tokio::test]
 async fn a_capture_that_was_not_noted_is_learnt() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         reconcile_later(&client).await;
         for trouble in ["drop_answer", "refuse"] {
-            let paid = paid(&client, None).await;
-            fault(
+            let paid = create_paid_booking(&client, None).await;
+            set_fault(
                 "database",
                 json!({"kind": trouble, "path": "rpc/record_capture"}),
             )
             .await;
-            captured_now(&client, &paid).await;
-            no_faults("database").await;
+            capture_now(&client, &paid).await;
+            clear_faults("database").await;
             let run = reconcile(&client).await;
             let repaired = i32::from(trouble == "refuse");
             assert_eq!(
@@ -117,7 +126,7 @@ async fn a_capture_that_was_not_noted_is_learnt() {
                 (&json!(1), &json!(repaired)),
                 "{run}"
             );
-            let shown = payment(&client, &paid).await;
+            let shown = read_payment(&client, &paid).await;
             assert_eq!(shown["status"], "captured", "{trouble}");
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             let [capture] = exchanges.of("authorizations.capture")[..] else {
@@ -125,7 +134,7 @@ async fn a_capture_that_was_not_noted_is_learnt() {
             };
             assert_eq!(shown["captureId"], capture["responseBody"]["id"]);
             assert_eq!(database.open_operations(paid.hold.id).await, 0);
-            assert_eq!(found(&run, paid.hold.id), Vec::<Value>::new());
+            assert_eq!(finding_kinds(&run, paid.hold.id), Vec::<Value>::new());
         }
     })
     .await;
@@ -134,20 +143,20 @@ async fn a_capture_that_was_not_noted_is_learnt() {
 /// The cron and the comparison find the same lost capture at the same moment.
 #[tokio::test]
 async fn two_that_find_the_same_capture_agree() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
-        pass_until(paid.capture_at).await;
+        advance_clock_past(paid.capture_at).await;
         let lost =
             json!({"kind": "drop_answer", "path": format!("{}/capture", paid.authorization)});
-        fault("paypal", lost).await;
+        set_fault("paypal", lost).await;
         run_cron(&client).await;
-        no_faults("paypal").await;
-        pass(SignedDuration::from_mins(16)).await;
+        clear_faults("paypal").await;
+        advance_clock(SignedDuration::from_mins(16)).await;
         join(run_cron(&client), reconcile(&client)).await;
-        assert_eq!(payment(&client, &paid).await["status"], "captured");
+        assert_eq!(read_payment(&client, &paid).await["status"], "captured");
         assert_eq!(
-            books_of(&paid.order.id).await.captures(),
+            read_paypal_order(&paid.order.id).await.captures(),
             [paid.hold.price.as_str()]
         );
         assert_eq!(database.open_operations(paid.hold.id).await, 0);
@@ -167,22 +176,28 @@ async fn two_that_find_the_same_capture_agree() {
 #[tokio::test]
 async fn a_lost_authorization_confirms_the_booking_without_its_customer() {
     for minutes in [0, 61] {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             let order = lost_authorization(&client, &hold).await;
-            assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
-            pass(SignedDuration::from_mins(minutes)).await;
+            assert_eq!(
+                read_booking(&client, &hold).await["status"],
+                "pending_payment"
+            );
+            advance_clock(SignedDuration::from_mins(minutes)).await;
             run_cron(&client).await;
             let run = reconcile(&client).await;
-            let booking = read_back(&client, &hold).await;
+            let booking = read_booking(&client, &hold).await;
             assert_eq!(booking["status"], "upcoming", "{minutes} minutes later");
             assert_eq!(booking["payment"]["status"], "authorized");
             assert!(booking["payment"]["captureScheduledAt"].is_string());
             let exchanges = exchanges_about(&database, hold.id).await;
             assert_eq!(exchanges.request_ids("orders.authorize").len(), 1);
-            assert_eq!(books_of(&order.id).await.authorizations(), ["CREATED"]);
-            assert_eq!(found(&run, hold.id), Vec::<Value>::new());
+            assert_eq!(
+                read_paypal_order(&order.id).await.authorizations(),
+                ["CREATED"]
+            );
+            assert_eq!(finding_kinds(&run, hold.id), Vec::<Value>::new());
         })
         .await;
     }
@@ -191,29 +206,29 @@ async fn a_lost_authorization_confirms_the_booking_without_its_customer() {
 #[tokio::test]
 async fn a_lost_authorization_is_given_back_where_nobody_wants_it() {
     for is_cancelled in [true, false] {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             let order = lost_authorization(&client, &hold).await;
             let status = if is_cancelled {
                 cancel(&client, &hold).await;
                 "cancelled"
             } else {
-                pass(SignedDuration::from_mins(61)).await;
-                ask_for_hold(&client, &hold.rental).await.expect(201);
+                advance_clock(SignedDuration::from_mins(61)).await;
+                request_hold(&client, &hold.rental).await.expect(201);
                 "expired"
             };
             let run = reconcile(&client).await;
             assert_eq!(
-                books_of(&order.id).await.authorizations(),
+                read_paypal_order(&order.id).await.authorizations(),
                 ["VOIDED"],
                 "{status}"
             );
-            let booking = read_back(&client, &hold).await;
+            let booking = read_booking(&client, &hold).await;
             assert_eq!(booking["status"], status);
             assert_eq!(booking["payment"]["status"], "voided");
             assert_eq!(database.open_operations(hold.id).await, 0);
-            assert_eq!(found(&run, hold.id), Vec::<Value>::new());
+            assert_eq!(finding_kinds(&run, hold.id), Vec::<Value>::new());
         })
         .await;
     }
@@ -221,12 +236,12 @@ async fn a_lost_authorization_is_given_back_where_nobody_wants_it() {
 
 #[tokio::test]
 async fn a_refund_in_the_dashboard_is_learnt() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         reconcile_later(&client).await;
-        let paid = paid(&client, None).await;
-        captured_now(&client, &paid).await;
-        let capture = checkout::text(&payment(&client, &paid).await["captureId"]);
+        let paid = create_paid_booking(&client, None).await;
+        capture_now(&client, &paid).await;
+        let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
         paypal_dashboard::refund(&capture, "12.34", &paid.hold.currency).await;
         let run = reconcile(&client).await;
         assert_eq!(
@@ -234,17 +249,21 @@ async fn a_refund_in_the_dashboard_is_learnt() {
             (&json!(1), &json!(1)),
             "{run}"
         );
-        let shown = payment(&client, &paid).await;
+        let shown = read_payment(&client, &paid).await;
         assert_eq!(
             (&shown["status"], &shown["refundedAmount"]),
             (&json!("partially_refunded"), &json!("12.34"))
         );
-        assert_eq!(found(&run, paid.hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&run, paid.hold.id), Vec::<Value>::new());
 
-        let answer = operator::ask(&client, paid.hold.id, "refund", &json!({})).await;
-        assert_eq!(answer.expect(200)["status"], "refunded", "all that is left");
+        let response = operator::post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        assert_eq!(
+            response.expect(200)["status"],
+            "refunded",
+            "all that is left"
+        );
         reconcile_later(&client).await;
-        let shown = payment(&client, &paid).await;
+        let shown = read_payment(&client, &paid).await;
         assert_eq!(
             (&shown["status"], &shown["refundedAmount"]),
             (&json!("refunded"), &json!(paid.hold.price))
@@ -255,20 +274,20 @@ async fn a_refund_in_the_dashboard_is_learnt() {
 
 #[tokio::test]
 async fn an_order_that_nobody_authorized_ends() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        checkout::approved_order(&client, &hold, None).await;
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        checkout::create_approved_order(&client, &hold, None).await;
         reconcile(&client).await;
         assert_eq!(
-            read_back(&client, &hold).await["payment"]["status"],
+            read_booking(&client, &hold).await["payment"]["status"],
             "created"
         );
-        pass(SignedDuration::from_hours(7) + SignedDuration::from_mins(1)).await;
+        advance_clock(SignedDuration::from_hours(7) + SignedDuration::from_mins(1)).await;
         let run = reconcile(&client).await;
-        assert_eq!(found(&run, hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&run, hold.id), Vec::<Value>::new());
         assert_eq!(
-            read_back(&client, &hold).await["payment"]["status"],
+            read_booking(&client, &hold).await["payment"]["status"],
             "expired"
         );
     })
@@ -277,31 +296,34 @@ async fn an_order_that_nobody_authorized_ends() {
 
 #[tokio::test]
 async fn what_cannot_be_compared_is_compared_the_next_time() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         reconcile_later(&client).await;
-        let paid = paid(&client, None).await;
+        let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
         for (upstream, code) in [("paypal", 200), ("database", 503)] {
             let about = match upstream {
                 "paypal" => "/v2/checkout/orders",
                 _ => "rpc/payments_to_reconcile",
             };
-            fault(upstream, json!({"kind": "refuse", "path": about})).await;
+            set_fault(upstream, json!({"kind": "refuse", "path": about})).await;
             let secret = variable("CRON_SECRET");
-            let answer = client.stranger().get_as(&secret, RECONCILE).await;
+            let response = client
+                .with_new_address()
+                .get_as(&secret, RECONCILE_PATH)
+                .await;
             if code == 200 {
-                let run = answer.expect(200);
+                let run = response.expect(200);
                 assert_eq!(
                     (&run["success"], &run["checked"], &run["failed"]),
                     (&json!(false), &json!(0), &json!(1)),
                     "{run}"
                 );
             } else {
-                answer.problem(503, "database_unavailable");
+                response.expect_problem(503, "database_unavailable");
             }
-            no_faults(upstream).await;
-            assert_eq!(payment(&client, &paid).await["status"], "authorized");
+            clear_faults(upstream).await;
+            assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
         }
         let run = reconcile(&client).await;
         assert_eq!(
@@ -309,7 +331,7 @@ async fn what_cannot_be_compared_is_compared_the_next_time() {
             (&json!(1), &json!(1)),
             "{run}"
         );
-        assert_eq!(payment(&client, &paid).await["status"], "voided");
+        assert_eq!(read_payment(&client, &paid).await["status"], "voided");
     })
     .await;
 }

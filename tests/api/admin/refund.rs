@@ -2,15 +2,15 @@
 
 use crate::support::{
     capture_cron::run_cron,
-    checkout::{self, Paid, payment, read_back},
+    checkout::{self, PaidBooking, read_booking, read_payment},
     client::Client,
     database::Database,
     environment::new_uuid,
-    isolation::{alone, together},
-    local_system::{fault, no_faults, pass},
-    operator::{self, ask, ask_under_key, captured_now},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, clear_faults, set_fault},
+    operator::{self, capture_now, post_action, post_action_with_key},
     paypal::exchanges_about,
-    paypal_dashboard::{self, books_of},
+    paypal_dashboard::{self, read_paypal_order},
     rental::Rental,
 };
 use futures_util::future::{join, join_all};
@@ -19,10 +19,10 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 /// A booking whose money is taken, weeks before the pick-up.
-async fn captured(client: &Client, description: Option<&str>) -> Paid {
+async fn captured(client: &Client, description: Option<&str>) -> PaidBooking {
     let rental = Rental::far_ahead(client, 2).await;
     let paid = checkout::pay(client, &rental, description).await;
-    captured_now(client, &paid).await;
+    capture_now(client, &paid).await;
     paid
 }
 
@@ -38,34 +38,34 @@ fn less(price: &str, gone: &str) -> String {
 
 #[tokio::test]
 async fn all_that_was_captured_is_refunded_once() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = captured(&client, None).await;
     let body = json!({"reason": "The heating failed"});
-    let first = ask(&client, paid.hold.id, "refund", &body).await;
-    let answer = first.expect(200);
-    assert!(answer["refundId"].is_string(), "{answer}");
+    let first = post_action(&client, paid.hold.id, "refund", &body).await;
+    let response = first.expect(200);
+    assert!(response["refundId"].is_string(), "{response}");
     assert_eq!(
-        answer,
-        json!({"success": true, "bookingId": paid.hold.id, "refundId": answer["refundId"],
+        response,
+        json!({"success": true, "bookingId": paid.hold.id, "refundId": response["refundId"],
             "amount": paid.hold.price, "currency": paid.hold.currency, "status": "refunded"})
     );
     for _ in 0..2 {
-        let again = ask(&client, paid.hold.id, "refund", &body).await;
-        assert_eq!(again.expect(200), answer);
+        let again = post_action(&client, paid.hold.id, "refund", &body).await;
+        assert_eq!(again.expect(200), response);
     }
     assert_eq!(
-        books_of(&paid.order.id).await.refunds(),
+        read_paypal_order(&paid.order.id).await.refunds(),
         [paid.hold.price.as_str()]
     );
     let exchanges = exchanges_about(&database, paid.hold.id).await;
     assert_eq!(exchanges.of("captures.refund").len(), 1);
 
-    let booking = read_back(&client, &paid.hold).await;
+    let booking = read_booking(&client, &paid.hold).await;
     assert_eq!(booking["status"], "upcoming", "the booking stays as it is");
     assert_eq!(booking["payment"]["status"], "refunded");
     assert_eq!(booking["payment"]["refundedAmount"], paid.hold.price);
-    let audited = operator::audited(&client, paid.hold.id, "refund.ordered").await;
+    let audited = operator::audit_entries_for_action(&client, paid.hold.id, "refund.ordered").await;
     let [entry] = &audited[..] else {
         panic!("{audited:?}")
     };
@@ -73,68 +73,74 @@ async fn all_that_was_captured_is_refunded_once() {
     assert_eq!(entry["requestId"], first.header("x-request-id"));
     assert_eq!(
         entry["detail"],
-        json!({"bookingId": paid.hold.id, "refundId": answer["refundId"],
+        json!({"bookingId": paid.hold.id, "refundId": response["refundId"],
             "amount": paid.hold.price, "reason": "The heating failed"})
     );
 }
 
 #[tokio::test]
 async fn parts_are_refunded_until_nothing_is_left() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = captured(&client, None).await;
     let id = paid.hold.id;
     let (key, other) = (new_key(), new_key());
     let part = |amount: &str| json!({"amount": amount});
-    let first = ask_under_key(&client, id, "refund", &key, &part("50.00")).await;
+    let first = post_action_with_key(&client, id, "refund", &key, &part("50.00")).await;
     let first = first.expect(200);
     assert_eq!(
         (&first["amount"], &first["status"]),
         (&json!("50.00"), &json!("refunded"))
     );
     assert_eq!(
-        payment(&client, &paid).await["status"],
+        read_payment(&client, &paid).await["status"],
         "partially_refunded"
     );
     // However it is written, it is the same amount under the same key.
     for amount in [json!("50"), json!(50), json!({"amount": "50.0"})] {
-        let again = ask_under_key(&client, id, "refund", &key, &json!({"amount": amount})).await;
+        let again =
+            post_action_with_key(&client, id, "refund", &key, &json!({"amount": amount})).await;
         assert_eq!(again.expect(200), first);
     }
-    ask_under_key(&client, id, "refund", &key, &part("50.01"))
+    post_action_with_key(&client, id, "refund", &key, &part("50.01"))
         .await
-        .problem(422, "idempotency_key_reused");
+        .expect_problem(422, "idempotency_key_reused");
 
-    ask_under_key(&client, id, "refund", &other, &part("1.10"))
+    post_action_with_key(&client, id, "refund", &other, &part("1.10"))
         .await
         .expect(200);
     let rest = less(&paid.hold.price, "51.10");
     let too_much = part(&less(&rest, "-0.01"));
-    let refused = ask_under_key(&client, id, "refund", &new_key(), &too_much).await;
-    let refused = refused.problem(409, "refund_not_possible");
+    let refused = post_action_with_key(&client, id, "refund", &new_key(), &too_much).await;
+    let refused = refused.expect_problem(409, "refund_not_possible");
     assert_eq!(
         (&refused["rest"], &refused["currency"]),
         (&json!(rest), &json!(paid.hold.currency))
     );
 
-    let last = ask(&client, id, "refund", &json!({})).await.expect(200);
+    let last = post_action(&client, id, "refund", &json!({}))
+        .await
+        .expect(200);
     assert_eq!(last["amount"], json!(rest));
-    let shown = payment(&client, &paid).await;
+    let shown = read_payment(&client, &paid).await;
     assert_eq!(
         (&shown["status"], &shown["refundedAmount"]),
         (&json!("refunded"), &json!(paid.hold.price))
     );
-    let refused = ask_under_key(&client, id, "refund", &new_key(), &part("0.01")).await;
-    assert_eq!(refused.problem(409, "refund_not_possible")["rest"], "0.00");
+    let refused = post_action_with_key(&client, id, "refund", &new_key(), &part("0.01")).await;
     assert_eq!(
-        books_of(&paid.order.id).await.refunds(),
+        refused.expect_problem(409, "refund_not_possible")["rest"],
+        "0.00"
+    );
+    assert_eq!(
+        read_paypal_order(&paid.order.id).await.refunds(),
         ["50.00", "1.10", &rest]
     );
 }
 
 #[tokio::test]
 async fn an_amount_is_more_than_nothing_and_has_a_key() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = captured(&client, None).await;
     for amount in [
@@ -146,57 +152,57 @@ async fn an_amount_is_more_than_nothing_and_has_a_key() {
         json!("10000000"),
     ] {
         let body = json!({"amount": amount});
-        ask_under_key(&client, paid.hold.id, "refund", &new_key(), &body)
+        post_action_with_key(&client, paid.hold.id, "refund", &new_key(), &body)
             .await
-            .refuses(&[("/amount", "invalid_amount")]);
+            .expect_invalid_fields(&[("/amount", "invalid_amount")]);
     }
     let body = json!({"amount": true, "reason": "r".repeat(201)});
-    ask_under_key(&client, paid.hold.id, "refund", &"k".repeat(256), &body)
+    post_action_with_key(&client, paid.hold.id, "refund", &"k".repeat(256), &body)
         .await
-        .refuses(&[
+        .expect_invalid_fields(&[
             ("/amount", "wrong_type"),
             ("/reason", "too_long"),
             ("/Idempotency-Key", "too_long"),
         ]);
-    ask(&client, paid.hold.id, "refund", &json!({"amount": "1.00"}))
+    post_action(&client, paid.hold.id, "refund", &json!({"amount": "1.00"}))
         .await
-        .refuses(&[("/Idempotency-Key", "required")]);
+        .expect_invalid_fields(&[("/Idempotency-Key", "required")]);
     assert_eq!(
-        books_of(&paid.order.id).await.refunds(),
+        read_paypal_order(&paid.order.id).await.refunds(),
         Vec::<String>::new()
     );
 }
 
 #[tokio::test]
 async fn what_is_not_captured_is_not_refunded() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     for booking in [hold.id, paid.hold.id] {
-        let refused = ask(&client, booking, "refund", &json!({})).await;
-        let refused = refused.problem(409, "refund_not_possible");
+        let refused = post_action(&client, booking, "refund", &json!({})).await;
+        let refused = refused.expect_problem(409, "refund_not_possible");
         assert_eq!(refused.get("rest"), None, "{refused}");
     }
-    ask(&client, new_uuid(), "refund", &json!({}))
+    post_action(&client, new_uuid(), "refund", &json!({}))
         .await
-        .problem(404, "booking_not_found");
+        .expect_problem(404, "booking_not_found");
 }
 
 #[tokio::test]
 async fn orders_at_once_never_come_to_more_than_was_captured() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = captured(&client, None).await;
     let at_once = (0..5).map(|_| async {
-        let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-        answer.expect(200)["refundId"].clone()
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        response.expect(200)["refundId"].clone()
     });
     let mut refunds = join_all(at_once).await;
     refunds.dedup();
     assert_eq!(refunds.len(), 1, "{refunds:?}");
     assert_eq!(
-        books_of(&paid.order.id).await.refunds(),
+        read_paypal_order(&paid.order.id).await.refunds(),
         [paid.hold.price.as_str()]
     );
 
@@ -206,8 +212,8 @@ async fn orders_at_once_never_come_to_more_than_was_captured() {
     let body = json!({"amount": most});
     let (one_key, other_key) = (new_key(), new_key());
     let (one, other) = join(
-        ask_under_key(&client, paid.hold.id, "refund", &one_key, &body),
-        ask_under_key(&client, paid.hold.id, "refund", &other_key, &body),
+        post_action_with_key(&client, paid.hold.id, "refund", &one_key, &body),
+        post_action_with_key(&client, paid.hold.id, "refund", &other_key, &body),
     )
     .await;
     let (made, refused) = if one.status == 200 {
@@ -216,8 +222,11 @@ async fn orders_at_once_never_come_to_more_than_was_captured() {
         (other, one)
     };
     assert_eq!(made.expect(200)["status"], "refunded");
-    assert_eq!(refused.problem(409, "refund_not_possible")["rest"], "1.00");
-    assert_eq!(books_of(&paid.order.id).await.refunds(), [most]);
+    assert_eq!(
+        refused.expect_problem(409, "refund_not_possible")["rest"],
+        "1.00"
+    );
+    assert_eq!(read_paypal_order(&paid.order.id).await.refunds(), [most]);
 }
 
 #[tokio::test]
@@ -230,19 +239,19 @@ async fn a_lost_answer_is_one_refund_whoever_comes_next() {
         ("database", "refuse", "rpc/record_refund"),
     ] {
         for next in ["operator", "cron"] {
-            alone(async move {
+            run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
                 let paid = captured(&client, None).await;
-                fault(upstream, json!({"kind": kind, "path": path})).await;
-                let first = ask(&client, paid.hold.id, "refund", &json!({})).await;
+                set_fault(upstream, json!({"kind": kind, "path": path})).await;
+                let first = post_action(&client, paid.hold.id, "refund", &json!({})).await;
                 let first = first.expect(200);
                 assert_eq!(first["status"], "pending", "{kind} of {path}");
-                no_faults(upstream).await;
-                pass(SignedDuration::from_mins(16)).await;
+                clear_faults(upstream).await;
+                advance_clock(SignedDuration::from_mins(16)).await;
                 if next == "cron" {
                     run_cron(&client).await;
                 }
-                let again = ask(&client, paid.hold.id, "refund", &json!({})).await;
+                let again = post_action(&client, paid.hold.id, "refund", &json!({})).await;
                 let again = again.expect(200);
                 assert_eq!(
                     (&again["refundId"], &again["status"]),
@@ -252,7 +261,7 @@ async fn a_lost_answer_is_one_refund_whoever_comes_next() {
                 let exchanges = exchanges_about(&database, paid.hold.id).await;
                 assert_eq!(exchanges.request_ids("captures.refund").len(), 1);
                 assert_eq!(
-                    books_of(&paid.order.id).await.refunds(),
+                    read_paypal_order(&paid.order.id).await.refunds(),
                     [paid.hold.price.as_str()]
                 );
                 assert_eq!(database.open_operations(paid.hold.id).await, 0);
@@ -264,18 +273,18 @@ async fn a_lost_answer_is_one_refund_whoever_comes_next() {
 
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_stands() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let paid = captured(&client, None).await;
         let lost = json!({"kind": "drop_answer", "path": "rpc/order_refund", "times": 1});
-        fault("database", lost).await;
-        let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-        answer.problem(503, "database_unavailable");
+        set_fault("database", lost).await;
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        response.expect_problem(503, "database_unavailable");
         run_cron(&client).await;
-        let again = ask(&client, paid.hold.id, "refund", &json!({})).await;
+        let again = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         assert_eq!(again.expect(200)["status"], "refunded");
         assert_eq!(
-            books_of(&paid.order.id).await.refunds(),
+            read_paypal_order(&paid.order.id).await.refunds(),
             [paid.hold.price.as_str()]
         );
     })
@@ -285,7 +294,7 @@ async fn an_order_whose_answer_is_lost_stands() {
 /// The account is filled again one day, so the refund stays ordered and is tried again, ever less often.
 #[tokio::test]
 async fn while_the_account_is_empty_a_refund_waits() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = captured(&client, Some("SIMULATE_REFUND_REFUSED")).await;
         let tries = || async {
@@ -293,20 +302,21 @@ async fn while_the_account_is_empty_a_refund_waits() {
             assert_eq!(exchanges.request_ids("captures.refund").len(), 1);
             exchanges.of("captures.refund").len()
         };
-        let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-        assert_eq!(answer.expect(200)["status"], "pending");
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        assert_eq!(response.expect(200)["status"], "pending");
         run_cron(&client).await;
         assert_eq!(tries().await, 1, "not before its time");
         for (minutes, expected) in [(16, 2), (16, 2), (16, 3)] {
-            pass(SignedDuration::from_mins(minutes)).await;
+            advance_clock(SignedDuration::from_mins(minutes)).await;
             run_cron(&client).await;
             assert_eq!(tries().await, expected);
         }
-        assert_eq!(payment(&client, &paid).await["status"], "captured");
+        assert_eq!(read_payment(&client, &paid).await["status"], "captured");
         let more = json!({"amount": "0.01"});
-        let refused = ask_under_key(&client, paid.hold.id, "refund", &new_key(), &more).await;
+        let refused =
+            post_action_with_key(&client, paid.hold.id, "refund", &new_key(), &more).await;
         assert_eq!(
-            refused.problem(409, "refund_not_possible")["rest"],
+            refused.expect_problem(409, "refund_not_possible")["rest"],
             "0.00",
             "what is ordered is not there to be ordered again"
         );
@@ -317,52 +327,55 @@ async fn while_the_account_is_empty_a_refund_waits() {
 /// PayPal refuses for good when less is left of the capture than we think.
 #[tokio::test]
 async fn what_paypal_will_not_refund_is_refused_and_can_be_ordered_anew() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = captured(&client, None).await;
-    let capture = checkout::text(&payment(&client, &paid).await["captureId"]);
+    let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
     paypal_dashboard::refund(&capture, "10.00", &paid.hold.currency).await;
-    let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-    let refused = answer.expect(200);
+    let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+    let refused = response.expect(200);
     assert_eq!(refused["status"], "refused");
-    let shown = payment(&client, &paid).await;
+    let shown = read_payment(&client, &paid).await;
     assert_eq!(
         (&shown["status"], &shown["refundedAmount"]),
         (&json!("partially_refunded"), &json!("10.00")),
         "what PayPal did is learnt at once"
     );
     let rest = less(&paid.hold.price, "10.00");
-    let answer = ask(&client, paid.hold.id, "refund", &json!({})).await;
-    let made = answer.expect(200);
+    let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+    let made = response.expect(200);
     assert_eq!(
         (&made["status"], &made["amount"]),
         (&json!("refunded"), &json!(rest))
     );
     assert_ne!(made["refundId"], refused["refundId"]);
     assert_eq!(
-        books_of(&paid.order.id).await.refunds(),
+        read_paypal_order(&paid.order.id).await.refunds(),
         ["10.00", rest.as_str()]
     );
-    assert_eq!(payment(&client, &paid).await["status"], "refunded");
+    assert_eq!(read_payment(&client, &paid).await["status"], "refunded");
 }
 
 /// A refund out of goodwill is no part of what a cancellation owes, and never makes it more than was captured.
 #[tokio::test]
 async fn a_cancellation_gives_back_what_is_left() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = captured(&client, None).await;
     let part = json!({"amount": "30.00"});
-    ask_under_key(&client, paid.hold.id, "refund", &new_key(), &part)
+    post_action_with_key(&client, paid.hold.id, "refund", &new_key(), &part)
         .await
         .expect(200);
     let rest = less(&paid.hold.price, "30.00");
-    let told = crate::support::cancellation::told(&paid.hold, 100, &rest, "refunded");
+    let told = crate::support::cancellation::refund_body(&paid.hold, 100, &rest, "refunded");
     assert_eq!(checkout::cancel(&client, &paid.hold).await, told);
     assert_eq!(
-        books_of(&paid.order.id).await.refunds(),
+        read_paypal_order(&paid.order.id).await.refunds(),
         ["30.00", rest.as_str()]
     );
-    let again = ask(&client, paid.hold.id, "refund", &json!({})).await;
-    assert_eq!(again.problem(409, "refund_not_possible")["rest"], "0.00");
+    let again = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+    assert_eq!(
+        again.expect_problem(409, "refund_not_possible")["rest"],
+        "0.00"
+    );
 }

@@ -1,11 +1,11 @@
 //! `POST /api/bookings/authorize-paypal-order`.
 
 use crate::support::{
-    checkout::{self, ask_to_authorize, read_back},
+    checkout::{self, read_booking, request_authorization},
     client::Client,
     database::Database,
     environment::new_uuid,
-    isolation::together,
+    isolation::share_system,
     paypal::{self, exchanges_about},
     rental::Rental,
 };
@@ -16,19 +16,19 @@ const PATH: &str = "/api/bookings/authorize-paypal-order";
 
 #[tokio::test]
 async fn an_approved_order_confirms_the_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
-    let order = checkout::approved_order(&client, &hold, None).await;
-    let answer = ask_to_authorize(&client, &order).await.expect(200);
-    assert_eq!(answer["success"], true);
-    assert_eq!(answer["bookingId"], json!(hold.id));
-    assert_eq!(answer["status"], "upcoming");
-    assert!(answer["authorizationId"].is_string(), "{answer}");
-    let _: Timestamp = checkout::text(&answer["captureScheduledAt"])
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let order = checkout::create_approved_order(&client, &hold, None).await;
+    let response = request_authorization(&client, &order).await.expect(200);
+    assert_eq!(response["success"], true);
+    assert_eq!(response["bookingId"], json!(hold.id));
+    assert_eq!(response["status"], "upcoming");
+    assert!(response["authorizationId"].is_string(), "{response}");
+    let _: Timestamp = checkout::text(&response["captureScheduledAt"])
         .parse()
         .unwrap();
-    assert_eq!(read_back(&client, &hold).await["status"], "upcoming");
+    assert_eq!(read_booking(&client, &hold).await["status"], "upcoming");
 
     let exchanges = exchanges_about(&database, hold.id).await;
     assert_eq!(exchanges.effects("orders.authorize"), 1);
@@ -45,13 +45,16 @@ async fn an_approved_order_confirms_the_booking() {
 
 #[tokio::test]
 async fn the_same_call_again_is_answered_the_same() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let order = checkout::approved_order(&client, &hold, None).await;
-    let first = ask_to_authorize(&client, &order).await.expect(200);
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::create_approved_order(&client, &hold, None).await;
+    let first = request_authorization(&client, &order).await.expect(200);
     for _ in 0..3 {
-        assert_eq!(ask_to_authorize(&client, &order).await.expect(200), first);
+        assert_eq!(
+            request_authorization(&client, &order).await.expect(200),
+            first
+        );
     }
     assert_eq!(
         exchanges_about(&database, hold.id)
@@ -66,23 +69,26 @@ async fn the_same_call_again_is_answered_the_same() {
 
 #[tokio::test]
 async fn an_order_that_is_not_approved_can_be_tried_again() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let order = checkout::order(&client, &hold, None).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::create_order(&client, &hold, None).await;
     for _ in 0..2 {
-        ask_to_authorize(&client, &order)
+        request_authorization(&client, &order)
             .await
-            .problem(409, "order_not_approved");
-        assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+            .expect_problem(409, "order_not_approved");
+        assert_eq!(
+            read_booking(&client, &hold).await["status"],
+            "pending_payment"
+        );
     }
     paypal::approve(&order.approve_url).await;
-    ask_to_authorize(&client, &order).await.expect(200);
+    request_authorization(&client, &order).await.expect(200);
 }
 
 #[tokio::test]
 async fn an_unknown_order_is_not_found() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for id in [
         "5O190127TN364715T".to_owned(),
@@ -92,21 +98,21 @@ async fn an_unknown_order_is_not_found() {
         client
             .post(PATH, &json!({"orderID": id}))
             .await
-            .problem(404, "order_not_found");
+            .expect_problem(404, "order_not_found");
     }
 }
 
 #[tokio::test]
 async fn a_payer_who_is_declined_confirms_nothing() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     for script in ["SIMULATE_AUTHORIZE_DECLINED", "SIMULATE_AUTHORIZE_DENIED"] {
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order = checkout::approved_order(&client, &hold, Some(script)).await;
-        ask_to_authorize(&client, &order)
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, Some(script)).await;
+        request_authorization(&client, &order)
             .await
-            .problem(402, "payment_declined");
-        let booking = read_back(&client, &hold).await;
+            .expect_problem(402, "payment_declined");
+        let booking = read_booking(&client, &hold).await;
         assert_eq!(booking["status"], "pending_payment", "{script}");
         assert_eq!(
             booking["payment"]["authorizationId"],
@@ -123,43 +129,53 @@ async fn a_payer_who_is_declined_confirms_nothing() {
 
 #[tokio::test]
 async fn an_authorization_of_another_amount_is_voided_and_confirms_nothing() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let order =
-        checkout::approved_order(&client, &hold, Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT")).await;
-    ask_to_authorize(&client, &order)
+        checkout::create_approved_order(&client, &hold, Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT"))
+            .await;
+    request_authorization(&client, &order)
         .await
-        .problem(409, "payment_mismatch");
+        .expect_problem(409, "payment_mismatch");
 
-    assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+    assert_eq!(
+        read_booking(&client, &hold).await["status"],
+        "pending_payment"
+    );
     let exchanges = exchanges_about(&database, hold.id).await;
     assert_eq!(exchanges.effects("orders.authorize"), 1);
-    assert_eq!(exchanges.voided().len(), 1, "the money is given back");
+    assert_eq!(
+        exchanges.voided_authorizations().len(),
+        1,
+        "the money is given back"
+    );
     let events = "SELECT count(*) FROM security_events
                   WHERE kind = 'payment_mismatch' AND detail ->> 'bookingId' = $1::text";
     assert_eq!(database.number(events, &[&hold.id.to_string()]).await, 1);
 
     // The order is spent; a new one pays.
-    ask_to_authorize(&client, &order)
+    request_authorization(&client, &order)
         .await
-        .problem(409, "booking_not_payable");
-    let order = checkout::approved_order(&client, &hold, None).await;
-    ask_to_authorize(&client, &order).await.expect(200);
-    assert_eq!(read_back(&client, &hold).await["status"], "upcoming");
+        .expect_problem(409, "booking_not_payable");
+    let order = checkout::create_approved_order(&client, &hold, None).await;
+    request_authorization(&client, &order).await.expect(200);
+    assert_eq!(read_booking(&client, &hold).await["status"], "upcoming");
 }
 
 #[tokio::test]
 async fn one_order_pays_for_one_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
-    let other = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let answer = ask_to_authorize(&client, &paid.order).await.expect(200);
-    assert_eq!(answer["bookingId"], json!(paid.hold.id));
-    assert_eq!(answer["authorizationId"], json!(paid.authorization));
+    let other = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let response = request_authorization(&client, &paid.order)
+        .await
+        .expect(200);
+    assert_eq!(response["bookingId"], json!(paid.hold.id));
+    assert_eq!(response["authorizationId"], json!(paid.authorization));
     assert_eq!(
-        read_back(&client, &other).await["status"],
+        read_booking(&client, &other).await["status"],
         "pending_payment"
     );
 }

@@ -1,54 +1,56 @@
 //! `POST /api/bookings/{id}/cancel`, and `POST /api/admin/bookings/{id}/void`, which is the same for operators.
 
 use crate::support::{
-    cancellation::{parts, told},
+    cancellation::{refund_body, split_price},
     capture_cron::run_cron,
-    checkout::{self, Hold, ask_to_authorize, ask_to_cancel, cancel, pay_and_wait, read_back},
-    client::{Answer, Client},
+    checkout::{
+        self, Hold, cancel, pay_and_wait, read_booking, request_authorization, request_cancellation,
+    },
+    client::{Client, Response},
     database::Database,
     environment::{new_uuid, variable},
-    isolation::{alone, together},
-    local_system::{eventually, pass_until},
-    operator::{self, captured_now},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock_past, eventually},
+    operator::{self, capture_now},
     paypal::{self, exchanges_about},
-    paypal_dashboard::books_of,
+    paypal_dashboard::read_paypal_order,
     rental::Rental,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 async fn payment_status(client: &Client, hold: &Hold) -> Value {
-    read_back(client, hold).await["payment"]["status"].clone()
+    read_booking(client, hold).await["payment"]["status"].clone()
 }
 
 #[tokio::test]
 async fn a_hold_is_given_up_for_nothing_and_can_no_longer_be_paid() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let order = checkout::order(&client, &hold, None).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::create_order(&client, &hold, None).await;
     for _ in 0..3 {
         assert_eq!(
             cancel(&client, &hold).await,
-            told(&hold, 100, "0.00", "none")
+            refund_body(&hold, 100, "0.00", "none")
         );
     }
-    let booking = read_back(&client, &hold).await;
+    let booking = read_booking(&client, &hold).await;
     assert_eq!(booking["status"], "cancelled");
     assert!(booking["cancelledAt"].is_string(), "{booking}");
     assert_eq!(booking["paymentPlan"], Value::Null);
 
     paypal::approve(&order.approve_url).await;
-    ask_to_authorize(&client, &order)
+    request_authorization(&client, &order)
         .await
-        .problem(409, "booking_not_payable");
-    checkout::ask_for_order(&client, &hold, None)
+        .expect_problem(409, "booking_not_payable");
+    checkout::request_order(&client, &hold, None)
         .await
-        .problem(409, "booking_not_payable");
+        .expect_problem(409, "booking_not_payable");
     let exchanges = exchanges_about(&database, hold.id).await;
     assert_eq!(exchanges.of("orders.authorize").len(), 0);
     assert_eq!(
-        operator::audited(&client, hold.id, "booking.cancelled")
+        operator::audit_entries_for_action(&client, hold.id, "booking.cancelled")
             .await
             .len(),
         1
@@ -59,22 +61,22 @@ async fn a_hold_is_given_up_for_nothing_and_can_no_longer_be_paid() {
 #[tokio::test]
 async fn what_is_only_authorized_is_voided_or_captured_as_far_as_it_is_kept() {
     for (days, percent) in [(7, 100), (6, 50), (2, 50), (1, 0)] {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_and_wait(&client, days, None).await;
-            let (back, kept) = parts(&paid.hold.price, percent);
+            let (back, kept) = split_price(&paid.hold.price, percent);
             let status = if percent == 0 { "none" } else { "voided" };
             for _ in 0..3 {
                 let refund = cancel(&client, &paid.hold).await;
                 assert_eq!(
                     refund,
-                    told(&paid.hold, percent, &back, status),
+                    refund_body(&paid.hold, percent, &back, status),
                     "{days} days"
                 );
             }
             run_cron(&client).await;
-            let (books, exchanges) = (
-                books_of(&paid.order.id).await,
+            let (paypal_order, exchanges) = (
+                read_paypal_order(&paid.order.id).await,
                 exchanges_about(&database, paid.hold.id).await,
             );
             let (voids, captures) = (
@@ -83,19 +85,19 @@ async fn what_is_only_authorized_is_voided_or_captured_as_far_as_it_is_kept() {
             );
             if percent == 100 {
                 assert_eq!((voids, captures), (1, 0));
-                assert_eq!(books.authorizations(), ["VOIDED"]);
+                assert_eq!(paypal_order.authorizations(), ["VOIDED"]);
                 assert_eq!(payment_status(&client, &paid.hold).await, "voided");
             } else {
                 assert_eq!((voids, captures), (0, 1));
-                assert_eq!(books.captures(), [kept], "{days} days");
+                assert_eq!(paypal_order.captures(), [kept], "{days} days");
                 assert_eq!(
-                    books.authorizations(),
+                    paypal_order.authorizations(),
                     ["CAPTURED"],
                     "the rest is given back"
                 );
                 assert_eq!(payment_status(&client, &paid.hold).await, "captured");
             }
-            assert_eq!(books.refunds(), Vec::<String>::new());
+            assert_eq!(paypal_order.refunds(), Vec::<String>::new());
         })
         .await;
     }
@@ -108,23 +110,23 @@ async fn what_is_captured_is_refunded_as_far_as_the_policy_goes() {
         (2, 50, "partially_refunded"),
         (1, 0, "captured"),
     ] {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_and_wait(&client, days, None).await;
-            captured_now(&client, &paid).await;
-            let (back, _) = parts(&paid.hold.price, percent);
+            capture_now(&client, &paid).await;
+            let (back, _) = split_price(&paid.hold.price, percent);
             let status = if percent == 0 { "none" } else { "refunded" };
             for _ in 0..3 {
                 let refund = cancel(&client, &paid.hold).await;
                 assert_eq!(
                     refund,
-                    told(&paid.hold, percent, &back, status),
+                    refund_body(&paid.hold, percent, &back, status),
                     "{days} days"
                 );
             }
             run_cron(&client).await;
             let expected = if percent == 0 { vec![] } else { vec![back] };
-            assert_eq!(books_of(&paid.order.id).await.refunds(), expected);
+            assert_eq!(read_paypal_order(&paid.order.id).await.refunds(), expected);
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             assert_eq!(exchanges.of("captures.refund").len(), expected.len());
             assert_eq!(payment_status(&client, &paid.hold).await, state);
@@ -136,45 +138,53 @@ async fn what_is_captured_is_refunded_as_far_as_the_policy_goes() {
 #[tokio::test]
 async fn an_operator_gives_everything_back_and_is_named() {
     for (action, is_captured) in [("cancel", false), ("cancel", true), ("void", false)] {
-        alone(async move {
+        run_alone(async move {
             let client = Client::new();
             let paid = pay_and_wait(&client, 1, None).await;
             if is_captured {
-                captured_now(&client, &paid).await;
-                operator::ask(&client, paid.hold.id, "void", &json!({}))
+                capture_now(&client, &paid).await;
+                operator::post_action(&client, paid.hold.id, "void", &json!({}))
                     .await
-                    .problem(409, "already_captured");
+                    .expect_problem(409, "already_captured");
             }
-            let answer = operator_cancels(&client, &paid.hold, action).await;
+            let response = operator_cancels(&client, &paid.hold, action).await;
             let status = if is_captured { "refunded" } else { "voided" };
-            let refund = answer.expect(200)["refund"].clone();
-            assert_eq!(refund, told(&paid.hold, 100, &paid.hold.price, status));
+            let refund = response.expect(200)["refund"].clone();
+            assert_eq!(
+                refund,
+                refund_body(&paid.hold, 100, &paid.hold.price, status)
+            );
 
-            let audited = operator::audited(&client, paid.hold.id, "booking.cancelled").await;
+            let audited =
+                operator::audit_entries_for_action(&client, paid.hold.id, "booking.cancelled")
+                    .await;
             let [entry] = &audited[..] else {
                 panic!("{audited:?}")
             };
             assert_eq!(entry["actor"], operator::OPERATOR);
             assert_eq!(entry["detail"]["reason"], "The car broke down");
-            assert_eq!(entry["requestId"], answer.header("x-request-id"));
+            assert_eq!(entry["requestId"], response.header("x-request-id"));
         })
         .await;
     }
 }
 
-async fn operator_cancels(client: &Client, hold: &Hold, action: &str) -> Answer {
+async fn operator_cancels(client: &Client, hold: &Hold, action: &str) -> Response {
     let body = json!({"reason": "The car broke down"});
     if action == "void" {
-        return operator::ask(client, hold.id, action, &body).await;
+        return operator::post_action(client, hold.id, action, &body).await;
     }
     let path = format!("/api/bookings/{}/cancel", hold.id);
-    let request = client.stranger().request(Method::POST, &path).json(&body);
-    Answer::of(request.bearer_auth(variable("ADMIN_TOKEN"))).await
+    let request = client
+        .with_new_address()
+        .request(Method::POST, &path)
+        .json(&body);
+    Response::to(request.bearer_auth(variable("ADMIN_TOKEN"))).await
 }
 
 #[tokio::test]
 async fn the_days_are_free_at_once_also_where_they_were_cached() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     let paid = checkout::pay(&client, &rental, None).await;
@@ -188,8 +198,11 @@ async fn the_days_are_free_at_once_also_where_they_were_cached() {
     };
     eventually("both are cached", 5, || async {
         let (days, cars) = (
-            client.stranger().get(&rental.availability()).await,
-            client.stranger().get(&list).await,
+            client
+                .with_new_address()
+                .get(&rental.availability_path())
+                .await,
+            client.with_new_address().get(&list).await,
         );
         assert!(days.expect(200)["bookable"] == false && !is_listed(cars.expect(200)));
         (days.header("x-cache") == "HIT" && cars.header("x-cache") == "HIT").then_some(())
@@ -197,7 +210,7 @@ async fn the_days_are_free_at_once_also_where_they_were_cached() {
     .await;
     cancel(&client, &paid.hold).await;
     assert_eq!(
-        client.get(&rental.availability()).await.expect(200)["bookable"],
+        client.get(&rental.availability_path()).await.expect(200)["bookable"],
         true
     );
     assert!(is_listed(client.get(&list).await.expect(200)));
@@ -206,45 +219,50 @@ async fn the_days_are_free_at_once_also_where_they_were_cached() {
 
 #[tokio::test]
 async fn only_its_holder_and_operators_cancel_a_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
-    let other = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let other = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     for token in [
         other.token.as_str(),
         &paid.hold.token.to_uppercase(),
         &variable("CRON_SECRET"),
         "",
     ] {
-        ask_to_cancel(&client, token, paid.hold.id)
+        request_cancellation(&client, token, paid.hold.id)
             .await
-            .problem(401, "unauthenticated");
+            .expect_problem(401, "unauthenticated");
     }
     let path = format!("/api/bookings/{}/cancel", paid.hold.id);
     client
         .post(&path, &json!({}))
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
     let unknown = new_uuid();
-    ask_to_cancel(&client, &paid.hold.token, unknown)
+    request_cancellation(&client, &paid.hold.token, unknown)
         .await
-        .problem(401, "unauthenticated");
-    ask_to_cancel(&client, &variable("ADMIN_TOKEN"), unknown)
+        .expect_problem(401, "unauthenticated");
+    request_cancellation(&client, &variable("ADMIN_TOKEN"), unknown)
         .await
-        .problem(404, "booking_not_found");
-    operator::ask(&client, unknown, "void", &json!({}))
+        .expect_problem(404, "booking_not_found");
+    operator::post_action(&client, unknown, "void", &json!({}))
         .await
-        .problem(404, "booking_not_found");
+        .expect_problem(404, "booking_not_found");
     let nobody = client
-        .stranger()
+        .with_new_address()
         .request(Method::POST, "/api/bookings/nobody/cancel");
-    Answer::of(nobody).await.problem(404, "booking_not_found");
+    Response::to(nobody)
+        .await
+        .expect_problem(404, "booking_not_found");
 
-    assert_eq!(read_back(&client, &paid.hold).await["status"], "upcoming");
+    assert_eq!(
+        read_booking(&client, &paid.hold).await["status"],
+        "upcoming"
+    );
     assert_eq!(
         exchanges_about(&database, paid.hold.id)
             .await
-            .voided()
+            .voided_authorizations()
             .len(),
         0
     );
@@ -252,13 +270,16 @@ async fn only_its_holder_and_operators_cancel_a_booking() {
 
 #[tokio::test]
 async fn a_reason_is_one_to_two_hundred_characters() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let path = format!("/api/bookings/{}/cancel", hold.id);
     let ask = |body: Value| {
-        let request = client.stranger().request(Method::POST, &path).json(&body);
-        Answer::of(request.bearer_auth(&hold.token))
+        let request = client
+            .with_new_address()
+            .request(Method::POST, &path)
+            .json(&body);
+        Response::to(request.bearer_auth(&hold.token))
     };
     for (reason, code) in [
         (json!("é".repeat(201)), "too_long"),
@@ -268,44 +289,50 @@ async fn a_reason_is_one_to_two_hundred_characters() {
     ] {
         ask(json!({"reason": reason}))
             .await
-            .refuses(&[("/reason", code)]);
+            .expect_invalid_fields(&[("/reason", code)]);
     }
-    ask(json!([])).await.problem(422, "invalid_fields");
-    assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+    ask(json!([])).await.expect_problem(422, "invalid_fields");
+    assert_eq!(
+        read_booking(&client, &hold).await["status"],
+        "pending_payment"
+    );
     let reason = "é".repeat(200);
     ask(json!({"reason": reason})).await.expect(200);
-    let audited = operator::audited(&client, hold.id, "booking.cancelled").await;
+    let audited = operator::audit_entries_for_action(&client, hold.id, "booking.cancelled").await;
     assert_eq!(audited[0]["detail"]["reason"], json!(reason));
     assert_eq!(audited[0]["actor"], "customer");
 }
 
 #[tokio::test]
 async fn from_the_first_day_on_only_an_operator_cancels_and_nobody_after_the_last() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let (paid, over) = (
             pay_and_wait(&client, 0, None).await,
             checkout::pay(&client, &Rental::soon(&client, 1).await, None).await,
         );
         for status in ["upcoming", "active"] {
-            assert_eq!(read_back(&client, &paid.hold).await["status"], status);
-            ask_to_cancel(&client, &paid.hold.token, paid.hold.id)
+            assert_eq!(read_booking(&client, &paid.hold).await["status"], status);
+            request_cancellation(&client, &paid.hold.token, paid.hold.id)
                 .await
-                .problem(409, "booking_not_cancellable");
+                .expect_problem(409, "booking_not_cancellable");
             // Its money is taken, and the booking becomes active.
             run_cron(&client).await;
         }
         let refund = operator_cancels(&client, &paid.hold, "cancel").await;
-        let all = told(&paid.hold, 100, &paid.hold.price, "refunded");
+        let all = refund_body(&paid.hold, 100, &paid.hold.price, "refunded");
         assert_eq!(refund.expect(200)["refund"], all);
 
-        pass_until(over.hold.rental.part(2, 1).noon_before(0)).await;
+        advance_clock_past(over.hold.rental.part(2, 1).noon_before(0)).await;
         run_cron(&client).await;
-        assert_eq!(read_back(&client, &over.hold).await["status"], "completed");
+        assert_eq!(
+            read_booking(&client, &over.hold).await["status"],
+            "completed"
+        );
         for token in [&over.hold.token, &variable("ADMIN_TOKEN")] {
-            ask_to_cancel(&client, token, over.hold.id)
+            request_cancellation(&client, token, over.hold.id)
                 .await
-                .problem(409, "booking_not_cancellable");
+                .expect_problem(409, "booking_not_cancellable");
         }
     })
     .await;

@@ -1,16 +1,16 @@
 //! Cancellations while something is down, or whose answers are lost: what is owed is settled all the same, and once.
 
 use crate::support::{
-    cancellation::{parts, told},
+    cancellation::{refund_body, split_price},
     capture_cron::run_cron,
-    checkout::{Paid, ask_to_cancel, cancel, pay_and_wait, read_back},
+    checkout::{PaidBooking, cancel, pay_and_wait, read_booking, request_cancellation},
     client::Client,
     database::Database,
-    isolation::alone,
-    local_system::{fault, no_faults, pass},
-    operator::{self, captured_now},
+    isolation::run_alone,
+    local_system::{advance_clock, clear_faults, set_fault},
+    operator::{self, capture_now},
     paypal::exchanges_about,
-    paypal_dashboard::books_of,
+    paypal_dashboard::read_paypal_order,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -54,74 +54,78 @@ const WAYS: [Way; 3] = [
     },
 ];
 
-async fn paid_for(client: &Client, way: Way) -> Paid {
+async fn paid_for(client: &Client, way: Way) -> PaidBooking {
     let paid = pay_and_wait(client, way.days, None).await;
     if way.is_captured {
-        captured_now(client, &paid).await;
+        capture_now(client, &paid).await;
     }
     paid
 }
 
 /// What is told of the money, while it waits and once it is settled.
-fn answers(paid: &Paid, way: Way) -> [Value; 2] {
-    let (back, _) = parts(&paid.hold.price, way.percent);
+fn answers(paid: &PaidBooking, way: Way) -> [Value; 2] {
+    let (back, _) = split_price(&paid.hold.price, way.percent);
     let settled = if way.is_captured {
         "refunded"
     } else {
         "voided"
     };
-    ["pending", settled].map(|status| told(&paid.hold, way.percent, &back, status))
+    ["pending", settled].map(|status| refund_body(&paid.hold, way.percent, &back, status))
 }
 
 /// The cron comes, after whoever was at work must have given up.
 async fn crons_come(client: &Client) {
-    pass(SignedDuration::from_mins(16)).await;
+    advance_clock(SignedDuration::from_mins(16)).await;
     run_cron(client).await;
 }
 
 /// Everything is as if nothing had gone wrong.
-async fn assert_settled_once(client: &Client, database: &Database, paid: &Paid, way: Way) {
+async fn assert_settled_once(client: &Client, database: &Database, paid: &PaidBooking, way: Way) {
     let [_, settled] = answers(paid, way);
     assert_eq!(cancel(client, &paid.hold).await, settled, "{way:?}");
-    let (back, kept) = parts(&paid.hold.price, way.percent);
-    let books = books_of(&paid.order.id).await;
+    let (back, kept) = split_price(&paid.hold.price, way.percent);
+    let paypal_order = read_paypal_order(&paid.order.id).await;
     let (state, captures, refunds) = match (way.percent, way.is_captured) {
         (100, _) => ("VOIDED", vec![], vec![]),
         (_, false) => ("CAPTURED", vec![kept], vec![]),
         (_, true) => ("CAPTURED", vec![paid.hold.price.clone()], vec![back]),
     };
-    assert_eq!(books.authorizations(), [state], "{way:?}");
+    assert_eq!(paypal_order.authorizations(), [state], "{way:?}");
     assert_eq!(
-        (books.captures(), books.refunds()),
+        (paypal_order.captures(), paypal_order.refunds()),
         (captures, refunds),
         "{way:?}"
     );
     let exchanges = exchanges_about(database, paid.hold.id).await;
     assert_eq!(exchanges.request_ids(way.call.1).len(), 1, "{way:?}");
     assert_eq!(database.open_operations(paid.hold.id).await, 0, "{way:?}");
-    let audited = operator::audited(client, paid.hold.id, "booking.cancelled").await;
+    let audited =
+        operator::audit_entries_for_action(client, paid.hold.id, "booking.cancelled").await;
     assert_eq!(audited.len(), 1, "{way:?}");
 }
 
 #[tokio::test]
 async fn while_paypal_is_down_a_booking_is_cancelled_and_the_cron_settles_it() {
     for way in WAYS {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = paid_for(&client, way).await;
-            fault("paypal", json!({"kind": "refuse"})).await;
+            set_fault("paypal", json!({"kind": "refuse"})).await;
             let [pending, _] = answers(&paid, way);
             for _ in 0..2 {
                 assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
             }
-            assert_eq!(read_back(&client, &paid.hold).await["status"], "cancelled");
-            let free = client.get(&paid.hold.rental.availability()).await;
+            assert_eq!(
+                read_booking(&client, &paid.hold).await["status"],
+                "cancelled"
+            );
+            let free = client.get(&paid.hold.rental.availability_path()).await;
             assert_eq!(free.expect(200)["bookable"], true);
             crons_come(&client).await;
             assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
-            no_faults("paypal").await;
+            clear_faults("paypal").await;
             // The second wait is twice as long.
-            pass(SignedDuration::from_mins(31)).await;
+            advance_clock(SignedDuration::from_mins(31)).await;
             run_cron(&client).await;
             assert_settled_once(&client, &database, &paid, way).await;
         })
@@ -135,13 +139,13 @@ async fn once_paypal_is_back_the_same_request_settles_it() {
     let busy = json!({"kind": "answer", "status": 429, "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string()});
     for way in WAYS {
         let busy = busy.clone();
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = paid_for(&client, way).await;
-            fault("paypal", busy).await;
+            set_fault("paypal", busy).await;
             let [pending, _] = answers(&paid, way);
             assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
-            no_faults("paypal").await;
+            clear_faults("paypal").await;
             assert_settled_once(&client, &database, &paid, way).await;
         })
         .await;
@@ -151,10 +155,10 @@ async fn once_paypal_is_back_the_same_request_settles_it() {
 #[tokio::test]
 async fn a_lost_answer_of_paypal_is_found_by_the_cron() {
     for way in WAYS {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = paid_for(&client, way).await;
-            fault(
+            set_fault(
                 "paypal",
                 json!({"kind": "drop_answer", "path": way.call.0, "times": 1}),
             )
@@ -179,10 +183,10 @@ async fn a_lost_note_is_made_up_for_by_the_cron() {
             ("drop_answer", after),
             ("refuse", after),
         ] {
-            alone(async move {
+            run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
                 let paid = paid_for(&client, way).await;
-                fault("database", json!({"kind": trouble, "path": function})).await;
+                set_fault("database", json!({"kind": trouble, "path": function})).await;
                 let [pending, settled] = answers(&paid, way);
                 // What PayPal confirmed is told, also when a capture could not be noted.
                 let first = if function == "rpc/record_capture" {
@@ -192,7 +196,7 @@ async fn a_lost_note_is_made_up_for_by_the_cron() {
                 };
                 let told = cancel(&client, &paid.hold).await;
                 assert_eq!(told, first, "{trouble} of {function}");
-                no_faults("database").await;
+                clear_faults("database").await;
                 crons_come(&client).await;
                 assert_settled_once(&client, &database, &paid, way).await;
             })
@@ -204,17 +208,17 @@ async fn a_lost_note_is_made_up_for_by_the_cron() {
 #[tokio::test]
 async fn a_cancellation_whose_answer_is_lost_is_repeated_without_harm() {
     for way in WAYS {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = paid_for(&client, way).await;
-            fault(
+            set_fault(
                 "database",
                 json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
             )
             .await;
-            let answer = ask_to_cancel(&client, &paid.hold.token, paid.hold.id).await;
-            answer.problem(503, "database_unavailable");
-            answer.retry_after();
+            let response = request_cancellation(&client, &paid.hold.token, paid.hold.id).await;
+            response.expect_problem(503, "database_unavailable");
+            response.retry_after();
             assert_settled_once(&client, &database, &paid, way).await;
         })
         .await;
@@ -225,17 +229,17 @@ async fn a_cancellation_whose_answer_is_lost_is_repeated_without_harm() {
 #[tokio::test]
 async fn a_cancellation_that_was_cut_off_is_settled_by_the_cron() {
     for way in WAYS {
-        alone(async move {
+        run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = paid_for(&client, way).await;
-            fault(
+            set_fault(
                 "database",
                 json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
             )
             .await;
-            ask_to_cancel(&client, &paid.hold.token, paid.hold.id)
+            request_cancellation(&client, &paid.hold.token, paid.hold.id)
                 .await
-                .problem(503, "database_unavailable");
+                .expect_problem(503, "database_unavailable");
             crons_come(&client).await;
             assert_eq!(database.open_operations(paid.hold.id).await, 0);
             let calls = exchanges_about(&database, paid.hold.id).await;

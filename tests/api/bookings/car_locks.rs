@@ -1,12 +1,12 @@
 //! The lock on a car while it is booked: it spares the database a queue, decides nothing, and must never stay behind.
 
 use crate::support::{
-    checkout::{self, ask_for_hold, ask_for_order},
+    checkout::{self, request_hold, request_order},
     client::Client,
     database::Database,
-    isolation::alone,
-    local_system::{eventually, fault, no_faults, redis_requests},
-    redis::{command, holder_of, lock_of, take_lock},
+    isolation::run_alone,
+    local_system::{clear_faults, eventually, redis_request_count, set_fault},
+    redis::{command, lock_key, lock_owner, take_lock},
     rental::Rental,
 };
 use futures_util::future::join;
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 /// Makes each booking take so long that a test can look at its lock.
 async fn slow_bookings() {
     let slow = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
-    fault("database", slow).await;
+    set_fault("database", slow).await;
 }
 
 /// Waits until somebody has the lock of `car`, and gives who.
 async fn locked_by(car: &str) -> Value {
     eventually("the car is locked", 5, || async {
-        let holder = holder_of(car).await;
+        let holder = lock_owner(car).await;
         (!holder.is_null()).then_some(holder)
     })
     .await
@@ -29,7 +29,7 @@ async fn locked_by(car: &str) -> Value {
 
 #[tokio::test]
 async fn each_request_locks_under_a_name_of_its_own_and_for_ten_seconds_at_most() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 12).await;
         slow_bookings().await;
@@ -37,10 +37,10 @@ async fn each_request_locks_under_a_name_of_its_own_and_for_ten_seconds_at_most(
         for part in [rental.part(0, 2), rental.part(8, 2)] {
             let look = async {
                 owners.push(locked_by(&rental.car).await);
-                command(&["PTTL", &lock_of(&rental.car)]).await
+                command(&["PTTL", &lock_key(&rental.car)]).await
             };
-            let (answer, left) = join(ask_for_hold(&client, &part), look).await;
-            answer.expect(201);
+            let (response, left) = join(request_hold(&client, &part), look).await;
+            response.expect(201);
             let left = left.as_i64().unwrap();
             assert!((1..=10_000).contains(&left), "{left} ms");
         }
@@ -56,21 +56,21 @@ async fn each_request_locks_under_a_name_of_its_own_and_for_ten_seconds_at_most(
 
 #[tokio::test]
 async fn who_waits_for_the_lock_gets_it_when_it_is_free() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         take_lock(&rental.car, "somebody else").await;
-        let asked = redis_requests().await;
+        let asked = redis_request_count().await;
         let given_back = async {
             // The second look comes after the first was answered.
             eventually("it was seen to be taken", 5, || async {
-                (redis_requests().await >= asked + 2).then_some(())
+                (redis_request_count().await >= asked + 2).then_some(())
             })
             .await;
-            command(&["DEL", &lock_of(&rental.car)]).await;
+            command(&["DEL", &lock_key(&rental.car)]).await;
         };
-        let (answer, ()) = join(ask_for_hold(&client, &rental), given_back).await;
-        answer.expect(201);
+        let (response, ()) = join(request_hold(&client, &rental), given_back).await;
+        response.expect(201);
     })
     .await;
 }
@@ -78,50 +78,50 @@ async fn who_waits_for_the_lock_gets_it_when_it_is_free() {
 /// Redis forgets the lock, as a replica may that takes over: two make the same booking, and the database decides.
 #[tokio::test]
 async fn a_lock_that_is_lost_in_the_middle_lets_nobody_book_twice() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
         slow_bookings().await;
         let second = async {
             let first = locked_by(&rental.car).await;
-            command(&["DEL", &lock_of(&rental.car)]).await;
+            command(&["DEL", &lock_key(&rental.car)]).await;
             let overtaking = async { assert_ne!(locked_by(&rental.car).await, first) };
-            join(ask_for_hold(&client, &rental), overtaking).await.0
+            join(request_hold(&client, &rental), overtaking).await.0
         };
-        let (first, second) = join(ask_for_hold(&client, &rental), second).await;
+        let (first, second) = join(request_hold(&client, &rental), second).await;
         let (made, refused) = if first.status == 201 {
             (first, second)
         } else {
             (second, first)
         };
         made.expect(201);
-        refused.problem(409, "dates_unavailable");
+        refused.expect_problem(409, "dates_unavailable");
         assert_eq!(database.live_bookings(&rental).await, 1);
-        assert_eq!(holder_of(&rental.car).await, Value::Null);
+        assert_eq!(lock_owner(&rental.car).await, Value::Null);
     })
     .await;
 }
 
 #[tokio::test]
 async fn nothing_leaves_a_car_locked() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 5).await;
         let car = rental.car.as_str();
-        let hold = checkout::hold(&client, &rental.part(0, 2)).await;
-        assert_eq!(holder_of(car).await, Value::Null, "after a hold");
-        ask_for_hold(&client, &rental)
+        let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
+        assert_eq!(lock_owner(car).await, Value::Null, "after a hold");
+        request_hold(&client, &rental)
             .await
-            .problem(409, "dates_unavailable");
-        assert_eq!(holder_of(car).await, Value::Null, "after a refusal");
+            .expect_problem(409, "dates_unavailable");
+        assert_eq!(lock_owner(car).await, Value::Null, "after a refusal");
         let mut body = rental.part(3, 2).body();
         body["totalPrice"] = json!("1.00");
         client
             .post("/api/bookings", &body)
             .await
-            .problem(422, "price_mismatch");
+            .expect_problem(422, "price_mismatch");
         assert_eq!(
-            holder_of(car).await,
+            lock_owner(car).await,
             Value::Null,
             "after a price that is not ours"
         );
@@ -129,17 +129,17 @@ async fn nothing_leaves_a_car_locked() {
         client
             .post("/api/bookings/create-paypal-order", &body)
             .await
-            .problem(409, "booking_mismatch");
-        assert_eq!(holder_of(car).await, Value::Null, "after a mismatch");
-        fault("database", json!({"kind": "answer", "status": 503})).await;
-        ask_for_hold(&client, &rental)
+            .expect_problem(409, "booking_mismatch");
+        assert_eq!(lock_owner(car).await, Value::Null, "after a mismatch");
+        set_fault("database", json!({"kind": "answer", "status": 503})).await;
+        request_hold(&client, &rental)
             .await
-            .problem(503, "database_unavailable");
-        ask_for_order(&client, &hold, None)
+            .expect_problem(503, "database_unavailable");
+        request_order(&client, &hold, None)
             .await
-            .problem(503, "database_unavailable");
+            .expect_problem(503, "database_unavailable");
         assert_eq!(
-            holder_of(car).await,
+            lock_owner(car).await,
             Value::Null,
             "after a failure of the database"
         );
@@ -149,19 +149,19 @@ async fn nothing_leaves_a_car_locked() {
 
 #[tokio::test]
 async fn an_order_for_a_booking_leaves_its_car_unlocked() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 12).await;
-        let hold = checkout::hold(&client, &rental.part(0, 2)).await;
-        checkout::order(&client, &hold, None).await;
-        assert_eq!(holder_of(&rental.car).await, Value::Null);
-        checkout::order(&client, &hold, None).await;
+        let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
+        checkout::create_order(&client, &hold, None).await;
+        assert_eq!(lock_owner(&rental.car).await, Value::Null);
+        checkout::create_order(&client, &hold, None).await;
         assert_eq!(
-            holder_of(&rental.car).await,
+            lock_owner(&rental.car).await,
             Value::Null,
             "nor when it exists"
         );
-        checkout::hold(&client, &rental.part(8, 2)).await;
+        checkout::create_hold(&client, &rental.part(8, 2)).await;
     })
     .await;
 }
@@ -169,7 +169,7 @@ async fn an_order_for_a_booking_leaves_its_car_unlocked() {
 /// Else anybody could keep a car from being booked by being refused again and again.
 #[tokio::test]
 async fn a_client_that_is_refused_leaves_the_car_unlocked() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         for path in ["/api/bookings", "/api/bookings/create-paypal-order"] {
@@ -179,36 +179,39 @@ async fn a_client_that_is_refused_leaves_the_car_unlocked() {
                 client
                     .post(path, &json!({}))
                     .await
-                    .problem(422, "invalid_fields");
+                    .expect_problem(422, "invalid_fields");
             }
-            client.post(path, &body).await.problem(429, "rate_limited");
+            client
+                .post(path, &body)
+                .await
+                .expect_problem(429, "rate_limited");
             // The lock may be given back after the answer.
             eventually("the car is unlocked", 2, || async {
-                holder_of(&rental.car).await.is_null().then_some(())
+                lock_owner(&rental.car).await.is_null().then_some(())
             })
             .await;
         }
-        checkout::hold(&client, &rental).await;
+        checkout::create_hold(&client, &rental).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn who_waits_too_long_for_the_lock_is_told_to_come_back() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
         take_lock(&rental.car, "somebody else").await;
-        let answer = ask_for_hold(&client, &rental).await;
+        let response = request_hold(&client, &rental).await;
         assert_eq!(
-            answer.problem(409, "booking_in_progress")["retryable"],
+            response.expect_problem(409, "booking_in_progress")["retryable"],
             true
         );
-        answer.retry_after();
-        assert_eq!(holder_of(&rental.car).await, "somebody else");
+        response.retry_after();
+        assert_eq!(lock_owner(&rental.car).await, "somebody else");
         assert_eq!(database.live_bookings(&rental).await, 0);
-        command(&["DEL", &lock_of(&rental.car)]).await;
-        checkout::hold(&client, &rental).await;
+        command(&["DEL", &lock_key(&rental.car)]).await;
+        checkout::create_hold(&client, &rental).await;
     })
     .await;
 }
@@ -216,7 +219,7 @@ async fn who_waits_too_long_for_the_lock_is_told_to_come_back() {
 /// The lock ran out while the booking was made, and the next customer has it.
 #[tokio::test]
 async fn a_lock_of_somebody_else_is_not_given_back() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         slow_bookings().await;
@@ -224,11 +227,11 @@ async fn a_lock_of_somebody_else_is_not_given_back() {
             locked_by(&rental.car).await;
             take_lock(&rental.car, "somebody else").await;
         };
-        let (answer, ()) = join(ask_for_hold(&client, &rental), overtaken).await;
-        answer.expect(201);
-        assert_eq!(holder_of(&rental.car).await, "somebody else");
-        no_faults("database").await;
-        command(&["DEL", &lock_of(&rental.car)]).await;
+        let (response, ()) = join(request_hold(&client, &rental), overtaken).await;
+        response.expect(201);
+        assert_eq!(lock_owner(&rental.car).await, "somebody else");
+        clear_faults("database").await;
+        command(&["DEL", &lock_key(&rental.car)]).await;
     })
     .await;
 }

@@ -1,11 +1,11 @@
 //! `POST /api/bookings`.
 
 use crate::support::{
-    checkout::{self, ask_for_hold, hold_under_key},
-    client::{Answer, Client},
+    checkout::{self, request_hold, request_hold_with_key},
+    client::{Client, Response},
     database::Database,
     environment::{new_uuid, variable},
-    isolation::together,
+    isolation::share_system,
     local_system::{self, in_days},
     rental::Rental,
 };
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_hold_lasts_fifteen_minutes_and_costs_what_was_quoted() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
     let quote = rental.quote(&client).await;
     let before = local_system::now().await;
-    let answer = ask_for_hold(&client, &rental).await;
-    let booking = answer.expect(201);
+    let response = request_hold(&client, &rental).await;
+    let booking = response.expect(201);
     assert_eq!(booking["success"], true);
     assert_eq!(booking["status"], "pending_payment");
     assert_eq!(booking["price"], quote);
@@ -33,7 +33,7 @@ async fn a_hold_lasts_fifteen_minutes_and_costs_what_was_quoted() {
     assert!(checkout::text(&booking["reference"]).starts_with("EXO-"));
 
     let id = checkout::text(&booking["bookingId"]);
-    assert_eq!(answer.header("location"), format!("/api/bookings/{id}"));
+    assert_eq!(response.header("location"), format!("/api/bookings/{id}"));
     let token = checkout::text(&booking["bookingToken"]);
     let url = checkout::text(&booking["bookingUrl"]);
     assert!(
@@ -44,17 +44,17 @@ async fn a_hold_lasts_fifteen_minutes_and_costs_what_was_quoted() {
 
 #[tokio::test]
 async fn a_customer_is_stored_with_the_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     let email = format!("zoë-{}@exämple.com", new_uuid());
     let mut body = rental.body();
     body["customer"] =
         json!({"fullName": "  Zoë O'Brien-Νίκος ", "email": email, "phone": "+1 (305) 555-0100"});
-    let answer = client.post("/api/bookings", &body).await.expect(201);
-    let path = format!("/api/bookings/{}", checkout::text(&answer["bookingId"]));
+    let response = client.post("/api/bookings", &body).await.expect(201);
+    let path = format!("/api/bookings/{}", checkout::text(&response["bookingId"]));
     let booking = client
-        .get_as(&checkout::text(&answer["bookingToken"]), &path)
+        .get_as(&checkout::text(&response["bookingToken"]), &path)
         .await
         .expect(200);
     assert_eq!(
@@ -67,7 +67,7 @@ async fn a_customer_is_stored_with_the_booking() {
 
 async fn turnaround_days(client: &Client, car: &str) -> i64 {
     let car = client
-        .stranger()
+        .with_new_address()
         .get(&format!("/api/cars/{car}"))
         .await
         .expect(200);
@@ -76,14 +76,14 @@ async fn turnaround_days(client: &Client, car: &str) -> i64 {
 
 #[tokio::test]
 async fn taken_days_are_refused_and_named() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
     let taken = rental.part(1, 3);
-    checkout::hold(&client, &taken).await;
-    let problem = ask_for_hold(&client, &taken)
+    checkout::create_hold(&client, &taken).await;
+    let problem = request_hold(&client, &taken)
         .await
-        .problem(409, "dates_unavailable");
+        .expect_problem(409, "dates_unavailable");
     assert_eq!(problem["retryable"], false);
     // The days after the return that the car needs for itself are in the way as well.
     let turnaround = turnaround_days(&client, &taken.car).await;
@@ -98,9 +98,9 @@ async fn taken_days_are_refused_and_named() {
         rental.part(1, 2),
         rental,
     ] {
-        ask_for_hold(&client, &part)
+        request_hold(&client, &part)
             .await
-            .problem(409, "dates_unavailable");
+            .expect_problem(409, "dates_unavailable");
     }
     assert_eq!(Database::open().await.live_bookings(&taken).await, 1);
 }
@@ -108,30 +108,30 @@ async fn taken_days_are_refused_and_named() {
 /// A turnaround blocks days after the return, so a rental that ends where the next one starts needs them free.
 #[tokio::test]
 async fn the_next_customer_can_leave_after_the_turnaround() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 12).await;
     let turnaround = turnaround_days(&client, &rental.car).await;
-    checkout::hold(&client, &rental.part(4, 3)).await;
+    checkout::create_hold(&client, &rental.part(4, 3)).await;
     if turnaround > 0 {
-        ask_for_hold(&client, &rental.part(7, 2))
+        request_hold(&client, &rental.part(7, 2))
             .await
-            .problem(409, "dates_unavailable");
-        ask_for_hold(&client, &rental.part(2, 2))
+            .expect_problem(409, "dates_unavailable");
+        request_hold(&client, &rental.part(2, 2))
             .await
-            .problem(409, "dates_unavailable");
+            .expect_problem(409, "dates_unavailable");
     }
-    ask_for_hold(&client, &rental.part(7 + turnaround, 2))
+    request_hold(&client, &rental.part(7 + turnaround, 2))
         .await
         .expect(201);
-    ask_for_hold(&client, &rental.part(2 - turnaround, 2))
+    request_hold(&client, &rental.part(2 - turnaround, 2))
         .await
         .expect(201);
 }
 
 #[tokio::test]
 async fn the_right_price_is_accepted_in_each_of_its_writings() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for write in [
         |price: &str| json!(price),
@@ -142,18 +142,18 @@ async fn the_right_price_is_accepted_in_each_of_its_writings() {
         let price = checkout::text(&rental.quote(&client).await["finalPrice"]);
         let mut body = rental.body();
         body["totalPrice"] = write(&price);
-        let answer = client
-            .stranger()
+        let response = client
+            .with_new_address()
             .post("/api/bookings", &body)
             .await
             .expect(201);
-        assert_eq!(answer["price"]["finalPrice"], json!(price));
+        assert_eq!(response["price"]["finalPrice"], json!(price));
     }
 }
 
 #[tokio::test]
 async fn a_price_of_the_clients_own_is_refused_and_audited() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 3).await;
     let quote = rental.quote(&client).await;
@@ -161,8 +161,8 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
     body["totalPrice"] = json!("1.00");
     body["customer"] =
         json!({"fullName": "Mallory", "email": format!("{}@example.com", new_uuid())});
-    let answer = client.post("/api/bookings", &body).await;
-    let problem = answer.problem(422, "price_mismatch");
+    let response = client.post("/api/bookings", &body).await;
+    let problem = response.expect_problem(422, "price_mismatch");
     assert_eq!(problem["serverPrice"], quote["finalPrice"]);
     assert_eq!(problem["currency"], quote["currency"]);
 
@@ -170,7 +170,7 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
     let events = database
         .rows(
             "SELECT detail FROM security_events WHERE kind = 'price_mismatch' AND request_id = $1",
-            &[&answer.header("x-request-id")],
+            &[&response.header("x-request-id")],
         )
         .await;
     assert_eq!(events.len(), 1);
@@ -185,17 +185,19 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
 
 #[tokio::test]
 async fn the_same_key_and_content_is_the_same_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
-    let first = hold_under_key(&client, &key, &rental.body())
+    let first = request_hold_with_key(&client, &key, &rental.body())
         .await
         .expect(201);
     // The order of members and members nobody knows make no difference.
     let reordered = json!({"unknown": [1], "endDate": rental.end, "startDate": rental.start, "carId": rental.car});
     for body in [rental.body(), reordered] {
         assert_eq!(
-            hold_under_key(&client, &key, &body).await.expect(200),
+            request_hold_with_key(&client, &key, &body)
+                .await
+                .expect(200),
             first
         );
     }
@@ -204,10 +206,10 @@ async fn the_same_key_and_content_is_the_same_booking() {
 
 #[tokio::test]
 async fn the_same_key_with_other_content_is_refused() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 5).await, new_uuid().to_string());
-    hold_under_key(&client, &key, &rental.part(0, 2).body())
+    request_hold_with_key(&client, &key, &rental.part(0, 2).body())
         .await
         .expect(201);
     let other_customer = {
@@ -216,31 +218,31 @@ async fn the_same_key_with_other_content_is_refused() {
         body
     };
     for body in [rental.part(0, 3).body(), other_customer] {
-        hold_under_key(&client, &key, &body)
+        request_hold_with_key(&client, &key, &body)
             .await
-            .problem(422, "idempotency_key_reused");
+            .expect_problem(422, "idempotency_key_reused");
     }
     assert_eq!(Database::open().await.live_bookings(&rental).await, 1);
 }
 
 #[tokio::test]
 async fn a_refused_request_does_not_use_up_its_key() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
     let mut body = rental.body();
     body["totalPrice"] = json!("0.01");
-    hold_under_key(&client, &key, &body)
+    request_hold_with_key(&client, &key, &body)
         .await
-        .problem(422, "price_mismatch");
-    hold_under_key(&client, &key, &rental.body())
+        .expect_problem(422, "price_mismatch");
+    request_hold_with_key(&client, &key, &rental.body())
         .await
         .expect(201);
 }
 
 #[tokio::test]
 async fn impossible_rentals_name_the_date_that_is_wrong() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for (car, start, days, pointer, code) in [
         ("123", -3, 2, "/startDate", "in_the_past"),
@@ -250,16 +252,16 @@ async fn impossible_rentals_name_the_date_that_is_wrong() {
     ] {
         let body = json!({"carId": car, "startDate": in_days(start).await, "endDate": in_days(start + days).await});
         client
-            .stranger()
+            .with_new_address()
             .post("/api/bookings", &body)
             .await
-            .does_not_rent(pointer, code);
+            .expect_rental_refused(pointer, code);
     }
 }
 
 #[tokio::test]
 async fn hidden_withdrawn_and_unknown_cars_are_not_rented() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(42).await);
     for car in [
@@ -270,16 +272,16 @@ async fn hidden_withdrawn_and_unknown_cars_are_not_rented() {
     ] {
         let body = json!({"carId": car, "startDate": start, "endDate": end});
         client
-            .stranger()
+            .with_new_address()
             .post("/api/bookings", &body)
             .await
-            .problem(404, "car_not_found");
+            .expect_problem(404, "car_not_found");
     }
 }
 
 #[tokio::test]
 async fn an_operators_token_opens_no_way_around_the_price() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     let mut body = rental.body();
@@ -287,7 +289,7 @@ async fn an_operators_token_opens_no_way_around_the_price() {
     let request = client
         .request(reqwest::Method::POST, "/api/bookings")
         .bearer_auth(variable("ADMIN_TOKEN"));
-    Answer::of(request.json(&body))
+    Response::to(request.json(&body))
         .await
-        .problem(422, "price_mismatch");
+        .expect_problem(422, "price_mismatch");
 }

@@ -1,11 +1,11 @@
 //! `POST /api/bookings/create-paypal-order`.
 
 use crate::support::{
-    checkout::{self, Hold, ask_for_order},
-    client::{Answer, Client},
+    checkout::{self, Hold, request_order},
+    client::{Client, Response},
     database::Database,
     environment::new_uuid,
-    isolation::together,
+    isolation::share_system,
     local_system::in_days,
     paypal::{self, exchanges_about},
     rental::Rental,
@@ -22,26 +22,26 @@ fn under_reference(rental: &Rental, reference: &str) -> Value {
     body
 }
 
-async fn ask(client: &Client, body: &Value) -> Answer {
-    client.stranger().post(PATH, body).await
+async fn ask(client: &Client, body: &Value) -> Response {
+    client.with_new_address().post(PATH, body).await
 }
 
 #[tokio::test]
 async fn an_order_costs_what_the_booking_costs() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
-    let answer = ask_for_order(&client, &hold, Some("A weekend – für Zoë"))
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let response = request_order(&client, &hold, Some("A weekend – für Zoë"))
         .await
         .expect(201);
-    assert_eq!(answer["success"], true);
-    assert_eq!(answer["bookingId"], json!(hold.id));
+    assert_eq!(response["success"], true);
+    assert_eq!(response["bookingId"], json!(hold.id));
     assert_eq!(
-        (&answer["amount"], &answer["currency"]),
+        (&response["amount"], &response["currency"]),
         (&json!(hold.price), &json!(hold.currency))
     );
     assert_eq!(
-        answer["bookingToken"],
+        response["bookingToken"],
         Value::Null,
         "only the call that makes the hold gives the token"
     );
@@ -69,14 +69,14 @@ async fn an_order_costs_what_the_booking_costs() {
 
 #[tokio::test]
 async fn the_same_call_again_gives_the_same_order() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let first = ask_for_order(&client, &hold, None).await.expect(201);
-    assert_eq!(ask_for_order(&client, &hold, None).await.expect(201), first);
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let first = request_order(&client, &hold, None).await.expect(201);
+    assert_eq!(request_order(&client, &hold, None).await.expect(201), first);
     paypal::approve(&checkout::text(&first["approveUrl"])).await;
     assert_eq!(
-        ask_for_order(&client, &hold, Some("other words"))
+        request_order(&client, &hold, Some("other words"))
             .await
             .expect(201),
         first
@@ -93,7 +93,7 @@ async fn the_same_call_again_gives_the_same_order() {
 
 #[tokio::test]
 async fn a_shops_reference_makes_the_hold_once() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     // A UUID that is not one of ours is a reference like any other.
     for reference in [format!("shop.{}", new_uuid()), new_uuid().to_string()] {
@@ -137,9 +137,9 @@ async fn a_shops_reference_makes_the_hold_once() {
 
 #[tokio::test]
 async fn an_order_for_a_cheap_car_cannot_pay_for_another() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let cheap = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let cheap = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let mut dear = Rental::far_ahead(&client, 3).await;
     while dear.car == cheap.rental.car {
         dear = Rental::far_ahead(&client, 3).await;
@@ -148,9 +148,9 @@ async fn an_order_for_a_cheap_car_cannot_pay_for_another() {
         rental: dear.clone(),
         ..cheap.clone()
     };
-    ask_for_order(&client, &swapped, None)
+    request_order(&client, &swapped, None)
         .await
-        .problem(409, "booking_mismatch");
+        .expect_problem(409, "booking_mismatch");
     let same_days = Rental {
         car: dear.car.clone(),
         ..cheap.rental.clone()
@@ -159,33 +159,33 @@ async fn an_order_for_a_cheap_car_cannot_pay_for_another() {
         rental: same_days,
         ..cheap.clone()
     };
-    ask_for_order(&client, &swapped, None)
+    request_order(&client, &swapped, None)
         .await
-        .problem(409, "booking_mismatch");
+        .expect_problem(409, "booking_mismatch");
     assert_eq!(database.payments(cheap.id).await.len(), 0);
     assert_eq!(database.live_bookings(&dear).await, 0);
 }
 
 #[tokio::test]
 async fn an_order_for_a_short_rental_cannot_pay_for_a_long_one() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
-    let hold = checkout::hold(&client, &rental.part(0, 2)).await;
+    let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
     for other in [rental.part(0, 5), rental.part(1, 2)] {
         let stretched = Hold {
             rental: other,
             ..hold.clone()
         };
-        ask_for_order(&client, &stretched, None)
+        request_order(&client, &stretched, None)
             .await
-            .problem(409, "booking_mismatch");
+            .expect_problem(409, "booking_mismatch");
     }
 }
 
 #[tokio::test]
 async fn a_shops_reference_stays_with_its_car_and_days() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (rental, reference) = (
         Rental::far_ahead(&client, 5).await,
@@ -196,18 +196,18 @@ async fn a_shops_reference_stays_with_its_car_and_days() {
         .expect(201);
     ask(&client, &under_reference(&rental, &reference))
         .await
-        .problem(409, "booking_mismatch");
+        .expect_problem(409, "booking_mismatch");
 }
 
 #[tokio::test]
 async fn a_price_of_the_clients_own_is_refused_and_audited() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 2).await;
     let mut body = under_reference(&rental, &format!("ref-{}", new_uuid()));
     body["totalPrice"] = json!(1);
-    let answer = ask(&client, &body).await;
-    let problem = answer.problem(422, "price_mismatch");
+    let response = ask(&client, &body).await;
+    let problem = response.expect_problem(422, "price_mismatch");
     assert_eq!(
         problem["serverPrice"],
         rental.quote(&client).await["finalPrice"]
@@ -217,7 +217,7 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
         "SELECT count(*) FROM security_events WHERE kind = 'price_mismatch' AND request_id = $1";
     assert_eq!(
         database
-            .number(events, &[&answer.header("x-request-id")])
+            .number(events, &[&response.header("x-request-id")])
             .await,
         1
     );
@@ -226,47 +226,51 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
 /// A price given for a booking that exists is the client's word against ours as well.
 #[tokio::test]
 async fn a_price_of_the_clients_own_is_refused_for_a_booking_too() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let mut body = hold.rental.body();
     body["bookingId"] = json!(hold.id);
     body["totalPrice"] = json!("1.00");
-    let problem = ask(&client, &body).await.problem(422, "price_mismatch");
+    let problem = ask(&client, &body)
+        .await
+        .expect_problem(422, "price_mismatch");
     assert_eq!(problem["serverPrice"], json!(hold.price));
     assert_eq!(database.payments(hold.id).await.len(), 0);
 }
 
 #[tokio::test]
 async fn a_paid_booking_is_not_paid_again() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
-    ask_for_order(&client, &paid.hold, None)
+    request_order(&client, &paid.hold, None)
         .await
-        .problem(409, "already_paid");
+        .expect_problem(409, "already_paid");
 }
 
 #[tokio::test]
 async fn a_reference_holds_no_car_that_cannot_be_held() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
-    checkout::hold(&client, &rental).await;
+    checkout::create_hold(&client, &rental).await;
     let taken = ask(
         &client,
         &under_reference(&rental, &format!("ref-{}", new_uuid())),
     )
     .await;
     assert_eq!(
-        taken.problem(409, "dates_unavailable")["unavailableDates"][0],
+        taken.expect_problem(409, "dates_unavailable")["unavailableDates"][0],
         json!(rental.start)
     );
 
     let (start, end) = (in_days(60).await, in_days(62).await);
     for car in ["nobody", "koenigsegg-regera", "ferrari-f40"] {
         let body = json!({"carId": car, "startDate": start, "endDate": end, "bookingId": "shop-1"});
-        ask(&client, &body).await.problem(404, "car_not_found");
+        ask(&client, &body)
+            .await
+            .expect_problem(404, "car_not_found");
     }
     for (first, days, pointer, code) in [
         (-3, 2, "/startDate", "in_the_past"),
@@ -277,7 +281,9 @@ async fn a_reference_holds_no_car_that_cannot_be_held() {
             "carId": "123", "bookingId": format!("ref-{}", new_uuid()),
             "startDate": in_days(first).await, "endDate": in_days(first + days).await,
         });
-        ask(&client, &body).await.does_not_rent(pointer, code);
+        ask(&client, &body)
+            .await
+            .expect_rental_refused(pointer, code);
     }
     let body = json!({
         "carId": "porsche-918-spyder", "bookingId": format!("ref-{}", new_uuid()),
@@ -285,5 +291,5 @@ async fn a_reference_holds_no_car_that_cannot_be_held() {
     });
     ask(&client, &body)
         .await
-        .does_not_rent("/endDate", "too_short");
+        .expect_rental_refused("/endDate", "too_short");
 }

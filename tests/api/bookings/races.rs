@@ -1,12 +1,12 @@
 //! Many at the same moment.
 
 use crate::support::{
-    checkout::{self, ask_for_hold, ask_for_order, ask_to_authorize, hold_under_key},
-    client::{Answer, Client},
+    checkout::{self, request_authorization, request_hold, request_hold_with_key, request_order},
+    client::{Client, Response},
     database::Database,
     environment::new_uuid,
-    isolation::alone,
-    local_system::{eventually, fault},
+    isolation::run_alone,
+    local_system::{eventually, set_fault},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -17,17 +17,17 @@ use tokio::time::sleep;
 
 const MANY: i64 = 50;
 
-fn count(answers: &[Answer], status: u16) -> usize {
-    answers
+fn count(responses: &[Response], status: u16) -> usize {
+    responses
         .iter()
-        .filter(|answer| answer.status == status)
+        .filter(|response| response.status == status)
         .count()
 }
 
 /// The ranges differ, and every two of them share a day: no equality of ranges can keep them apart.
 #[tokio::test]
 async fn fifty_customers_for_overlapping_days_make_one_booking() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let free = Rental::far_ahead(&client, 20).await;
         let rentals: Vec<Rental> = (0..MANY)
@@ -39,47 +39,47 @@ async fn fifty_customers_for_overlapping_days_make_one_booking() {
                 .all(|rental| rental.start <= free.part(6, 1).start
                     && rental.end > free.part(6, 1).start)
         );
-        let answers = join_all(rentals.iter().map(|rental| ask_for_hold(&client, rental))).await;
+        let responses = join_all(rentals.iter().map(|rental| request_hold(&client, rental))).await;
 
         assert_eq!(
-            (count(&answers, 201), count(&answers, 409)),
+            (count(&responses, 201), count(&responses, 409)),
             (1, 49),
             "{:?}",
-            codes(&answers)
+            codes(&responses)
         );
-        for answer in answers.iter().filter(|answer| answer.status == 409) {
-            let code = checkout::text(&answer.json()["code"]);
+        for response in responses.iter().filter(|response| response.status == 409) {
+            let code = checkout::text(&response.json()["code"]);
             // Whoever waited too long for the car's lock is told to try again; that, too, is a 409.
             assert!(
                 ["dates_unavailable", "booking_in_progress"].contains(&code.as_str()),
-                "{answer}"
+                "{response}"
             );
-            answer.problem(409, &code);
+            response.expect_problem(409, &code);
         }
         assert_eq!(database.live_bookings(&free).await, 1);
     })
     .await;
 }
 
-fn codes(answers: &[Answer]) -> Vec<String> {
-    answers
+fn codes(responses: &[Response]) -> Vec<String> {
+    responses
         .iter()
-        .filter(|answer| answer.status >= 400)
-        .map(|answer| answer.json()["code"].to_string())
+        .filter(|response| response.status >= 400)
+        .map(|response| response.json()["code"].to_string())
         .collect()
 }
 
 /// A double click, fifty times. Whoever is told that the booking is in progress comes back when told to.
 #[tokio::test]
 async fn fifty_identical_requests_make_one_booking_that_all_are_told_of() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (rental, key) = (Rental::far_ahead(&client, 3).await, new_uuid().to_string());
-        let answers = join_all((0..MANY).map(|_| until_told(&client, &rental, &key))).await;
-        assert_eq!((count(&answers, 201), count(&answers, 200)), (1, 49));
-        let told: BTreeSet<String> = answers
+        let responses = join_all((0..MANY).map(|_| until_told(&client, &rental, &key))).await;
+        assert_eq!((count(&responses, 201), count(&responses, 200)), (1, 49));
+        let told: BTreeSet<String> = responses
             .iter()
-            .map(|answer| answer.json()["bookingId"].to_string())
+            .map(|response| response.json()["bookingId"].to_string())
             .collect();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(database.live_bookings(&rental).await, 1);
@@ -88,29 +88,29 @@ async fn fifty_identical_requests_make_one_booking_that_all_are_told_of() {
 }
 
 /// Repeats what is said to be retryable, after the time that is said to be enough.
-async fn until_told(client: &Client, rental: &Rental, key: &str) -> Answer {
+async fn until_told(client: &Client, rental: &Rental, key: &str) -> Response {
     loop {
-        let answer = hold_under_key(client, key, &rental.body()).await;
-        if answer.status < 400 {
-            return answer;
+        let response = request_hold_with_key(client, key, &rental.body()).await;
+        if response.status < 400 {
+            return response;
         }
         assert_eq!(
-            answer.problem(409, "booking_in_progress")["retryable"],
+            response.expect_problem(409, "booking_in_progress")["retryable"],
             true
         );
-        sleep(Duration::from_secs(answer.retry_after())).await;
+        sleep(Duration::from_secs(response.retry_after())).await;
     }
 }
 
 #[tokio::test]
 async fn twenty_orders_for_one_booking_are_one_order() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let answers = join_all((0..20).map(|_| ask_for_order(&client, &hold, None))).await;
-        let orders: BTreeSet<String> = answers
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let responses = join_all((0..20).map(|_| request_order(&client, &hold, None))).await;
+        let orders: BTreeSet<String> = responses
             .iter()
-            .map(|answer| answer.expect(201)["orderID"].to_string())
+            .map(|response| response.expect(201)["orderID"].to_string())
             .collect();
         assert_eq!(orders.len(), 1, "{orders:?}");
         let exchanges = exchanges_about(&database, hold.id).await;
@@ -122,19 +122,19 @@ async fn twenty_orders_for_one_booking_are_one_order() {
 
 #[tokio::test]
 async fn ten_authorizations_of_one_order_hold_the_money_once() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order = checkout::approved_order(&client, &hold, None).await;
-        let answers = join_all((0..10).map(|_| ask_to_authorize(&client, &order))).await;
-        for answer in &answers {
-            if answer.status == 200 {
-                assert_eq!(answer.json()["bookingId"], json!(hold.id));
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
+        let responses = join_all((0..10).map(|_| request_authorization(&client, &order))).await;
+        for response in &responses {
+            if response.status == 200 {
+                assert_eq!(response.json()["bookingId"], json!(hold.id));
             } else {
-                answer.problem(409, "payment_in_progress");
+                response.expect_problem(409, "payment_in_progress");
             }
         }
-        assert!(count(&answers, 200) >= 1);
+        assert!(count(&responses, 200) >= 1);
         assert_eq!(
             exchanges_about(&database, hold.id)
                 .await
@@ -143,7 +143,7 @@ async fn ten_authorizations_of_one_order_hold_the_money_once() {
             1
         );
         assert_eq!(
-            checkout::read_back(&client, &hold).await["payment"]["status"],
+            checkout::read_booking(&client, &hold).await["payment"]["status"],
             "authorized"
         );
     })
@@ -152,11 +152,11 @@ async fn ten_authorizations_of_one_order_hold_the_money_once() {
 
 #[tokio::test]
 async fn whoever_authorizes_second_is_told_to_wait() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order = checkout::approved_order(&client, &hold, None).await;
-        fault(
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
+        set_fault(
             "paypal",
             json!({"kind": "delay", "delayMs": 3000, "path": "/authorize"}),
         )
@@ -170,10 +170,10 @@ async fn whoever_authorizes_second_is_told_to_wait() {
                     .then_some(())
             })
             .await;
-            ask_to_authorize(&client, &order).await
+            request_authorization(&client, &order).await
         };
-        let (first, second) = join(ask_to_authorize(&client, &order), second).await;
-        let problem = second.problem(409, "payment_in_progress");
+        let (first, second) = join(request_authorization(&client, &order), second).await;
+        let problem = second.expect_problem(409, "payment_in_progress");
         assert_eq!(problem["retryable"], true);
         second.retry_after();
         first.expect(200);
@@ -190,23 +190,23 @@ async fn whoever_authorizes_second_is_told_to_wait() {
 /// Two shops' references for the same days: one makes the hold.
 #[tokio::test]
 async fn ten_orders_under_references_for_the_same_days_make_one_hold() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
         let ask = async || {
             let mut body = rental.body();
             body["bookingId"] = json!(format!("ref-{}", new_uuid()));
             client
-                .stranger()
+                .with_new_address()
                 .post("/api/bookings/create-paypal-order", &body)
                 .await
         };
-        let answers = join_all((0..10).map(|_| ask())).await;
+        let responses = join_all((0..10).map(|_| ask())).await;
         assert_eq!(
-            (count(&answers, 201), count(&answers, 409)),
+            (count(&responses, 201), count(&responses, 409)),
             (1, 9),
             "{:?}",
-            codes(&answers)
+            codes(&responses)
         );
         assert_eq!(database.live_bookings(&rental).await, 1);
     })

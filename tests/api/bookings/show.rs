@@ -2,9 +2,9 @@
 
 use crate::support::{
     checkout,
-    client::{Answer, Client},
+    client::{Client, Response},
     environment::{new_uuid, variable},
-    isolation::together,
+    isolation::share_system,
     rental::Rental,
 };
 use reqwest::Method;
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_holder_reads_the_booking_with_each_form_of_the_token() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 3).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let path = format!("/api/bookings/{}", hold.id);
-    let answer = client.get_as(&hold.token, &path).await.expect(200);
-    let booking = &answer["booking"];
-    assert_eq!(answer["success"], true);
+    let response = client.get_as(&hold.token, &path).await.expect(200);
+    let booking = &response["booking"];
+    assert_eq!(response["success"], true);
     for (member, expected) in [
         ("bookingId", json!(hold.id)),
         ("status", json!("pending_payment")),
@@ -41,16 +41,16 @@ async fn the_holder_reads_the_booking_with_each_form_of_the_token() {
     let in_header = client
         .request(Method::GET, &path)
         .header("x-booking-token", &hold.token);
-    assert_eq!(Answer::of(in_header).await.expect(200), answer);
+    assert_eq!(Response::to(in_header).await.expect(200), response);
     let in_query = format!("{path}?token={}", hold.token);
-    assert_eq!(client.get(&in_query).await.expect(200), answer);
+    assert_eq!(client.get(&in_query).await.expect(200), response);
 }
 
 #[tokio::test]
 async fn an_operator_reads_any_booking() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let path = format!("/api/bookings/{}", hold.id);
     let booking = client
         .get_as(&variable("ADMIN_TOKEN"), &path)
@@ -61,15 +61,15 @@ async fn an_operator_reads_any_booking() {
 
 #[tokio::test]
 async fn nobody_else_reads_it() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 12).await;
-    let hold = checkout::hold(&client, &rental.part(0, 2)).await;
-    let other = checkout::hold(&client, &rental.part(6, 2)).await;
+    let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
+    let other = checkout::create_hold(&client, &rental.part(6, 2)).await;
     let path = format!("/api/bookings/{}", hold.id);
     let refused = client.get(&path).await;
     assert_eq!(refused.header("www-authenticate"), "Bearer");
-    refused.problem(401, "unauthenticated");
+    refused.expect_problem(401, "unauthenticated");
     for token in [
         &other.token,
         &hold.token.to_lowercase(),
@@ -80,32 +80,32 @@ async fn nobody_else_reads_it() {
         client
             .get_as(token, &path)
             .await
-            .problem(401, "unauthenticated");
+            .expect_problem(401, "unauthenticated");
     }
     client
         .get(&format!("{path}?token={}", other.token))
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
     client
         .get(&format!("{path}?token="))
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
 }
 
 #[tokio::test]
 async fn a_booking_that_is_not_there_is_not_found() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let admin = variable("ADMIN_TOKEN");
     client
         .get_as(&admin, &format!("/api/bookings/{}", new_uuid()))
         .await
-        .problem(404, "booking_not_found");
+        .expect_problem(404, "booking_not_found");
     // Without a token nobody learns which bookings there are.
     client
         .get(&format!("/api/bookings/{}", new_uuid()))
         .await
-        .problem(401, "unauthenticated");
+        .expect_problem(401, "unauthenticated");
     for id in [
         "1",
         "x",
@@ -116,36 +116,36 @@ async fn a_booking_that_is_not_there_is_not_found() {
         client
             .get_as(&admin, &format!("/api/bookings/{id}"))
             .await
-            .problem(404, "booking_not_found");
+            .expect_problem(404, "booking_not_found");
     }
 }
 
 #[tokio::test]
 async fn the_payment_is_shown_as_it_goes() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
-    let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let order = checkout::approved_order(&client, &hold, None).await;
-    let payment = checkout::read_back(&client, &hold).await["payment"].clone();
+    let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let order = checkout::create_approved_order(&client, &hold, None).await;
+    let payment = checkout::read_booking(&client, &hold).await["payment"].clone();
     assert_eq!(payment["status"], "created");
     assert_eq!(payment["orderId"], json!(order.id));
     assert_eq!(payment["amount"], json!(hold.price));
     assert_eq!(payment["currency"], json!(hold.currency));
     assert_eq!(payment["authorizationId"], Value::Null);
 
-    let answer = checkout::ask_to_authorize(&client, &order)
+    let response = checkout::request_authorization(&client, &order)
         .await
         .expect(200);
-    let booking = checkout::read_back(&client, &hold).await;
+    let booking = checkout::read_booking(&client, &hold).await;
     assert_eq!(booking["status"], "upcoming");
     assert_eq!(booking["payment"]["status"], "authorized");
     assert_eq!(
         booking["payment"]["authorizationId"],
-        answer["authorizationId"]
+        response["authorizationId"]
     );
     assert_eq!(
         booking["payment"]["captureScheduledAt"],
-        answer["captureScheduledAt"]
+        response["captureScheduledAt"]
     );
     assert_eq!(booking["payment"]["captureId"], Value::Null);
 }

@@ -3,14 +3,14 @@
 use crate::support::{
     checkout,
     client::Client,
-    isolation::together,
+    isolation::share_system,
     local_system::{eventually, in_days},
     rental::Rental,
 };
 use serde_json::{Value, json};
 
-fn statuses(answer: &Value) -> Vec<String> {
-    answer["availability"]
+fn statuses(response: &Value) -> Vec<String> {
+    response["availability"]
         .as_array()
         .unwrap()
         .iter()
@@ -24,37 +24,37 @@ fn path(car: &str, start: &str, end: &str) -> String {
 
 #[tokio::test]
 async fn free_days_are_counted_half_open_and_priced() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
-    let answer = client.get(&rental.availability()).await.expect(200);
-    assert_eq!(answer["success"], true);
-    assert_eq!(answer["bookable"], true);
-    assert_eq!(answer["reasons"], json!([]));
-    assert_eq!(statuses(&answer), ["available"; 4]);
-    assert_eq!(answer["availability"][0]["date"], json!(rental.start));
-    assert_eq!(answer["availability"][0]["available"], true);
+    let response = client.get(&rental.availability_path()).await.expect(200);
+    assert_eq!(response["success"], true);
+    assert_eq!(response["bookable"], true);
+    assert_eq!(response["reasons"], json!([]));
+    assert_eq!(statuses(&response), ["available"; 4]);
+    assert_eq!(response["availability"][0]["date"], json!(rental.start));
+    assert_eq!(response["availability"][0]["available"], true);
     assert_eq!(
-        answer["summary"],
+        response["summary"],
         json!({"totalDays": 4, "availableDays": 4, "unavailableDays": 0})
     );
-    assert_eq!(answer["quote"]["rentalDays"], 4);
+    assert_eq!(response["quote"]["rentalDays"], 4);
 }
 
 /// 4 days of 50.00, fees 40.00, 10 % off, 10 % tax.
 #[tokio::test]
 async fn the_plain_car_costs_what_the_design_says() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let quote = eventually("the plain car is free for 4 days", 10, || async {
-        let ahead = 30 + i64::try_from(crate::support::environment::chance(300)).unwrap();
+        let ahead = 30 + i64::try_from(crate::support::environment::random_below(300)).unwrap();
         let path = path(
             "test-car-id",
             &in_days(ahead).await,
             &in_days(ahead + 4).await,
         );
-        let answer = client.stranger().get(&path).await.expect(200);
-        (answer["bookable"] == true).then(|| answer["quote"].clone())
+        let response = client.with_new_address().get(&path).await.expect(200);
+        (response["bookable"] == true).then(|| response["quote"].clone())
     })
     .await;
     for (member, expected) in [
@@ -73,48 +73,48 @@ async fn the_plain_car_costs_what_the_design_says() {
 
 #[tokio::test]
 async fn a_hold_shows_as_held_and_its_turnaround_too() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
-    checkout::hold(&client, &rental).await;
+    checkout::create_hold(&client, &rental).await;
     let turnaround = client
         .get(&format!("/api/cars/{}", rental.car))
         .await
         .expect(200)["car"]["turnaroundDays"]
         .as_u64()
         .unwrap();
-    let answer = client
-        .get(&rental.part(-1, 6).availability())
+    let response = client
+        .get(&rental.part(-1, 6).availability_path())
         .await
         .expect(200);
     let mut expected = vec!["available", "held", "held", "held"];
     expected.extend((0..turnaround).map(|_| "turnaround"));
     expected.resize(6, "available");
-    assert_eq!(statuses(&answer), expected, "{rental:?}");
-    assert_eq!(answer["bookable"], false);
-    assert_eq!(answer["quote"], Value::Null);
+    assert_eq!(statuses(&response), expected, "{rental:?}");
+    assert_eq!(response["bookable"], false);
+    assert_eq!(response["quote"], Value::Null);
     assert!(
-        answer["reasons"]
+        response["reasons"]
             .as_array()
             .unwrap()
             .contains(&json!("dates_unavailable")),
-        "{answer}"
+        "{response}"
     );
 }
 
 #[tokio::test]
 async fn a_confirmed_booking_shows_as_booked() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     checkout::pay(&client, &rental, None).await;
-    let answer = client.get(&rental.availability()).await.expect(200);
-    assert_eq!(statuses(&answer), ["booked"; 2]);
+    let response = client.get(&rental.availability_path()).await.expect(200);
+    assert_eq!(statuses(&response), ["booked"; 2]);
 }
 
 #[tokio::test]
 async fn what_was_cached_before_a_booking_is_not_served_after_it() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     let car = client
@@ -127,28 +127,31 @@ async fn what_was_cached_before_a_booking_is_not_served_after_it() {
     };
     for name in [&rental, &by_id] {
         eventually("the days are cached", 5, || async {
-            let answer = client.stranger().get(&name.availability()).await;
-            assert_eq!(answer.expect(200)["bookable"], true);
-            (answer.header("x-cache") == "HIT").then_some(())
+            let response = client
+                .with_new_address()
+                .get(&name.availability_path())
+                .await;
+            assert_eq!(response.expect(200)["bookable"], true);
+            (response.header("x-cache") == "HIT").then_some(())
         })
         .await;
     }
-    checkout::hold(&client, &rental).await;
+    checkout::create_hold(&client, &rental).await;
     for name in [&rental, &by_id] {
-        let answer = client.get(&name.availability()).await;
+        let response = client.get(&name.availability_path()).await;
         assert_eq!(
-            statuses(&answer.expect(200)),
+            statuses(&response.expect(200)),
             ["held"; 3],
             "by {}",
             name.car
         );
-        assert_eq!(answer.header("x-cache"), "MISS");
+        assert_eq!(response.header("x-cache"), "MISS");
     }
 }
 
 #[tokio::test]
 async fn why_a_rental_is_not_possible_is_said() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     // The 918 is rented for 2 to 7 days.
     for (car, start, days, reason) in [
@@ -158,15 +161,15 @@ async fn why_a_rental_is_not_possible_is_said() {
         ("porsche-918-spyder", 200, 8, "too_long"),
     ] {
         let path = path(car, &in_days(start).await, &in_days(start + days).await);
-        let answer = client.get(&path).await.expect(200);
-        assert_eq!(answer["bookable"], false, "{reason}");
-        assert_eq!(answer["quote"], Value::Null, "{reason}");
+        let response = client.get(&path).await.expect(200);
+        assert_eq!(response["bookable"], false, "{reason}");
+        assert_eq!(response["quote"], Value::Null, "{reason}");
         assert!(
-            answer["reasons"]
+            response["reasons"]
                 .as_array()
                 .unwrap()
                 .contains(&json!(reason)),
-            "{reason}: {answer}"
+            "{reason}: {response}"
         );
     }
     let past = client
@@ -178,7 +181,7 @@ async fn why_a_rental_is_not_possible_is_said() {
 
 #[tokio::test]
 async fn unknown_hidden_and_withdrawn_cars_have_no_days() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(43).await);
     for car in [
@@ -190,22 +193,22 @@ async fn unknown_hidden_and_withdrawn_cars_have_no_days() {
         client
             .get(&path(car, &start, &end))
             .await
-            .problem(404, "car_not_found");
+            .expect_problem(404, "car_not_found");
     }
 }
 
 #[tokio::test]
 async fn a_year_and_a_day_is_the_longest_range() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let start = in_days(10).await;
-    let answer = client
+    let response = client
         .get(&path("123", &start, &in_days(376).await))
         .await
         .expect(200);
-    assert_eq!(answer["summary"]["totalDays"], 366);
+    assert_eq!(response["summary"]["totalDays"], 366);
     client
         .get(&path("123", &start, &in_days(377).await))
         .await
-        .refuses(&[("/endDate", "range_too_long")]);
+        .expect_invalid_fields(&[("/endDate", "range_too_long")]);
 }

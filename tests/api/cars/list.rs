@@ -1,6 +1,6 @@
 //! `GET /api/cars`.
 
-use crate::support::{checkout, client::Client, isolation::together, rental::Rental};
+use crate::support::{checkout, client::Client, isolation::share_system, rental::Rental};
 use serde_json::{Value, json};
 
 fn slugs(list: &Value) -> Vec<String> {
@@ -14,7 +14,7 @@ fn slugs(list: &Value) -> Vec<String> {
 
 async fn list(client: &Client, query: &str) -> Value {
     client
-        .stranger()
+        .with_new_address()
         .get(&format!("/api/cars?{query}"))
         .await
         .expect(200)
@@ -30,7 +30,7 @@ fn cents(money: &Value) -> u64 {
 
 #[tokio::test]
 async fn the_first_page_has_twelve_cars_and_says_how_many_there_are() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let list = list(&Client::new(), "").await;
     assert_eq!(list["success"], true);
     assert_eq!(list["cars"].as_array().unwrap().len(), 12);
@@ -46,7 +46,7 @@ async fn the_first_page_has_twelve_cars_and_says_how_many_there_are() {
 
 #[tokio::test]
 async fn a_car_is_summed_up() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let list = list(&Client::new(), "search=caterham").await;
     assert_eq!(slugs(&list), ["test-car-id"]);
     let car = &list["cars"][0];
@@ -71,7 +71,7 @@ async fn a_car_is_summed_up() {
 
 #[tokio::test]
 async fn the_pages_together_are_the_fleet_each_car_once() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let all = slugs(&list(&client, "limit=50").await);
     let mut paged = Vec::new();
@@ -91,7 +91,7 @@ async fn the_pages_together_are_the_fleet_each_car_once() {
 
 #[tokio::test]
 async fn prices_sort_both_ways_and_bound_the_list() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for (order, is_sorted) in [("asc", true), ("desc", false)] {
         let list = list(&client, &format!("limit=50&sortBy=price&sortOrder={order}")).await;
@@ -123,7 +123,7 @@ async fn prices_sort_both_ways_and_bound_the_list() {
 
 #[tokio::test]
 async fn names_sort_and_featured_cars_come_first() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let names = |list: &Value| -> Vec<String> {
         list["cars"]
@@ -148,7 +148,7 @@ async fn names_sort_and_featured_cars_come_first() {
 
 #[tokio::test]
 async fn filters_narrow_together() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let list = list(
         &client,
@@ -169,7 +169,7 @@ async fn filters_narrow_together() {
 
 #[tokio::test]
 async fn a_search_is_taken_literally() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for nothing in [
         "%25",
@@ -190,7 +190,7 @@ async fn a_search_is_taken_literally() {
 
 #[tokio::test]
 async fn hidden_and_withdrawn_cars_are_not_listed() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let all = slugs(&list(&client, "limit=50").await);
     for slug in ["koenigsegg-regera", "ferrari-f40"] {
@@ -207,7 +207,7 @@ async fn hidden_and_withdrawn_cars_are_not_listed() {
 
 #[tokio::test]
 async fn a_car_that_is_taken_is_not_listed_for_those_days() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     let query = format!(
@@ -215,7 +215,7 @@ async fn a_car_that_is_taken_is_not_listed_for_those_days() {
         rental.start, rental.end
     );
     assert!(slugs(&list(&client, &query).await).contains(&rental.car));
-    checkout::hold(&client, &rental).await;
+    checkout::create_hold(&client, &rental).await;
     assert!(
         !slugs(&list(&client, &query).await).contains(&rental.car),
         "{rental:?}"
@@ -225,12 +225,12 @@ async fn a_car_that_is_taken_is_not_listed_for_those_days() {
 
 #[tokio::test]
 async fn all_that_is_wrong_with_a_query_is_named() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     client
         .get("/api/cars?page=abc&limit=-1&minPrice=x&sortBy=id&sortOrder=up&availableFrom=2027-02-31&features=,")
         .await
-        .refuses(&[
+        .expect_invalid_fields(&[
             ("/page", "out_of_range"),
             ("/limit", "out_of_range"),
             ("/minPrice", "invalid_amount"),
@@ -242,5 +242,5 @@ async fn all_that_is_wrong_with_a_query_is_named() {
     client
         .get("/api/cars?page=1&page=2")
         .await
-        .refuses(&[("/page", "duplicate")]);
+        .expect_invalid_fields(&[("/page", "duplicate")]);
 }

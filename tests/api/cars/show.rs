@@ -1,11 +1,11 @@
 //! `GET /api/cars/{car}`.
 
-use crate::support::{checkout, client::Client, isolation::together};
+use crate::support::{checkout, client::Client, isolation::share_system};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_car_is_found_by_slug_and_by_id() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let by_slug = client.get("/api/cars/test-car-id").await.expect(200);
     let car = &by_slug["car"];
@@ -35,14 +35,14 @@ async fn a_car_is_found_by_slug_and_by_id() {
 
 #[tokio::test]
 async fn a_number_is_a_slug() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let car = Client::new().get("/api/cars/123").await.expect(200);
     assert_eq!(car["car"]["slug"], "123");
 }
 
 #[tokio::test]
 async fn a_hidden_or_withdrawn_car_is_not_found_by_any_name() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for name in [
         "koenigsegg-regera",
@@ -53,13 +53,13 @@ async fn a_hidden_or_withdrawn_car_is_not_found_by_any_name() {
         client
             .get(&format!("/api/cars/{name}"))
             .await
-            .problem(404, "car_not_found");
+            .expect_problem(404, "car_not_found");
     }
 }
 
 #[tokio::test]
 async fn a_name_that_no_car_can_have_names_no_car() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let long = "a".repeat(2000);
     for name in [
@@ -78,6 +78,6 @@ async fn a_name_that_no_car_can_have_names_no_car() {
         client
             .get(&format!("/api/cars/{name}"))
             .await
-            .problem(404, "car_not_found");
+            .expect_problem(404, "car_not_found");
     }
 }

@@ -1,13 +1,13 @@
 //! Answers that are lost after the effect: what was done is found again, and is done once.
 
 use crate::support::{
-    capture_cron::{results_of, run_cron},
-    checkout::{self, ask_for_order, ask_to_authorize, hold_under_key, read_back},
+    capture_cron::{results_for, run_cron},
+    checkout::{self, read_booking, request_authorization, request_hold_with_key, request_order},
     client::Client,
     database::Database,
     environment::new_uuid,
-    isolation::alone,
-    local_system::{fault, no_faults, pass, pass_until},
+    isolation::run_alone,
+    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 /// The next answer to a request whose path contains `path` is lost.
 async fn lose_one(upstream: &str, path: &str) {
-    fault(
+    set_fault(
         upstream,
         json!({"kind": "drop_answer", "path": path, "times": 1}),
     )
@@ -25,21 +25,21 @@ async fn lose_one(upstream: &str, path: &str) {
 
 #[tokio::test]
 async fn a_lost_order_is_found_again() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         lose_one("paypal", "/v2/checkout/orders").await;
-        let answer = ask_for_order(&client, &hold, None).await;
-        answer.problem(503, "payment_provider_unavailable");
-        answer.retry_after();
-        let order = checkout::approved_order(&client, &hold, None).await;
+        let response = request_order(&client, &hold, None).await;
+        response.expect_problem(503, "payment_provider_unavailable");
+        response.retry_after();
+        let order = checkout::create_approved_order(&client, &hold, None).await;
         let exchanges = exchanges_about(&database, hold.id).await;
         assert_eq!(exchanges.effects("orders.create"), 1);
         assert_eq!(exchanges.request_ids("orders.create").len(), 1);
         for exchange in exchanges.of("orders.create") {
             assert_eq!(exchange["responseBody"]["id"], json!(order.id));
         }
-        ask_to_authorize(&client, &order).await.expect(200);
+        request_authorization(&client, &order).await.expect(200);
     })
     .await;
 }
@@ -47,20 +47,20 @@ async fn a_lost_order_is_found_again() {
 /// Whether or not the note was made, the same order comes back.
 #[tokio::test]
 async fn an_order_that_was_not_noted_is_found_again() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         for trouble in ["drop_answer", "refuse"] {
-            let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            fault(
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            set_fault(
                 "database",
                 json!({"kind": trouble, "path": "record_paypal_order", "times": 1}),
             )
             .await;
-            ask_for_order(&client, &hold, None)
+            request_order(&client, &hold, None)
                 .await
-                .problem(503, "database_unavailable");
-            no_faults("database").await;
-            let order = checkout::order(&client, &hold, None).await;
+                .expect_problem(503, "database_unavailable");
+            clear_faults("database").await;
+            let order = checkout::create_order(&client, &hold, None).await;
             let exchanges = exchanges_about(&database, hold.id).await;
             assert_eq!(exchanges.effects("orders.create"), 1, "{trouble}");
             assert_eq!(
@@ -75,12 +75,12 @@ async fn an_order_that_was_not_noted_is_found_again() {
 
 #[tokio::test]
 async fn a_lost_authorization_is_found_at_once() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order = checkout::approved_order(&client, &hold, None).await;
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
         lose_one("paypal", "/authorize").await;
-        let answer = ask_to_authorize(&client, &order).await.expect(200);
+        let response = request_authorization(&client, &order).await.expect(200);
         assert_eq!(
             exchanges_about(&database, hold.id)
                 .await
@@ -88,8 +88,8 @@ async fn a_lost_authorization_is_found_at_once() {
             1
         );
         assert_eq!(
-            read_back(&client, &hold).await["payment"]["authorizationId"],
-            answer["authorizationId"]
+            read_booking(&client, &hold).await["payment"]["authorizationId"],
+            response["authorizationId"]
         );
     })
     .await;
@@ -97,24 +97,24 @@ async fn a_lost_authorization_is_found_at_once() {
 
 #[tokio::test]
 async fn an_authorization_that_stays_in_doubt_is_settled_by_the_next_request() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order = checkout::approved_order(&client, &hold, None).await;
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
         lose_one("paypal", "/authorize").await;
-        fault("paypal", json!({"kind": "refuse", "path": format!("/v2/checkout/orders/{}", order.id), "times": 1})).await;
-        let answer = ask_to_authorize(&client, &order).await;
-        answer.problem(503, "payment_provider_unavailable");
-        answer.retry_after();
-        let booking = read_back(&client, &hold).await;
+        set_fault("paypal", json!({"kind": "refuse", "path": format!("/v2/checkout/orders/{}", order.id), "times": 1})).await;
+        let response = request_authorization(&client, &order).await;
+        response.expect_problem(503, "payment_provider_unavailable");
+        response.retry_after();
+        let booking = read_booking(&client, &hold).await;
         assert_eq!(booking["status"], "pending_payment");
         assert_eq!(booking["payment"]["authorizationId"], Value::Null);
 
-        ask_to_authorize(&client, &order).await.expect(200);
+        request_authorization(&client, &order).await.expect(200);
         let exchanges = exchanges_about(&database, hold.id).await;
         assert_eq!(exchanges.effects("orders.authorize"), 1);
         assert_eq!(exchanges.request_ids("orders.authorize").len(), 1);
-        assert_eq!(read_back(&client, &hold).await["status"], "upcoming");
+        assert_eq!(read_booking(&client, &hold).await["status"], "upcoming");
     })
     .await;
 }
@@ -122,26 +122,26 @@ async fn an_authorization_that_stays_in_doubt_is_settled_by_the_next_request() {
 /// The money is held, and the database did not note it, or did and could not say so.
 #[tokio::test]
 async fn an_authorization_that_was_not_noted_is_found_again() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         for trouble in ["drop_answer", "refuse"] {
-            let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            let order = checkout::approved_order(&client, &hold, None).await;
-            fault(
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            let order = checkout::create_approved_order(&client, &hold, None).await;
+            set_fault(
                 "database",
                 json!({"kind": trouble, "path": "record_authorization"}),
             )
             .await;
-            ask_to_authorize(&client, &order)
+            request_authorization(&client, &order)
                 .await
-                .problem(503, "database_unavailable");
-            no_faults("database").await;
+                .expect_problem(503, "database_unavailable");
+            clear_faults("database").await;
             // Whoever held the payment may still be at work, as far as the database knows.
-            pass(SignedDuration::from_secs(61)).await;
-            ask_to_authorize(&client, &order).await.expect(200);
+            advance_clock(SignedDuration::from_secs(61)).await;
+            request_authorization(&client, &order).await.expect(200);
             let exchanges = exchanges_about(&database, hold.id).await;
             assert_eq!(exchanges.effects("orders.authorize"), 1, "{trouble}");
-            let booking = read_back(&client, &hold).await;
+            let booking = read_booking(&client, &hold).await;
             assert_eq!(
                 (&booking["status"], &booking["payment"]["status"]),
                 (&json!("upcoming"), &json!("authorized"))
@@ -153,26 +153,30 @@ async fn an_authorization_that_was_not_noted_is_found_again() {
 
 #[tokio::test]
 async fn a_lost_capture_is_found_by_the_next_run() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
-        pass_until(paid.capture_at).await;
+        advance_clock_past(paid.capture_at).await;
         // Not anybody else's that is due by now.
         lose_one("paypal", &format!("{}/capture", paid.authorization)).await;
         let run = run_cron(&client).await;
-        assert_eq!(results_of(&run, paid.hold.id)[0]["success"], false, "{run}");
         assert_eq!(
-            read_back(&client, &paid.hold).await["payment"]["status"],
+            results_for(&run, paid.hold.id)[0]["success"],
+            false,
+            "{run}"
+        );
+        assert_eq!(
+            read_booking(&client, &paid.hold).await["payment"]["status"],
             "capturing"
         );
-        pass(SignedDuration::from_mins(16)).await;
+        advance_clock(SignedDuration::from_mins(16)).await;
         let run = run_cron(&client).await;
-        assert_eq!(results_of(&run, paid.hold.id)[0]["success"], true, "{run}");
+        assert_eq!(results_for(&run, paid.hold.id)[0]["success"], true, "{run}");
         let exchanges = exchanges_about(&database, paid.hold.id).await;
         assert_eq!(exchanges.effects("authorizations.capture"), 1);
         assert_eq!(exchanges.request_ids("authorizations.capture").len(), 1);
         assert_eq!(
-            read_back(&client, &paid.hold).await["payment"]["status"],
+            read_booking(&client, &paid.hold).await["payment"]["status"],
             "captured"
         );
     })
@@ -182,24 +186,24 @@ async fn a_lost_capture_is_found_by_the_next_run() {
 /// PayPal has taken the money and the database does not know: pitfall of every cron that captures.
 #[tokio::test]
 async fn a_capture_that_was_not_noted_is_found_by_the_next_run() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         for trouble in ["drop_answer", "refuse"] {
             let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
-            pass_until(paid.capture_at).await;
+            advance_clock_past(paid.capture_at).await;
             // Only the record of the capture is lost, not the end of the run.
-            fault(
+            set_fault(
                 "database",
                 json!({"kind": trouble, "path": "rpc/record_capture"}),
             )
             .await;
             run_cron(&client).await;
-            no_faults("database").await;
-            pass(SignedDuration::from_mins(16)).await;
+            clear_faults("database").await;
+            advance_clock(SignedDuration::from_mins(16)).await;
             run_cron(&client).await;
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             assert_eq!(exchanges.effects("authorizations.capture"), 1, "{trouble}");
-            let payment = read_back(&client, &paid.hold).await["payment"].clone();
+            let payment = read_booking(&client, &paid.hold).await["payment"].clone();
             assert_eq!(payment["status"], "captured", "{trouble}");
             let capture = exchanges.of("authorizations.capture")[0]["responseBody"]["id"].clone();
             assert_eq!(payment["captureId"], capture, "{trouble}");
@@ -210,14 +214,14 @@ async fn a_capture_that_was_not_noted_is_found_by_the_next_run() {
 
 #[tokio::test]
 async fn a_lost_hold_is_found_again_under_its_key() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
         lose_one("database", "create_booking").await;
-        let answer = hold_under_key(&client, &key, &rental.body()).await;
-        answer.problem(503, "database_unavailable");
-        answer.retry_after();
-        hold_under_key(&client, &key, &rental.body())
+        let response = request_hold_with_key(&client, &key, &rental.body()).await;
+        response.expect_problem(503, "database_unavailable");
+        response.retry_after();
+        request_hold_with_key(&client, &key, &rental.body())
             .await
             .expect(200);
         assert_eq!(database.live_bookings(&rental).await, 1);
@@ -228,35 +232,48 @@ async fn a_lost_hold_is_found_again_under_its_key() {
 /// The days were taken all the same, so nobody may be shown them as free.
 #[tokio::test]
 async fn the_calendar_is_right_even_when_the_answer_to_a_booking_was_lost() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         assert_eq!(
-            client.get(&rental.availability()).await.expect(200)["bookable"],
+            client.get(&rental.availability_path()).await.expect(200)["bookable"],
             true
         );
         lose_one("database", "create_booking").await;
-        checkout::ask_for_hold(&client, &rental)
+        checkout::request_hold(&client, &rental)
             .await
-            .problem(503, "database_unavailable");
-        let answer = client.get(&rental.availability()).await.expect(200);
-        assert_eq!(answer["bookable"], false, "{answer}");
+            .expect_problem(503, "database_unavailable");
+        let response = client.get(&rental.availability_path()).await.expect(200);
+        assert_eq!(response["bookable"], false, "{response}");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_void_whose_answer_is_lost_is_made_once() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let order =
-            checkout::approved_order(&client, &hold, Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT")).await;
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(
+            &client,
+            &hold,
+            Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT"),
+        )
+        .await;
         lose_one("paypal", "/void").await;
-        let answer = ask_to_authorize(&client, &order).await;
-        assert_ne!(answer.status, 200, "{answer}");
-        assert_eq!(exchanges_about(&database, hold.id).await.voided().len(), 1);
-        assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
+        let response = request_authorization(&client, &order).await;
+        assert_ne!(response.status, 200, "{response}");
+        assert_eq!(
+            exchanges_about(&database, hold.id)
+                .await
+                .voided_authorizations()
+                .len(),
+            1
+        );
+        assert_eq!(
+            read_booking(&client, &hold).await["status"],
+            "pending_payment"
+        );
     })
     .await;
 }

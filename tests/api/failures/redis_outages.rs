@@ -2,17 +2,17 @@
 //! time, nobody else asks, and it is used again once it is well, without anybody's help.
 
 use crate::support::{
-    checkout::{self, ask_for_hold, ask_to_authorize, read_back},
-    client::{Answer, Client},
+    checkout::{self, read_booking, request_authorization, request_hold},
+    client::{Client, Response},
     deployment,
     environment::{base_url, local_url},
-    instance::{self, Instance, Upstream, get, header, post, somebody},
-    isolation::alone,
+    instance::{self, Instance, Upstream, get, header, post, random_ip},
+    isolation::run_alone,
     local_system::{
-        eventually, fault, no_faults, now, pass, redis_requests, redis_requests_at_rest, start,
-        stop,
+        advance_clock, clear_faults, eventually, idle_redis_request_count, now,
+        redis_request_count, set_fault, start_process, stop_process,
     },
-    redis::{command, holder_of, lock_of, set_memory},
+    redis::{command, lock_key, lock_owner, set_memory_limit},
     rental::Rental,
     routes::ROUTES,
 };
@@ -38,22 +38,29 @@ fn instances() -> u64 {
 /// A customer's way through every public route, each of which must work. Gives the cached ones' `X-Cache`.
 async fn tour(client: &Client) -> [String; 3] {
     let rental = Rental::far_ahead(client, 2).await;
-    let (car, availability) = (format!("/api/cars/{}", rental.car), rental.availability());
+    let (car, availability) = (
+        format!("/api/cars/{}", rental.car),
+        rental.availability_path(),
+    );
     let mut outcomes = [const { String::new() }; 3];
     for (outcome, path) in outcomes.iter_mut().zip(["/api/cars", &car, &availability]) {
-        let answer = client.stranger().get(path).await;
-        answer.expect(200);
-        answer.header("x-cache").clone_into(outcome);
+        let response = client.with_new_address().get(path).await;
+        response.expect(200);
+        response.header("x-cache").clone_into(outcome);
     }
-    let hold = checkout::hold(client, &rental).await;
-    ask_for_hold(client, &rental)
+    let hold = checkout::create_hold(client, &rental).await;
+    request_hold(client, &rental)
         .await
-        .problem(409, "dates_unavailable");
-    let answer = client.stranger().get(&availability).await.expect(200);
-    assert_eq!(answer["bookable"], false, "{answer}");
-    let order = checkout::approved_order(client, &hold, None).await;
-    ask_to_authorize(client, &order).await.expect(200);
-    assert_eq!(read_back(client, &hold).await["status"], "upcoming");
+        .expect_problem(409, "dates_unavailable");
+    let response = client
+        .with_new_address()
+        .get(&availability)
+        .await
+        .expect(200);
+    assert_eq!(response["bookable"], false, "{response}");
+    let order = checkout::create_approved_order(client, &hold, None).await;
+    request_authorization(client, &order).await.expect(200);
+    assert_eq!(read_booking(client, &hold).await["status"], "upcoming");
     checkout::cancel(client, &hold).await;
     outcomes
 }
@@ -62,15 +69,15 @@ async fn tour(client: &Client) -> [String; 3] {
 async fn knock(client: &Client) {
     for ((path, method), status) in ROUTES.iter().zip(KNOCKED) {
         let method = method.parse().unwrap();
-        let answer = Answer::of(client.stranger().request(method, path)).await;
-        assert_eq!(answer.status, status, "{answer}");
+        let response = Response::to(client.with_new_address().request(method, path)).await;
+        assert_eq!(response.status, status, "{response}");
     }
 }
 
 /// Waits until Redis was told of a tour's changes; gives how many requests there were since `asked`.
 async fn told_since(asked: u64) -> u64 {
     eventually("what changed was told", 10, || async {
-        let told = redis_requests().await - asked;
+        let told = redis_request_count().await - asked;
         (told >= CHANGES).then_some(told)
     })
     .await
@@ -81,7 +88,7 @@ async fn told_since(asked: u64) -> u64 {
 async fn survives(begin: impl Future, end: impl Future) {
     let client = Client::new();
     assert!(!tour(&client).await.contains(&"BYPASS".to_owned()));
-    let asked = redis_requests_at_rest().await;
+    let asked = idle_redis_request_count().await;
     begin.await;
     let since = Instant::now();
     assert_eq!(tour(&client).await, NOT_USED);
@@ -95,12 +102,12 @@ async fn survives(begin: impl Future, end: impl Future) {
 
     // Each failure in a row makes the pause longer than a tour takes.
     for _ in 0..4 {
-        pass(PAUSE).await;
+        advance_clock(PAUSE).await;
         knock(&client).await;
     }
-    let asked = redis_requests_at_rest().await;
+    let asked = idle_redis_request_count().await;
     knock(&client).await;
-    assert_eq!(redis_requests().await, asked, "it is left alone");
+    assert_eq!(redis_request_count().await, asked, "it is left alone");
     assert_eq!(tour(&client).await, NOT_USED);
     // A change that was told in vain is told again after each pause of five seconds or more, one of which may be over.
     let told = told_since(asked).await;
@@ -108,8 +115,8 @@ async fn survives(begin: impl Future, end: impl Future) {
         told <= 2 * CHANGES,
         "{told} requests, and nothing else to tell"
     );
-    pass(PAUSE).await;
-    let asked = redis_requests().await;
+    advance_clock(PAUSE).await;
+    let asked = redis_request_count().await;
     assert_eq!(tour(&client).await, NOT_USED);
     let probes = told_since(asked + 1).await + 1;
     assert!(
@@ -118,7 +125,7 @@ async fn survives(begin: impl Future, end: impl Future) {
     );
 
     end.await;
-    pass(PAUSE).await;
+    advance_clock(PAUSE).await;
     let outcomes = tour(&client).await;
     assert!(!outcomes.contains(&"BYPASS".to_owned()), "{outcomes:?}");
 }
@@ -127,10 +134,10 @@ async fn survives(begin: impl Future, end: impl Future) {
 async fn survives_faults(faults: impl IntoIterator<Item = Value>) {
     let begin = async {
         for trouble in faults {
-            fault("redis", trouble).await;
+            set_fault("redis", trouble).await;
         }
     };
-    alone(survives(begin, no_faults("redis"))).await;
+    run_alone(survives(begin, clear_faults("redis"))).await;
 }
 
 #[tokio::test]
@@ -145,7 +152,7 @@ async fn a_redis_that_takes_two_seconds_is_left_alone_until_it_is_quick() {
 
 #[tokio::test]
 async fn a_redis_that_is_stopped_is_left_alone_until_it_is_back() {
-    alone(survives(stop("redis"), start("redis"))).await;
+    run_alone(survives(stop_process("redis"), start_process("redis"))).await;
 }
 
 /// No JSON, other JSON, half an answer: one after the other, then for good.
@@ -167,7 +174,11 @@ async fn a_redis_that_talks_nonsense_is_left_alone_until_it_makes_sense() {
 /// Redis' own refusal, for lack of memory.
 #[tokio::test]
 async fn a_redis_that_is_full_is_left_alone_until_it_has_room() {
-    alone(survives(set_memory("1").boxed(), set_memory("0").boxed())).await;
+    run_alone(survives(
+        set_memory_limit("1").boxed(),
+        set_memory_limit("0").boxed(),
+    ))
+    .await;
 }
 
 const OVER_QUOTA: &str = r#"{"error":"ERR max requests limit exceeded. Limit: 500000, Usage: 500000. See https://upstash.com/docs/redis/troubleshooting/max_requests_limit for details"}"#;
@@ -191,16 +202,19 @@ async fn a_redis_that_does_not_know_our_token_is_left_alone_until_it_does() {
 /// In the right form and still wrong: nothing is believed that matters.
 #[tokio::test]
 async fn values_that_make_no_sense_decide_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         for value in [json!("x"), json!(-1), json!([[]])] {
             let body = json!({"result": value}).to_string();
             let nonsense = json!({"kind": "answer_each", "body": body});
-            fault("redis", nonsense).await;
-            let asked = redis_requests().await;
+            set_fault("redis", nonsense).await;
+            let asked = redis_request_count().await;
             assert_eq!(tour(&client).await, NOT_USED, "{value}");
-            assert!(redis_requests().await > asked, "{value} opened the breaker");
-            no_faults("redis").await;
+            assert!(
+                redis_request_count().await > asked,
+                "{value} opened the breaker"
+            );
+            clear_faults("redis").await;
         }
     })
     .await;
@@ -208,14 +222,14 @@ async fn values_that_make_no_sense_decide_nothing() {
 
 #[tokio::test]
 async fn a_redis_that_comes_back_empty_is_filled_again() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         tour(&client).await;
         command(&["FLUSHALL"]).await;
-        stop("redis").await;
+        stop_process("redis").await;
         assert_eq!(tour(&client).await, NOT_USED);
-        start("redis").await;
-        pass(PAUSE).await;
+        start_process("redis").await;
+        advance_clock(PAUSE).await;
         assert_eq!(tour(&client).await, ["MISS"; 3]);
         assert_eq!(client.get("/api/cars").await.header("x-cache"), "HIT");
     })
@@ -225,30 +239,30 @@ async fn a_redis_that_comes_back_empty_is_filled_again() {
 /// The cache holds free days, and cannot be told that they were booked.
 #[tokio::test]
 async fn what_was_booked_while_redis_was_away_is_told_when_it_is_back() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        let path = rental.availability();
+        let path = rental.availability_path();
         client.get(&path).await.expect(200);
         let slow = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
-        fault("database", slow).await;
+        set_fault("database", slow).await;
         let away = async {
             eventually("the booking has begun", 5, || async {
-                (!holder_of(&rental.car).await.is_null()).then_some(())
+                (!lock_owner(&rental.car).await.is_null()).then_some(())
             })
             .await;
-            fault("redis", json!({"kind": "refuse"})).await;
+            set_fault("redis", json!({"kind": "refuse"})).await;
         };
-        let (answer, ()) = join(ask_for_hold(&client, &rental), away).await;
-        answer.expect(201);
-        no_faults("redis").await;
+        let (response, ()) = join(request_hold(&client, &rental), away).await;
+        response.expect(201);
+        clear_faults("redis").await;
         // Nor could it be told that the lock is given back.
-        command(&["DEL", &lock_of(&rental.car)]).await;
+        command(&["DEL", &lock_key(&rental.car)]).await;
         // By itself the old answer is served for half a minute.
         eventually("the cache knows", 20, || async {
-            let answer = client.stranger().get(&path).await;
-            let is_taken = answer.expect(200)["bookable"] == false;
-            (is_taken && answer.header("x-cache") != "BYPASS").then_some(())
+            let response = client.with_new_address().get(&path).await;
+            let is_taken = response.expect(200)["bookable"] == false;
+            (is_taken && response.header("x-cache") != "BYPASS").then_some(())
         })
         .await;
     })
@@ -258,21 +272,25 @@ async fn what_was_booked_while_redis_was_away_is_told_when_it_is_back() {
 /// Redis is well, and the instance on which somebody books has just given it up. No clock moves.
 #[tokio::test]
 async fn what_is_booked_on_an_instance_that_gave_redis_up_is_told_right_after() {
-    alone(async {
+    run_alone(async {
         let moment = now().await;
         let [booking, reading] = [(); 2].map(|()| Instance::start(moment, &[]));
         let rental = Rental::far_ahead(&Client::new(), 2).await;
-        let look = async || reading.serve(somebody(), get(&rental.availability())).await;
+        let look = async || {
+            reading
+                .serve(random_ip(), get(&rental.availability_path()))
+                .await
+        };
         assert_eq!(header(&look().await, "x-cache"), "MISS");
         assert_eq!(header(&look().await, "x-cache"), "HIT");
-        booking.lose_redis();
-        let list = booking.serve(somebody(), get("/api/cars")).await;
+        booking.disconnect_redis();
+        let list = booking.serve(random_ip(), get("/api/cars")).await;
         assert_eq!(header(&list, "x-cache"), "BYPASS");
-        booking.find_redis();
-        booking.calls();
+        booking.reconnect_redis();
+        booking.take_calls();
 
         let asked = post("/api/bookings", &rental.body());
-        let made = booking.answer(somebody(), asked).await;
+        let made = booking.respond(random_ip(), asked).await;
         instance::json(201, &made);
         let told = |calls: Vec<instance::Call>| {
             let redis = calls
@@ -280,14 +298,18 @@ async fn what_is_booked_on_an_instance_that_gave_redis_up_is_told_right_after() 
                 .filter(|call| call.upstream == Upstream::Redis);
             redis.count()
         };
-        assert_eq!(told(booking.calls()), 0, "the answer waits for nothing");
+        assert_eq!(
+            told(booking.take_calls()),
+            0,
+            "the answer waits for nothing"
+        );
         booking.finish().await;
-        assert_eq!(told(booking.calls()), 1);
+        assert_eq!(told(booking.take_calls()), 1);
         let shown = look().await;
         assert_eq!(header(&shown, "x-cache"), "MISS");
         assert_eq!(instance::json(200, &shown)["bookable"], false);
         // To its own visitors it is still given up.
-        let list = booking.serve(somebody(), get("/api/cars")).await;
+        let list = booking.serve(random_ip(), get("/api/cars")).await;
         assert_eq!(header(&list, "x-cache"), "BYPASS");
     })
     .await;
@@ -295,18 +317,18 @@ async fn what_is_booked_on_an_instance_that_gave_redis_up_is_told_right_after() 
 
 #[tokio::test]
 async fn scripts_that_redis_forgot_are_sent_again() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        for path in ["/api/cars", &rental.availability()] {
+        for path in ["/api/cars", &rental.availability_path()] {
             command(&["SCRIPT", "FLUSH"]).await;
-            let answer = client.get(path).await;
-            answer.expect(200);
-            assert_ne!(answer.header("x-cache"), "BYPASS", "{path}");
+            let response = client.get(path).await;
+            response.expect(200);
+            assert_ne!(response.header("x-cache"), "BYPASS", "{path}");
         }
         command(&["SCRIPT", "FLUSH"]).await;
-        checkout::hold(&client, &rental).await;
-        assert_eq!(holder_of(&rental.car).await, Value::Null);
+        checkout::create_hold(&client, &rental).await;
+        assert_eq!(lock_owner(&rental.car).await, Value::Null);
     })
     .await;
 }
@@ -314,14 +336,14 @@ async fn scripts_that_redis_forgot_are_sent_again() {
 /// Neither answer is late by itself, both together are.
 #[tokio::test]
 async fn sending_scripts_again_takes_no_more_time_than_there_is() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         client.get("/api/cars").await.expect(200);
         command(&["SCRIPT", "FLUSH"]).await;
-        fault("redis", json!({"kind": "delay", "delayMs": 100})).await;
-        let answer = client.get("/api/cars").await;
-        answer.expect(200);
-        assert_eq!(answer.header("x-cache"), "BYPASS");
+        set_fault("redis", json!({"kind": "delay", "delayMs": 100})).await;
+        let response = client.get("/api/cars").await;
+        response.expect(200);
+        assert_eq!(response.header("x-cache"), "BYPASS");
     })
     .await;
 }
@@ -332,23 +354,23 @@ async fn a_product_without_redis_never_asks_it() {
         (&[("DISABLE_REDIS", "true")], "disabled", "disabled"),
         (&[("REDIS_BYPASS", "1")], "bypass", "bypassed"),
     ] {
-        alone(async {
+        run_alone(async {
             let client = deployment::start_with(changes).await;
-            let asked = redis_requests_at_rest().await;
+            let asked = idle_redis_request_count().await;
             assert_eq!(tour(&client).await, NOT_USED);
             let demo = client.get("/api/demo/redis").await.expect(200);
             assert_eq!(demo["redis"]["mode"], mode);
             let health = client.get("/api/health").await.expect(200);
             assert_eq!(health["status"], "ok");
             assert_eq!(health["checks"]["redis"], state);
-            let knocking = client.stranger();
+            let knocking = client.with_new_address();
             for _ in 0..10 {
-                let answer = knocking.post("/api/bookings", &json!({})).await;
-                answer.problem(422, "invalid_fields");
+                let response = knocking.post("/api/bookings", &json!({})).await;
+                response.expect_problem(422, "invalid_fields");
             }
-            let answer = knocking.post("/api/bookings", &json!({})).await;
-            answer.problem(429, "rate_limited");
-            assert_eq!(redis_requests().await, asked);
+            let response = knocking.post("/api/bookings", &json!({})).await;
+            response.expect_problem(429, "rate_limited");
+            assert_eq!(redis_request_count().await, asked);
         })
         .await;
     }

@@ -1,11 +1,11 @@
 //! Upstreams that answer, but not as they should. Lost answers are in `failures/lost_responses.rs`, stopped servers in `failures/stopped_servers.rs`.
 
 use crate::support::{
-    checkout::{self, ask_for_hold, ask_for_order, ask_to_authorize, read_back},
+    checkout::{self, read_booking, request_authorization, request_hold, request_order},
     client::Client,
     database::Database,
-    isolation::alone,
-    local_system::{fault, no_faults},
+    isolation::run_alone,
+    local_system::{clear_faults, set_fault},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -15,26 +15,29 @@ use tokio::time::Instant;
 
 #[tokio::test]
 async fn paypal_out_of_reach_is_a_503_that_can_be_repeated() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        fault("paypal", json!({"kind": "refuse"})).await;
-        let answer = ask_for_order(&client, &hold, None).await;
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        set_fault("paypal", json!({"kind": "refuse"})).await;
+        let response = request_order(&client, &hold, None).await;
         assert_eq!(
-            answer.problem(503, "payment_provider_unavailable")["retryable"],
+            response.expect_problem(503, "payment_provider_unavailable")["retryable"],
             true
         );
-        answer.retry_after();
-        no_faults("paypal").await;
-        let order = checkout::approved_order(&client, &hold, None).await;
+        response.retry_after();
+        clear_faults("paypal").await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
 
-        fault("paypal", json!({"kind": "refuse"})).await;
-        let answer = ask_to_authorize(&client, &order).await;
-        answer.problem(503, "payment_provider_unavailable");
-        answer.retry_after();
-        assert_eq!(read_back(&client, &hold).await["status"], "pending_payment");
-        no_faults("paypal").await;
-        ask_to_authorize(&client, &order).await.expect(200);
+        set_fault("paypal", json!({"kind": "refuse"})).await;
+        let response = request_authorization(&client, &order).await;
+        response.expect_problem(503, "payment_provider_unavailable");
+        response.retry_after();
+        assert_eq!(
+            read_booking(&client, &hold).await["status"],
+            "pending_payment"
+        );
+        clear_faults("paypal").await;
+        request_authorization(&client, &order).await.expect(200);
         assert_eq!(
             exchanges_about(&database, hold.id)
                 .await
@@ -47,7 +50,7 @@ async fn paypal_out_of_reach_is_a_503_that_can_be_repeated() {
 
 #[tokio::test]
 async fn what_paypal_says_is_passed_on_by_its_meaning() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let refused = json!({"name": "INVALID_REQUEST", "debug_id": "d", "details": [{"issue": "INVALID_PARAMETER_VALUE"}]});
         for (status, body, expected, code) in [
@@ -57,16 +60,16 @@ async fn what_paypal_says_is_passed_on_by_its_meaning() {
             (400, refused.to_string(), 502, "payment_provider_refused"),
             (403, json!({"name": "NOT_AUTHORIZED"}).to_string(), 502, "payment_provider_refused"),
         ] {
-            let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            fault("paypal", json!({"kind": "answer", "status": status, "body": body, "path": "/v2/"})).await;
-            let answer = ask_for_order(&client, &hold, None).await;
-            answer.problem(expected, code);
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            set_fault("paypal", json!({"kind": "answer", "status": status, "body": body, "path": "/v2/"})).await;
+            let response = request_order(&client, &hold, None).await;
+            response.expect_problem(expected, code);
             if expected == 503 {
-                answer.retry_after();
+                response.retry_after();
             }
-            assert!(!answer.text.contains("html") && !answer.text.contains("debug_id"), "{answer}");
-            no_faults("paypal").await;
-            checkout::order(&client, &hold, None).await;
+            assert!(!response.text.contains("html") && !response.text.contains("debug_id"), "{response}");
+            clear_faults("paypal").await;
+            checkout::create_order(&client, &hold, None).await;
         }
     })
     .await;
@@ -74,7 +77,7 @@ async fn what_paypal_says_is_passed_on_by_its_meaning() {
 
 #[tokio::test]
 async fn a_success_without_content_from_paypal_confirms_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         for body in [
             "",
@@ -83,22 +86,22 @@ async fn a_success_without_content_from_paypal_confirms_nothing() {
             "null",
             "{\"id\":\"X\",\"status\":\"COMPLETED\"}",
         ] {
-            let hold = checkout::hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            let order = checkout::approved_order(&client, &hold, None).await;
-            fault(
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            let order = checkout::create_approved_order(&client, &hold, None).await;
+            set_fault(
                 "paypal",
                 json!({"kind": "answer", "status": 201, "body": body, "path": "/v2/"}),
             )
             .await;
-            let answer = ask_to_authorize(&client, &order).await;
-            answer.problem(503, "payment_provider_unavailable");
+            let response = request_authorization(&client, &order).await;
+            response.expect_problem(503, "payment_provider_unavailable");
             assert_eq!(
-                read_back(&client, &hold).await["status"],
+                read_booking(&client, &hold).await["status"],
                 "pending_payment",
                 "{body:?}"
             );
-            no_faults("paypal").await;
-            ask_to_authorize(&client, &order).await.expect(200);
+            clear_faults("paypal").await;
+            request_authorization(&client, &order).await.expect(200);
         }
     })
     .await;
@@ -106,30 +109,30 @@ async fn a_success_without_content_from_paypal_confirms_nothing() {
 
 #[tokio::test]
 async fn a_database_that_is_busy_is_a_503_and_nothing_is_told() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let secret = json!({"code": "53300", "message": "SELECT secret FROM internal", "details": "d", "hint": "h"});
         for (status, body) in [(503, secret.to_string()), (504, json!({"code": "PGRST003"}).to_string()), (502, "<html>".to_owned())] {
-            fault("database", json!({"kind": "answer", "status": status, "body": body})).await;
-            let answer = ask_for_hold(&client, &rental).await;
-            assert_eq!(answer.problem(503, "database_unavailable")["retryable"], true);
-            answer.retry_after();
-            assert!(!answer.text.contains("SELECT") && !answer.text.contains("html"), "{answer}");
-            no_faults("database").await;
+            set_fault("database", json!({"kind": "answer", "status": status, "body": body})).await;
+            let response = request_hold(&client, &rental).await;
+            assert_eq!(response.expect_problem(503, "database_unavailable")["retryable"], true);
+            response.retry_after();
+            assert!(!response.text.contains("SELECT") && !response.text.contains("html"), "{response}");
+            clear_faults("database").await;
         }
         let contended = json!({"code": "40P01", "message": "deadlock detected"}).to_string();
-        fault("database", json!({"kind": "answer", "status": 500, "body": contended})).await;
-        let answer = ask_for_hold(&client, &rental).await;
-        assert_eq!(answer.problem(409, "booking_in_progress")["retryable"], true);
-        answer.retry_after();
+        set_fault("database", json!({"kind": "answer", "status": 500, "body": contended})).await;
+        let response = request_hold(&client, &rental).await;
+        assert_eq!(response.expect_problem(409, "booking_in_progress")["retryable"], true);
+        response.retry_after();
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_answer_of_the_database_that_nobody_expects_is_a_500_without_a_word_of_it() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let syntax =
@@ -140,18 +143,18 @@ async fn an_answer_of_the_database_that_nobody_expects_is_a_500_without_a_word_o
             (200, "nonsense".to_owned()),
             (401, "{}".to_owned()),
         ] {
-            fault(
+            set_fault(
                 "database",
                 json!({"kind": "answer", "status": status, "body": body}),
             )
             .await;
-            let answer = ask_for_hold(&client, &rental).await;
-            answer.problem(500, "internal");
+            let response = request_hold(&client, &rental).await;
+            response.expect_problem(500, "internal");
             assert!(
-                !answer.text.contains("SELECT") && !answer.text.contains("create_booking"),
-                "{answer}"
+                !response.text.contains("SELECT") && !response.text.contains("create_booking"),
+                "{response}"
             );
-            no_faults("database").await;
+            clear_faults("database").await;
         }
     })
     .await;
@@ -159,14 +162,14 @@ async fn an_answer_of_the_database_that_nobody_expects_is_a_500_without_a_word_o
 
 #[tokio::test]
 async fn a_slow_redis_is_not_waited_for() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         client.get("/api/cars").await.expect(200);
-        fault("redis", json!({"kind": "delay", "delayMs": 5000})).await;
+        set_fault("redis", json!({"kind": "delay", "delayMs": 5000})).await;
         let begun = Instant::now();
-        let answer = client.get("/api/cars").await;
-        answer.expect(200);
-        assert_eq!(answer.header("x-cache"), "BYPASS");
+        let response = client.get("/api/cars").await;
+        response.expect(200);
+        assert_eq!(response.header("x-cache"), "BYPASS");
         assert!(
             begun.elapsed() < Duration::from_secs(2),
             "{:?}",
@@ -178,7 +181,7 @@ async fn a_slow_redis_is_not_waited_for() {
 
 #[tokio::test]
 async fn nonsense_from_redis_does_not_reach_a_client() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         for (status, body) in [
@@ -189,23 +192,23 @@ async fn nonsense_from_redis_does_not_reach_a_client() {
             (401, "{\"error\":\"WRONGPASS\"}"),
             (500, "<html>"),
         ] {
-            fault(
+            set_fault(
                 "redis",
                 json!({"kind": "answer", "status": status, "body": body}),
             )
             .await;
-            let answer = client.stranger().get("/api/cars").await;
-            assert_eq!(answer.expect(200)["success"], true, "{body:?}");
-            assert_eq!(answer.header("x-cache"), "BYPASS", "{body:?}");
-            no_faults("redis").await;
+            let response = client.with_new_address().get("/api/cars").await;
+            assert_eq!(response.expect(200)["success"], true, "{body:?}");
+            assert_eq!(response.header("x-cache"), "BYPASS", "{body:?}");
+            clear_faults("redis").await;
         }
-        fault(
+        set_fault(
             "redis",
             json!({"kind": "answer", "status": 500, "body": "no"}),
         )
         .await;
         assert_eq!(
-            ask_for_hold(&client, &rental).await.expect(201)["status"],
+            request_hold(&client, &rental).await.expect(201)["status"],
             json!("pending_payment")
         );
         let demo = client.get("/api/demo/redis").await.expect(200);

@@ -7,9 +7,9 @@ use super::{
 };
 use crate::support::{
     checkout,
-    client::{Answer, Client},
+    client::{Client, Response},
     environment::{new_uuid, variable},
-    isolation::alone,
+    isolation::run_alone,
     rental::Rental,
 };
 use jiff::ToSpan;
@@ -41,7 +41,7 @@ async fn try_rental(client: &Client, path: &str, body: &Value, rental: &Rental) 
 
 #[tokio::test]
 async fn a_booking_refuses_each_bad_field_and_writes_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let mut body = rental.body();
@@ -79,14 +79,14 @@ async fn a_booking_refuses_each_bad_field_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_booking_names_everything_that_is_wrong_at_once() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         writing_nothing(async {
             let body = json!({
                 "carId": 1, "endDate": "soon", "totalPrice": "x", "customer": {"email": "x", "phone": 5},
             });
             let request = client.request(Method::POST, BOOKINGS).header("idempotency-key", "a b");
-            Answer::of(request.json(&body)).await.refuses(&[
+            Response::to(request.json(&body)).await.expect_invalid_fields(&[
                 ("/carId", "wrong_type"),
                 ("/startDate", "required"),
                 ("/endDate", "invalid_date"),
@@ -104,7 +104,7 @@ async fn a_booking_names_everything_that_is_wrong_at_once() {
 
 #[tokio::test]
 async fn an_idempotency_key_is_visible_ascii() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let body = Rental::far_ahead(&client, 2).await.body();
         writing_nothing(async {
@@ -117,12 +117,12 @@ async fn an_idempotency_key_is_visible_ascii() {
                 (vec![0xff], "invalid_header"),
             ] {
                 let request = client
-                    .stranger()
+                    .with_new_address()
                     .request(Method::POST, BOOKINGS)
                     .header("idempotency-key", &key[..]);
-                Answer::of(request.json(&body))
+                Response::to(request.json(&body))
                     .await
-                    .refuses(&[("/Idempotency-Key", code)]);
+                    .expect_invalid_fields(&[("/Idempotency-Key", code)]);
             }
         })
         .await;
@@ -132,16 +132,16 @@ async fn an_idempotency_key_is_visible_ascii() {
 
 #[tokio::test]
 async fn odd_but_honest_input_is_kept_as_it_is() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         for name in ["Robert'); DROP TABLE customers;--", "<b>Zoë</b> & “Söhne”", "李小龙 🚗", &"é".repeat(100), "${jndi:ldap://x}"] {
             let rental = Rental::far_ahead(&client, 2).await;
             let mut body = rental.body();
             body["customer"] = json!({"fullName": name, "email": format!("{}@example.com", new_uuid()), "phone": null});
             body["totalPrice"] = Value::Null;
-            let answer = client.stranger().post(BOOKINGS, &body).await.expect(201);
-            let path = format!("/api/bookings/{}", checkout::text(&answer["bookingId"]));
-            let booking = client.get_as(&checkout::text(&answer["bookingToken"]), &path).await.expect(200);
+            let response = client.with_new_address().post(BOOKINGS, &body).await.expect(201);
+            let path = format!("/api/bookings/{}", checkout::text(&response["bookingId"]));
+            let booking = client.get_as(&checkout::text(&response["bookingToken"]), &path).await.expect(200);
             assert_eq!(booking["booking"]["customer"]["fullName"], json!(name));
         }
     })
@@ -150,7 +150,7 @@ async fn odd_but_honest_input_is_kept_as_it_is() {
 
 #[tokio::test]
 async fn an_order_refuses_each_bad_field_and_writes_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let mut body = rental.body();
@@ -176,7 +176,7 @@ async fn an_order_refuses_each_bad_field_and_writes_nothing() {
 
 #[tokio::test]
 async fn an_authorization_refuses_each_bad_order_id_and_writes_nothing() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         writing_nothing(async {
             let body = json!({"orderID": "5O190127TN364715T"});
@@ -202,7 +202,7 @@ async fn an_authorization_refuses_each_bad_order_id_and_writes_nothing() {
             client
                 .post(AUTHORIZATIONS, &json!({"orderId": "x", "ORDERID": "y"}))
                 .await
-                .refuses(&[("/orderID", "required")]);
+                .expect_invalid_fields(&[("/orderID", "required")]);
         })
         .await;
     })
@@ -211,20 +211,22 @@ async fn an_authorization_refuses_each_bad_order_id_and_writes_nothing() {
 
 #[tokio::test]
 async fn warming_refuses_each_bad_field() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         let warm = async |body: &Value| {
             let request = client
-                .stranger()
+                .with_new_address()
                 .request(Method::POST, WARM)
                 .bearer_auth(variable("ADMIN_TOKEN"));
-            Answer::of(request.json(body)).await
+            Response::to(request.json(body)).await
         };
         for field in ["/warmPopularCars", "/warmUpcomingAvailability"] {
             for value in [json!(1), json!("yes"), json!(""), json!([]), json!({})] {
                 let mut body = json!({});
                 put(&mut body, field, Some(value));
-                warm(&body).await.refuses(&[(field, "wrong_type")]);
+                warm(&body)
+                    .await
+                    .expect_invalid_fields(&[(field, "wrong_type")]);
             }
         }
         for (field, above) in [("/popularCarsLimit", 51), ("/availabilityDays", 31)] {
@@ -241,7 +243,9 @@ async fn warming_refuses_each_bad_field() {
             ] {
                 let mut body = json!({});
                 put(&mut body, field, Some(value));
-                warm(&body).await.refuses(&[(field, "out_of_range")]);
+                warm(&body)
+                    .await
+                    .expect_invalid_fields(&[(field, "out_of_range")]);
             }
         }
     })

@@ -37,10 +37,10 @@ async fn try_field(client: &Client, path: &str, body: &Value, field: &str, value
         let mut body = body.clone();
         put(&mut body, field, Some(value));
         client
-            .stranger()
+            .with_new_address()
             .post(path, &body)
             .await
-            .refuses(&[(field, code)]);
+            .expect_invalid_fields(&[(field, code)]);
     }
 }
 
@@ -50,10 +50,10 @@ async fn try_required(client: &Client, path: &str, body: &Value, field: &str) {
         let mut body = body.clone();
         put(&mut body, field, absent);
         client
-            .stranger()
+            .with_new_address()
             .post(path, &body)
             .await
-            .refuses(&[(field, "required")]);
+            .expect_invalid_fields(&[(field, "required")]);
     }
 }
 
@@ -70,7 +70,7 @@ fn put(body: &mut Value, pointer: &str, value: Option<Value>) {
 /// Runs `attempts`, none of which may write anything.
 async fn writing_nothing(attempts: impl Future<Output = ()>) {
     let database = Database::open().await;
-    let before = database.written().await;
+    let before = database.row_counts().await;
     attempts.await;
-    assert_eq!(database.written().await, before);
+    assert_eq!(database.row_counts().await, before);
 }

@@ -1,6 +1,6 @@
 //! Parameters of queries.
 
-use crate::support::{client::Client, isolation::together, local_system::in_days};
+use crate::support::{client::Client, isolation::share_system, local_system::in_days};
 
 /// Percent-encoded, as it stands in a query.
 fn encoded(text: &str) -> String {
@@ -19,16 +19,16 @@ async fn try_parameter(client: &Client, path: &str, name: &str, code: &str, text
     for text in texts {
         let path = format!("{path}{join}{name}={}", encoded(text));
         client
-            .stranger()
+            .with_new_address()
             .get(&path)
             .await
-            .refuses(&[(&pointer, code)]);
+            .expect_invalid_fields(&[(&pointer, code)]);
     }
 }
 
 #[tokio::test]
 async fn the_list_refuses_each_bad_parameter() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let cars = "/api/cars";
     let numbers = [
@@ -126,7 +126,7 @@ async fn the_list_refuses_each_bad_parameter() {
 
 #[tokio::test]
 async fn the_lists_dates_come_in_pairs() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (first, second) = (in_days(40).await, in_days(44).await);
     for name in ["availableFrom", "availableTo"] {
@@ -142,11 +142,11 @@ async fn the_lists_dates_come_in_pairs() {
     client
         .get(&format!("/api/cars?availableFrom={first}"))
         .await
-        .refuses(&[("/availableTo", "required")]);
+        .expect_invalid_fields(&[("/availableTo", "required")]);
     client
         .get(&format!("/api/cars?availableTo={first}"))
         .await
-        .refuses(&[("/availableFrom", "required")]);
+        .expect_invalid_fields(&[("/availableFrom", "required")]);
     let from = format!("/api/cars?availableFrom={second}");
     try_parameter(
         &client,
@@ -168,7 +168,7 @@ async fn the_lists_dates_come_in_pairs() {
 
 #[tokio::test]
 async fn a_parameter_that_is_given_twice_is_refused() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for name in [
         "page=1",
@@ -181,22 +181,25 @@ async fn a_parameter_that_is_given_twice_is_refused() {
         client
             .get(&format!("/api/cars?{name}&{name}"))
             .await
-            .refuses(&[(&pointer, "duplicate")]);
+            .expect_invalid_fields(&[(&pointer, "duplicate")]);
     }
     let (start, end) = (in_days(40).await, in_days(44).await);
     let path = format!(
         "/api/cars/availability?carId=123&carId=test-car-id&startDate={start}&endDate={end}"
     );
-    client.get(&path).await.refuses(&[("/carId", "duplicate")]);
+    client
+        .get(&path)
+        .await
+        .expect_invalid_fields(&[("/carId", "duplicate")]);
 }
 
 #[tokio::test]
 async fn the_calendar_refuses_each_bad_parameter() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(44).await);
     let calendar = "/api/cars/availability";
-    client.get(calendar).await.refuses(&[
+    client.get(calendar).await.expect_invalid_fields(&[
         ("/carId", "required"),
         ("/startDate", "required"),
         ("/endDate", "required"),

@@ -2,10 +2,10 @@
 
 use super::writing_nothing;
 use crate::support::{
-    cache::{cache_of, cached},
-    client::{Answer, Client},
+    cache::{cache_status, read_until_cached},
+    client::{Client, Response},
     environment::{base_url, variable},
-    isolation::{alone, together},
+    isolation::{run_alone, share_system},
 };
 use reqwest::Method;
 use tokio::{
@@ -22,30 +22,30 @@ const BODIES: [&str; 3] = [
 
 #[tokio::test]
 async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for path in BODIES {
         let mut body = b"{}".to_vec();
         body.resize(64 * 1024, b' ');
         client
-            .stranger()
+            .with_new_address()
             .post_raw(path, body.clone())
             .await
-            .problem(422, "invalid_fields");
+            .expect_problem(422, "invalid_fields");
         for size in [64 * 1024 + 1, 1024 * 1024, 4 * 1024 * 1024] {
             body.resize(size, b' ');
             client
-                .stranger()
+                .with_new_address()
                 .post_raw(path, body.clone())
                 .await
-                .problem(413, "payload_too_large");
+                .expect_problem(413, "payload_too_large");
         }
     }
 }
 
 #[tokio::test]
 async fn only_json_is_taken() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for path in BODIES {
         for media_type in [
@@ -56,36 +56,39 @@ async fn only_json_is_taken() {
             "",
         ] {
             let request = client
-                .stranger()
+                .with_new_address()
                 .request(Method::POST, path)
                 .header("content-type", media_type);
-            Answer::of(request.body("{}"))
+            Response::to(request.body("{}"))
                 .await
-                .problem(415, "unsupported_media_type");
+                .expect_problem(415, "unsupported_media_type");
         }
-        let undeclared = client.stranger().request(Method::POST, path).body("{}");
-        Answer::of(undeclared)
+        let undeclared = client
+            .with_new_address()
+            .request(Method::POST, path)
+            .body("{}");
+        Response::to(undeclared)
             .await
-            .problem(415, "unsupported_media_type");
+            .expect_problem(415, "unsupported_media_type");
         for media_type in [
             "application/json",
             "application/json; charset=utf-8",
             "Application/JSON ;x=y",
         ] {
             let request = client
-                .stranger()
+                .with_new_address()
                 .request(Method::POST, path)
                 .header("content-type", media_type);
-            Answer::of(request.body("{}"))
+            Response::to(request.body("{}"))
                 .await
-                .problem(422, "invalid_fields");
+                .expect_problem(422, "invalid_fields");
         }
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_a_400() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         writing_nothing(async {
             let deep = [
@@ -116,10 +119,10 @@ async fn what_cannot_be_read_is_a_400() {
             for path in BODIES {
                 for body in bodies {
                     client
-                        .stranger()
+                        .with_new_address()
                         .post_raw(path, body.to_vec())
                         .await
-                        .problem(400, "malformed_json");
+                        .expect_problem(400, "malformed_json");
                 }
             }
         })
@@ -130,16 +133,16 @@ async fn what_cannot_be_read_is_a_400() {
 
 #[tokio::test]
 async fn what_is_no_object_is_refused_as_a_whole() {
-    alone(async {
+    run_alone(async {
         let client = Client::new();
         writing_nothing(async {
             for path in BODIES {
                 for body in ["[]", "[{}]", "1", "\"x\"", "true", "null"] {
                     client
-                        .stranger()
+                        .with_new_address()
                         .post_raw(path, body)
                         .await
-                        .refuses(&[("", "wrong_type")]);
+                        .expect_invalid_fields(&[("", "wrong_type")]);
                 }
             }
         })
@@ -151,9 +154,9 @@ async fn what_is_no_object_is_refused_as_a_whole() {
 /// An empty body would clear everything: what stands before the break must not be taken for it.
 #[tokio::test]
 async fn half_a_request_does_nothing() {
-    alone(async {
+    run_alone(async {
         let path = "/api/cars";
-        cached(path).await;
+        read_until_cached(path).await;
         let address = base_url().replace("http://", "");
         let mut stream = TcpStream::connect(&address).await.unwrap();
         let head = format!(
@@ -163,10 +166,10 @@ async fn half_a_request_does_nothing() {
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(!answer.contains("\"cleared\""), "{answer}");
-        assert_eq!(cache_of(path).await, "HIT");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(!response.contains("\"cleared\""), "{response}");
+        assert_eq!(cache_status(path).await, "HIT");
     })
     .await;
 }

@@ -30,8 +30,8 @@ pub(super) fn steps() -> Vec<Step> {
             assert!(is_the_operators, "line {}: nobody runs this", block.line);
             continue;
         }
-        let answer = blocks.next().filter(|answer| answer.language != "bash");
-        let answer = answer.unwrap_or_else(|| panic!("line {}: no answer follows", block.line));
+        let response = blocks.next().filter(|response| response.language != "bash");
+        let response = response.unwrap_or_else(|| panic!("line {}: no answer follows", block.line));
         let (switch, command) = match block.text.strip_prefix("# with ") {
             Some(text) => text
                 .split_once('\n')
@@ -42,7 +42,7 @@ pub(super) fn steps() -> Vec<Step> {
         steps.push(Step {
             line: block.line,
             command,
-            expected: Expected::read(&answer.language, &answer.text),
+            expected: Expected::read(&response.language, &response.text),
             switch,
         });
     }

@@ -5,10 +5,10 @@ mod expected_answer;
 mod shell;
 
 use crate::support::{
-    client::{Answer, Client, new_address},
+    client::{Client, Response, random_address},
     environment::{base_url, local_url},
-    isolation::{alone, together},
-    local_system::{in_days, pass},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, in_days},
 };
 use document::{Step, calls, names, set_up, steps};
 use jiff::SignedDuration;
@@ -71,16 +71,16 @@ fn every_variable_of_the_runbook_is_set_up() {
 
 #[tokio::test]
 async fn every_command_of_the_runbook_is_answered_as_it_says() {
-    alone(async {
+    run_alone(async {
         let steps = steps();
         // Before the hour that is looked at, of which looking for days is no part.
-        pass(HOLDS_HAVE_LAPSED).await;
+        advance_clock(HOLDS_HAVE_LAPSED).await;
         let [start, end] = free_days().await;
         begin_an_hour().await;
         let variables = vec![("START_DATE", start), ("END_DATE", end)];
         let mut misfits = Vec::new();
         for step in steps.iter().filter(|step| step.switch.is_none()) {
-            pass(TOLD_EVERY).await;
+            advance_clock(TOLD_EVERY).await;
             misfits.extend(misfit(step, &variables).await);
         }
         assert!(misfits.is_empty(), "{}", misfits.join("\n\n"));
@@ -90,7 +90,7 @@ async fn every_command_of_the_runbook_is_answered_as_it_says() {
 
 #[tokio::test]
 async fn without_a_token_the_runbooks_operators_learn_nothing() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for (method, path) in called() {
         // The cron's route says to anybody that it is there.
@@ -98,8 +98,8 @@ async fn without_a_token_the_runbooks_operators_learn_nothing() {
             continue;
         }
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let answer = Answer::of(client.request(method, &path)).await;
-        answer.problem(401, "unauthenticated");
+        let response = Response::to(client.request(method, &path)).await;
+        response.expect_problem(401, "unauthenticated");
     }
 }
 
@@ -136,16 +136,16 @@ fn called() -> BTreeSet<(String, String)> {
 
 /// The figures of the last hour are those of this test.
 async fn begin_an_hour() {
-    pass(TOLD_EVERY).await;
+    advance_clock(TOLD_EVERY).await;
     // On some hosts each route is an instance, and each has yet to tell of earlier tests.
     let client = Client::new();
     for (method, path) in called() {
         match method.as_str() {
-            "POST" => client.stranger().post(&path, &json!({})).await,
-            _ => client.stranger().get(&path).await,
+            "POST" => client.with_new_address().post(&path, &json!({})).await,
+            _ => client.with_new_address().get(&path).await,
         };
     }
-    pass(SignedDuration::from_mins(61)).await;
+    advance_clock(SignedDuration::from_mins(61)).await;
 }
 
 /// Runs a step; what is not as the page says, if anything is not.
@@ -156,7 +156,7 @@ async fn misfit(step: &Step, variables: &Variables) -> Option<String> {
     let tries = if is_told_later { TRIES } else { 1 };
     let mut misfit = None;
     for _ in 0..tries {
-        let output = shell::run(&step.command, &new_address(), variables).await;
+        let output = shell::run(&step.command, &random_address(), variables).await;
         misfit = output.and_then(|output| step.expected.fits(&output)).err();
         if misfit.is_none() {
             break;
@@ -175,7 +175,7 @@ async fn free_days() -> [String; 2] {
         for car in ["123", "test-car-id"] {
             let path =
                 format!("/api/cars/availability?carId={car}&startDate={start}&endDate={end}");
-            are_free &= client.stranger().get(&path).await.expect(200)["bookable"] == true;
+            are_free &= client.with_new_address().get(&path).await.expect(200)["bookable"] == true;
         }
         if are_free {
             return [start, end];

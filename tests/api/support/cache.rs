@@ -1,34 +1,34 @@
 //! Cached responses, and `POST /api/admin/cache/clear`.
 
 use super::{
-    client::{Answer, Client},
+    client::{Client, Response},
     environment::variable,
     local_system::eventually,
 };
 use reqwest::Method;
 use serde_json::Value;
 
-pub(crate) const PATH: &str = "/api/admin/cache/clear";
+pub(crate) const CLEAR_PATH: &str = "/api/admin/cache/clear";
 
-pub(crate) async fn clear(body: &Value) -> Value {
+pub(crate) async fn clear_cache(body: &Value) -> Value {
     let client = Client::new();
     let request = client
-        .request(Method::POST, PATH)
+        .request(Method::POST, CLEAR_PATH)
         .bearer_auth(variable("ADMIN_TOKEN"));
-    Answer::of(request.json(body)).await.expect(200)
+    Response::to(request.json(body)).await.expect(200)
 }
 
 /// Reads `path` until it comes from the cache.
-pub(crate) async fn cached(path: &str) -> Answer {
+pub(crate) async fn read_until_cached(path: &str) -> Response {
     eventually("the answer is cached", 5, || async {
-        let answer = Client::new().get(path).await;
-        (answer.header("x-cache") == "HIT").then_some(answer)
+        let response = Client::new().get(path).await;
+        (response.header("x-cache") == "HIT").then_some(response)
     })
     .await
 }
 
 /// Where the answer of `path` comes from.
-pub(crate) async fn cache_of(path: &str) -> String {
-    let answer = Client::new().get(path).await;
-    answer.header("x-cache").to_owned()
+pub(crate) async fn cache_status(path: &str) -> String {
+    let response = Client::new().get(path).await;
+    response.header("x-cache").to_owned()
 }

@@ -5,7 +5,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
 /// What is given back of a price, and what is kept, to the cent.
-pub(crate) fn parts(price: &str, percent: u32) -> (String, String) {
+pub(crate) fn split_price(price: &str, percent: u32) -> (String, String) {
     let price: Decimal = price.parse().unwrap();
     let back = (price * Decimal::from(percent) / Decimal::from(100))
         .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
@@ -13,6 +13,6 @@ pub(crate) fn parts(price: &str, percent: u32) -> (String, String) {
 }
 
 /// What is told of the money of a cancelled booking.
-pub(crate) fn told(hold: &Hold, percent: u32, amount: &str, status: &str) -> Value {
+pub(crate) fn refund_body(hold: &Hold, percent: u32, amount: &str, status: &str) -> Value {
     json!({"percent": percent, "amount": amount, "currency": hold.currency, "status": status})
 }

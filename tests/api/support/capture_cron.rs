@@ -4,30 +4,30 @@ use super::{client::Client, environment::variable};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) const CAPTURES: &str = "/api/admin/process-payment-captures";
+pub(crate) const CAPTURES_PATH: &str = "/api/admin/process-payment-captures";
 
 /// Runs the capture cron as Vercel does.
 pub(crate) async fn run_cron(client: &Client) -> Value {
-    let answer = client
-        .stranger()
-        .get_as(&variable("CRON_SECRET"), CAPTURES)
+    let response = client
+        .with_new_address()
+        .get_as(&variable("CRON_SECRET"), CAPTURES_PATH)
         .await
         .expect(200);
-    assert_eq!(answer["success"], true, "{answer}");
+    assert_eq!(response["success"], true, "{response}");
     assert_eq!(
-        answer["message"], "Payment capture processor is running",
-        "{answer}"
+        response["message"], "Payment capture processor is running",
+        "{response}"
     );
     assert_eq!(
-        answer["processed_count"],
-        json!(answer["results"].as_array().unwrap().len()),
-        "{answer}"
+        response["processed_count"],
+        json!(response["results"].as_array().unwrap().len()),
+        "{response}"
     );
-    answer
+    response
 }
 
 /// What a run of the cron says about one booking.
-pub(crate) fn results_of(run: &Value, booking: Uuid) -> Vec<Value> {
+pub(crate) fn results_for(run: &Value, booking: Uuid) -> Vec<Value> {
     let results = run["results"].as_array().unwrap();
     results
         .iter()

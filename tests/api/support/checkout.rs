@@ -1,8 +1,8 @@
 //! The steps of a customer, each of which must succeed: hold, order, approve, authorize.
 
 use super::{
-    client::{Answer, Client},
-    local_system::pass_until,
+    client::{Client, Response},
+    local_system::advance_clock_past,
     paypal,
     rental::Rental,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Order {
 
 /// A booking that is paid for, its money not yet taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Paid {
+pub(crate) struct PaidBooking {
     pub(crate) hold: Hold,
     pub(crate) order: Order,
     pub(crate) authorization: String,
@@ -48,71 +48,71 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 /// Asks for a hold.
-pub(crate) async fn ask_for_hold(client: &Client, rental: &Rental) -> Answer {
+pub(crate) async fn request_hold(client: &Client, rental: &Rental) -> Response {
     client
-        .stranger()
+        .with_new_address()
         .post("/api/bookings", &rental.body())
         .await
 }
 
 /// Holds a car.
-pub(crate) async fn hold(client: &Client, rental: &Rental) -> Hold {
-    held(rental, &ask_for_hold(client, rental).await.expect(201))
+pub(crate) async fn create_hold(client: &Client, rental: &Rental) -> Hold {
+    hold_from(rental, &request_hold(client, rental).await.expect(201))
 }
 
 /// The hold of `rental` that an answer tells of.
-pub(crate) fn held(rental: &Rental, answer: &Value) -> Hold {
+pub(crate) fn hold_from(rental: &Rental, response: &Value) -> Hold {
     Hold {
-        id: text(&answer["bookingId"]).parse().unwrap(),
-        token: text(&answer["bookingToken"]),
+        id: text(&response["bookingId"]).parse().unwrap(),
+        token: text(&response["bookingToken"]),
         rental: rental.clone(),
-        price: text(&answer["price"]["finalPrice"]),
-        currency: text(&answer["price"]["currency"]),
+        price: text(&response["price"]["finalPrice"]),
+        currency: text(&response["price"]["currency"]),
     }
 }
 
 /// Asks for an order; `description` may script what PayPal will do.
-pub(crate) async fn ask_for_order(
+pub(crate) async fn request_order(
     client: &Client,
     hold: &Hold,
     description: Option<&str>,
-) -> Answer {
+) -> Response {
     let mut body = hold.rental.body();
     body["bookingId"] = json!(hold.id);
     if let Some(description) = description {
         body["description"] = json!(description);
     }
     client
-        .stranger()
+        .with_new_address()
         .post("/api/bookings/create-paypal-order", &body)
         .await
 }
 
 /// Makes an order.
-pub(crate) async fn order(client: &Client, hold: &Hold, description: Option<&str>) -> Order {
-    let answer = ask_for_order(client, hold, description).await.expect(201);
-    assert_eq!(answer["bookingId"], json!(hold.id), "{answer}");
+pub(crate) async fn create_order(client: &Client, hold: &Hold, description: Option<&str>) -> Order {
+    let response = request_order(client, hold, description).await.expect(201);
+    assert_eq!(response["bookingId"], json!(hold.id), "{response}");
     Order {
-        id: text(&answer["orderID"]),
-        approve_url: text(&answer["approveUrl"]),
+        id: text(&response["orderID"]),
+        approve_url: text(&response["approveUrl"]),
     }
 }
 
 /// Makes an order that the payer approves.
-pub(crate) async fn approved_order(
+pub(crate) async fn create_approved_order(
     client: &Client,
     hold: &Hold,
     description: Option<&str>,
 ) -> Order {
-    let order = order(client, hold, description).await;
+    let order = create_order(client, hold, description).await;
     paypal::approve(&order.approve_url).await;
     order
 }
 
 /// Asks for the money of an order to be held.
-pub(crate) async fn ask_to_authorize(client: &Client, order: &Order) -> Answer {
+pub(crate) async fn request_authorization(client: &Client, order: &Order) -> Response {
     client
-        .stranger()
+        .with_new_address()
         .post(
             "/api/bookings/authorize-paypal-order",
             &json!({"orderID": order.id}),
@@ -121,25 +121,33 @@ pub(crate) async fn ask_to_authorize(client: &Client, order: &Order) -> Answer {
 }
 
 /// A rental of so many days, from the hold to the authorization.
-pub(crate) async fn pay(client: &Client, rental: &Rental, description: Option<&str>) -> Paid {
-    pay_for(client, hold(client, rental).await, description).await
+pub(crate) async fn pay(
+    client: &Client,
+    rental: &Rental,
+    description: Option<&str>,
+) -> PaidBooking {
+    pay_for_hold(client, create_hold(client, rental).await, description).await
 }
 
 /// A rental far ahead that is paid for.
-pub(crate) async fn paid(client: &Client, description: Option<&str>) -> Paid {
+pub(crate) async fn create_paid_booking(client: &Client, description: Option<&str>) -> PaidBooking {
     pay(client, &Rental::far_ahead(client, 2).await, description).await
 }
 
 /// A hold's order, approval and authorization.
-pub(crate) async fn pay_for(client: &Client, hold: Hold, description: Option<&str>) -> Paid {
-    let order = approved_order(client, &hold, description).await;
-    let answer = ask_to_authorize(client, &order).await.expect(200);
-    assert_eq!(answer["bookingId"], json!(hold.id), "{answer}");
-    Paid {
+pub(crate) async fn pay_for_hold(
+    client: &Client,
+    hold: Hold,
+    description: Option<&str>,
+) -> PaidBooking {
+    let order = create_approved_order(client, &hold, description).await;
+    let response = request_authorization(client, &order).await.expect(200);
+    assert_eq!(response["bookingId"], json!(hold.id), "{response}");
+    PaidBooking {
         hold,
         order,
-        authorization: text(&answer["authorizationId"]),
-        capture_at: text(&answer["captureScheduledAt"]).parse().unwrap(),
+        authorization: text(&response["authorizationId"]),
+        capture_at: text(&response["captureScheduledAt"]).parse().unwrap(),
     }
 }
 
@@ -148,38 +156,38 @@ pub(crate) async fn pay_and_wait(
     client: &Client,
     days_before: i64,
     description: Option<&str>,
-) -> Paid {
+) -> PaidBooking {
     // Three days leave room for the turnaround before.
     let ahead = (days_before + 1).max(3);
     let rental = Rental::between(client, 2, ahead, ahead + 1).await;
     let paid = pay(client, &rental, description).await;
-    pass_until(rental.noon_before(days_before)).await;
+    advance_clock_past(rental.noon_before(days_before)).await;
     paid
 }
 
 /// Asks for a booking to be cancelled, as the bearer of `token`.
-pub(crate) async fn ask_to_cancel(client: &Client, token: &str, booking: Uuid) -> Answer {
+pub(crate) async fn request_cancellation(client: &Client, token: &str, booking: Uuid) -> Response {
     let path = format!("/api/bookings/{booking}/cancel");
-    let request = client.stranger().request(Method::POST, &path);
-    Answer::of(request.bearer_auth(token)).await
+    let request = client.with_new_address().request(Method::POST, &path);
+    Response::to(request.bearer_auth(token)).await
 }
 
 /// The holder cancels; gives what the answer says of the money.
 pub(crate) async fn cancel(client: &Client, hold: &Hold) -> Value {
-    let answer = ask_to_cancel(client, &hold.token, hold.id)
+    let response = request_cancellation(client, &hold.token, hold.id)
         .await
         .expect(200);
-    assert_eq!(answer["success"], true, "{answer}");
-    assert_eq!(answer["bookingId"], json!(hold.id), "{answer}");
-    assert_eq!(answer["status"], "cancelled", "{answer}");
-    answer["refund"].clone()
+    assert_eq!(response["success"], true, "{response}");
+    assert_eq!(response["bookingId"], json!(hold.id), "{response}");
+    assert_eq!(response["status"], "cancelled", "{response}");
+    response["refund"].clone()
 }
 
 /// The booking as its holder reads it.
-pub(crate) async fn read_back(client: &Client, hold: &Hold) -> Value {
+pub(crate) async fn read_booking(client: &Client, hold: &Hold) -> Value {
     let path = format!("/api/bookings/{}", hold.id);
     client
-        .stranger()
+        .with_new_address()
         .get_as(&hold.token, &path)
         .await
         .expect(200)["booking"]
@@ -187,12 +195,14 @@ pub(crate) async fn read_back(client: &Client, hold: &Hold) -> Value {
 }
 
 /// The payment of a booking as its holder reads it.
-pub(crate) async fn payment(client: &Client, paid: &Paid) -> Value {
-    read_back(client, &paid.hold).await["payment"].clone()
+pub(crate) async fn read_payment(client: &Client, paid: &PaidBooking) -> Value {
+    read_booking(client, &paid.hold).await["payment"].clone()
 }
 
 /// A request with an `Idempotency-Key`.
-pub(crate) async fn hold_under_key(client: &Client, key: &str, body: &Value) -> Answer {
-    let request = client.stranger().request(Method::POST, "/api/bookings");
-    Answer::of(request.header("idempotency-key", key).json(body)).await
+pub(crate) async fn request_hold_with_key(client: &Client, key: &str, body: &Value) -> Response {
+    let request = client
+        .with_new_address()
+        .request(Method::POST, "/api/bookings");
+    Response::to(request.header("idempotency-key", key).json(body)).await
 }

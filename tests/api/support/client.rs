@@ -1,6 +1,6 @@
 //! A client of the product, and what it is answered.
 
-use crate::support::environment::{base_url, chance, variable_or};
+use crate::support::environment::{base_url, random_below, variable_or};
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
 use std::time::Duration;
@@ -18,25 +18,25 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new() -> Self {
-        Self::of(base_url())
+        Self::with_base_url(base_url())
     }
 
     /// A client of another product than the one under `BASE_URL`.
-    pub(crate) fn of(base_url: String) -> Self {
+    pub(crate) fn with_base_url(base_url: String) -> Self {
         Self {
-            http: connections(),
+            http: http_client(),
             base_url,
-            address: new_address(),
+            address: random_address(),
         }
     }
 
     /// Somebody else, on the same connections.
-    pub(crate) fn stranger(&self) -> Self {
-        self.at(&new_address())
+    pub(crate) fn with_new_address(&self) -> Self {
+        self.with_address(&random_address())
     }
 
     /// The same, seen under `address`.
-    pub(crate) fn at(&self, address: &str) -> Self {
+    pub(crate) fn with_address(&self, address: &str) -> Self {
         Self {
             http: self.http.clone(),
             base_url: self.base_url.clone(),
@@ -53,30 +53,30 @@ impl Client {
             )
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path)).await
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        Response::to(self.request(Method::GET, path)).await
     }
 
     /// GET with `Authorization: Bearer token`.
-    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path).bearer_auth(token)).await
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Response {
+        Response::to(self.request(Method::GET, path).bearer_auth(token)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::POST, path).json(body)).await
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+        Response::to(self.request(Method::POST, path).json(body)).await
     }
 
     /// POST of a body as it stands, declared to be JSON.
-    pub(crate) async fn post_raw(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn post_raw(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
         let request = self
             .request(Method::POST, path)
             .header("content-type", "application/json");
-        Answer::of(request.body(body)).await
+        Response::to(request.body(body)).await
     }
 }
 
 /// Connections that follow no redirects and do not wait for ever.
-pub(crate) fn connections() -> reqwest::Client {
+pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(Policy::none())
         .timeout(PATIENCE)
@@ -85,8 +85,8 @@ pub(crate) fn connections() -> reqwest::Client {
 }
 
 /// One of sixteen million addresses.
-pub(crate) fn new_address() -> String {
-    let number = chance(1 << 24);
+pub(crate) fn random_address() -> String {
+    let number = random_below(1 << 24);
     format!(
         "10.{}.{}.{}",
         number >> 16,
@@ -97,7 +97,7 @@ pub(crate) fn new_address() -> String {
 
 /// What came back.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
@@ -105,8 +105,8 @@ pub(crate) struct Answer {
     asked: String,
 }
 
-impl Answer {
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
+impl Response {
+    pub(crate) async fn to(request: RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.unwrap();
         let asked = format!("{} {}", request.method(), request.url());
@@ -150,7 +150,7 @@ impl Answer {
 
     /// The body of exactly this problem, which is also well-formed (RFC 9457).
     #[track_caller]
-    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self}");
         assert_eq!(
             self.header("content-type"),
@@ -176,15 +176,15 @@ impl Answer {
 
     /// A refusal of fields that names exactly these, each as pointer and code, in any order.
     #[track_caller]
-    pub(crate) fn refuses(&self, fields: &[(&str, &str)]) {
-        let body = self.problem(422, "invalid_fields");
+    pub(crate) fn expect_invalid_fields(&self, fields: &[(&str, &str)]) {
+        let body = self.expect_problem(422, "invalid_fields");
         assert_eq!(named(&body), sorted(fields), "{self}");
     }
 
     /// A refusal of a rental that could be read: one field, and why.
     #[track_caller]
-    pub(crate) fn does_not_rent(&self, pointer: &str, code: &str) {
-        let body = self.problem(422, "rental_not_allowed");
+    pub(crate) fn expect_rental_refused(&self, pointer: &str, code: &str) {
+        let body = self.expect_problem(422, "rental_not_allowed");
         assert_eq!(named(&body), sorted(&[(pointer, code)]), "{self}");
     }
 
@@ -197,7 +197,7 @@ impl Answer {
     }
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,

@@ -82,7 +82,7 @@ impl Database {
     }
 
     /// How much there is of what a customer can make the product write.
-    pub(crate) async fn written(&self) -> Vec<i64> {
+    pub(crate) async fn row_counts(&self) -> Vec<i64> {
         let mut counts = Vec::new();
         for table in [
             "bookings",

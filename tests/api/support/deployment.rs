@@ -34,12 +34,12 @@ pub(crate) async fn start_with(changes: &'static [(&'static str, &'static str)])
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(move |request| answer(service.clone(), request));
+    let router = Router::new().fallback(move |request| respond(service.clone(), request));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Client::of(base_url)
+    Client::with_base_url(base_url)
 }
 
-async fn answer(service: Service, request: Request) -> Response {
+async fn respond(service: Service, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let request = http::Request::from_parts(head, body);

@@ -42,7 +42,7 @@ pub(crate) fn new_uuid() -> Uuid {
 }
 
 /// A number from 0 to `below - 1`.
-pub(crate) fn chance(below: usize) -> usize {
+pub(crate) fn random_below(below: usize) -> usize {
     let bytes: [u8; 4] = new_uuid().as_bytes()[..4].try_into().unwrap();
     usize::try_from(u32::from_be_bytes(bytes)).unwrap() % below
 }

@@ -1,7 +1,7 @@
 //! Instances of the product in this process, over the real upstreams: what each asks of them is written down, and no upstream is
 //! given up for being slow on a busy machine.
 
-use crate::support::environment::{chance, variable, variable_or};
+use crate::support::environment::{random_below, variable, variable_or};
 use bytes::Bytes;
 use exodrive::{
     Service,
@@ -88,11 +88,11 @@ impl Platform for Seam {
                 });
                 seen.calls.len() - 1
             };
-            let answer = self.native.send(request).await;
+            let response = self.native.send(request).await;
             if let Some(call) = self.seen().calls.get_mut(number) {
                 call.has_ended = true;
             }
-            answer
+            response
         })
     }
 
@@ -164,13 +164,13 @@ impl Instance {
     }
 
     /// Answers, without what is left to do afterwards.
-    pub(crate) async fn answer(&self, client: IpAddr, request: Request<Bytes>) -> Response<Bytes> {
+    pub(crate) async fn respond(&self, client: IpAddr, request: Request<Bytes>) -> Response<Bytes> {
         self.service.handle(request, Some(client)).await
     }
 
     /// Answers, and does what is left.
     pub(crate) async fn serve(&self, client: IpAddr, request: Request<Bytes>) -> Response<Bytes> {
-        let response = self.answer(client, request).await;
+        let response = self.respond(client, request).await;
         self.finish().await;
         response
     }
@@ -194,29 +194,29 @@ impl Instance {
     }
 
     /// What was asked of the upstreams since this was asked last.
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.seam.seen().calls)
     }
 
     /// Lets time pass here.
-    pub(crate) fn pass(&self, time: SignedDuration) {
+    pub(crate) fn advance_clock(&self, time: SignedDuration) {
         self.clock.advance(time);
     }
 
     /// From now on, nothing reaches Redis.
-    pub(crate) fn lose_redis(&self) {
+    pub(crate) fn disconnect_redis(&self) {
         self.seam.has_redis.store(false, Ordering::Relaxed);
     }
 
     /// From now on, everything reaches Redis again.
-    pub(crate) fn find_redis(&self) {
+    pub(crate) fn reconnect_redis(&self) {
         self.seam.has_redis.store(true, Ordering::Relaxed);
     }
 }
 
 /// A client's address.
-pub(crate) fn somebody() -> IpAddr {
-    format!("10.200.{}.{}", chance(256), chance(256))
+pub(crate) fn random_ip() -> IpAddr {
+    format!("10.200.{}.{}", random_below(256), random_below(256))
         .parse()
         .unwrap()
 }

@@ -18,13 +18,13 @@ static TURNS: RwLock<()> = RwLock::const_new(());
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Waits until nobody disturbs the system; to be kept until the test ends.
-pub(crate) async fn together() -> RwLockReadGuard<'static, ()> {
+pub(crate) async fn share_system() -> RwLockReadGuard<'static, ()> {
     TURNS.read().await
 }
 
 /// Runs `test` while no other test runs, and puts right what it disturbed even when it fails. The clock stays moved: time
 /// does not go back, and no test minds.
-pub(crate) async fn alone(test: impl Future<Output = ()>) {
+pub(crate) async fn run_alone(test: impl Future<Output = ()>) {
     let _turn = TURNS.write().await;
     let outcome = AssertUnwindSafe(timeout(LONGEST, test))
         .catch_unwind()

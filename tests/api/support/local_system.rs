@@ -1,7 +1,7 @@
 //! The control API of the local system: time, trouble, and what was asked of the upstreams.
 
 use super::{
-    client::{Client, connections},
+    client::{Client, http_client},
     environment::local_url,
     redis,
 };
@@ -11,7 +11,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
 
 async fn ask(path: &str) -> Value {
-    let response = connections()
+    let response = http_client()
         .get(format!("{}{path}", local_url()))
         .send()
         .await
@@ -21,7 +21,7 @@ async fn ask(path: &str) -> Value {
 }
 
 async fn tell(path: &str, body: &Value) -> Value {
-    let response = connections()
+    let response = http_client()
         .post(format!("{}{path}", local_url()))
         .json(body)
         .send()
@@ -53,26 +53,26 @@ pub(crate) async fn in_days(days: i64) -> String {
 }
 
 /// Lets time pass; only for a test that runs alone.
-pub(crate) async fn pass(time: SignedDuration) {
+pub(crate) async fn advance_clock(time: SignedDuration) {
     tell("/_local/clock", &json!({"advance": time})).await;
 }
 
 /// Lets time pass until a minute begins, and with it a window of each limit.
-pub(crate) async fn begin_a_minute() {
+pub(crate) async fn advance_to_next_minute() {
     let second = now().await.as_second().rem_euclid(60);
-    pass(SignedDuration::from_secs(60 - second)).await;
+    advance_clock(SignedDuration::from_secs(60 - second)).await;
 }
 
 /// Lets time pass until just after `moment`; nothing when that is over already.
-pub(crate) async fn pass_until(moment: Timestamp) {
+pub(crate) async fn advance_clock_past(moment: Timestamp) {
     let left = moment.duration_since(now().await);
     if left.is_positive() {
-        pass(left + SignedDuration::from_secs(1)).await;
+        advance_clock(left + SignedDuration::from_secs(1)).await;
     }
 }
 
 /// Makes trouble for requests to `upstream`: `redis`, `database` or `paypal`.
-pub(crate) async fn fault(upstream: &str, fault: Value) {
+pub(crate) async fn set_fault(upstream: &str, fault: Value) {
     tell(
         "/_local/faults",
         &json!({"upstream": upstream, "fault": fault}),
@@ -81,29 +81,29 @@ pub(crate) async fn fault(upstream: &str, fault: Value) {
 }
 
 /// Ends all trouble with `upstream`.
-pub(crate) async fn no_faults(upstream: &str) {
-    fault(upstream, json!({"kind": "none"})).await;
+pub(crate) async fn clear_faults(upstream: &str) {
+    set_fault(upstream, json!({"kind": "none"})).await;
 }
 
 /// How many requests Redis' REST API has got so far, those that met trouble included.
-pub(crate) async fn redis_requests() -> u64 {
+pub(crate) async fn redis_request_count() -> u64 {
     ask("/_local/requests").await["redis"]["requests"]
         .as_u64()
         .unwrap()
 }
 
 /// The same once nobody tells it anything after an answer any more.
-pub(crate) async fn redis_requests_at_rest() -> u64 {
+pub(crate) async fn idle_redis_request_count() -> u64 {
     eventually("Redis is left alone", 10, || async {
-        let asked = redis_requests().await;
+        let asked = redis_request_count().await;
         sleep(Duration::from_millis(50)).await;
-        (redis_requests().await == asked).then_some(asked)
+        (redis_request_count().await == asked).then_some(asked)
     })
     .await
 }
 
 /// Stops `redis` or `postgres`.
-pub(crate) async fn stop(process: &str) {
+pub(crate) async fn stop_process(process: &str) {
     tell(
         "/_local/processes",
         &json!({"process": process, "action": "stop"}),
@@ -112,7 +112,7 @@ pub(crate) async fn stop(process: &str) {
 }
 
 /// Starts `redis` or `postgres`, and waits until it answers.
-pub(crate) async fn start(process: &str) {
+pub(crate) async fn start_process(process: &str) {
     tell(
         "/_local/processes",
         &json!({"process": process, "action": "start"}),
@@ -129,14 +129,14 @@ pub(crate) async fn sign_in(role: &str) -> String {
 }
 
 /// Signs in somebody whom no other test is, and gives their id and access token.
-pub(crate) async fn sign_in_someone(role: &str) -> (String, String) {
+pub(crate) async fn sign_in_new_user(role: &str) -> (String, String) {
     let id = crate::support::environment::new_uuid().to_string();
     let signed_in = tell("/_local/users", &json!({"role": role, "id": id})).await;
     (id, signed_in["token"].as_str().unwrap().to_owned())
 }
 
 /// What PayPal reports of an order, oldest first.
-pub(crate) async fn events_of(order: &str) -> Vec<Value> {
+pub(crate) async fn paypal_events(order: &str) -> Vec<Value> {
     ask(&format!("/_local/paypal/events?order={order}"))
         .await
         .as_array()
@@ -145,12 +145,12 @@ pub(crate) async fn events_of(order: &str) -> Vec<Value> {
 }
 
 /// PayPal delivers an event now, so often at the same moment; gives the answers' statuses.
-pub(crate) async fn deliver(event: &str, times: usize) -> Vec<Value> {
+pub(crate) async fn deliver_event(event: &str, times: usize) -> Vec<Value> {
     statuses(&json!({"event": event, "times": times})).await
 }
 
 /// Somebody else delivers an event, forged in one place: `body`, `signature`, `certUrl` or `webhookId`.
-pub(crate) async fn deliver_forged(event: &str, tamper: &str) -> Vec<Value> {
+pub(crate) async fn deliver_forged_event(event: &str, tamper: &str) -> Vec<Value> {
     statuses(&json!({"event": event, "tamper": tamper})).await
 }
 
@@ -188,18 +188,18 @@ where
 /// Puts right what a test disturbed, and waits until the product has noticed.
 pub(crate) async fn restore() {
     for upstream in ["redis", "database", "paypal"] {
-        no_faults(upstream).await;
+        clear_faults(upstream).await;
     }
     for process in ["postgres", "redis"] {
-        start(process).await;
+        start_process(process).await;
     }
-    redis::set_memory("0").await;
+    redis::set_memory_limit("0").await;
     // On some hosts each route is an instance, which leaves Redis alone for a minute at most.
-    pass(SignedDuration::from_secs(61)).await;
+    advance_clock(SignedDuration::from_secs(61)).await;
     let client = Client::new();
     eventually("the product is well again", 60, || async {
-        let health = client.stranger().get("/api/health").await;
-        let list = client.stranger().get("/api/cars").await;
+        let health = client.with_new_address().get("/api/health").await;
+        let list = client.with_new_address().get("/api/cars").await;
         let is_well = health.status == 200
             && health.json()["status"] == "ok"
             && list.header("x-cache") != "BYPASS";

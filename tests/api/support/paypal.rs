@@ -1,13 +1,13 @@
 //! PayPal's side of the story: the payer who approves, and what PayPal was asked.
 
-use super::{client::connections, database::Database, local_system::paypal_exchanges};
+use super::{client::http_client, database::Database, local_system::paypal_exchanges};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The payer approves an order on PayPal's page and is sent back to the shop.
 pub(crate) async fn approve(approve_url: &str) {
-    let response = connections().post(approve_url).send().await.unwrap();
+    let response = http_client().post(approve_url).send().await.unwrap();
     assert_eq!(response.status(), 303, "{approve_url}");
 }
 
@@ -41,7 +41,7 @@ impl Exchanges {
     }
 
     /// The authorizations that PayPal voided; every answer to that is a 200.
-    pub(crate) fn voided(&self) -> BTreeSet<String> {
+    pub(crate) fn voided_authorizations(&self) -> BTreeSet<String> {
         self.of("authorizations.void")
             .iter()
             .filter(|exchange| exchange["responseBody"]["status"] == "VOIDED")

@@ -1,15 +1,15 @@
 //! PayPal's dashboard: what the merchant sees and does there, past the product. It needs a PayPal without faults.
 
-use super::{client::connections, environment::variable};
+use super::{client::http_client, environment::variable};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 /// The money of one order, as PayPal's books have it.
 #[derive(Debug)]
-pub(crate) struct Books(Value);
+pub(crate) struct PayPalOrder(Value);
 
 async fn request(method: Method, path: &str) -> RequestBuilder {
-    let (http, base) = (connections(), variable("PAYPAL_BASE_URL"));
+    let (http, base) = (http_client(), variable("PAYPAL_BASE_URL"));
     let token = http
         .post(format!("{base}/v1/oauth2/token"))
         .basic_auth(
@@ -41,9 +41,9 @@ async fn post(path: &str, body: &Value) -> Value {
 }
 
 /// What PayPal shows of an order.
-pub(crate) async fn books_of(order: &str) -> Books {
+pub(crate) async fn read_paypal_order(order: &str) -> PayPalOrder {
     let path = format!("/v2/checkout/orders/{order}");
-    Books(answer(request(Method::GET, &path).await).await)
+    PayPalOrder(answer(request(Method::GET, &path).await).await)
 }
 
 /// Authorizes an approved order, and gives the authorization's id.
@@ -77,7 +77,7 @@ pub(crate) async fn refund(capture: &str, value: &str, currency: &str) {
     assert_eq!(post(&path, &body).await["status"], "COMPLETED");
 }
 
-impl Books {
+impl PayPalOrder {
     fn payments(&self, kind: &str) -> Vec<Value> {
         let payments = &self.0["purchase_units"][0]["payments"][kind];
         payments.as_array().cloned().unwrap_or_default()

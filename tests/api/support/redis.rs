@@ -1,6 +1,6 @@
 //! A look into the product's Redis, over the same REST API that the product uses.
 
-use super::{client::connections, environment::variable};
+use super::{client::http_client, environment::variable};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -10,20 +10,20 @@ pub(crate) async fn command(words: &[&str]) -> Value {
         variable("UPSTASH_REDIS_REST_URL"),
         variable("UPSTASH_REDIS_REST_TOKEN"),
     );
-    let response = connections()
+    let response = http_client()
         .post(url)
         .bearer_auth(token)
         .json(&words)
         .send()
         .await
         .unwrap();
-    let answer: Value = response.json().await.unwrap();
-    assert_eq!(answer["error"], Value::Null, "{words:?}: {answer}");
-    answer["result"].clone()
+    let response: Value = response.json().await.unwrap();
+    assert_eq!(response["error"], Value::Null, "{words:?}: {response}");
+    response["result"].clone()
 }
 
 /// Bytes that the server may hold, as `CONFIG SET maxmemory` takes them; `0` is no limit. The REST API has no such command.
-pub(crate) async fn set_memory(bytes: &str) {
+pub(crate) async fn set_memory_limit(bytes: &str) {
     let server = ::redis::Client::open(variable("REDIS_URL")).unwrap();
     let mut connection = server.get_multiplexed_async_connection().await.unwrap();
     let () = ::redis::cmd("CONFIG")
@@ -55,19 +55,19 @@ pub(crate) async fn keys(pattern: &str) -> BTreeSet<String> {
 }
 
 /// The key of a car's lock.
-pub(crate) fn lock_of(car: &str) -> String {
+pub(crate) fn lock_key(car: &str) -> String {
     format!("lock:car:{car}")
 }
 
 /// Who holds a car's lock; null when nobody does.
-pub(crate) async fn holder_of(car: &str) -> Value {
-    command(&["GET", &lock_of(car)]).await
+pub(crate) async fn lock_owner(car: &str) -> Value {
+    command(&["GET", &lock_key(car)]).await
 }
 
 /// Makes `owner` the holder of a car's lock, whoever had it.
 pub(crate) async fn take_lock(car: &str, owner: &str) {
     assert_eq!(
-        command(&["SET", &lock_of(car), owner, "PX", "10000"]).await,
+        command(&["SET", &lock_key(car), owner, "PX", "10000"]).await,
         json!("OK")
     );
 }

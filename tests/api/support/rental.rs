@@ -3,7 +3,7 @@
 //! Days are chosen by chance and checked against the product's own calendar, so the suite runs again and again on the same
 //! data; what this process has chosen is remembered, so that tests that run together never choose the same.
 
-use super::{client::Client, environment::chance, local_system::today};
+use super::{client::Client, environment::random_below, local_system::today};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +29,7 @@ impl Rental {
     }
 
     /// The same of another car.
-    pub(crate) async fn of_another_car(&self, client: &Client, days: i64) -> Self {
+    pub(crate) async fn for_another_car(&self, client: &Client, days: i64) -> Self {
         loop {
             let other = Self::far_ahead(client, days).await;
             if other.car != self.car {
@@ -48,9 +48,9 @@ impl Rental {
         let cars = rentable(client, days).await;
         let today = today().await;
         for _ in 0..500 {
-            let car = &cars[chance(cars.len())];
-            let ahead =
-                least + i64::try_from(chance(usize::try_from(most - least).unwrap())).unwrap();
+            let car = &cars[random_below(cars.len())];
+            let ahead = least
+                + i64::try_from(random_below(usize::try_from(most - least).unwrap())).unwrap();
             let start = today.checked_add(ahead.days()).unwrap();
             let rental = Self {
                 car: car.clone(),
@@ -86,7 +86,7 @@ impl Rental {
     }
 
     /// The path of its availability.
-    pub(crate) fn availability(&self) -> String {
+    pub(crate) fn availability_path(&self) -> String {
         format!(
             "/api/cars/availability?carId={}&startDate={}&endDate={}",
             self.car, self.start, self.end
@@ -95,13 +95,13 @@ impl Rental {
 
     /// The server's price of it, as it would be booked now.
     pub(crate) async fn quote(&self, client: &Client) -> Value {
-        let answer = client
-            .stranger()
-            .get(&self.availability())
+        let response = client
+            .with_new_address()
+            .get(&self.availability_path())
             .await
             .expect(200);
-        assert_eq!(answer["bookable"], true, "{answer}");
-        answer["quote"].clone()
+        assert_eq!(response["bookable"], true, "{response}");
+        response["quote"].clone()
     }
 
     fn with_margins(&self) -> (Date, Date) {
@@ -132,19 +132,19 @@ impl Rental {
             start,
             end,
         };
-        let answer = client
-            .stranger()
-            .get(&wide.availability())
+        let response = client
+            .with_new_address()
+            .get(&wide.availability_path())
             .await
             .expect(200);
-        answer["summary"]["unavailableDays"] == 0
+        response["summary"]["unavailableDays"] == 0
     }
 }
 
 /// The slugs of the cars that are rented for so many days.
 async fn rentable(client: &Client, days: i64) -> Vec<String> {
     let list = client
-        .stranger()
+        .with_new_address()
         .get("/api/cars?limit=50")
         .await
         .expect(200);

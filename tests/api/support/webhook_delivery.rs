@@ -2,7 +2,7 @@
 //! deliveries that no PayPal would make. Its own it delivers itself, see [`crate::support::local_system::deliver`].
 
 use super::{
-    client::{Answer, Client},
+    client::{Client, Response},
     environment::{new_uuid, variable},
     local_system,
 };
@@ -30,13 +30,13 @@ static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// A body and the headers that vouch for it.
 #[derive(Clone)]
-pub(crate) struct Letter {
+pub(crate) struct Delivery {
     body: Vec<u8>,
     headers: Vec<(&'static str, String)>,
 }
 
 /// An event of PayPal's with a new id.
-pub(crate) fn event(event_type: &str, resource: &Value) -> Value {
+pub(crate) fn new_event(event_type: &str, resource: &Value) -> Value {
     json!({
         "id": format!("WH-{}", new_uuid()),
         "event_type": event_type,
@@ -45,7 +45,7 @@ pub(crate) fn event(event_type: &str, resource: &Value) -> Value {
 }
 
 /// A body, signed now.
-pub(crate) async fn signed(body: impl Into<Vec<u8>>) -> Letter {
+pub(crate) async fn sign(body: impl Into<Vec<u8>>) -> Delivery {
     let body = body.into();
     let (id, time) = (new_uuid(), local_system::now().await);
     let webhook = variable("PAYPAL_WEBHOOK_ID");
@@ -61,7 +61,7 @@ pub(crate) async fn signed(body: impl Into<Vec<u8>>) -> Letter {
         signature(text.as_bytes()),
         time.to_string(),
     ];
-    Letter {
+    Delivery {
         body,
         headers: HEADERS.into_iter().zip(values).collect(),
     }
@@ -84,15 +84,15 @@ fn signature(text: &[u8]) -> String {
     BASE64_STANDARD.encode(signature)
 }
 
-impl Letter {
+impl Delivery {
     /// The same without a header.
-    pub(crate) fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
         self.headers.retain(|(header, _)| *header != name);
         self
     }
 
     /// The same with another value, or a second one, of a header.
-    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
@@ -104,15 +104,15 @@ impl Letter {
     }
 
     /// Delivers it.
-    pub(crate) async fn deliver(&self, client: &Client) -> Answer {
+    pub(crate) async fn deliver(&self, client: &Client) -> Response {
         let mut request = client
-            .stranger()
+            .with_new_address()
             .request(Method::POST, PATH)
             .header("content-type", "application/json")
             .body(self.body.clone());
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        Answer::of(request).await
+        Response::to(request).await
     }
 }

@@ -1,15 +1,17 @@
 //! Events that six attempts could not apply, and `POST /api/admin/webhooks/{id}/replay`.
 
 use crate::support::{
-    checkout::{self, read_back},
-    client::{Answer, Client},
+    checkout::{self, read_booking},
+    client::{Client, Response},
     database::Database,
     environment::{new_uuid, variable},
-    isolation::{alone, together},
-    local_system::{deliver, fault, no_faults, pass},
+    isolation::{run_alone, share_system},
+    local_system::{advance_clock, clear_faults, deliver_event, set_fault},
     operator,
-    webhook_delivery::{event, signed},
-    webhook_inbox::{empty_inbox, none, tried, voided_elsewhere, work_inbox},
+    webhook_delivery::{new_event, sign},
+    webhook_inbox::{
+        drain_inbox, no_events, pay_and_void_at_paypal, run_inbox_cron, wait_for_attempts,
+    },
 };
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -19,27 +21,31 @@ async fn dead_letters(client: &Client, event: &str) -> Vec<Value> {
     let drift = operator::read(client, "/api/admin/payments/drift").await;
     let letters = drift["deadLetters"].as_array().unwrap().iter();
     letters
-        .filter(|letter| letter["eventId"] == event)
+        .filter(|delivery| delivery["eventId"] == event)
         .cloned()
         .collect()
 }
 
-async fn replay(client: &Client, event: &str) -> Answer {
+async fn replay(client: &Client, event: &str) -> Response {
     let path = format!("/api/admin/webhooks/{event}/replay");
-    let request = client.stranger().request(Method::POST, &path);
-    Answer::of(request.bearer_auth(variable("ADMIN_TOKEN"))).await
+    let request = client.with_new_address().request(Method::POST, &path);
+    Response::to(request.bearer_auth(variable("ADMIN_TOKEN"))).await
 }
 
 /// Fails six attempts: the first at once, the others after their waits.
 async fn fail_until_dead(client: &Client, database: &Database, event: &str) {
     for (attempt, minutes) in [(1, 1), (2, 5), (3, 15), (4, 60), (5, 60)] {
-        tried(database, event, attempt).await;
-        pass(SignedDuration::from_mins(minutes) - SignedDuration::from_secs(30)).await;
-        assert_eq!(work_inbox(client).await, none(), "before {minutes} minutes");
-        pass(SignedDuration::from_secs(31)).await;
+        wait_for_attempts(database, event, attempt).await;
+        advance_clock(SignedDuration::from_mins(minutes) - SignedDuration::from_secs(30)).await;
+        assert_eq!(
+            run_inbox_cron(client).await,
+            no_events(),
+            "before {minutes} minutes"
+        );
+        advance_clock(SignedDuration::from_secs(31)).await;
         let one_failed = (json!(0), json!(1));
         assert_eq!(
-            work_inbox(client).await,
+            run_inbox_cron(client).await,
             one_failed,
             "after {minutes} minutes"
         );
@@ -49,38 +55,42 @@ async fn fail_until_dead(client: &Client, database: &Database, event: &str) {
         (&kept["status"], &kept["applied"]),
         (&json!("dead_letter"), &json!(0))
     );
-    pass(SignedDuration::from_hours(24)).await;
-    assert_eq!(work_inbox(client).await, none(), "it is not tried again");
+    advance_clock(SignedDuration::from_hours(24)).await;
+    assert_eq!(
+        run_inbox_cron(client).await,
+        no_events(),
+        "it is not tried again"
+    );
 }
 
 #[tokio::test]
 async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_it() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        empty_inbox(&client).await;
-        let (paid, event) = voided_elsewhere(&client).await;
+        drain_inbox(&client).await;
+        let (paid, event) = pay_and_void_at_paypal(&client).await;
         let down = json!({"kind": "refuse", "path": "/v2/checkout/orders/"});
-        fault("paypal", down.clone()).await;
-        assert_eq!(deliver(&event, 1).await, [200]);
+        set_fault("paypal", down.clone()).await;
+        assert_eq!(deliver_event(&event, 1).await, [200]);
         fail_until_dead(&client, &database, &event).await;
         assert_eq!(
-            deliver(&event, 1).await,
+            deliver_event(&event, 1).await,
             [200],
             "PayPal need not send it again"
         );
         let letters = dead_letters(&client, &event).await;
-        let [letter] = &letters[..] else {
+        let [delivery] = &letters[..] else {
             panic!("{letters:?}")
         };
-        assert_eq!(letter["eventType"], "PAYMENT.AUTHORIZATION.VOIDED");
-        assert_eq!(letter["resourceId"], json!(paid.authorization));
-        assert_eq!(letter["error"], "unknown");
-        assert!(letter["receivedAt"].is_string(), "{letter}");
+        assert_eq!(delivery["eventType"], "PAYMENT.AUTHORIZATION.VOIDED");
+        assert_eq!(delivery["resourceId"], json!(paid.authorization));
+        assert_eq!(delivery["error"], "unknown");
+        assert!(delivery["receivedAt"].is_string(), "{delivery}");
 
         // PayPal is still down: it is tried as a new event is.
-        let answer = replay(&client, &event).await.expect(200);
+        let response = replay(&client, &event).await.expect(200);
         assert_eq!(
-            answer,
+            response,
             json!({"success": true, "eventId": event, "status": "waiting"})
         );
         assert_eq!(dead_letters(&client, &event).await, Vec::<Value>::new());
@@ -89,14 +99,14 @@ async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_
             "waiting"
         );
         fail_until_dead(&client, &database, &event).await;
-        no_faults("paypal").await;
+        clear_faults("paypal").await;
         for _ in 0..2 {
             assert_eq!(
                 replay(&client, &event).await.expect(200)["status"],
                 "processed"
             );
         }
-        let status = read_back(&client, &paid.hold).await["payment"]["status"].clone();
+        let status = read_booking(&client, &paid.hold).await["payment"]["status"].clone();
         assert_eq!(status, "voided");
         assert_eq!(database.event(&event).await.unwrap()["applied"], 1);
         assert_eq!(dead_letters(&client, &event).await, Vec::<Value>::new());
@@ -110,30 +120,30 @@ async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_
 
 #[tokio::test]
 async fn an_event_that_nobody_sent_is_not_replayed() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for event in [format!("WH-{}", new_uuid()), "%20".to_owned()] {
         replay(&client, &event)
             .await
-            .problem(404, "event_not_found");
+            .expect_problem(404, "event_not_found");
     }
 }
 
 /// Somebody else's money, or ours whose record is on its way: after a while a person looks.
 #[tokio::test]
 async fn an_event_about_a_payment_that_is_not_ours_ends_as_a_dead_letter() {
-    alone(async {
+    run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        empty_inbox(&client).await;
+        drain_inbox(&client).await;
         let strange = json!({"id": "5O190127TN364715T"});
         for (event_type, resource) in [
             ("CHECKOUT.ORDER.APPROVED", strange.clone()),
             ("PAYMENT.CAPTURE.COMPLETED", strange),
             ("CUSTOMER.DISPUTE.CREATED", json!({"dispute_id": "PP-D-1", "disputed_transactions": [{"seller_transaction_id": "X"}]})),
         ] {
-            let body = event(event_type, &resource);
+            let body = new_event(event_type, &resource);
             let id = checkout::text(&body["id"]);
-            signed(body.to_string()).await.deliver(&client).await.expect(200);
+            sign(body.to_string()).await.deliver(&client).await.expect(200);
             fail_until_dead(&client, &database, &id).await;
             let letters = dead_letters(&client, &id).await;
             assert_eq!(letters.len(), 1);
