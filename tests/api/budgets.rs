@@ -5,7 +5,7 @@
 use crate::support::{
     checkout::text,
     client::Client,
-    environment::{random_below, variable},
+    environment::{new_number, variable},
     instance::{Call, Instance, Upstream, get, header, json, post, random_ip},
     isolation::run_alone,
     local_system::{eventually, now},
@@ -199,7 +199,7 @@ async fn every_request_costs_what_the_documentation_says() {
         counted
             .cached(
                 "GET /api/cars",
-                &format!("/api/cars?search=budget{}", random_below(1 << 30)),
+                &format!("/api/cars?search=budget{}", new_number(1 << 30)),
             )
             .await;
         let car = Rental::far_ahead(&client, 2).await.car;
@@ -235,7 +235,7 @@ async fn every_request_costs_what_the_documentation_says() {
             .row("GET /api/cars", "limited", get("/api/cars"))
             .await;
         assert_eq!(denied.status(), 429);
-        let cold = format!("/api/cars?search=limited{}", random_below(1 << 30));
+        let cold = format!("/api/cars?search=limited{}", new_number(1 << 30));
         let denied = strict
             .row("GET /api/cars", "limited, not kept", get(&cold))
             .await;

@@ -155,7 +155,7 @@ async fn a_key_holds_nothing_that_a_client_wrote_and_ends() {
             &client,
             &format!(
                 "/api/cars?search=sesame{}",
-                crate::support::environment::random_below(1_000_000)
+                crate::support::environment::new_number(1_000_000)
             ),
         )
         .await;

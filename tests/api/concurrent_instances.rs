@@ -3,7 +3,7 @@
 use crate::support::{
     cache::clear_cache,
     client::Client,
-    environment::random_below,
+    environment::new_number,
     instance::{self, Instance, Upstream, get, header, post, random_ip},
     isolation::run_alone,
     local_system::now,
@@ -30,7 +30,7 @@ async fn instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
 async fn a_crowd_that_wants_a_cold_answer_asks_the_database_once() {
     run_alone(async {
         let instances = instances(8, &GENEROUS).await;
-        let path = format!("/api/cars?search=crowd{}", random_below(1 << 30));
+        let path = format!("/api/cars?search=crowd{}", new_number(1 << 30));
         // Also when it was loaded before, by whatever instance.
         for _ in 0..3 {
             clear_cache(&json!({})).await;

@@ -2,7 +2,7 @@
 
 use crate::support::{
     client::{Client, Response},
-    environment::random_below,
+    environment::new_number,
     isolation::share_system,
     local_system::eventually,
     routes::ROUTES,
@@ -94,8 +94,8 @@ async fn a_cacheable_route_says_where_its_answer_came_from() {
     // A price that nobody asked about before.
     let path = format!(
         "/api/cars?maxPrice={}.{:02}",
-        1_000_000 + random_below(8_000_000),
-        random_below(100)
+        1_000_000 + new_number(8_000_000),
+        new_number(100)
     );
     let first = client.get(&path).await;
     assert_eq!(first.header("x-cache"), "MISS");

@@ -3,7 +3,7 @@
 use crate::support::{
     cache::{CLEAR_PATH, cache_status, clear_cache, read_until_cached},
     client::{Client, Response},
-    environment::{random_below, variable},
+    environment::{new_number, variable},
     isolation::{run_alone, share_system},
     rental::Rental,
 };
@@ -111,7 +111,7 @@ async fn an_edited_car_shows_at_once_and_the_others_stay() {
             for path in [&by_slug, &by_id, &other] {
                 read_until_cached(path).await;
             }
-            let text = format!("edited {}", random_below(1_000_000));
+            let text = format!("edited {}", new_number(1_000_000));
             edit(DESCRIBE, &[&slug, &text]).await;
             let response = clear_cache(&json!({"carId": name})).await;
             assert_eq!(

@@ -2,7 +2,7 @@
 
 use crate::support::{
     client::Client,
-    environment::{random_below, variable},
+    environment::{new_number, variable},
     instance::{Instance, Upstream, get, json, random_ip},
     isolation::run_alone,
     local_system::{idle_redis_request_count, now, redis_request_count, set_fault},
@@ -16,7 +16,7 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(6);
 
 /// A moment at the beginning of a minute of which nobody else tells.
 async fn forgotten_minute() -> Timestamp {
-    let minutes_ago = 1_000_000 + i64::try_from(random_below(1_000_000)).unwrap();
+    let minutes_ago = 1_000_000 + i64::try_from(new_number(1_000_000)).unwrap();
     let minute = now().await.as_second().div_euclid(60) - minutes_ago;
     Timestamp::from_second(60 * minute).unwrap()
 }

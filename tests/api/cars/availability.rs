@@ -47,7 +47,7 @@ async fn the_plain_car_costs_what_the_design_says() {
     let _turn = share_system().await;
     let client = Client::new();
     let quote = eventually("the plain car is free for 4 days", 10, || async {
-        let ahead = 30 + i64::try_from(crate::support::environment::random_below(300)).unwrap();
+        let ahead = 30 + i64::try_from(crate::support::random::random_below(300)).unwrap();
         let path = path(
             "test-car-id",
             &in_days(ahead).await,

@@ -226,7 +226,7 @@ async fn without_a_database_an_old_list_is_better_than_none() {
         let client = Client::new();
         let path = format!(
             "/api/cars?limit=50&search=e&maxPrice={}",
-            9_000_000 + crate::support::environment::random_below(900_000)
+            9_000_000 + crate::support::environment::new_number(900_000)
         );
         let fresh = client.get(&path).await.expect(200);
         eventually("the list is cached", 5, || async {

@@ -2,7 +2,7 @@
 
 use crate::support::{
     client::{Client, Response},
-    environment::{random_below, variable},
+    environment::{new_number, variable},
     isolation::{run_alone, share_system},
     local_system::{advance_clock, advance_to_next_minute, eventually},
     redis::{command, keys},
@@ -210,11 +210,7 @@ async fn a_minute_later_the_limit_slides_on() {
 #[tokio::test]
 async fn an_ipv6_network_is_one_client() {
     let _turn = share_system().await;
-    let network = format!(
-        "2001:db8:{:x}:{:x}",
-        random_below(65_536),
-        random_below(65_536)
-    );
+    let network = format!("2001:db8:{:x}:{:x}", new_number(65_536), new_number(65_536));
     let client = Client::new();
     for n in 0..10 {
         knock(
@@ -236,7 +232,7 @@ async fn an_ipv6_network_is_one_client() {
 #[tokio::test]
 async fn an_ipv4_address_written_as_ipv6_is_the_same_client() {
     let _turn = share_system().await;
-    let address = format!("192.0.{}.{}", random_below(256), random_below(256));
+    let address = format!("192.0.{}.{}", new_number(256), new_number(256));
     let client = Client::new();
     for _ in 0..5 {
         for written in [address.clone(), format!("::ffff:{address}")] {
@@ -291,11 +287,7 @@ async fn an_operator_is_limited_too() {
 #[tokio::test]
 async fn a_counter_whose_end_was_lost_gets_one_and_blocks_nobody_for_ever() {
     run_alone(async {
-        let network = format!(
-            "2001:db8:{:x}:{:x}",
-            random_below(65_536),
-            random_below(65_536)
-        );
+        let network = format!("2001:db8:{:x}:{:x}", new_number(65_536), new_number(65_536));
         let client = Client::new().with_address(&format!("{network}::1"));
         // The test stays within one window.
         advance_to_next_minute().await;

@@ -1,6 +1,6 @@
 //! A client of the product, and what it is answered.
 
-use crate::support::environment::{base_url, random_below, variable_or};
+use crate::support::environment::{base_url, new_number, variable_or};
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub(crate) fn http_client() -> reqwest::Client {
 
 /// One of sixteen million addresses.
 pub(crate) fn random_address() -> String {
-    let number = random_below(1 << 24);
+    let number = new_number(1 << 24);
     format!(
         "10.{}.{}.{}",
         number >> 16,

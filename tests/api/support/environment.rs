@@ -1,48 +1,46 @@
-//! What the tests are told, and chance.
+//! Environment variables, and ids that no earlier run has used.
 
 use uuid::Uuid;
 
-/// A variable of the environment; the test fails when it is missing.
+/// The value of a required variable.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test is a host: it reads its own environment"
 )]
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run script/test, which starts a system and says where it is")
+        panic!("{name} is not set: run script/test, which starts a system and sets it")
     })
 }
 
-/// A variable that has a usual value.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test is a host: it reads its own environment"
 )]
-pub(crate) fn variable_or(name: &str, usual: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+pub(crate) fn variable_or(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-/// Where the product is, without a slash at the end.
+/// The address of the product, without a trailing slash.
 pub(crate) fn base_url() -> String {
     variable("BASE_URL").trim_end_matches('/').to_owned()
 }
 
-/// Where `/_local/*` is, without a slash at the end.
+/// The address of `/_local/*`, without a trailing slash.
 pub(crate) fn local_url() -> String {
     variable("LOCAL_URL").trim_end_matches('/').to_owned()
 }
 
-/// A UUID that nobody has.
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests need chance: the suite runs again on the same data"
+    reason = "ids must be new even when the seed is not: data and caches outlive a run"
 )]
 pub(crate) fn new_uuid() -> Uuid {
     Uuid::new_v4()
 }
 
-/// A number from 0 to `below - 1`.
-pub(crate) fn random_below(below: usize) -> usize {
+/// A number below `limit`, new in each run as [`new_uuid`] is.
+pub(crate) fn new_number(limit: usize) -> usize {
     let bytes: [u8; 4] = new_uuid().as_bytes()[..4].try_into().unwrap();
-    usize::try_from(u32::from_be_bytes(bytes)).unwrap() % below
+    usize::try_from(u32::from_be_bytes(bytes)).unwrap() % limit
 }

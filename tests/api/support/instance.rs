@@ -1,7 +1,7 @@
 //! Instances of the product in this process, over the real upstreams: what each asks of them is written down, and no upstream is
 //! given up for being slow on a busy machine.
 
-use crate::support::environment::{random_below, variable, variable_or};
+use crate::support::environment::{new_number, variable, variable_or};
 use bytes::Bytes;
 use exodrive::{
     Service,
@@ -216,7 +216,7 @@ impl Instance {
 
 /// A client's address.
 pub(crate) fn random_ip() -> IpAddr {
-    format!("10.200.{}.{}", random_below(256), random_below(256))
+    format!("10.200.{}.{}", new_number(256), new_number(256))
         .parse()
         .unwrap()
 }

@@ -3,7 +3,7 @@
 //! Days are chosen by chance and checked against the product's own calendar, so the suite runs again and again on the same
 //! data; what this process has chosen is remembered, so that tests that run together never choose the same.
 
-use super::{client::Client, environment::random_below, local_system::today};
+use super::{client::Client, local_system::today, random::random_below};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
