@@ -1,4 +1,4 @@
-//! Crowds before several instances of the product, which share nothing but their upstreams.
+//! Crowds at several instances of the product, which share only their upstreams.
 
 use crate::support::{
     cache::clear_cache,
@@ -14,12 +14,12 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 
-const GENEROUS: [(&str, &str); 2] = [
+const HIGH_LIMITS: [(&str, &str); 2] = [
     ("RATE_LIMIT_PUBLIC", "1000000/60s"),
     ("RATE_LIMIT_BOOKING", "1000000/60s"),
 ];
 
-async fn instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
+async fn start_instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
     let moment = now().await;
     (0..count)
         .map(|_| Instance::start(moment, changes))
@@ -27,30 +27,30 @@ async fn instances(count: usize, changes: &[(&str, &str)]) -> Vec<Instance> {
 }
 
 #[tokio::test]
-async fn a_crowd_that_wants_a_cold_answer_asks_the_database_once() {
+async fn crowd_loads_cold_key_once() {
     run_alone(async {
-        let instances = instances(8, &GENEROUS).await;
+        let instances = start_instances(8, &HIGH_LIMITS).await;
         let path = format!("/api/cars?search=crowd{}", new_number(1 << 30));
-        // Also when it was loaded before, by whatever instance.
+        // The later rounds begin with instances that know the key.
         for _ in 0..3 {
             clear_cache(&json!({})).await;
-            let asking = (0..200).map(async |number: usize| {
-                // What comes after the answer is the leader's to do, or nobody else ever sees it.
+            let requests = (0..200).map(async |number: usize| {
+                // `serve` also stores the leader's entry, which the others wait for.
                 instances[number % 8].serve(random_ip(), get(&path)).await
             });
-            let responses = join_all(asking).await;
+            let responses = join_all(requests).await;
             let calls: Vec<_> = instances.iter().flat_map(Instance::take_calls).collect();
             let loads = calls
                 .iter()
                 .filter(|call| call.upstream == Upstream::Database);
             assert_eq!(loads.count(), 1);
-            let outcome = |cache: &str| {
+            let count = |status: &str| {
                 responses
                     .iter()
-                    .filter(|response| header(response, "x-cache") == cache)
+                    .filter(|response| header(response, "x-cache") == status)
                     .count()
             };
-            assert_eq!((outcome("MISS"), outcome("HIT")), (1, 199));
+            assert_eq!((count("MISS"), count("HIT")), (1, 199));
             assert!(
                 responses
                     .iter()
@@ -61,49 +61,50 @@ async fn a_crowd_that_wants_a_cold_answer_asks_the_database_once() {
     .await;
 }
 
-/// The days of a range, and which of them are booked as far as the customers were told.
-#[derive(Default)]
-struct Told(RefCell<Vec<Date>>);
-
 #[tokio::test]
-async fn nobody_is_shown_a_day_as_free_that_was_booked_before_they_asked() {
+async fn booked_day_is_never_shown_free() {
     run_alone(async {
-        let instances = instances(4, &GENEROUS).await;
+        let instances = start_instances(4, &HIGH_LIMITS).await;
         let free = Rental::far_ahead(&Client::new(), 14).await;
-        let (told, is_over) = (Told::default(), Cell::new(false));
+        // The days of bookings whose response has arrived.
+        let booked_days: RefCell<Vec<Date>> = RefCell::default();
+        let is_finished = Cell::new(false);
         let booking = async {
             for number in 0..4 {
-                // Two days each, and two for the turnaround.
+                // Each booking has two days, and two more for the turnaround.
                 let rental = free.part(number * 4, 2);
                 let instance = &instances[usize::try_from(number).unwrap()];
                 let made = instance
                     .serve(random_ip(), post("/api/bookings", &rental.body()))
                     .await;
                 instance::json(201, &made);
-                told.0
+                booked_days
                     .borrow_mut()
                     .extend([rental.start, rental.part(1, 1).start]);
             }
-            is_over.set(true);
+            is_finished.set(true);
         };
         let reading = join_all((0..8).map(async |reader: usize| {
             let (path, mut reads) = (free.availability_path(), 0);
-            // Once more when all is booked.
+            // Each reader reads once more after the last booking.
             let mut is_last = false;
             while !is_last {
-                is_last = is_over.get();
-                let known = told.0.borrow().clone();
+                is_last = is_finished.get();
+                let booked_before = booked_days.borrow().clone();
                 let response = instances[reader % 4].serve(random_ip(), get(&path)).await;
                 let response = instance::json(200, &response);
                 for day in free_days(&response) {
-                    assert!(!known.contains(&day), "{day} was booked before: {response}");
+                    assert!(
+                        !booked_before.contains(&day),
+                        "{day} was booked before: {response}"
+                    );
                 }
                 reads += 1;
             }
             reads
         }));
         let ((), reads) = join(booking, reading).await;
-        assert_eq!(told.0.borrow().len(), 8);
+        assert_eq!(booked_days.borrow().len(), 8);
         assert!(reads.iter().all(|reads| *reads >= 2), "{reads:?}");
     })
     .await;
@@ -117,15 +118,14 @@ fn free_days(response: &Value) -> Vec<Date> {
         .collect()
 }
 
-/// The limit belongs to the client, not to the process that happens to answer.
 #[tokio::test]
-async fn instances_share_the_limit_of_a_client() {
+async fn instances_share_client_limit() {
     run_alone(async {
-        let instances = instances(4, &[("RATE_LIMIT_PUBLIC", "10/60s")]).await;
+        let instances = start_instances(4, &[("RATE_LIMIT_PUBLIC", "10/60s")]).await;
         let client = random_ip();
-        let asking =
+        let requests =
             (0..40).map(|number: usize| instances[number % 4].serve(client, get("/api/health")));
-        let responses = join_all(asking).await;
+        let responses = join_all(requests).await;
         let served = responses
             .iter()
             .filter(|response| response.status() == 200)

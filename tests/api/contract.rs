@@ -1,4 +1,4 @@
-//! What every route has in common: headers, paths, methods.
+//! Rules for every route: headers, paths, methods.
 
 use crate::support::{
     client::{Client, Response},
@@ -12,9 +12,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// `docs/API.md` is compared with the product's own table by `tests/tidy.rs`.
+/// `tests/tidy.rs` compares `docs/API.md` with the product's table of routes.
 #[test]
-fn every_route_of_the_contract_is_tested() {
+fn every_documented_route_is_tested() {
     let documented: BTreeSet<String> = include_str!("../../docs/API.md")
         .lines()
         .filter_map(|line| line.strip_prefix("## `"))
@@ -33,10 +33,10 @@ fn every_route_of_the_contract_is_tested() {
 }
 
 #[tokio::test]
-async fn every_answer_names_itself_and_its_time() {
+async fn every_response_has_id_and_time() {
     let _turn = share_system().await;
     let client = Client::new();
-    let mut seen = Vec::new();
+    let mut ids = Vec::new();
     for path in ROUTES.map(|(path, _)| path).into_iter().chain([
         "/api/nothing",
         "/api/cars/nobody",
@@ -45,10 +45,10 @@ async fn every_answer_names_itself_and_its_time() {
         let response = client.with_new_address().get(path).await;
         let id = response.header("x-request-id");
         assert!(
-            id.parse::<Uuid>().is_ok() && !seen.contains(&id.to_owned()),
+            id.parse::<Uuid>().is_ok() && !ids.contains(&id.to_owned()),
             "{path}: {id}"
         );
-        seen.push(id.to_owned());
+        ids.push(id.to_owned());
         let time = response.header("x-response-time");
         let millis = time
             .strip_suffix("ms")
@@ -68,18 +68,18 @@ async fn every_answer_names_itself_and_its_time() {
             "nosniff",
             "{path}"
         );
-        // What has an ETag may be kept, as long as it is asked about each time.
-        let kept = if ["/api/cars", "/api/cars/123"].contains(&path) {
+        // A client may store a response with an ETag, but must revalidate it.
+        let cache_control = if ["/api/cars", "/api/cars/123"].contains(&path) {
             "no-cache"
         } else {
             "no-store"
         };
-        assert_eq!(response.header("cache-control"), kept, "{path}");
+        assert_eq!(response.header("cache-control"), cache_control, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_request_id_of_the_clients_own_is_not_taken_over() {
+async fn client_request_id_is_ignored() {
     let _turn = share_system().await;
     let request = Client::new()
         .request(Method::GET, "/api/cars")
@@ -88,10 +88,10 @@ async fn a_request_id_of_the_clients_own_is_not_taken_over() {
 }
 
 #[tokio::test]
-async fn a_cacheable_route_says_where_its_answer_came_from() {
+async fn cached_routes_report_hit_or_miss() {
     let _turn = share_system().await;
     let client = Client::new();
-    // A price that nobody asked about before.
+    // A price in no earlier request.
     let path = format!(
         "/api/cars?maxPrice={}.{:02}",
         1_000_000 + new_number(8_000_000),
@@ -99,12 +99,12 @@ async fn a_cacheable_route_says_where_its_answer_came_from() {
     );
     let first = client.get(&path).await;
     assert_eq!(first.header("x-cache"), "MISS");
-    let again = eventually("the answer is cached", 5, || async {
+    let second = eventually("the response is cached", 5, || async {
         let response = client.with_new_address().get(&path).await;
         (response.header("x-cache") == "HIT").then_some(response)
     })
     .await;
-    assert_eq!(again.text, first.text);
+    assert_eq!(second.text, first.text);
     for path in ["/api/health", "/api/demo/redis", "/api/bookings/x"] {
         assert_eq!(client.get(path).await.header("x-cache"), "", "{path}");
     }
@@ -114,9 +114,9 @@ async fn a_cacheable_route_says_where_its_answer_came_from() {
         .expect_problem(404, "car_not_found");
 }
 
-/// An odd query is one of two things: the same page, or refused. It never is another visitor's page.
+/// Unknown parameters change nothing, and different filters never share an entry.
 #[tokio::test]
-async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
+async fn odd_query_does_not_affect_other_visitors() {
     let _turn = share_system().await;
     let client = Client::new();
     let plain = client.get("/api/cars").await.expect(200);
@@ -132,15 +132,15 @@ async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
             "{query}"
         );
     }
-    let one = client
+    let first = client
         .get("/api/cars?search=a&category=suv")
         .await
         .expect(200);
-    let other = client
+    let swapped = client
         .get("/api/cars?search=suv&category=a")
         .await
         .expect(200);
-    assert_ne!(one, other);
+    assert_ne!(first, swapped);
 }
 
 #[tokio::test]
@@ -166,13 +166,13 @@ async fn unknown_paths_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_makes_no_difference() {
+async fn trailing_slash_is_ignored() {
     let _turn = share_system().await;
     Client::new().get("/api/cars/").await.expect(200);
 }
 
 #[tokio::test]
-async fn wrong_methods_are_told_the_right_ones() {
+async fn wrong_method_gets_allowed_methods() {
     let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES {
@@ -194,7 +194,7 @@ async fn wrong_methods_are_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn head_is_get_without_its_body() {
+async fn head_returns_get_without_body() {
     let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES

@@ -1,4 +1,4 @@
-//! Which pages may call from a browser: the origins in `ALLOWED_ORIGINS`.
+//! CORS: a browser may read responses from the origins in `ALLOWED_ORIGINS` only.
 
 use crate::support::{
     client::{Client, Response},
@@ -8,7 +8,7 @@ use crate::support::{
 };
 use reqwest::Method;
 
-/// The first origin that is allowed.
+/// The first allowed origin.
 fn origin() -> String {
     variable("ALLOWED_ORIGINS")
         .split(',')
@@ -18,7 +18,7 @@ fn origin() -> String {
 }
 
 #[tokio::test]
-async fn a_page_that_is_allowed_may_read_the_answer() {
+async fn allowed_origin_may_read_response() {
     let _turn = share_system().await;
     let client = Client::new();
     for path in ["/api/cars", "/api/cars/nobody", "/api/nothing"] {
@@ -29,11 +29,11 @@ async fn a_page_that_is_allowed_may_read_the_answer() {
             origin(),
             "{path}"
         );
-        let shown = response
+        let exposed = response
             .header("access-control-expose-headers")
             .to_lowercase();
         for name in ["x-request-id", "x-cache", "retry-after", "ratelimit"] {
-            assert!(shown.contains(name), "{name}: {shown}");
+            assert!(exposed.contains(name), "{name}: {exposed}");
         }
         assert!(
             response.header("vary").to_lowercase().contains("origin"),
@@ -43,16 +43,16 @@ async fn a_page_that_is_allowed_may_read_the_answer() {
 }
 
 #[tokio::test]
-async fn any_other_page_may_not() {
+async fn other_origins_may_not_read_response() {
     let _turn = share_system().await;
     let client = Client::new();
-    let other = [
+    let others = [
         "https://evil.example".to_owned(),
         origin() + ".evil.example",
         "null".to_owned(),
         origin().to_uppercase(),
     ];
-    for origin in other {
+    for origin in others {
         for method in [Method::GET, Method::OPTIONS] {
             let response = Response::to(
                 client
@@ -76,7 +76,7 @@ async fn any_other_page_may_not() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_on_every_route() {
+async fn every_route_allows_preflight() {
     let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES {
@@ -109,7 +109,7 @@ async fn a_preflight_is_answered_on_every_route() {
         assert_eq!(
             response.header("x-ratelimit-limit"),
             "",
-            "a preflight does not count"
+            "a preflight does not count against a limit"
         );
     }
     Response::to(client.request(Method::OPTIONS, "/api/nothing"))

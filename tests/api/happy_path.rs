@@ -1,4 +1,4 @@
-//! The whole story: a visitor finds a car, pays for it, and the money is taken the day before.
+//! One booking from the list of cars to the captured payment.
 
 use crate::support::{
     capture_cron::{results_for, run_cron},
@@ -14,14 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn from_the_list_to_the_captured_payment() {
+async fn booking_from_list_to_captured_payment() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::soon(&client, 4).await;
-        let listed = format!("/api/cars?limit=50&availableFrom={}&availableTo={}", rental.start, rental.end);
+        let list_path = format!("/api/cars?limit=50&availableFrom={}&availableTo={}", rental.start, rental.end);
 
-        // 1. The list shows the car, the calendar its days and the price.
-        let list = client.get(&listed).await.expect(200);
+        // 1. The list shows the car. The calendar shows its days and the price.
+        let list = client.get(&list_path).await.expect(200);
         let car = list["cars"].as_array().unwrap().iter().find(|car| car["slug"] == json!(rental.car)).unwrap();
         let calendar = client.get(&rental.availability_path()).await.expect(200);
         assert_eq!((&calendar["carId"], &calendar["bookable"]), (&car["id"], &json!(true)));
@@ -31,9 +31,9 @@ async fn from_the_list_to_the_captured_payment() {
         let mut body = rental.body();
         body["customer"] = json!({"fullName": "Ada Lovelace", "email": "ada@example.com", "phone": "+44 20 5550 0100"});
         body["totalPrice"] = price.clone();
-        let held = client.post("/api/bookings", &body).await.expect(201);
-        assert_eq!((&held["status"], &held["price"]["finalPrice"]), (&json!("pending_payment"), &price));
-        let (id, token) = (checkout::text(&held["bookingId"]), checkout::text(&held["bookingToken"]));
+        let hold = client.post("/api/bookings", &body).await.expect(201);
+        assert_eq!((&hold["status"], &hold["price"]["finalPrice"]), (&json!("pending_payment"), &price));
+        let (id, token) = (checkout::text(&hold["bookingId"]), checkout::text(&hold["bookingToken"]));
         assert_eq!(client.get(&rental.availability_path()).await.expect(200)["bookable"], false);
 
         // 3. An order, which the payer approves.
@@ -43,7 +43,7 @@ async fn from_the_list_to_the_captured_payment() {
         assert_eq!((&order["bookingId"], &order["amount"]), (&json!(id), &price));
         paypal::approve(&checkout::text(&order["approveUrl"])).await;
 
-        // 4. The money is held, the booking confirmed.
+        // 4. The payment is authorized and the booking is confirmed.
         let body = json!({"orderID": order["orderID"]});
         let authorized = client.post("/api/bookings/authorize-paypal-order", &body).await.expect(200);
         assert_eq!((&authorized["bookingId"], &authorized["status"]), (&json!(id), &json!("upcoming")));
@@ -53,7 +53,7 @@ async fn from_the_list_to_the_captured_payment() {
         let ahead = pickup.duration_since(capture_at);
         assert!((SignedDuration::from_hours(12)..=SignedDuration::from_hours(40)).contains(&ahead), "{ahead}");
 
-        // 5. Nothing is taken before its time; then it is, once.
+        // 5. The payment is captured once, when it is due and not before.
         let booking = id.parse().unwrap();
         assert_eq!(results_for(&run_cron(&client).await, booking), Vec::<Value>::new());
         advance_clock_past(capture_at).await;
@@ -61,12 +61,12 @@ async fn from_the_list_to_the_captured_payment() {
         let [result] = &results_for(&run, booking)[..] else { panic!("{run}") };
         assert_eq!(result["success"], true, "{run}");
 
-        // 6. All of it can be read back.
+        // 6. The customer can read the booking and its payment.
         let path = format!("/api/bookings/{id}?token={token}");
-        let shown = client.get(&path).await.expect(200)["booking"].clone();
-        assert_eq!(shown["status"], "upcoming");
-        assert_eq!(shown["customer"]["email"], "ada@example.com");
-        let payment = &shown["payment"];
+        let stored = client.get(&path).await.expect(200)["booking"].clone();
+        assert_eq!(stored["status"], "upcoming");
+        assert_eq!(stored["customer"]["email"], "ada@example.com");
+        let payment = &stored["payment"];
         assert_eq!((&payment["status"], &payment["amount"]), (&json!("captured"), &price));
         assert_eq!(payment["captureId"], result["capture_id"]);
         assert!(payment["authorizationId"].is_string(), "{payment}");

@@ -1,10 +1,10 @@
-//! `GET /api/health`. What it says when something is down is in `failures/stopped_servers.rs`.
+//! `GET /api/health` of a healthy system. For outages see `failures/stopped_servers.rs`.
 
 use crate::support::{client::Client, isolation::share_system};
 use serde_json::json;
 
 #[tokio::test]
-async fn all_is_well() {
+async fn healthy_system_reports_ok() {
     let _turn = share_system().await;
     let response = Client::new().get("/api/health").await.expect(200);
     assert_eq!(response["status"], "ok");

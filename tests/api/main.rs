@@ -1,15 +1,15 @@
-//! The product seen from outside: black box over `BASE_URL`, the same for every host.
+//! Black-box tests of the product under `BASE_URL`, the same for every host.
 //!
-//! `script/test` starts a stack and sets the environment that the tests read. They run in parallel and share the
-//! stack: each books days of its own ([`support::rental`]), each client has an address of its own
-//! ([`support::client`]), and a test that disturbs the others (moves the clock, stops a server, loses
-//! answers) runs alone ([`support::isolation`]).
+//! `script/test` starts a system and sets the environment that the tests read. Tests run in
+//! parallel on one system. Each books its own days ([`support::rental`]), and each client has its
+//! own address ([`support::client`]). A test that moves the clock, stops a server or sets faults
+//! runs alone ([`support::isolation`]).
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 
 mod support;

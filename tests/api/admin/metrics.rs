@@ -131,7 +131,7 @@ async fn a_day_is_read_in_one_more_round_trip() {
         assert_eq!(json(200, &report)["available"], true);
         let calls = instance.take_calls();
         assert!(calls.iter().all(|call| call.upstream == Upstream::Redis));
-        let places: Vec<usize> = calls.iter().map(|call| call.place).collect();
+        let places: Vec<usize> = calls.iter().map(|call| call.depth).collect();
         assert_eq!(places, [&[1][..], &[2; 12]].concat());
     })
     .await;

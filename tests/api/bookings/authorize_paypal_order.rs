@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const PATH: &str = "/api/bookings/authorize-paypal-order";
 
 #[tokio::test]
-async fn an_approved_order_confirms_the_booking() {
+async fn approved_order_confirms_booking() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -44,7 +44,7 @@ async fn an_approved_order_confirms_the_booking() {
 }
 
 #[tokio::test]
-async fn the_same_call_again_is_answered_the_same() {
+async fn repeated_authorization_returns_first_result() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -68,7 +68,7 @@ async fn the_same_call_again_is_answered_the_same() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_not_approved_can_be_tried_again() {
+async fn unapproved_order_can_be_retried() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -87,7 +87,7 @@ async fn an_order_that_is_not_approved_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn an_unknown_order_is_not_found() {
+async fn unknown_order_is_not_found() {
     let _turn = share_system().await;
     let client = Client::new();
     for id in [
@@ -103,7 +103,7 @@ async fn an_unknown_order_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_payer_who_is_declined_confirms_nothing() {
+async fn declined_payer_leaves_booking_unconfirmed() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     for script in ["SIMULATE_AUTHORIZE_DECLINED", "SIMULATE_AUTHORIZE_DENIED"] {
@@ -128,7 +128,7 @@ async fn a_payer_who_is_declined_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn an_authorization_of_another_amount_is_voided_and_confirms_nothing() {
+async fn mismatched_authorization_voided_booking_unconfirmed() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -164,7 +164,7 @@ async fn an_authorization_of_another_amount_is_voided_and_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn one_order_pays_for_one_booking() {
+async fn order_pays_for_one_booking_only() {
     let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;

@@ -24,7 +24,7 @@ async fn payment_status(client: &Client, hold: &Hold) -> Value {
 }
 
 #[tokio::test]
-async fn a_hold_is_given_up_for_nothing_and_can_no_longer_be_paid() {
+async fn canceled_hold_is_free_and_unpayable() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -59,7 +59,7 @@ async fn a_hold_is_given_up_for_nothing_and_can_no_longer_be_paid() {
 
 /// Seven days before the day of the pick-up or more all is given back, two or more half, then nothing.
 #[tokio::test]
-async fn what_is_only_authorized_is_voided_or_captured_as_far_as_it_is_kept() {
+async fn canceled_authorization_captures_only_the_fee() {
     for (days, percent) in [(7, 100), (6, 50), (2, 50), (1, 0)] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
@@ -104,7 +104,7 @@ async fn what_is_only_authorized_is_voided_or_captured_as_far_as_it_is_kept() {
 }
 
 #[tokio::test]
-async fn what_is_captured_is_refunded_as_far_as_the_policy_goes() {
+async fn canceled_capture_is_refunded_by_policy() {
     for (days, percent, state) in [
         (7, 100, "refunded"),
         (2, 50, "partially_refunded"),
@@ -136,7 +136,7 @@ async fn what_is_captured_is_refunded_as_far_as_the_policy_goes() {
 }
 
 #[tokio::test]
-async fn an_operator_gives_everything_back_and_is_named() {
+async fn operator_cancellation_refunds_all_and_is_audited() {
     for (action, is_captured) in [("cancel", false), ("cancel", true), ("void", false)] {
         run_alone(async move {
             let client = Client::new();
@@ -183,7 +183,7 @@ async fn operator_cancels(client: &Client, hold: &Hold, action: &str) -> Respons
 }
 
 #[tokio::test]
-async fn the_days_are_free_at_once_also_where_they_were_cached() {
+async fn cancellation_frees_cached_days_at_once() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
@@ -218,7 +218,7 @@ async fn the_days_are_free_at_once_also_where_they_were_cached() {
 }
 
 #[tokio::test]
-async fn only_its_holder_and_operators_cancel_a_booking() {
+async fn only_holder_and_operators_cancel() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
@@ -269,7 +269,7 @@ async fn only_its_holder_and_operators_cancel_a_booking() {
 }
 
 #[tokio::test]
-async fn a_reason_is_one_to_two_hundred_characters() {
+async fn reason_has_one_to_200_characters() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -304,7 +304,7 @@ async fn a_reason_is_one_to_two_hundred_characters() {
 }
 
 #[tokio::test]
-async fn from_the_first_day_on_only_an_operator_cancels_and_nobody_after_the_last() {
+async fn started_booking_only_operators_cancel_completed_nobody() {
     run_alone(async {
         let client = Client::new();
         let (paid, over) = (

@@ -105,7 +105,7 @@ async fn assert_settled_once(client: &Client, database: &Database, paid: &PaidBo
 }
 
 #[tokio::test]
-async fn while_paypal_is_down_a_booking_is_cancelled_and_the_cron_settles_it() {
+async fn paypal_down_cron_settles_cancellation() {
     for way in WAYS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
@@ -135,7 +135,7 @@ async fn while_paypal_is_down_a_booking_is_cancelled_and_the_cron_settles_it() {
 
 /// Where nothing can have happened there is nothing to ask about first.
 #[tokio::test]
-async fn once_paypal_is_back_the_same_request_settles_it() {
+async fn paypal_busy_repeated_request_settles_cancellation() {
     let busy = json!({"kind": "answer", "status": 429, "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string()});
     for way in WAYS {
         let busy = busy.clone();
@@ -153,7 +153,7 @@ async fn once_paypal_is_back_the_same_request_settles_it() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_of_paypal_is_found_by_the_cron() {
+async fn lost_paypal_response_settled_by_cron() {
     for way in WAYS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
@@ -174,7 +174,7 @@ async fn a_lost_answer_of_paypal_is_found_by_the_cron() {
 
 /// PayPal has done it, or was about to be asked, and the database does not know or did not say.
 #[tokio::test]
-async fn a_lost_note_is_made_up_for_by_the_cron() {
+async fn lost_database_record_settled_by_cron() {
     for way in WAYS {
         let (before, after) = way.functions;
         for (trouble, function) in [
@@ -206,7 +206,7 @@ async fn a_lost_note_is_made_up_for_by_the_cron() {
 }
 
 #[tokio::test]
-async fn a_cancellation_whose_answer_is_lost_is_repeated_without_harm() {
+async fn lost_cancellation_response_repeats_safely() {
     for way in WAYS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
@@ -227,7 +227,7 @@ async fn a_cancellation_whose_answer_is_lost_is_repeated_without_harm() {
 
 /// Nobody repeats it: the cron finds what the decision owes.
 #[tokio::test]
-async fn a_cancellation_that_was_cut_off_is_settled_by_the_cron() {
+async fn interrupted_cancellation_settled_by_cron() {
     for way in WAYS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);

@@ -20,7 +20,7 @@ use serde_json::json;
 
 /// Whoever is not first may be told that it is still under way, but never another amount.
 #[tokio::test]
-async fn five_cancellations_at_once_are_one() {
+async fn concurrent_cancellations_settle_once() {
     for (days, percent, is_captured) in [(8, 100, false), (3, 50, false), (3, 50, true)] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
@@ -68,7 +68,7 @@ async fn five_cancellations_at_once_are_one() {
 
 /// The payer's money is held and the customer gives up, both at the same moment.
 #[tokio::test]
-async fn who_cancels_while_paying_is_not_charged() {
+async fn cancel_during_authorization_charges_nothing() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -103,7 +103,7 @@ async fn who_cancels_while_paying_is_not_charged() {
 }
 
 #[tokio::test]
-async fn who_cancels_while_the_money_is_taken_is_told_to_come_back() {
+async fn cancel_during_capture_is_retryable() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;

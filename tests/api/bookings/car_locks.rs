@@ -28,7 +28,7 @@ async fn locked_by(car: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_request_locks_under_a_name_of_its_own_and_for_ten_seconds_at_most() {
+async fn lock_owner_is_unique_and_expires_soon() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 12).await;
@@ -55,7 +55,7 @@ async fn each_request_locks_under_a_name_of_its_own_and_for_ten_seconds_at_most(
 }
 
 #[tokio::test]
-async fn who_waits_for_the_lock_gets_it_when_it_is_free() {
+async fn waiting_request_gets_released_lock() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -77,7 +77,7 @@ async fn who_waits_for_the_lock_gets_it_when_it_is_free() {
 
 /// Redis forgets the lock, as a replica may that takes over: two make the same booking, and the database decides.
 #[tokio::test]
-async fn a_lock_that_is_lost_in_the_middle_lets_nobody_book_twice() {
+async fn lost_lock_allows_no_double_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
@@ -103,7 +103,7 @@ async fn a_lock_that_is_lost_in_the_middle_lets_nobody_book_twice() {
 }
 
 #[tokio::test]
-async fn nothing_leaves_a_car_locked() {
+async fn no_outcome_leaves_car_locked() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 5).await;
@@ -148,7 +148,7 @@ async fn nothing_leaves_a_car_locked() {
 }
 
 #[tokio::test]
-async fn an_order_for_a_booking_leaves_its_car_unlocked() {
+async fn order_leaves_car_unlocked() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 12).await;
@@ -168,7 +168,7 @@ async fn an_order_for_a_booking_leaves_its_car_unlocked() {
 
 /// Else anybody could keep a car from being booked by being refused again and again.
 #[tokio::test]
-async fn a_client_that_is_refused_leaves_the_car_unlocked() {
+async fn rate_limited_client_leaves_car_unlocked() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -197,7 +197,7 @@ async fn a_client_that_is_refused_leaves_the_car_unlocked() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_for_the_lock_is_told_to_come_back() {
+async fn lock_timeout_returns_retryable_conflict() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
@@ -218,7 +218,7 @@ async fn who_waits_too_long_for_the_lock_is_told_to_come_back() {
 
 /// The lock ran out while the booking was made, and the next customer has it.
 #[tokio::test]
-async fn a_lock_of_somebody_else_is_not_given_back() {
+async fn foreign_lock_is_not_released() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;

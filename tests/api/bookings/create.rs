@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_hold_lasts_fifteen_minutes_and_costs_what_was_quoted() {
+async fn hold_lasts_15_minutes_at_quoted_price() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
@@ -43,7 +43,7 @@ async fn a_hold_lasts_fifteen_minutes_and_costs_what_was_quoted() {
 }
 
 #[tokio::test]
-async fn a_customer_is_stored_with_the_booking() {
+async fn customer_is_stored_with_booking() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
@@ -75,7 +75,7 @@ async fn turnaround_days(client: &Client, car: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn taken_days_are_refused_and_named() {
+async fn conflict_names_unavailable_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
@@ -107,7 +107,7 @@ async fn taken_days_are_refused_and_named() {
 
 /// A turnaround blocks days after the return, so a rental that ends where the next one starts needs them free.
 #[tokio::test]
-async fn the_next_customer_can_leave_after_the_turnaround() {
+async fn next_rental_starts_after_turnaround() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 12).await;
@@ -130,7 +130,7 @@ async fn the_next_customer_can_leave_after_the_turnaround() {
 }
 
 #[tokio::test]
-async fn the_right_price_is_accepted_in_each_of_its_writings() {
+async fn correct_price_accepted_in_every_form() {
     let _turn = share_system().await;
     let client = Client::new();
     for write in [
@@ -152,7 +152,7 @@ async fn the_right_price_is_accepted_in_each_of_its_writings() {
 }
 
 #[tokio::test]
-async fn a_price_of_the_clients_own_is_refused_and_audited() {
+async fn wrong_price_refused_and_audited() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 3).await;
@@ -184,7 +184,7 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
 }
 
 #[tokio::test]
-async fn the_same_key_and_content_is_the_same_booking() {
+async fn same_key_returns_same_booking() {
     let _turn = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
@@ -205,7 +205,7 @@ async fn the_same_key_and_content_is_the_same_booking() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_other_content_is_refused() {
+async fn same_key_refuses_other_content() {
     let _turn = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 5).await, new_uuid().to_string());
@@ -226,7 +226,7 @@ async fn the_same_key_with_other_content_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_request_does_not_use_up_its_key() {
+async fn refused_request_keeps_key_usable() {
     let _turn = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
@@ -241,7 +241,7 @@ async fn a_refused_request_does_not_use_up_its_key() {
 }
 
 #[tokio::test]
-async fn impossible_rentals_name_the_date_that_is_wrong() {
+async fn impossible_rental_names_wrong_date() {
     let _turn = share_system().await;
     let client = Client::new();
     for (car, start, days, pointer, code) in [
@@ -260,7 +260,7 @@ async fn impossible_rentals_name_the_date_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn hidden_withdrawn_and_unknown_cars_are_not_rented() {
+async fn hidden_and_unknown_cars_are_not_rented() {
     let _turn = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(42).await);
@@ -280,7 +280,7 @@ async fn hidden_withdrawn_and_unknown_cars_are_not_rented() {
 }
 
 #[tokio::test]
-async fn an_operators_token_opens_no_way_around_the_price() {
+async fn operator_token_cannot_change_price() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;

@@ -27,7 +27,7 @@ async fn ask(client: &Client, body: &Value) -> Response {
 }
 
 #[tokio::test]
-async fn an_order_costs_what_the_booking_costs() {
+async fn order_amount_equals_booking_price() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -68,7 +68,7 @@ async fn an_order_costs_what_the_booking_costs() {
 }
 
 #[tokio::test]
-async fn the_same_call_again_gives_the_same_order() {
+async fn repeated_call_returns_same_order() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -92,7 +92,7 @@ async fn the_same_call_again_gives_the_same_order() {
 }
 
 #[tokio::test]
-async fn a_shops_reference_makes_the_hold_once() {
+async fn shop_reference_creates_hold_once() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     // A UUID that is not one of ours is a reference like any other.
@@ -136,7 +136,7 @@ async fn a_shops_reference_makes_the_hold_once() {
 }
 
 #[tokio::test]
-async fn an_order_for_a_cheap_car_cannot_pay_for_another() {
+async fn cheap_order_cannot_pay_other_car() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let cheap = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -167,7 +167,7 @@ async fn an_order_for_a_cheap_car_cannot_pay_for_another() {
 }
 
 #[tokio::test]
-async fn an_order_for_a_short_rental_cannot_pay_for_a_long_one() {
+async fn short_order_cannot_pay_longer_rental() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
@@ -184,7 +184,7 @@ async fn an_order_for_a_short_rental_cannot_pay_for_a_long_one() {
 }
 
 #[tokio::test]
-async fn a_shops_reference_stays_with_its_car_and_days() {
+async fn shop_reference_keeps_car_and_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let (rental, reference) = (
@@ -200,7 +200,7 @@ async fn a_shops_reference_stays_with_its_car_and_days() {
 }
 
 #[tokio::test]
-async fn a_price_of_the_clients_own_is_refused_and_audited() {
+async fn wrong_price_refused_and_audited() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 2).await;
@@ -225,7 +225,7 @@ async fn a_price_of_the_clients_own_is_refused_and_audited() {
 
 /// A price given for a booking that exists is the client's word against ours as well.
 #[tokio::test]
-async fn a_price_of_the_clients_own_is_refused_for_a_booking_too() {
+async fn wrong_price_refused_for_existing_booking() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -240,7 +240,7 @@ async fn a_price_of_the_clients_own_is_refused_for_a_booking_too() {
 }
 
 #[tokio::test]
-async fn a_paid_booking_is_not_paid_again() {
+async fn paid_booking_refuses_another_order() {
     let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
@@ -250,7 +250,7 @@ async fn a_paid_booking_is_not_paid_again() {
 }
 
 #[tokio::test]
-async fn a_reference_holds_no_car_that_cannot_be_held() {
+async fn shop_reference_holds_no_unavailable_car() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;

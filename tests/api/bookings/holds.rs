@@ -20,7 +20,7 @@ async fn held_until(client: &Client, hold: &checkout::Hold) -> Timestamp {
 }
 
 #[tokio::test]
-async fn an_unpaid_hold_lapses_and_its_days_are_free_again() {
+async fn unpaid_hold_expires_and_frees_days() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -43,7 +43,7 @@ async fn an_unpaid_hold_lapses_and_its_days_are_free_again() {
 }
 
 #[tokio::test]
-async fn the_cron_ends_holds_that_lapsed() {
+async fn cron_records_expired_holds() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -58,7 +58,7 @@ async fn the_cron_ends_holds_that_lapsed() {
 }
 
 #[tokio::test]
-async fn a_hold_does_not_lapse_while_the_customer_pays() {
+async fn order_extends_hold() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -84,7 +84,7 @@ async fn a_hold_does_not_lapse_while_the_customer_pays() {
 
 /// A customer who keeps asking for orders may not block a car for ever.
 #[tokio::test]
-async fn a_hold_is_kept_alive_for_an_hour_at_most() {
+async fn hold_lasts_one_hour_at_most() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -101,7 +101,7 @@ async fn a_hold_is_kept_alive_for_an_hour_at_most() {
 }
 
 #[tokio::test]
-async fn a_lapsed_hold_is_revived_when_the_customer_goes_on_to_pay() {
+async fn payment_revives_expired_hold() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -125,7 +125,7 @@ async fn a_lapsed_hold_is_revived_when_the_customer_goes_on_to_pay() {
 }
 
 #[tokio::test]
-async fn a_payer_who_comes_after_somebody_took_the_days_is_not_charged() {
+async fn late_payer_of_rebooked_days_not_charged() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let late = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -159,7 +159,7 @@ async fn a_payer_who_comes_after_somebody_took_the_days_is_not_charged() {
 
 /// A price is kept for a day; then the customer books again.
 #[tokio::test]
-async fn a_hold_from_yesterday_cannot_be_paid() {
+async fn day_old_hold_cannot_be_paid() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -181,7 +181,7 @@ async fn a_hold_from_yesterday_cannot_be_paid() {
 
 /// PayPal sends the payer to an order for three hours; after that a new one is made, and the old one pays nothing.
 #[tokio::test]
-async fn an_order_that_is_too_old_is_replaced() {
+async fn old_order_is_replaced() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;

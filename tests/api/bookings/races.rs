@@ -26,7 +26,7 @@ fn count(responses: &[Response], status: u16) -> usize {
 
 /// The ranges differ, and every two of them share a day: no equality of ranges can keep them apart.
 #[tokio::test]
-async fn fifty_customers_for_overlapping_days_make_one_booking() {
+async fn fifty_overlapping_requests_make_one_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let free = Rental::far_ahead(&client, 20).await;
@@ -71,7 +71,7 @@ fn codes(responses: &[Response]) -> Vec<String> {
 
 /// A double click, fifty times. Whoever is told that the booking is in progress comes back when told to.
 #[tokio::test]
-async fn fifty_identical_requests_make_one_booking_that_all_are_told_of() {
+async fn fifty_identical_requests_return_one_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (rental, key) = (Rental::far_ahead(&client, 3).await, new_uuid().to_string());
@@ -103,7 +103,7 @@ async fn until_told(client: &Client, rental: &Rental, key: &str) -> Response {
 }
 
 #[tokio::test]
-async fn twenty_orders_for_one_booking_are_one_order() {
+async fn twenty_concurrent_orders_are_one() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -121,7 +121,7 @@ async fn twenty_orders_for_one_booking_are_one_order() {
 }
 
 #[tokio::test]
-async fn ten_authorizations_of_one_order_hold_the_money_once() {
+async fn ten_concurrent_authorizations_reserve_money_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -151,7 +151,7 @@ async fn ten_authorizations_of_one_order_hold_the_money_once() {
 }
 
 #[tokio::test]
-async fn whoever_authorizes_second_is_told_to_wait() {
+async fn second_authorization_must_wait() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -189,7 +189,7 @@ async fn whoever_authorizes_second_is_told_to_wait() {
 
 /// Two shops' references for the same days: one makes the hold.
 #[tokio::test]
-async fn ten_orders_under_references_for_the_same_days_make_one_hold() {
+async fn ten_references_same_days_make_one_hold() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;

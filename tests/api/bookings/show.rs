@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn the_holder_reads_the_booking_with_each_form_of_the_token() {
+async fn holder_reads_booking_with_every_token_form() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
@@ -47,7 +47,7 @@ async fn the_holder_reads_the_booking_with_each_form_of_the_token() {
 }
 
 #[tokio::test]
-async fn an_operator_reads_any_booking() {
+async fn operator_reads_any_booking() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -60,7 +60,7 @@ async fn an_operator_reads_any_booking() {
 }
 
 #[tokio::test]
-async fn nobody_else_reads_it() {
+async fn other_callers_cannot_read_booking() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 12).await;
@@ -93,7 +93,7 @@ async fn nobody_else_reads_it() {
 }
 
 #[tokio::test]
-async fn a_booking_that_is_not_there_is_not_found() {
+async fn missing_booking_is_not_found() {
     let _turn = share_system().await;
     let client = Client::new();
     let admin = variable("ADMIN_TOKEN");
@@ -121,7 +121,7 @@ async fn a_booking_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_payment_is_shown_as_it_goes() {
+async fn payment_status_follows_steps() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;

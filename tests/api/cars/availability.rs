@@ -23,7 +23,7 @@ fn path(car: &str, start: &str, end: &str) -> String {
 }
 
 #[tokio::test]
-async fn free_days_are_counted_half_open_and_priced() {
+async fn free_days_exclude_end_and_have_price() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
@@ -41,12 +41,12 @@ async fn free_days_are_counted_half_open_and_priced() {
     assert_eq!(response["quote"]["rentalDays"], 4);
 }
 
-/// 4 days of 50.00, fees 40.00, 10 % off, 10 % tax.
+/// Four days of 50.00, fees of 40.00, a discount of 10 %, a tax of 10 %.
 #[tokio::test]
-async fn the_plain_car_costs_what_the_design_says() {
+async fn test_car_price_matches_example() {
     let _turn = share_system().await;
     let client = Client::new();
-    let quote = eventually("the plain car is free for 4 days", 10, || async {
+    let quote = eventually("the test car is free for 4 days", 10, || async {
         let ahead = 30 + i64::try_from(crate::support::random::random_below(300)).unwrap();
         let path = path(
             "test-car-id",
@@ -72,7 +72,7 @@ async fn the_plain_car_costs_what_the_design_says() {
 }
 
 #[tokio::test]
-async fn a_hold_shows_as_held_and_its_turnaround_too() {
+async fn hold_and_turnaround_days_are_unavailable() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
@@ -103,7 +103,7 @@ async fn a_hold_shows_as_held_and_its_turnaround_too() {
 }
 
 #[tokio::test]
-async fn a_confirmed_booking_shows_as_booked() {
+async fn confirmed_booking_shows_booked_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
@@ -113,7 +113,7 @@ async fn a_confirmed_booking_shows_as_booked() {
 }
 
 #[tokio::test]
-async fn what_was_cached_before_a_booking_is_not_served_after_it() {
+async fn booking_invalidates_cached_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
@@ -125,11 +125,11 @@ async fn what_was_cached_before_a_booking_is_not_served_after_it() {
         car: checkout::text(&car["car"]["id"]),
         ..rental.clone()
     };
-    for name in [&rental, &by_id] {
+    for alias in [&rental, &by_id] {
         eventually("the days are cached", 5, || async {
             let response = client
                 .with_new_address()
-                .get(&name.availability_path())
+                .get(&alias.availability_path())
                 .await;
             assert_eq!(response.expect(200)["bookable"], true);
             (response.header("x-cache") == "HIT").then_some(())
@@ -137,23 +137,23 @@ async fn what_was_cached_before_a_booking_is_not_served_after_it() {
         .await;
     }
     checkout::create_hold(&client, &rental).await;
-    for name in [&rental, &by_id] {
-        let response = client.get(&name.availability_path()).await;
+    for alias in [&rental, &by_id] {
+        let response = client.get(&alias.availability_path()).await;
         assert_eq!(
             statuses(&response.expect(200)),
             ["held"; 3],
             "by {}",
-            name.car
+            alias.car
         );
         assert_eq!(response.header("x-cache"), "MISS");
     }
 }
 
 #[tokio::test]
-async fn why_a_rental_is_not_possible_is_said() {
+async fn impossible_rental_names_its_reason() {
     let _turn = share_system().await;
     let client = Client::new();
-    // The 918 is rented for 2 to 7 days.
+    // The 918 has a minimum of 2 days and a maximum of 7.
     for (car, start, days, reason) in [
         ("123", -3, 2, "in_the_past"),
         ("123", 380, 2, "too_far_ahead"),
@@ -180,7 +180,7 @@ async fn why_a_rental_is_not_possible_is_said() {
 }
 
 #[tokio::test]
-async fn unknown_hidden_and_withdrawn_cars_have_no_days() {
+async fn unknown_and_hidden_cars_have_no_calendar() {
     let _turn = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(43).await);
@@ -198,7 +198,7 @@ async fn unknown_hidden_and_withdrawn_cars_have_no_days() {
 }
 
 #[tokio::test]
-async fn a_year_and_a_day_is_the_longest_range() {
+async fn longest_range_is_366_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let start = in_days(10).await;

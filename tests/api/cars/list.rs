@@ -20,7 +20,7 @@ async fn list(client: &Client, query: &str) -> Value {
         .expect(200)
 }
 
-/// Whole cents, so that amounts can be compared.
+/// The amount in whole cents, because decimal strings do not sort.
 fn cents(money: &Value) -> u64 {
     checkout::text(&money["amount"])
         .replace('.', "")
@@ -29,7 +29,7 @@ fn cents(money: &Value) -> u64 {
 }
 
 #[tokio::test]
-async fn the_first_page_has_twelve_cars_and_says_how_many_there_are() {
+async fn first_page_has_twelve_cars_and_total() {
     let _turn = share_system().await;
     let list = list(&Client::new(), "").await;
     assert_eq!(list["success"], true);
@@ -45,7 +45,7 @@ async fn the_first_page_has_twelve_cars_and_says_how_many_there_are() {
 }
 
 #[tokio::test]
-async fn a_car_is_summed_up() {
+async fn list_shows_car_summary() {
     let _turn = share_system().await;
     let list = list(&Client::new(), "search=caterham").await;
     assert_eq!(slugs(&list), ["test-car-id"]);
@@ -70,7 +70,7 @@ async fn a_car_is_summed_up() {
 }
 
 #[tokio::test]
-async fn the_pages_together_are_the_fleet_each_car_once() {
+async fn pages_cover_fleet_without_repeats() {
     let _turn = share_system().await;
     let client = Client::new();
     let all = slugs(&list(&client, "limit=50").await);
@@ -90,7 +90,7 @@ async fn the_pages_together_are_the_fleet_each_car_once() {
 }
 
 #[tokio::test]
-async fn prices_sort_both_ways_and_bound_the_list() {
+async fn list_sorts_and_filters_by_price() {
     let _turn = share_system().await;
     let client = Client::new();
     for (order, is_sorted) in [("asc", true), ("desc", false)] {
@@ -117,12 +117,12 @@ async fn prices_sort_both_ways_and_bound_the_list() {
         prices.iter().all(|price| (60_000..=99_000).contains(price)),
         "{prices:?}"
     );
-    // Both ends count: 990.00 is a car's price.
+    // Both bounds are inclusive: one car costs exactly 990.00.
     assert!(prices.contains(&99_000), "{prices:?}");
 }
 
 #[tokio::test]
-async fn names_sort_and_featured_cars_come_first() {
+async fn list_sorts_by_name_and_featured_first() {
     let _turn = share_system().await;
     let client = Client::new();
     let names = |list: &Value| -> Vec<String> {
@@ -147,7 +147,7 @@ async fn names_sort_and_featured_cars_come_first() {
 }
 
 #[tokio::test]
-async fn filters_narrow_together() {
+async fn filters_combine() {
     let _turn = share_system().await;
     let client = Client::new();
     let list = list(
@@ -155,10 +155,10 @@ async fn filters_narrow_together() {
         "limit=50&category=Convertible&features=heated%20seats,CONVERTIBLE",
     )
     .await;
-    let mut found = slugs(&list);
-    found.sort();
+    let mut matches = slugs(&list);
+    matches.sort();
     assert_eq!(
-        found,
+        matches,
         [
             "aston-martin-db12-volante",
             "bentley-continental-gtc",
@@ -168,10 +168,10 @@ async fn filters_narrow_together() {
 }
 
 #[tokio::test]
-async fn a_search_is_taken_literally() {
+async fn search_text_is_literal() {
     let _turn = share_system().await;
     let client = Client::new();
-    for nothing in [
+    for search in [
         "%25",
         "_",
         "%25ferrari",
@@ -181,15 +181,15 @@ async fn a_search_is_taken_literally() {
         "name.ilike.*a*",
         "),or=(id.neq.0",
     ] {
-        let found = list(&client, &format!("search={nothing}")).await;
-        assert_eq!(found["pagination"]["total"], 0, "{nothing}");
+        let matches = list(&client, &format!("search={search}")).await;
+        assert_eq!(matches["pagination"]["total"], 0, "{search}");
     }
-    let found = list(&client, "search=hurac%C3%A1n").await;
-    assert_eq!(slugs(&found), ["lamborghini-huracan-tecnica"]);
+    let matches = list(&client, "search=hurac%C3%A1n").await;
+    assert_eq!(slugs(&matches), ["lamborghini-huracan-tecnica"]);
 }
 
 #[tokio::test]
-async fn hidden_and_withdrawn_cars_are_not_listed() {
+async fn list_omits_hidden_and_withdrawn_cars() {
     let _turn = share_system().await;
     let client = Client::new();
     let all = slugs(&list(&client, "limit=50").await);
@@ -206,7 +206,7 @@ async fn hidden_and_withdrawn_cars_are_not_listed() {
 }
 
 #[tokio::test]
-async fn a_car_that_is_taken_is_not_listed_for_those_days() {
+async fn list_omits_cars_booked_on_given_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
@@ -224,7 +224,7 @@ async fn a_car_that_is_taken_is_not_listed_for_those_days() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_query_is_named() {
+async fn invalid_query_names_every_parameter() {
     let _turn = share_system().await;
     let client = Client::new();
     client

@@ -4,7 +4,7 @@ use crate::support::{checkout, client::Client, isolation::share_system};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_car_is_found_by_slug_and_by_id() {
+async fn car_found_by_slug_and_id() {
     let _turn = share_system().await;
     let client = Client::new();
     let by_slug = client.get("/api/cars/test-car-id").await.expect(200);
@@ -34,14 +34,14 @@ async fn a_car_is_found_by_slug_and_by_id() {
 }
 
 #[tokio::test]
-async fn a_number_is_a_slug() {
+async fn numeric_slug_finds_car() {
     let _turn = share_system().await;
     let car = Client::new().get("/api/cars/123").await.expect(200);
     assert_eq!(car["car"]["slug"], "123");
 }
 
 #[tokio::test]
-async fn a_hidden_or_withdrawn_car_is_not_found_by_any_name() {
+async fn hidden_and_withdrawn_cars_not_found() {
     let _turn = share_system().await;
     let client = Client::new();
     for name in [
@@ -58,7 +58,7 @@ async fn a_hidden_or_withdrawn_car_is_not_found_by_any_name() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_car_can_have_names_no_car() {
+async fn impossible_names_find_no_car() {
     let _turn = share_system().await;
     let client = Client::new();
     let long = "a".repeat(2000);

@@ -18,16 +18,16 @@ pub(crate) async fn clear_cache(body: &Value) -> Value {
     Response::to(request.json(body)).await.expect(200)
 }
 
-/// Reads `path` until it comes from the cache.
+/// Reads `path` until the response comes from the cache.
 pub(crate) async fn read_until_cached(path: &str) -> Response {
-    eventually("the answer is cached", 5, || async {
+    eventually("the response is cached", 5, || async {
         let response = Client::new().get(path).await;
         (response.header("x-cache") == "HIT").then_some(response)
     })
     .await
 }
 
-/// Where the answer of `path` comes from.
+/// The `X-Cache` header of `path`.
 pub(crate) async fn cache_status(path: &str) -> String {
     let response = Client::new().get(path).await;
     response.header("x-cache").to_owned()

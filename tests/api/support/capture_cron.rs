@@ -26,7 +26,7 @@ pub(crate) async fn run_cron(client: &Client) -> Value {
     response
 }
 
-/// What a run of the cron says about one booking.
+/// The results of one booking in a run of the cron.
 pub(crate) fn results_for(run: &Value, booking: Uuid) -> Vec<Value> {
     let results = run["results"].as_array().unwrap();
     results

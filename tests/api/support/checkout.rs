@@ -1,4 +1,6 @@
-//! The steps of a customer, each of which must succeed: hold, order, approve, authorize.
+//! The customer's steps to a paid booking: hold, order, approval, authorization.
+//!
+//! `request_*` returns any response. The other functions fail the test unless the step succeeds.
 
 use super::{
     client::{Client, Response},
@@ -11,7 +13,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A hold that was made.
 #[derive(Clone, Debug)]
 pub(crate) struct Hold {
     pub(crate) id: Uuid,
@@ -22,14 +23,13 @@ pub(crate) struct Hold {
     pub(crate) currency: String,
 }
 
-/// An order that was made for a hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) id: String,
     pub(crate) approve_url: String,
 }
 
-/// A booking that is paid for, its money not yet taken.
+/// A booking whose payment is authorized and not captured.
 #[derive(Clone, Debug)]
 pub(crate) struct PaidBooking {
     pub(crate) hold: Hold,
@@ -38,16 +38,15 @@ pub(crate) struct PaidBooking {
     pub(crate) capture_at: Timestamp,
 }
 
-/// Text of a member.
+/// The text of a JSON string.
 #[track_caller]
 pub(crate) fn text(value: &Value) -> String {
     value
         .as_str()
-        .unwrap_or_else(|| panic!("{value} is no text"))
+        .unwrap_or_else(|| panic!("{value} is not a string"))
         .to_owned()
 }
 
-/// Asks for a hold.
 pub(crate) async fn request_hold(client: &Client, rental: &Rental) -> Response {
     client
         .with_new_address()
@@ -55,12 +54,11 @@ pub(crate) async fn request_hold(client: &Client, rental: &Rental) -> Response {
         .await
 }
 
-/// Holds a car.
 pub(crate) async fn create_hold(client: &Client, rental: &Rental) -> Hold {
     hold_from(rental, &request_hold(client, rental).await.expect(201))
 }
 
-/// The hold of `rental` that an answer tells of.
+/// The hold of `rental` in a response.
 pub(crate) fn hold_from(rental: &Rental, response: &Value) -> Hold {
     Hold {
         id: text(&response["bookingId"]).parse().unwrap(),
@@ -71,7 +69,7 @@ pub(crate) fn hold_from(rental: &Rental, response: &Value) -> Hold {
     }
 }
 
-/// Asks for an order; `description` may script what PayPal will do.
+/// A `description` can script PayPal's behavior, as `SIMULATE_AUTHORIZE_DENIED`.
 pub(crate) async fn request_order(
     client: &Client,
     hold: &Hold,
@@ -88,7 +86,6 @@ pub(crate) async fn request_order(
         .await
 }
 
-/// Makes an order.
 pub(crate) async fn create_order(client: &Client, hold: &Hold, description: Option<&str>) -> Order {
     let response = request_order(client, hold, description).await.expect(201);
     assert_eq!(response["bookingId"], json!(hold.id), "{response}");
@@ -98,7 +95,6 @@ pub(crate) async fn create_order(client: &Client, hold: &Hold, description: Opti
     }
 }
 
-/// Makes an order that the payer approves.
 pub(crate) async fn create_approved_order(
     client: &Client,
     hold: &Hold,
@@ -109,7 +105,6 @@ pub(crate) async fn create_approved_order(
     order
 }
 
-/// Asks for the money of an order to be held.
 pub(crate) async fn request_authorization(client: &Client, order: &Order) -> Response {
     client
         .with_new_address()
@@ -120,7 +115,7 @@ pub(crate) async fn request_authorization(client: &Client, order: &Order) -> Res
         .await
 }
 
-/// A rental of so many days, from the hold to the authorization.
+/// All steps, from the hold to the authorization.
 pub(crate) async fn pay(
     client: &Client,
     rental: &Rental,
@@ -129,12 +124,12 @@ pub(crate) async fn pay(
     pay_for_hold(client, create_hold(client, rental).await, description).await
 }
 
-/// A rental far ahead that is paid for.
+/// A paid rental of two days, far ahead.
 pub(crate) async fn create_paid_booking(client: &Client, description: Option<&str>) -> PaidBooking {
     pay(client, &Rental::far_ahead(client, 2).await, description).await
 }
 
-/// A hold's order, approval and authorization.
+/// The steps after the hold: order, approval, authorization.
 pub(crate) async fn pay_for_hold(
     client: &Client,
     hold: Hold,
@@ -151,13 +146,15 @@ pub(crate) async fn pay_for_hold(
     }
 }
 
-/// A paid rental, at noon so many days before its pick-up; only for a test that runs alone.
+/// Pays a rental and advances the clock to noon, `days_before` its pick-up.
+///
+/// Only for a test that runs alone.
 pub(crate) async fn pay_and_wait(
     client: &Client,
     days_before: i64,
     description: Option<&str>,
 ) -> PaidBooking {
-    // Three days leave room for the turnaround before.
+    // At least three days ahead: the margin before the pick-up must not reach into the past.
     let ahead = (days_before + 1).max(3);
     let rental = Rental::between(client, 2, ahead, ahead + 1).await;
     let paid = pay(client, &rental, description).await;
@@ -165,14 +162,13 @@ pub(crate) async fn pay_and_wait(
     paid
 }
 
-/// Asks for a booking to be cancelled, as the bearer of `token`.
 pub(crate) async fn request_cancellation(client: &Client, token: &str, booking: Uuid) -> Response {
     let path = format!("/api/bookings/{booking}/cancel");
     let request = client.with_new_address().request(Method::POST, &path);
     Response::to(request.bearer_auth(token)).await
 }
 
-/// The holder cancels; gives what the answer says of the money.
+/// Cancels with the booking token and returns the `refund` member.
 pub(crate) async fn cancel(client: &Client, hold: &Hold) -> Value {
     let response = request_cancellation(client, &hold.token, hold.id)
         .await
@@ -183,7 +179,7 @@ pub(crate) async fn cancel(client: &Client, hold: &Hold) -> Value {
     response["refund"].clone()
 }
 
-/// The booking as its holder reads it.
+/// Reads the booking with its token.
 pub(crate) async fn read_booking(client: &Client, hold: &Hold) -> Value {
     let path = format!("/api/bookings/{}", hold.id);
     client
@@ -194,12 +190,12 @@ pub(crate) async fn read_booking(client: &Client, hold: &Hold) -> Value {
         .clone()
 }
 
-/// The payment of a booking as its holder reads it.
+/// Reads the payment with the booking token.
 pub(crate) async fn read_payment(client: &Client, paid: &PaidBooking) -> Value {
     read_booking(client, &paid.hold).await["payment"].clone()
 }
 
-/// A request with an `Idempotency-Key`.
+/// Requests a hold with an `Idempotency-Key`.
 pub(crate) async fn request_hold_with_key(client: &Client, key: &str, body: &Value) -> Response {
     let request = client
         .with_new_address()

@@ -1,14 +1,14 @@
-//! A client of the product, and what it is answered.
+//! A client of the product, and the responses it gets.
 
 use crate::support::environment::{base_url, new_number, variable_or};
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Longer than any route may take that a test calls.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any route takes.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Somebody with an address of their own, so that nobody else's requests count against their limits.
+/// A client with its own address: requests of others do not count against its rate limits.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -21,7 +21,7 @@ impl Client {
         Self::with_base_url(base_url())
     }
 
-    /// A client of another product than the one under `BASE_URL`.
+    /// A client of another deployment than `BASE_URL`.
     pub(crate) fn with_base_url(base_url: String) -> Self {
         Self {
             http: http_client(),
@@ -30,12 +30,12 @@ impl Client {
         }
     }
 
-    /// Somebody else, on the same connections.
+    /// A client with another address, on the same connections.
     pub(crate) fn with_new_address(&self) -> Self {
         self.with_address(&random_address())
     }
 
-    /// The same, seen under `address`.
+    /// A client with this address, on the same connections.
     pub(crate) fn with_address(&self, address: &str) -> Self {
         Self {
             http: self.http.clone(),
@@ -66,7 +66,7 @@ impl Client {
         Response::to(self.request(Method::POST, path).json(body)).await
     }
 
-    /// POST of a body as it stands, declared to be JSON.
+    /// POST of any bytes as `application/json`.
     pub(crate) async fn post_raw(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
         let request = self
             .request(Method::POST, path)
@@ -75,16 +75,16 @@ impl Client {
     }
 }
 
-/// Connections that follow no redirects and do not wait for ever.
+/// An HTTP client that follows no redirects and has a timeout.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(Policy::none())
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .build()
         .unwrap()
 }
 
-/// One of sixteen million addresses.
+/// One of 2^24 addresses.
 pub(crate) fn random_address() -> String {
     let number = new_number(1 << 24);
     format!(
@@ -95,52 +95,51 @@ pub(crate) fn random_address() -> String {
     )
 }
 
-/// What came back.
+/// A whole response.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
-    /// What was asked, for the message of a failed test.
-    asked: String,
+    /// Method and URL of the request, for the message of a failed test.
+    request_line: String,
 }
 
 impl Response {
     pub(crate) async fn to(request: RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.unwrap();
-        let asked = format!("{} {}", request.method(), request.url());
+        let request_line = format!("{} {}", request.method(), request.url());
         let response = client
             .execute(request)
             .await
-            .unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+            .unwrap_or_else(|error| panic!("{request_line}: {error:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response
             .text()
             .await
-            .unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+            .unwrap_or_else(|error| panic!("{request_line}: {error:?}"));
         Self {
             status,
             headers,
             text,
-            asked,
+            request_line,
         }
     }
 
-    /// The text of a header, empty when there is none.
+    /// The text of a header, empty when it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The JSON body.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{self}\n{error}"))
     }
 
-    /// The JSON of a success with exactly this status.
+    /// Asserts a success with this status and returns its JSON.
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self}");
@@ -148,7 +147,7 @@ impl Response {
         self.json()
     }
 
-    /// The body of exactly this problem, which is also well-formed (RFC 9457).
+    /// Asserts this problem, well-formed by RFC 9457, and returns its body.
     #[track_caller]
     pub(crate) fn expect_problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self}");
@@ -174,21 +173,21 @@ impl Response {
         body
     }
 
-    /// A refusal of fields that names exactly these, each as pointer and code, in any order.
+    /// Asserts an `invalid_fields` problem with exactly these pointers and codes, in any order.
     #[track_caller]
     pub(crate) fn expect_invalid_fields(&self, fields: &[(&str, &str)]) {
         let body = self.expect_problem(422, "invalid_fields");
-        assert_eq!(named(&body), sorted(fields), "{self}");
+        assert_eq!(field_errors(&body), sorted(fields), "{self}");
     }
 
-    /// A refusal of a rental that could be read: one field, and why.
+    /// Asserts a `rental_not_allowed` problem with exactly this pointer and code.
     #[track_caller]
     pub(crate) fn expect_rental_refused(&self, pointer: &str, code: &str) {
         let body = self.expect_problem(422, "rental_not_allowed");
-        assert_eq!(named(&body), sorted(&[(pointer, code)]), "{self}");
+        assert_eq!(field_errors(&body), sorted(&[(pointer, code)]), "{self}");
     }
 
-    /// Seconds after which to come back, at least one.
+    /// The seconds in `Retry-After`, at least one.
     #[track_caller]
     pub(crate) fn retry_after(&self) -> u64 {
         let seconds = self.header("retry-after").parse().unwrap_or(0);
@@ -201,25 +200,25 @@ impl std::fmt::Display for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} was answered {} {}",
-            self.asked, self.status, self.text
+            "{} returned {} {}",
+            self.request_line, self.status, self.text
         )
     }
 }
 
-fn named(problem: &Value) -> Vec<(String, String)> {
+fn field_errors(problem: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     assert!(
         errors.iter().all(|error| error["detail"].is_string()),
         "{problem}"
     );
-    let mut named: Vec<_> = errors
+    let mut field_errors: Vec<_> = errors
         .iter()
         .map(|error| (text(&error["pointer"]), text(&error["code"])))
         .collect();
-    named.sort();
-    named
+    field_errors.sort();
+    field_errors
 }
 
 fn sorted(fields: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -1,11 +1,10 @@
-//! A look at what was written. Nothing is ever written here.
+//! Reads the product's database. The connection is read-only.
 
 use super::{environment::variable, local_system, rental::Rental};
 use serde_json::Value;
 use tokio_postgres::{NoTls, types::ToSql};
 use uuid::Uuid;
 
-/// A connection to the product's database.
 pub(crate) struct Database(tokio_postgres::Client);
 
 impl Database {
@@ -21,7 +20,7 @@ impl Database {
         Self(client)
     }
 
-    /// The one number that `sql` gives.
+    /// The number in the one row of `sql`.
     pub(crate) async fn number(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> i64 {
         self.0
             .query_one(sql, parameters)
@@ -30,7 +29,7 @@ impl Database {
             .get(0)
     }
 
-    /// The rows that `sql` gives, each as a JSON value in its first column.
+    /// The rows of `sql`, each a JSON value in the first column.
     pub(crate) async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Vec<Value> {
         let rows = self
             .0
@@ -40,7 +39,7 @@ impl Database {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// How many bookings take some of a rental's days at this moment.
+    /// The number of live bookings that block some of a rental's days.
     pub(crate) async fn live_bookings(&self, rental: &Rental) -> i64 {
         let now = local_system::now().await;
         self.number(
@@ -52,7 +51,7 @@ impl Database {
         .await
     }
 
-    /// The payments of a booking, oldest first.
+    /// Oldest first.
     pub(crate) async fn payments(&self, booking: Uuid) -> Vec<Value> {
         self.rows(
             "SELECT to_jsonb(p) FROM payments AS p WHERE booking_id = $1 ORDER BY created_at, id",
@@ -61,7 +60,7 @@ impl Database {
         .await
     }
 
-    /// How many calls to PayPal about a booking have no end yet.
+    /// The number of calls to PayPal about a booking whose end is not recorded.
     pub(crate) async fn open_operations(&self, booking: Uuid) -> i64 {
         self.number(
             "SELECT count(*) FROM payment_operations AS o JOIN payments AS p ON p.id = o.payment_id
@@ -71,8 +70,9 @@ impl Database {
         .await
     }
 
-    /// An event in the inbox: its `status` and `result`, how often it was tried (`attempts`, null once that is over) and how
-    /// often it was `applied`. `None` when it was not stored.
+    /// An event in the inbox, or `None` when it was not stored.
+    ///
+    /// `attempts` is null after the last attempt. `applied` counts how often it was applied.
     pub(crate) async fn event(&self, id: &str) -> Option<Value> {
         let sql = "SELECT jsonb_build_object('status', e.status, 'result', e.result, 'attempts', r.attempts, 'applied', (
                        SELECT count(*) FROM audit_log AS a WHERE a.action = 'webhook.applied' AND a.subject_id = e.event_id))
@@ -81,7 +81,7 @@ impl Database {
         self.rows(sql, &[&id]).await.pop()
     }
 
-    /// How much there is of what a customer can make the product write.
+    /// The row counts of the tables that a customer's request can change.
     pub(crate) async fn row_counts(&self) -> Vec<i64> {
         let mut counts = Vec::new();
         for table in [

@@ -1,5 +1,4 @@
-//! Another product beside the one under `BASE_URL`, in this process and with an environment of its own: for what a
-//! deployment decides.
+//! Another deployment of the product, in this process and with its own environment.
 
 use super::{client::Client, environment::variable_or, local_system};
 use axum::{Router, body::Body, extract::Request, response::Response};
@@ -12,13 +11,14 @@ use http_body_util::BodyExt;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Starts the product with our environment and these `changes`, and gives a client of it. It ends with the test, and lives by
-/// the system's clock as it stood at the start.
+/// Starts the product with `changes` to our environment, and returns a client of it.
+///
+/// It ends with the test. Its clock starts at the system's time and ignores later changes.
 pub(crate) async fn start_with(changes: &'static [(&'static str, &'static str)]) -> Client {
     let header = variable_or("CLIENT_IP_HEADER", "x-forwarded-for");
-    let read = |name: &str| match changes.iter().find(|(changed, _)| *changed == name) {
+    let read = |name: &str| match changes.iter().find(|(variable, _)| *variable == name) {
         Some((_, value)) => Some((*value).to_owned()),
-        // Nobody stands in front of it, whoever does in front of the system.
+        // No proxy stands before this deployment, so it trusts the header that clients send.
         None if name == "TRUSTED_IP_HEADER" => Some(header.clone()),
         // An empty variable counts as unset.
         None => Some(variable_or(name, "")),

@@ -1,5 +1,6 @@
-//! Instances of the product in this process, over the real upstreams: what each asks of them is written down, and no upstream is
-//! given up for being slow on a busy machine.
+//! Instances of the product in this process, over the real upstreams.
+//!
+//! Each instance records its calls. Timeouts are longer, so that a slow machine opens no breaker.
 
 use crate::support::environment::{new_number, variable, variable_or};
 use bytes::Bytes;
@@ -22,8 +23,8 @@ use std::{
     time::Duration,
 };
 
-/// How much longer than the product this machine waits: what is counted must not depend on how busy it is.
-const PATIENCE: u32 = 10;
+/// Multiplies all timeouts: the counts must not depend on the load of the machine.
+const TIMEOUT_FACTOR: u32 = 10;
 
 /// A service that the product calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,34 +38,33 @@ pub(crate) enum Upstream {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) upstream: Upstream,
-    /// Whether the client had its answer by then.
-    pub(crate) is_afterwards: bool,
-    /// Its place in the longest row of calls of which each waited for the one before.
-    pub(crate) place: usize,
+    pub(crate) is_after_response: bool,
+    /// Length of the longest chain of calls that ends here, each begun after the one before.
+    pub(crate) depth: usize,
     has_ended: bool,
 }
 
-/// What the seam of an instance has seen since it was asked last.
+/// Calls since the log was last taken, and work for after the response.
 #[derive(Default)]
-struct Seen {
+struct CallLog {
     calls: Vec<Call>,
-    has_answered: bool,
-    left: Vec<BoxFuture<'static, ()>>,
+    has_responded: bool,
+    pending_work: Vec<BoxFuture<'static, ()>>,
 }
 
-struct Seam {
+struct RecordingPlatform {
     native: NativePlatform,
     has_redis: AtomicBool,
-    seen: Mutex<Seen>,
+    log: Mutex<CallLog>,
 }
 
-impl Seam {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+impl RecordingPlatform {
+    fn log(&self) -> MutexGuard<'_, CallLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Platform for Seam {
+impl Platform for RecordingPlatform {
     fn send(
         &self,
         request: Request<Bytes>,
@@ -75,21 +75,21 @@ impl Platform for Seam {
                 return Err(TransportError::NotSent);
             }
             let number = {
-                let mut seen = self.seen();
-                let is_afterwards = seen.has_answered;
-                let ended = seen.calls.iter().filter(|call| call.has_ended);
-                let place = 1 + ended.map(|call| call.place).max().unwrap_or(0);
+                let mut log = self.log();
+                let is_after_response = log.has_responded;
+                let ended = log.calls.iter().filter(|call| call.has_ended);
+                let depth = 1 + ended.map(|call| call.depth).max().unwrap_or(0);
                 let has_ended = false;
-                seen.calls.push(Call {
+                log.calls.push(Call {
                     upstream,
-                    is_afterwards,
-                    place,
+                    is_after_response,
+                    depth,
                     has_ended,
                 });
-                seen.calls.len() - 1
+                log.calls.len() - 1
             };
             let response = self.native.send(request).await;
-            if let Some(call) = self.seen().calls.get_mut(number) {
+            if let Some(call) = self.log().calls.get_mut(number) {
                 call.has_ended = true;
             }
             response
@@ -97,7 +97,7 @@ impl Platform for Seam {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        self.native.sleep(duration * PATIENCE)
+        self.native.sleep(duration * TIMEOUT_FACTOR)
     }
 
     fn now(&self) -> Timestamp {
@@ -109,7 +109,7 @@ impl Platform for Seam {
     }
 
     fn after_response(&self, work: BoxFuture<'static, ()>) {
-        self.seen().left.push(work);
+        self.log().pending_work.push(work);
     }
 }
 
@@ -125,25 +125,25 @@ fn upstream_of(address: &str) -> Upstream {
     }
 }
 
-/// One instance, whose clock stands.
+/// One instance of the product. Its clock stands still.
 pub(crate) struct Instance {
     service: Service,
-    seam: Arc<Seam>,
+    platform: Arc<RecordingPlatform>,
     clock: Clock,
 }
 
 impl Instance {
-    /// An instance that was started at `moment`, with `changes` to the environment.
+    /// Starts an instance at `moment`, with `changes` to the environment.
     pub(crate) fn start(moment: Timestamp, changes: &[(&str, &str)]) -> Self {
         let clock = Clock::standing_at(moment);
-        let seam = Arc::new(Seam {
+        let platform = Arc::new(RecordingPlatform {
             native: NativePlatform::new(clock.clone()),
             has_redis: AtomicBool::new(true),
-            seen: Mutex::default(),
+            log: Mutex::default(),
         });
         let read = |name: &str| {
-            let given = changes.iter().find(|(variable, _)| *variable == name);
-            let value = match given {
+            let change = changes.iter().find(|(variable, _)| *variable == name);
+            let value = match change {
                 Some((_, value)) => (*value).to_owned(),
                 None if name == "TRUSTED_IP_HEADER" => String::new(),
                 None => variable_or(name, ""),
@@ -154,79 +154,76 @@ impl Instance {
             trusted_ip_header: None,
             public_base_url: None,
         };
-        let platform: Arc<dyn Platform> = Arc::clone(&seam) as _;
-        let service = Service::new(Config::read(read, defaults), platform);
+        let config = Config::read(read, defaults);
+        let service = Service::new(config, Arc::clone(&platform) as Arc<dyn Platform>);
         Self {
             service,
-            seam,
+            platform,
             clock,
         }
     }
 
-    /// Answers, without what is left to do afterwards.
+    /// Responds, and leaves the work after the response to [`Instance::finish`].
     pub(crate) async fn respond(&self, client: IpAddr, request: Request<Bytes>) -> Response<Bytes> {
         self.service.handle(request, Some(client)).await
     }
 
-    /// Answers, and does what is left.
+    /// Responds, and does the work after the response.
     pub(crate) async fn serve(&self, client: IpAddr, request: Request<Bytes>) -> Response<Bytes> {
         let response = self.respond(client, request).await;
         self.finish().await;
         response
     }
 
-    /// Does what is left to do after the answers so far. Without Redis nothing is: it would wait until Redis hears it, and the
-    /// clock stands.
+    /// Does the work that follows the responses so far.
+    ///
+    /// Without Redis that work is dropped: it would retry until Redis responds.
     pub(crate) async fn finish(&self) {
-        if !self.seam.has_redis.load(Ordering::Relaxed) {
-            self.seam.seen().left.clear();
+        if !self.platform.has_redis.load(Ordering::Relaxed) {
+            self.platform.log().pending_work.clear();
             return;
         }
-        self.seam.seen().has_answered = true;
+        self.platform.log().has_responded = true;
         loop {
-            let left = std::mem::take(&mut self.seam.seen().left);
-            if left.is_empty() {
+            let work = std::mem::take(&mut self.platform.log().pending_work);
+            if work.is_empty() {
                 break;
             }
-            futures_util::future::join_all(left).await;
+            futures_util::future::join_all(work).await;
         }
-        self.seam.seen().has_answered = false;
+        self.platform.log().has_responded = false;
     }
 
-    /// What was asked of the upstreams since this was asked last.
+    /// Returns the calls since the last time, and clears the log.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut self.seam.seen().calls)
+        std::mem::take(&mut self.platform.log().calls)
     }
 
-    /// Lets time pass here.
+    /// Advances the clock of this instance only.
     pub(crate) fn advance_clock(&self, time: SignedDuration) {
         self.clock.advance(time);
     }
 
-    /// From now on, nothing reaches Redis.
     pub(crate) fn disconnect_redis(&self) {
-        self.seam.has_redis.store(false, Ordering::Relaxed);
+        self.platform.has_redis.store(false, Ordering::Relaxed);
     }
 
-    /// From now on, everything reaches Redis again.
     pub(crate) fn reconnect_redis(&self) {
-        self.seam.has_redis.store(true, Ordering::Relaxed);
+        self.platform.has_redis.store(true, Ordering::Relaxed);
     }
 }
 
-/// A client's address.
+/// The address of a new client.
 pub(crate) fn random_ip() -> IpAddr {
     format!("10.200.{}.{}", new_number(256), new_number(256))
         .parse()
         .unwrap()
 }
 
-/// `GET path`.
 pub(crate) fn get(path: &str) -> Request<Bytes> {
     Request::get(path).body(Bytes::new()).unwrap()
 }
 
-/// `POST path` with a body.
 pub(crate) fn post(path: &str, body: &Value) -> Request<Bytes> {
     Request::post(path)
         .header("content-type", "application/json")
@@ -234,7 +231,7 @@ pub(crate) fn post(path: &str, body: &Value) -> Request<Bytes> {
         .unwrap()
 }
 
-/// The JSON of a success with exactly this status.
+/// Asserts the status and returns the JSON body.
 #[track_caller]
 pub(crate) fn json(status: u16, response: &Response<Bytes>) -> Value {
     let text = String::from_utf8_lossy(response.body());
@@ -242,7 +239,7 @@ pub(crate) fn json(status: u16, response: &Response<Bytes>) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// A header's text, empty when there is none.
+/// The text of a header, empty when it is missing.
 pub(crate) fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
     let value = response.headers().get(name);
     value.map_or("", |value| value.to_str().unwrap())

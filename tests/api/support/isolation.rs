@@ -1,4 +1,4 @@
-//! Who may run at the same time: tests that only use the system, together; one that disturbs it, alone.
+//! Tests that only use the system share it. A test that disturbs it runs alone.
 
 use crate::support::local_system;
 use futures_util::FutureExt;
@@ -12,26 +12,27 @@ use tokio::{
     time::timeout,
 };
 
-static TURNS: RwLock<()> = RwLock::const_new(());
+static SYSTEM: RwLock<()> = RwLock::const_new(());
 
-/// No test may hang: the others wait for it.
-const LONGEST: Duration = Duration::from_secs(120);
+/// Ends a test that hangs, because others wait for it.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Waits until nobody disturbs the system; to be kept until the test ends.
+/// Waits until no test runs alone. The test keeps the guard until it ends.
 pub(crate) async fn share_system() -> RwLockReadGuard<'static, ()> {
-    TURNS.read().await
+    SYSTEM.read().await
 }
 
-/// Runs `test` while no other test runs, and puts right what it disturbed even when it fails. The clock stays moved: time
-/// does not go back, and no test minds.
+/// Runs `test` while no other test runs, and restores the system even when it fails.
+///
+/// The clock keeps its advance, because time cannot go back.
 pub(crate) async fn run_alone(test: impl Future<Output = ()>) {
-    let _turn = TURNS.write().await;
-    let outcome = AssertUnwindSafe(timeout(LONGEST, test))
+    let _turn = SYSTEM.write().await;
+    let outcome = AssertUnwindSafe(timeout(TIMEOUT, test))
         .catch_unwind()
         .await;
     local_system::restore().await;
     match outcome {
-        Ok(in_time) => in_time.expect("the test ends within two minutes"),
-        Err(failure) => resume_unwind(failure),
+        Ok(result) => result.expect("the test ends within two minutes"),
+        Err(panic) => resume_unwind(panic),
     }
 }

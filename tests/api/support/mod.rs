@@ -1,4 +1,4 @@
-//! The client, the upstreams and the steps that tests share.
+//! Clients, upstreams and booking steps that tests share.
 
 pub(crate) mod cache;
 pub(crate) mod cancellation;

@@ -1,4 +1,4 @@
-//! An operator at work, with `ADMIN_TOKEN`.
+//! Requests of an operator, with `ADMIN_TOKEN`.
 
 use super::{
     checkout::PaidBooking,
@@ -9,10 +9,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What the audit log calls whoever has the first of `ADMIN_TOKEN`.
+/// The audit log's name for the first token in `ADMIN_TOKEN`.
 pub(crate) const OPERATOR: &str = "operator:1";
 
-/// Reads an operators' route.
+/// Reads an admin route.
 pub(crate) async fn read(client: &Client, path: &str) -> Value {
     let token = variable("ADMIN_TOKEN");
     client
@@ -22,7 +22,7 @@ pub(crate) async fn read(client: &Client, path: &str) -> Value {
         .expect(200)
 }
 
-/// Asks for something to be done with a booking, as `capture`.
+/// Posts an action on a booking, such as `capture`.
 pub(crate) async fn post_action(
     client: &Client,
     booking: Uuid,
@@ -35,7 +35,7 @@ pub(crate) async fn post_action(
     Response::to(request.bearer_auth(variable("ADMIN_TOKEN")).json(body)).await
 }
 
-/// The same, under an `Idempotency-Key`.
+/// The same, with an `Idempotency-Key`.
 pub(crate) async fn post_action_with_key(
     client: &Client,
     booking: Uuid,
@@ -50,12 +50,11 @@ pub(crate) async fn post_action_with_key(
     Response::to(request.bearer_auth(variable("ADMIN_TOKEN")).json(body)).await
 }
 
-/// The path of an operators' action.
 pub(crate) fn action_path(booking: Uuid, action: &str) -> String {
     format!("/api/admin/bookings/{booking}/{action}")
 }
 
-/// What the audit log has about a booking and its payments, oldest first.
+/// The audit log of a booking and its payments, oldest first.
 pub(crate) async fn audit_entries(client: &Client, booking: Uuid) -> Vec<Value> {
     let path = format!("/api/admin/audit?limit=200&subject={booking}");
     let mut entries = read(client, &path).await["entries"]
@@ -66,7 +65,7 @@ pub(crate) async fn audit_entries(client: &Client, booking: Uuid) -> Vec<Value> 
     entries
 }
 
-/// Those of its entries that are about one action, as `booking.cancelled`.
+/// The same for one action, such as `booking.cancelled`.
 pub(crate) async fn audit_entries_for_action(
     client: &Client,
     booking: Uuid,
@@ -76,7 +75,7 @@ pub(crate) async fn audit_entries_for_action(
     entries.filter(|entry| entry["action"] == action).collect()
 }
 
-/// An operator takes the money.
+/// Captures a payment as an operator.
 pub(crate) async fn capture_now(client: &Client, paid: &PaidBooking) {
     post_action(client, paid.hold.id, "capture", &json!({}))
         .await

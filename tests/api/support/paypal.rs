@@ -1,20 +1,19 @@
-//! PayPal's side of the story: the payer who approves, and what PayPal was asked.
+//! The payer's approval at PayPal, and the requests that PayPal received.
 
 use super::{client::http_client, database::Database, local_system::paypal_exchanges};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// The payer approves an order on PayPal's page and is sent back to the shop.
+/// Approves an order on PayPal's page, which redirects the payer to the shop.
 pub(crate) async fn approve(approve_url: &str) {
     let response = http_client().post(approve_url).send().await.unwrap();
     assert_eq!(response.status(), 303, "{approve_url}");
 }
 
-/// What PayPal was asked about the payments of one booking, in order.
+/// Requests to PayPal about the payments of one booking with their responses, oldest first.
 pub(crate) struct Exchanges(Vec<Value>);
 
-/// The exchanges about the payments of `booking`.
 pub(crate) async fn exchanges_about(database: &Database, booking: Uuid) -> Exchanges {
     let mut exchanges = Vec::new();
     for payment in database.payments(booking).await {
@@ -24,7 +23,7 @@ pub(crate) async fn exchanges_about(database: &Database, booking: Uuid) -> Excha
 }
 
 impl Exchanges {
-    /// Those of one operation, as `authorizations.capture`.
+    /// The exchanges of one operation, such as `authorizations.capture`.
     pub(crate) fn of(&self, operation: &str) -> Vec<&Value> {
         self.0
             .iter()
@@ -32,7 +31,7 @@ impl Exchanges {
             .collect()
     }
 
-    /// How often PayPal did it. A repeat that it recognises is answered 200 instead of 201.
+    /// How often PayPal executed the operation. It returns 200 instead of 201 for a known request.
     pub(crate) fn effects(&self, operation: &str) -> usize {
         self.of(operation)
             .iter()
@@ -40,7 +39,7 @@ impl Exchanges {
             .count()
     }
 
-    /// The authorizations that PayPal voided; every answer to that is a 200.
+    /// The authorizations that PayPal voided. A void returns 200 each time.
     pub(crate) fn voided_authorizations(&self) -> BTreeSet<String> {
         self.of("authorizations.void")
             .iter()

@@ -1,10 +1,10 @@
-//! PayPal's dashboard: what the merchant sees and does there, past the product. It needs a PayPal without faults.
+//! Actions of the merchant in PayPal's dashboard, without the product. Faults disturb them.
 
 use super::{client::http_client, environment::variable};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-/// The money of one order, as PayPal's books have it.
+/// An order with its payments, as PayPal has it.
 #[derive(Debug)]
 pub(crate) struct PayPalOrder(Value);
 
@@ -29,24 +29,23 @@ async fn request(method: Method, path: &str) -> RequestBuilder {
 async fn answer(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     let (status, text) = (response.status(), response.text().await.unwrap());
-    assert!(status.is_success(), "PayPal answered {status}: {text}");
+    assert!(status.is_success(), "PayPal returned {status}: {text}");
     serde_json::from_str(&text).unwrap()
 }
 
 async fn post(path: &str, body: &Value) -> Value {
-    // Not in the form of the product's own.
+    // The product's own request ids have another form.
     let id = format!("dashboard-{}", crate::support::environment::new_uuid());
     let request = request(Method::POST, path).await;
     answer(request.header("paypal-request-id", id).json(body)).await
 }
 
-/// What PayPal shows of an order.
 pub(crate) async fn read_paypal_order(order: &str) -> PayPalOrder {
     let path = format!("/v2/checkout/orders/{order}");
     PayPalOrder(answer(request(Method::GET, &path).await).await)
 }
 
-/// Authorizes an approved order, and gives the authorization's id.
+/// Authorizes an approved order and returns the id of the authorization.
 pub(crate) async fn authorize(order: &str) -> String {
     let path = format!("/v2/checkout/orders/{order}/authorize");
     let shown = post(&path, &json!({})).await;
@@ -57,20 +56,18 @@ pub(crate) async fn authorize(order: &str) -> String {
         .to_owned()
 }
 
-/// Voids an authorization.
 pub(crate) async fn void(authorization: &str) {
     let path = format!("/v2/payments/authorizations/{authorization}/void");
     assert_eq!(post(&path, &json!({})).await["status"], "VOIDED");
 }
 
-/// Captures a part of an authorization, and leaves it open for more.
+/// Captures a part of an authorization that stays open, and returns the id of the capture.
 pub(crate) async fn capture(authorization: &str, value: &str, currency: &str) -> String {
     let path = format!("/v2/payments/authorizations/{authorization}/capture");
     let body = json!({"amount": {"currency_code": currency, "value": value}});
     post(&path, &body).await["id"].as_str().unwrap().to_owned()
 }
 
-/// Refunds a part of a capture.
 pub(crate) async fn refund(capture: &str, value: &str, currency: &str) {
     let path = format!("/v2/payments/captures/{capture}/refund");
     let body = json!({"amount": {"currency_code": currency, "value": value}});
@@ -83,7 +80,7 @@ impl PayPalOrder {
         payments.as_array().cloned().unwrap_or_default()
     }
 
-    /// The states of its authorizations, the reauthorizations after the one that they prolong.
+    /// The states of the authorizations. A reauthorization follows the one that it extends.
     pub(crate) fn authorizations(&self) -> Vec<String> {
         let states = self.payments("authorizations").into_iter();
         states
@@ -91,12 +88,12 @@ impl PayPalOrder {
             .collect()
     }
 
-    /// The amounts of its captures, each as it was taken.
+    /// The captured amounts.
     pub(crate) fn captures(&self) -> Vec<String> {
         values(&self.payments("captures"))
     }
 
-    /// The amounts of its refunds.
+    /// The refunded amounts.
     pub(crate) fn refunds(&self) -> Vec<String> {
         values(&self.payments("refunds"))
     }

@@ -1,4 +1,4 @@
-//! The comparison of payments with PayPal, and its findings.
+//! Reconciliation of payments with PayPal, and its findings.
 
 use super::{client::Client, environment::variable, local_system::advance_clock};
 use jiff::SignedDuration;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 pub(crate) const RECONCILE_PATH: &str = "/api/admin/payments/reconcile";
 
-/// Compares what was not compared for a while, as the cron does.
+/// Runs the cron, which compares the payments that are due.
 pub(crate) async fn reconcile(client: &Client) -> Value {
     let secret = variable("CRON_SECRET");
     let response = client
@@ -23,13 +23,13 @@ pub(crate) async fn reconcile(client: &Client) -> Value {
     response
 }
 
-/// Lets so much time pass that everything is compared again, and compares it.
+/// Advances the clock until all payments are due, and reconciles.
 pub(crate) async fn reconcile_later(client: &Client) -> Value {
     advance_clock(SignedDuration::from_mins(51)).await;
     reconcile(client).await
 }
 
-/// What was found about one booking, as kinds.
+/// The kinds of the findings about one booking.
 pub(crate) fn finding_kinds(drift: &Value, booking: Uuid) -> Vec<Value> {
     let findings = drift["drift"].as_array().unwrap().iter();
     findings

@@ -1,10 +1,10 @@
-//! A look into the product's Redis, over the same REST API that the product uses.
+//! The product's Redis, over the REST API that the product uses.
 
 use super::{client::http_client, environment::variable};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The result of one command.
+/// Runs one command and returns its result.
 pub(crate) async fn command(words: &[&str]) -> Value {
     let (url, token) = (
         variable("UPSTASH_REDIS_REST_URL"),
@@ -22,7 +22,7 @@ pub(crate) async fn command(words: &[&str]) -> Value {
     response["result"].clone()
 }
 
-/// Bytes that the server may hold, as `CONFIG SET maxmemory` takes them; `0` is no limit. The REST API has no such command.
+/// `CONFIG SET maxmemory`, where `0` is no limit. The REST API lacks this command.
 pub(crate) async fn set_memory_limit(bytes: &str) {
     let server = ::redis::Client::open(variable("REDIS_URL")).unwrap();
     let mut connection = server.get_multiplexed_async_connection().await.unwrap();
@@ -33,12 +33,12 @@ pub(crate) async fn set_memory_limit(bytes: &str) {
         .unwrap();
 }
 
-/// The keys that a pattern matches.
+/// The keys that match a pattern.
 pub(crate) async fn keys(pattern: &str) -> BTreeSet<String> {
-    let (mut found, mut cursor) = (BTreeSet::new(), "0".to_owned());
+    let (mut keys, mut cursor) = (BTreeSet::new(), "0".to_owned());
     loop {
         let page = command(&["SCAN", &cursor, "MATCH", pattern, "COUNT", "1000"]).await;
-        found.extend(
+        keys.extend(
             page[1]
                 .as_array()
                 .unwrap()
@@ -49,22 +49,21 @@ pub(crate) async fn keys(pattern: &str) -> BTreeSet<String> {
             .as_str()
             .map_or_else(|| page[0].to_string(), str::to_owned);
         if cursor == "0" {
-            return found;
+            return keys;
         }
     }
 }
 
-/// The key of a car's lock.
 pub(crate) fn lock_key(car: &str) -> String {
     format!("lock:car:{car}")
 }
 
-/// Who holds a car's lock; null when nobody does.
+/// The owner of a car's lock, null when the car is unlocked.
 pub(crate) async fn lock_owner(car: &str) -> Value {
     command(&["GET", &lock_key(car)]).await
 }
 
-/// Makes `owner` the holder of a car's lock, whoever had it.
+/// Makes `owner` the owner of a car's lock, even when it has another.
 pub(crate) async fn take_lock(car: &str, owner: &str) {
     assert_eq!(
         command(&["SET", &lock_key(car), owner, "PX", "10000"]).await,

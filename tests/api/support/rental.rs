@@ -1,34 +1,36 @@
-//! Cars and days that a test has for itself.
+//! Cars and days that one test has for itself.
 //!
-//! Days are chosen by chance and checked against the product's own calendar, so the suite runs again and again on the same
-//! data; what this process has chosen is remembered, so that tests that run together never choose the same.
+//! Days are random and free by the product's calendar, so the suite can run again on the same
+//! data. Chosen days are remembered, so two tests of one run never choose the same.
 
 use super::{client::Client, local_system::today, random::random_below};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 
-/// Days kept free on both sides: the longest turnaround of a car.
+/// Free days on both sides: the longest turnaround of a car.
 const MARGIN: i64 = 2;
-/// Chosen so far: car, first day, day after the last, margins included.
+/// Car, first day, day after the last. Margins are included.
 static CHOSEN: Mutex<Vec<(String, Date, Date)>> = Mutex::new(Vec::new());
 
-/// A car for some days: picked up on `start`, back on `end`.
+/// A car for some days.
 #[derive(Clone, Debug)]
 pub(crate) struct Rental {
     /// The slug.
     pub(crate) car: String,
+    /// The day of the pick-up.
     pub(crate) start: Date,
+    /// The day of the return, exclusive.
     pub(crate) end: Date,
 }
 
 impl Rental {
-    /// Free days a month to ten months ahead.
+    /// Free days that begin 30 to 329 days ahead.
     pub(crate) async fn far_ahead(client: &Client, days: i64) -> Self {
         Self::between(client, days, 30, 330).await
     }
 
-    /// The same of another car.
+    /// Free days of another car, that begin 30 to 329 days ahead.
     pub(crate) async fn for_another_car(&self, client: &Client, days: i64) -> Self {
         loop {
             let other = Self::far_ahead(client, days).await;
@@ -38,14 +40,14 @@ impl Rental {
         }
     }
 
-    /// Free days that begin in three days, for a test that waits for them: within the days that PayPal honours the funds.
+    /// Free days that begin in three days, while PayPal still honors the authorized funds.
     pub(crate) async fn soon(client: &Client, days: i64) -> Self {
         Self::between(client, days, 3, 4).await
     }
 
     /// Free days that begin from `least` to `most - 1` days ahead.
     pub(crate) async fn between(client: &Client, days: i64, least: i64, most: i64) -> Self {
-        let cars = rentable(client, days).await;
+        let cars = rentable_cars(client, days).await;
         let today = today().await;
         for _ in 0..500 {
             let car = &cars[random_below(cars.len())];
@@ -57,14 +59,14 @@ impl Rental {
                 start,
                 end: start.checked_add(days.days()).unwrap(),
             };
-            if rental.choose() && rental.is_free(client).await {
+            if rental.reserve() && rental.is_free(client).await {
                 return rental;
             }
         }
         panic!("500 tries found no {days} free days from {least} to {most} days ahead");
     }
 
-    /// The part of it that begins `from` days after its start and takes `days` days.
+    /// The part that begins `from` days after the start and lasts `days` days.
     pub(crate) fn part(&self, from: i64, days: i64) -> Self {
         let start = self.start.checked_add(from.days()).unwrap();
         Self {
@@ -74,18 +76,17 @@ impl Rental {
         }
     }
 
-    /// Noon in UTC so many days before the pick-up: the same date where any of the cars stands.
+    /// Noon in UTC, `days` before the pick-up. The date is the same in the time zone of each car.
     pub(crate) fn noon_before(&self, days: i64) -> Timestamp {
         let day = self.start.checked_sub(days.days()).unwrap();
         format!("{day}T12:00:00Z").parse().unwrap()
     }
 
-    /// `carId`, `startDate` and `endDate`, as every route takes them.
+    /// The members that every route takes.
     pub(crate) fn body(&self) -> Value {
         json!({"carId": self.car, "startDate": self.start, "endDate": self.end})
     }
 
-    /// The path of its availability.
     pub(crate) fn availability_path(&self) -> String {
         format!(
             "/api/cars/availability?carId={}&startDate={}&endDate={}",
@@ -93,7 +94,7 @@ impl Rental {
         )
     }
 
-    /// The server's price of it, as it would be booked now.
+    /// The server's price, for a rental that is free.
     pub(crate) async fn quote(&self, client: &Client) -> Value {
         let response = client
             .with_new_address()
@@ -111,8 +112,8 @@ impl Rental {
         )
     }
 
-    /// Whether nobody in this process has chosen it; then it is chosen.
-    fn choose(&self) -> bool {
+    /// Reserves the rental for one test. Returns false when another test has some of its days.
+    fn reserve(&self) -> bool {
         let (first, last) = self.with_margins();
         let mut chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = !chosen
@@ -124,25 +125,25 @@ impl Rental {
         is_new
     }
 
-    /// Whether all its days and the margins are free by the product's calendar.
+    /// Whether all days and margins are free by the product's calendar.
     async fn is_free(&self, client: &Client) -> bool {
         let (start, end) = self.with_margins();
-        let wide = Self {
+        let with_margins = Self {
             car: self.car.clone(),
             start,
             end,
         };
         let response = client
             .with_new_address()
-            .get(&wide.availability_path())
+            .get(&with_margins.availability_path())
             .await
             .expect(200);
         response["summary"]["unavailableDays"] == 0
     }
 }
 
-/// The slugs of the cars that are rented for so many days.
-async fn rentable(client: &Client, days: i64) -> Vec<String> {
+/// The slugs of the cars that can be rented for `days`.
+async fn rentable_cars(client: &Client, days: i64) -> Vec<String> {
     let list = client
         .with_new_address()
         .get("/api/cars?limit=50")
@@ -158,6 +159,6 @@ async fn rentable(client: &Client, days: i64) -> Vec<String> {
         })
         .map(|car| car["slug"].as_str().unwrap().to_owned())
         .collect();
-    assert!(!cars.is_empty(), "no car is rented for {days} days");
+    assert!(!cars.is_empty(), "no car can be rented for {days} days");
     cars
 }

@@ -1,6 +1,6 @@
-//! The routes and their methods.
+//! All routes.
 
-/// Every route, with the methods it takes.
+/// Path and allowed methods of each route.
 pub(crate) const ROUTES: [(&str, &str); 29] = [
     ("/api/cars", "GET"),
     ("/api/cars/123", "GET"),

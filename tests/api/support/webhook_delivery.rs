@@ -1,5 +1,7 @@
-//! Webhook deliveries by the tests' own hand, signed with the key of the local PayPal: events that it does not report, and
-//! deliveries that no PayPal would make. Its own it delivers itself, see [`crate::support::local_system::deliver`].
+//! Webhook deliveries that the tests sign with the local PayPal's key.
+//!
+//! They carry events that the local PayPal never sends. For its own events see
+//! [`crate::support::local_system::deliver_event`].
 
 use super::{
     client::{Client, Response},
@@ -16,7 +18,7 @@ use ring::{
 use serde_json::{Value, json};
 
 pub(crate) const PATH: &str = "/api/webhooks/paypal";
-/// The headers without which a delivery is not PayPal's.
+/// The headers that every delivery of PayPal has.
 pub(crate) const HEADERS: [&str; 5] = [
     "paypal-auth-algo",
     "paypal-cert-url",
@@ -28,14 +30,13 @@ pub(crate) const HEADERS: [&str; 5] = [
 const KEY: &str = include_str!("../../../hosts/local/certificates/webhook.key.pem");
 static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// A body and the headers that vouch for it.
+/// A body with its signature headers.
 #[derive(Clone)]
 pub(crate) struct Delivery {
     body: Vec<u8>,
     headers: Vec<(&'static str, String)>,
 }
 
-/// An event of PayPal's with a new id.
 pub(crate) fn new_event(event_type: &str, resource: &Value) -> Value {
     json!({
         "id": format!("WH-{}", new_uuid()),
@@ -44,7 +45,7 @@ pub(crate) fn new_event(event_type: &str, resource: &Value) -> Value {
     })
 }
 
-/// A body, signed now.
+/// Signs a body at the present time.
 pub(crate) async fn sign(body: impl Into<Vec<u8>>) -> Delivery {
     let body = body.into();
     let (id, time) = (new_uuid(), local_system::now().await);
@@ -85,25 +86,24 @@ fn signature(text: &[u8]) -> String {
 }
 
 impl Delivery {
-    /// The same without a header.
+    /// Removes a header.
     pub(crate) fn without_header(mut self, name: &str) -> Self {
         self.headers.retain(|(header, _)| *header != name);
         self
     }
 
-    /// The same with another value, or a second one, of a header.
+    /// Adds a header, even when it exists.
     pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    /// The value of a header.
+    /// The value of a header, empty when it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(header, _)| *header == name);
         found.map_or("", |(_, value)| value)
     }
 
-    /// Delivers it.
     pub(crate) async fn deliver(&self, client: &Client) -> Response {
         let mut request = client
             .with_new_address()

@@ -1,4 +1,4 @@
-//! The inbox of webhook events, and the cron that applies them.
+//! The inbox of webhook events, and the cron that applies its events.
 
 use super::{
     checkout::{self, PaidBooking},
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 pub(crate) const RETRY_PATH: &str = "/api/webhooks/retry";
 
-/// Runs the cron of the inbox, and gives how many events it applied and how many it could not.
+/// Runs the cron of the inbox, and returns the numbers of applied and failed events.
 pub(crate) async fn run_inbox_cron(client: &Client) -> (Value, Value) {
     let secret = variable("CRON_SECRET");
     let response = client
@@ -27,12 +27,12 @@ pub(crate) async fn run_inbox_cron(client: &Client) -> (Value, Value) {
     (response["applied"].clone(), response["failed"].clone())
 }
 
-/// Nothing was applied and nothing failed.
+/// The result of a cron run without applied or failed events.
 pub(crate) fn no_events() -> (Value, Value) {
     (json!(0), json!(0))
 }
 
-/// Whatever other tests left in the inbox is worked off.
+/// Applies or fails for good all events that other tests left in the inbox.
 pub(crate) async fn drain_inbox(client: &Client) {
     for _ in 0..7 {
         advance_clock(SignedDuration::from_mins(61)).await;
@@ -41,7 +41,7 @@ pub(crate) async fn drain_inbox(client: &Client) {
     assert_eq!(run_inbox_cron(client).await, no_events());
 }
 
-/// A voided payment whose event is yet to be delivered.
+/// A payment that was voided at PayPal, and the id of its event, which is not delivered yet.
 pub(crate) async fn pay_and_void_at_paypal(client: &Client) -> (PaidBooking, String) {
     let rental = Rental::far_ahead(client, 2).await;
     let paid = checkout::pay(client, &rental, None).await;
@@ -50,18 +50,18 @@ pub(crate) async fn pay_and_void_at_paypal(client: &Client) -> (PaidBooking, Str
     (paid, event)
 }
 
-/// Waits until an event was tried so often.
-pub(crate) async fn wait_for_attempts(database: &Database, event: &str, times: i64) {
-    eventually("the event was tried", 10, || async {
+/// Waits until an event has `count` attempts and none is running.
+pub(crate) async fn wait_for_attempts(database: &Database, event: &str, count: i64) {
+    eventually("the event has its attempts", 10, || async {
         let sql = "SELECT count(*) FROM webhook_retries
                    WHERE event_id = $1 AND attempts = $2 AND lease_id IS NULL";
-        let attempts = i32::try_from(times).unwrap();
+        let attempts = i32::try_from(count).unwrap();
         (database.number(sql, &[&event, &attempts]).await == 1).then_some(())
     })
     .await;
 }
 
-/// The id of the one event of this type that PayPal reported of an order.
+/// The id of the only event of this type about an order.
 pub(crate) async fn paypal_event_id(order: &str, event_type: &str) -> String {
     let events = paypal_events(order).await;
     let of_type: Vec<&Value> = events
@@ -74,11 +74,11 @@ pub(crate) async fn paypal_event_id(order: &str, event_type: &str) -> String {
     checkout::text(&event["id"])
 }
 
-/// Waits until an event is applied, and gives what that came to.
+/// Waits until an event is applied, and returns its result.
 pub(crate) async fn wait_until_applied(database: &Database, event: &str) -> Value {
     eventually("the event is applied", 10, || async {
-        let kept = database.event(event).await.unwrap();
-        (kept["status"] == "processed").then(|| kept["result"].clone())
+        let stored = database.event(event).await.unwrap();
+        (stored["status"] == "processed").then(|| stored["result"].clone())
     })
     .await
 }
