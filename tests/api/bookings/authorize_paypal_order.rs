@@ -122,7 +122,7 @@ async fn declined_payer_leaves_booking_unconfirmed() {
         assert_eq!(
             database.live_bookings(&hold.rental).await,
             1,
-            "{script}: the hold stands until it lapses"
+            "{script}: the hold stays until it expires"
         );
     }
 }
@@ -154,7 +154,7 @@ async fn mismatched_authorization_voided_booking_unconfirmed() {
                   WHERE kind = 'payment_mismatch' AND detail ->> 'bookingId' = $1::text";
     assert_eq!(database.number(events, &[&hold.id.to_string()]).await, 1);
 
-    // The order is spent; a new one pays.
+    // This order cannot be used again. A new one pays.
     request_authorization(&client, &order)
         .await
         .expect_problem(409, "booking_not_payable");

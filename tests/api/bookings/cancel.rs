@@ -1,4 +1,4 @@
-//! `POST /api/bookings/{id}/cancel`, and `POST /api/admin/bookings/{id}/void`, which is the same for operators.
+//! `POST /api/bookings/{id}/cancel`, and `POST /api/admin/bookings/{id}/void` for operators.
 
 use crate::support::{
     cancellation::{refund_body, split_price},
@@ -24,7 +24,7 @@ async fn payment_status(client: &Client, hold: &Hold) -> Value {
 }
 
 #[tokio::test]
-async fn canceled_hold_is_free_and_unpayable() {
+async fn canceled_hold_costs_nothing_and_is_unpayable() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -57,20 +57,19 @@ async fn canceled_hold_is_free_and_unpayable() {
     );
 }
 
-/// Seven days before the day of the pick-up or more all is given back, two or more half, then nothing.
+/// The refund is 100 % from seven days before the pick-up, 50 % from two days, then nothing.
 #[tokio::test]
-async fn canceled_authorization_captures_only_the_fee() {
+async fn canceled_authorization_captures_only_kept_part() {
     for (days, percent) in [(7, 100), (6, 50), (2, 50), (1, 0)] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_and_wait(&client, days, None).await;
-            let (back, kept) = split_price(&paid.hold.price, percent);
+            let (refund, kept) = split_price(&paid.hold.price, percent);
             let status = if percent == 0 { "none" } else { "voided" };
             for _ in 0..3 {
-                let refund = cancel(&client, &paid.hold).await;
                 assert_eq!(
-                    refund,
-                    refund_body(&paid.hold, percent, &back, status),
+                    cancel(&client, &paid.hold).await,
+                    refund_body(&paid.hold, percent, &refund, status),
                     "{days} days"
                 );
             }
@@ -93,7 +92,7 @@ async fn canceled_authorization_captures_only_the_fee() {
                 assert_eq!(
                     paypal_order.authorizations(),
                     ["CAPTURED"],
-                    "the rest is given back"
+                    "the capture is final and releases the rest"
                 );
                 assert_eq!(payment_status(&client, &paid.hold).await, "captured");
             }
@@ -114,18 +113,17 @@ async fn canceled_capture_is_refunded_by_policy() {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_and_wait(&client, days, None).await;
             capture_now(&client, &paid).await;
-            let (back, _) = split_price(&paid.hold.price, percent);
+            let (refund, _) = split_price(&paid.hold.price, percent);
             let status = if percent == 0 { "none" } else { "refunded" };
             for _ in 0..3 {
-                let refund = cancel(&client, &paid.hold).await;
                 assert_eq!(
-                    refund,
-                    refund_body(&paid.hold, percent, &back, status),
+                    cancel(&client, &paid.hold).await,
+                    refund_body(&paid.hold, percent, &refund, status),
                     "{days} days"
                 );
             }
             run_cron(&client).await;
-            let expected = if percent == 0 { vec![] } else { vec![back] };
+            let expected = if percent == 0 { vec![] } else { vec![refund] };
             assert_eq!(read_paypal_order(&paid.order.id).await.refunds(), expected);
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             assert_eq!(exchanges.of("captures.refund").len(), expected.len());
@@ -147,7 +145,7 @@ async fn operator_cancellation_refunds_all_and_is_audited() {
                     .await
                     .expect_problem(409, "already_captured");
             }
-            let response = operator_cancels(&client, &paid.hold, action).await;
+            let response = cancel_as_operator(&client, &paid.hold, action).await;
             let status = if is_captured { "refunded" } else { "voided" };
             let refund = response.expect(200)["refund"].clone();
             assert_eq!(
@@ -155,11 +153,11 @@ async fn operator_cancellation_refunds_all_and_is_audited() {
                 refund_body(&paid.hold, 100, &paid.hold.price, status)
             );
 
-            let audited =
+            let entries =
                 operator::audit_entries_for_action(&client, paid.hold.id, "booking.cancelled")
                     .await;
-            let [entry] = &audited[..] else {
-                panic!("{audited:?}")
+            let [entry] = &entries[..] else {
+                panic!("{entries:?}")
             };
             assert_eq!(entry["actor"], operator::OPERATOR);
             assert_eq!(entry["detail"]["reason"], "The car broke down");
@@ -169,7 +167,7 @@ async fn operator_cancellation_refunds_all_and_is_audited() {
     }
 }
 
-async fn operator_cancels(client: &Client, hold: &Hold, action: &str) -> Response {
+async fn cancel_as_operator(client: &Client, hold: &Hold, action: &str) -> Response {
     let body = json!({"reason": "The car broke down"});
     if action == "void" {
         return operator::post_action(client, hold.id, action, &body).await;
@@ -248,10 +246,10 @@ async fn only_holder_and_operators_cancel() {
     operator::post_action(&client, unknown, "void", &json!({}))
         .await
         .expect_problem(404, "booking_not_found");
-    let nobody = client
+    let malformed_id = client
         .with_new_address()
         .request(Method::POST, "/api/bookings/nobody/cancel");
-    Response::to(nobody)
+    Response::to(malformed_id)
         .await
         .expect_problem(404, "booking_not_found");
 
@@ -274,7 +272,7 @@ async fn reason_has_one_to_200_characters() {
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let path = format!("/api/bookings/{}/cancel", hold.id);
-    let ask = |body: Value| {
+    let cancel_with = |body: Value| {
         let request = client
             .with_new_address()
             .request(Method::POST, &path)
@@ -287,50 +285,52 @@ async fn reason_has_one_to_200_characters() {
         (json!("a\u{0}b"), "invalid_characters"),
         (json!(7), "wrong_type"),
     ] {
-        ask(json!({"reason": reason}))
+        cancel_with(json!({"reason": reason}))
             .await
             .expect_invalid_fields(&[("/reason", code)]);
     }
-    ask(json!([])).await.expect_problem(422, "invalid_fields");
+    cancel_with(json!([]))
+        .await
+        .expect_problem(422, "invalid_fields");
     assert_eq!(
         read_booking(&client, &hold).await["status"],
         "pending_payment"
     );
     let reason = "é".repeat(200);
-    ask(json!({"reason": reason})).await.expect(200);
-    let audited = operator::audit_entries_for_action(&client, hold.id, "booking.cancelled").await;
-    assert_eq!(audited[0]["detail"]["reason"], json!(reason));
-    assert_eq!(audited[0]["actor"], "customer");
+    cancel_with(json!({"reason": reason})).await.expect(200);
+    let entries = operator::audit_entries_for_action(&client, hold.id, "booking.cancelled").await;
+    assert_eq!(entries[0]["detail"]["reason"], json!(reason));
+    assert_eq!(entries[0]["actor"], "customer");
 }
 
 #[tokio::test]
-async fn started_booking_only_operators_cancel_completed_nobody() {
+async fn only_operators_cancel_after_pickup_nobody_after_return() {
     run_alone(async {
         let client = Client::new();
-        let (paid, over) = (
+        let (started, completed) = (
             pay_and_wait(&client, 0, None).await,
             checkout::pay(&client, &Rental::soon(&client, 1).await, None).await,
         );
         for status in ["upcoming", "active"] {
-            assert_eq!(read_booking(&client, &paid.hold).await["status"], status);
-            request_cancellation(&client, &paid.hold.token, paid.hold.id)
+            assert_eq!(read_booking(&client, &started.hold).await["status"], status);
+            request_cancellation(&client, &started.hold.token, started.hold.id)
                 .await
                 .expect_problem(409, "booking_not_cancellable");
-            // Its money is taken, and the booking becomes active.
+            // The cron captures the payment, and the booking becomes active.
             run_cron(&client).await;
         }
-        let refund = operator_cancels(&client, &paid.hold, "cancel").await;
-        let all = refund_body(&paid.hold, 100, &paid.hold.price, "refunded");
-        assert_eq!(refund.expect(200)["refund"], all);
+        let response = cancel_as_operator(&client, &started.hold, "cancel").await;
+        let full_refund = refund_body(&started.hold, 100, &started.hold.price, "refunded");
+        assert_eq!(response.expect(200)["refund"], full_refund);
 
-        advance_clock_past(over.hold.rental.part(2, 1).noon_before(0)).await;
+        advance_clock_past(completed.hold.rental.part(2, 1).noon_before(0)).await;
         run_cron(&client).await;
         assert_eq!(
-            read_booking(&client, &over.hold).await["status"],
+            read_booking(&client, &completed.hold).await["status"],
             "completed"
         );
-        for token in [&over.hold.token, &variable("ADMIN_TOKEN")] {
-            request_cancellation(&client, token, over.hold.id)
+        for token in [&completed.hold.token, &variable("ADMIN_TOKEN")] {
+            request_cancellation(&client, token, completed.hold.id)
                 .await
                 .expect_problem(409, "booking_not_cancellable");
         }

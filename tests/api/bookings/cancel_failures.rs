@@ -1,4 +1,4 @@
-//! Cancellations while something is down, or whose answers are lost: what is owed is settled all the same, and once.
+//! Cancellations during outages and lost responses. Each refund is settled exactly once.
 
 use crate::support::{
     cancellation::{refund_body, split_price},
@@ -15,138 +15,160 @@ use crate::support::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// A way in which a cancellation is settled at PayPal.
+/// One of the three ways to settle a cancellation at PayPal.
 #[derive(Clone, Copy, Debug)]
-struct Way {
-    /// Before the pick-up.
-    days: i64,
-    /// Given back.
-    percent: u32,
-    /// Whether the money was taken before.
+struct Settlement {
+    days_before_pickup: i64,
+    refund_percent: u32,
+    /// Whether the payment is captured before the cancellation.
     is_captured: bool,
-    /// The end of the path of the call to PayPal, and its name among the exchanges.
-    call: (&'static str, &'static str),
-    /// What takes the lease before it and what records it afterwards.
-    functions: (&'static str, &'static str),
+    /// The end of the path at PayPal.
+    path: &'static str,
+    /// The name among the exchanges.
+    operation: &'static str,
+    /// The database function that claims the payment before the call.
+    claim: &'static str,
+    /// The database function that records the call.
+    record: &'static str,
 }
 
-const WAYS: [Way; 3] = [
-    Way {
-        days: 8,
-        percent: 100,
+const SETTLEMENTS: [Settlement; 3] = [
+    Settlement {
+        days_before_pickup: 8,
+        refund_percent: 100,
         is_captured: false,
-        call: ("/void", "authorizations.void"),
-        functions: ("rpc/begin_void", "rpc/record_void"),
+        path: "/void",
+        operation: "authorizations.void",
+        claim: "rpc/begin_void",
+        record: "rpc/record_void",
     },
-    Way {
-        days: 3,
-        percent: 50,
+    Settlement {
+        days_before_pickup: 3,
+        refund_percent: 50,
         is_captured: false,
-        call: ("/capture", "authorizations.capture"),
-        functions: ("rpc/claim_payment_capture", "rpc/record_capture"),
+        path: "/capture",
+        operation: "authorizations.capture",
+        claim: "rpc/claim_payment_capture",
+        record: "rpc/record_capture",
     },
-    Way {
-        days: 3,
-        percent: 50,
+    Settlement {
+        days_before_pickup: 3,
+        refund_percent: 50,
         is_captured: true,
-        call: ("/refund", "captures.refund"),
-        functions: ("rpc/begin_refund", "rpc/record_refund"),
+        path: "/refund",
+        operation: "captures.refund",
+        claim: "rpc/begin_refund",
+        record: "rpc/record_refund",
     },
 ];
 
-async fn paid_for(client: &Client, way: Way) -> PaidBooking {
-    let paid = pay_and_wait(client, way.days, None).await;
-    if way.is_captured {
+async fn pay_for_settlement(client: &Client, settlement: Settlement) -> PaidBooking {
+    let paid = pay_and_wait(client, settlement.days_before_pickup, None).await;
+    if settlement.is_captured {
         capture_now(client, &paid).await;
     }
     paid
 }
 
-/// What is told of the money, while it waits and once it is settled.
-fn answers(paid: &PaidBooking, way: Way) -> [Value; 2] {
-    let (back, _) = split_price(&paid.hold.price, way.percent);
-    let settled = if way.is_captured {
+/// The `refund` member of the response, pending and settled.
+fn refund_bodies(paid: &PaidBooking, settlement: Settlement) -> [Value; 2] {
+    let percent = settlement.refund_percent;
+    let (refund, _) = split_price(&paid.hold.price, percent);
+    let settled = if settlement.is_captured {
         "refunded"
     } else {
         "voided"
     };
-    ["pending", settled].map(|status| refund_body(&paid.hold, way.percent, &back, status))
+    ["pending", settled].map(|status| refund_body(&paid.hold, percent, &refund, status))
 }
 
-/// The cron comes, after whoever was at work must have given up.
-async fn crons_come(client: &Client) {
+/// Runs the cron when the claims of an interrupted request have expired.
+async fn run_cron_after_claims_end(client: &Client) {
     advance_clock(SignedDuration::from_mins(16)).await;
     run_cron(client).await;
 }
 
-/// Everything is as if nothing had gone wrong.
-async fn assert_settled_once(client: &Client, database: &Database, paid: &PaidBooking, way: Way) {
-    let [_, settled] = answers(paid, way);
-    assert_eq!(cancel(client, &paid.hold).await, settled, "{way:?}");
-    let (back, kept) = split_price(&paid.hold.price, way.percent);
+/// Asserts the same end as without a fault.
+async fn assert_settled_once(
+    client: &Client,
+    database: &Database,
+    paid: &PaidBooking,
+    settlement: Settlement,
+) {
+    let [_, settled] = refund_bodies(paid, settlement);
+    assert_eq!(cancel(client, &paid.hold).await, settled, "{settlement:?}");
+    let (refund, kept) = split_price(&paid.hold.price, settlement.refund_percent);
     let paypal_order = read_paypal_order(&paid.order.id).await;
-    let (state, captures, refunds) = match (way.percent, way.is_captured) {
+    let (state, captures, refunds) = match (settlement.refund_percent, settlement.is_captured) {
         (100, _) => ("VOIDED", vec![], vec![]),
         (_, false) => ("CAPTURED", vec![kept], vec![]),
-        (_, true) => ("CAPTURED", vec![paid.hold.price.clone()], vec![back]),
+        (_, true) => ("CAPTURED", vec![paid.hold.price.clone()], vec![refund]),
     };
-    assert_eq!(paypal_order.authorizations(), [state], "{way:?}");
+    assert_eq!(paypal_order.authorizations(), [state], "{settlement:?}");
     assert_eq!(
         (paypal_order.captures(), paypal_order.refunds()),
         (captures, refunds),
-        "{way:?}"
+        "{settlement:?}"
     );
     let exchanges = exchanges_about(database, paid.hold.id).await;
-    assert_eq!(exchanges.request_ids(way.call.1).len(), 1, "{way:?}");
-    assert_eq!(database.open_operations(paid.hold.id).await, 0, "{way:?}");
-    let audited =
+    assert_eq!(
+        exchanges.request_ids(settlement.operation).len(),
+        1,
+        "{settlement:?}"
+    );
+    assert_eq!(
+        database.open_operations(paid.hold.id).await,
+        0,
+        "{settlement:?}"
+    );
+    let entries =
         operator::audit_entries_for_action(client, paid.hold.id, "booking.cancelled").await;
-    assert_eq!(audited.len(), 1, "{way:?}");
+    assert_eq!(entries.len(), 1, "{settlement:?}");
 }
 
 #[tokio::test]
 async fn paypal_down_cron_settles_cancellation() {
-    for way in WAYS {
+    for settlement in SETTLEMENTS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let paid = paid_for(&client, way).await;
+            let paid = pay_for_settlement(&client, settlement).await;
             set_fault("paypal", json!({"kind": "refuse"})).await;
-            let [pending, _] = answers(&paid, way);
+            let [pending, _] = refund_bodies(&paid, settlement);
             for _ in 0..2 {
-                assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+                assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
             }
             assert_eq!(
                 read_booking(&client, &paid.hold).await["status"],
                 "cancelled"
             );
-            let free = client.get(&paid.hold.rental.availability_path()).await;
-            assert_eq!(free.expect(200)["bookable"], true);
-            crons_come(&client).await;
-            assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+            let days = client.get(&paid.hold.rental.availability_path()).await;
+            assert_eq!(days.expect(200)["bookable"], true);
+            run_cron_after_claims_end(&client).await;
+            assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
             clear_faults("paypal").await;
-            // The second wait is twice as long.
+            // The second delay is twice the first one of 15 minutes.
             advance_clock(SignedDuration::from_mins(31)).await;
             run_cron(&client).await;
-            assert_settled_once(&client, &database, &paid, way).await;
+            assert_settled_once(&client, &database, &paid, settlement).await;
         })
         .await;
     }
 }
 
-/// Where nothing can have happened there is nothing to ask about first.
+/// PayPal cannot have executed a call that it refused, so nothing has to be looked up first.
 #[tokio::test]
 async fn paypal_busy_repeated_request_settles_cancellation() {
     let busy = json!({"kind": "answer", "status": 429, "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string()});
-    for way in WAYS {
+    for settlement in SETTLEMENTS {
         let busy = busy.clone();
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let paid = paid_for(&client, way).await;
+            let paid = pay_for_settlement(&client, settlement).await;
             set_fault("paypal", busy).await;
-            let [pending, _] = answers(&paid, way);
-            assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
+            let [pending, _] = refund_bodies(&paid, settlement);
+            assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
             clear_faults("paypal").await;
-            assert_settled_once(&client, &database, &paid, way).await;
+            assert_settled_once(&client, &database, &paid, settlement).await;
         })
         .await;
     }
@@ -154,51 +176,50 @@ async fn paypal_busy_repeated_request_settles_cancellation() {
 
 #[tokio::test]
 async fn lost_paypal_response_settled_by_cron() {
-    for way in WAYS {
+    for settlement in SETTLEMENTS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let paid = paid_for(&client, way).await;
+            let paid = pay_for_settlement(&client, settlement).await;
             set_fault(
                 "paypal",
-                json!({"kind": "drop_answer", "path": way.call.0, "times": 1}),
+                json!({"kind": "drop_answer", "path": settlement.path, "times": 1}),
             )
             .await;
-            let [pending, _] = answers(&paid, way);
-            assert_eq!(cancel(&client, &paid.hold).await, pending, "{way:?}");
-            crons_come(&client).await;
-            assert_settled_once(&client, &database, &paid, way).await;
+            let [pending, _] = refund_bodies(&paid, settlement);
+            assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
+            run_cron_after_claims_end(&client).await;
+            assert_settled_once(&client, &database, &paid, settlement).await;
         })
         .await;
     }
 }
 
-/// PayPal has done it, or was about to be asked, and the database does not know or did not say.
+/// The function before or after the call to PayPal fails, or its response is lost.
 #[tokio::test]
 async fn lost_database_record_settled_by_cron() {
-    for way in WAYS {
-        let (before, after) = way.functions;
-        for (trouble, function) in [
-            ("drop_answer", before),
-            ("refuse", before),
-            ("drop_answer", after),
-            ("refuse", after),
+    for settlement in SETTLEMENTS {
+        for (fault, function) in [
+            ("drop_answer", settlement.claim),
+            ("refuse", settlement.claim),
+            ("drop_answer", settlement.record),
+            ("refuse", settlement.record),
         ] {
             run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
-                let paid = paid_for(&client, way).await;
-                set_fault("database", json!({"kind": trouble, "path": function})).await;
-                let [pending, settled] = answers(&paid, way);
-                // What PayPal confirmed is told, also when a capture could not be noted.
-                let first = if function == "rpc/record_capture" {
+                let paid = pay_for_settlement(&client, settlement).await;
+                set_fault("database", json!({"kind": fault, "path": function})).await;
+                let [pending, settled] = refund_bodies(&paid, settlement);
+                // The response reports a confirmed capture even when it could not be recorded.
+                let expected = if function == "rpc/record_capture" {
                     settled
                 } else {
                     pending
                 };
-                let told = cancel(&client, &paid.hold).await;
-                assert_eq!(told, first, "{trouble} of {function}");
+                let refund = cancel(&client, &paid.hold).await;
+                assert_eq!(refund, expected, "{fault} of {function}");
                 clear_faults("database").await;
-                crons_come(&client).await;
-                assert_settled_once(&client, &database, &paid, way).await;
+                run_cron_after_claims_end(&client).await;
+                assert_settled_once(&client, &database, &paid, settlement).await;
             })
             .await;
         }
@@ -207,10 +228,10 @@ async fn lost_database_record_settled_by_cron() {
 
 #[tokio::test]
 async fn lost_cancellation_response_repeats_safely() {
-    for way in WAYS {
+    for settlement in SETTLEMENTS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let paid = paid_for(&client, way).await;
+            let paid = pay_for_settlement(&client, settlement).await;
             set_fault(
                 "database",
                 json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
@@ -219,19 +240,19 @@ async fn lost_cancellation_response_repeats_safely() {
             let response = request_cancellation(&client, &paid.hold.token, paid.hold.id).await;
             response.expect_problem(503, "database_unavailable");
             response.retry_after();
-            assert_settled_once(&client, &database, &paid, way).await;
+            assert_settled_once(&client, &database, &paid, settlement).await;
         })
         .await;
     }
 }
 
-/// Nobody repeats it: the cron finds what the decision owes.
+/// Without a repeated request, the cron settles the recorded cancellation.
 #[tokio::test]
 async fn interrupted_cancellation_settled_by_cron() {
-    for way in WAYS {
+    for settlement in SETTLEMENTS {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
-            let paid = paid_for(&client, way).await;
+            let paid = pay_for_settlement(&client, settlement).await;
             set_fault(
                 "database",
                 json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
@@ -240,11 +261,11 @@ async fn interrupted_cancellation_settled_by_cron() {
             request_cancellation(&client, &paid.hold.token, paid.hold.id)
                 .await
                 .expect_problem(503, "database_unavailable");
-            crons_come(&client).await;
+            run_cron_after_claims_end(&client).await;
             assert_eq!(database.open_operations(paid.hold.id).await, 0);
             let calls = exchanges_about(&database, paid.hold.id).await;
-            assert_eq!(calls.of(way.call.1).len(), 1, "{way:?}");
-            assert_settled_once(&client, &database, &paid, way).await;
+            assert_eq!(calls.of(settlement.operation).len(), 1, "{settlement:?}");
+            assert_settled_once(&client, &database, &paid, settlement).await;
         })
         .await;
     }

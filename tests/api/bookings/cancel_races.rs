@@ -1,4 +1,4 @@
-//! Cancellations that meet each other, a payment, or the cron.
+//! Cancellations in a race with each other, with a payment, or with the cron.
 
 use crate::support::{
     cancellation::{refund_body, split_price},
@@ -18,7 +18,7 @@ use crate::support::{
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
-/// Whoever is not first may be told that it is still under way, but never another amount.
+/// A later response may have the status `pending`, but never another amount.
 #[tokio::test]
 async fn concurrent_cancellations_settle_once() {
     for (days, percent, is_captured) in [(8, 100, false), (3, 50, false), (3, 50, true)] {
@@ -28,20 +28,20 @@ async fn concurrent_cancellations_settle_once() {
             if is_captured {
                 capture_now(&client, &paid).await;
             }
-            let (back, kept) = split_price(&paid.hold.price, percent);
+            let (refund, kept) = split_price(&paid.hold.price, percent);
             let status = if is_captured { "refunded" } else { "voided" };
-            let final_answer = refund_body(&paid.hold, percent, &back, status);
-            let pending = refund_body(&paid.hold, percent, &back, "pending");
-            let at_once = (0..5).map(|_| cancel(&client, &paid.hold));
-            let responses = join_all(at_once).await;
-            assert!(responses.contains(&final_answer), "{responses:?}");
+            let settled = refund_body(&paid.hold, percent, &refund, status);
+            let pending = refund_body(&paid.hold, percent, &refund, "pending");
+            let cancellations = (0..5).map(|_| cancel(&client, &paid.hold));
+            let refunds = join_all(cancellations).await;
+            assert!(refunds.contains(&settled), "{refunds:?}");
             assert!(
-                responses
+                refunds
                     .iter()
-                    .all(|told| *told == final_answer || *told == pending),
-                "{responses:?}"
+                    .all(|refund| *refund == settled || *refund == pending),
+                "{refunds:?}"
             );
-            assert_eq!(cancel(&client, &paid.hold).await, final_answer);
+            assert_eq!(cancel(&client, &paid.hold).await, settled);
 
             let paypal_order = read_paypal_order(&paid.order.id).await;
             let exchanges = exchanges_about(&database, paid.hold.id).await;
@@ -49,7 +49,7 @@ async fn concurrent_cancellations_settle_once() {
             let (captures, refunds) = match (percent, is_captured) {
                 (100, _) => (vec![], vec![]),
                 (_, false) => (vec![kept], vec![]),
-                (_, true) => (vec![paid.hold.price.clone()], vec![back]),
+                (_, true) => (vec![paid.hold.price.clone()], vec![refund]),
             };
             assert_eq!(
                 (paypal_order.captures(), paypal_order.refunds()),
@@ -66,7 +66,7 @@ async fn concurrent_cancellations_settle_once() {
     }
 }
 
-/// The payer's money is held and the customer gives up, both at the same moment.
+/// The customer cancels while PayPal authorizes the payment.
 #[tokio::test]
 async fn cancel_during_authorization_charges_nothing() {
     run_alone(async {
@@ -75,8 +75,8 @@ async fn cancel_during_authorization_charges_nothing() {
         let order = checkout::create_approved_order(&client, &hold, None).await;
         let slow = json!({"kind": "delay", "delayMs": 1500, "path": "/authorize"});
         set_fault("paypal", slow).await;
-        let cancelled = async {
-            eventually("the payment is being made", 5, || async {
+        let cancellation = async {
+            eventually("the authorization has begun", 5, || async {
                 let operations = "SELECT count(*) FROM payment_operations AS o
                                   JOIN payments AS p ON p.id = o.payment_id
                                   WHERE p.booking_id = $1 AND o.operation = 'authorize'";
@@ -85,7 +85,7 @@ async fn cancel_during_authorization_charges_nothing() {
             .await;
             cancel(&client, &hold).await
         };
-        let (authorized, refund) = join(request_authorization(&client, &order), cancelled).await;
+        let (authorized, refund) = join(request_authorization(&client, &order), cancellation).await;
         authorized.expect_problem(409, "booking_not_payable");
         assert_eq!(refund, refund_body(&hold, 100, "0.00", "none"));
         clear_faults("paypal").await;
@@ -114,15 +114,15 @@ async fn cancel_during_capture_is_retryable() {
             json!({"kind": "delay", "delayMs": 2000, "path": capture}),
         )
         .await;
-        let refused = async {
-            eventually("the money is being taken", 5, || async {
+        let cancellation = async {
+            eventually("the capture has begun", 5, || async {
                 let payment = read_booking(&client, &paid.hold).await["payment"].clone();
                 (payment["status"] == "capturing").then_some(())
             })
             .await;
             request_cancellation(&client, &paid.hold.token, paid.hold.id).await
         };
-        let (run, response) = join(run_cron(&client), refused).await;
+        let (run, response) = join(run_cron(&client), cancellation).await;
         assert_eq!(
             response.expect_problem(409, "payment_in_progress")["retryable"],
             true
@@ -131,7 +131,7 @@ async fn cancel_during_capture_is_retryable() {
         assert_eq!(
             results_for(&run, paid.hold.id)[0]["success"],
             true,
-            "the capture is not disturbed: {run}"
+            "the cancellation does not disturb the capture: {run}"
         );
         clear_faults("paypal").await;
         assert_eq!(
@@ -139,7 +139,7 @@ async fn cancel_during_capture_is_retryable() {
             "upcoming"
         );
 
-        // By now the policy gives nothing back.
+        // The clock is too close to the pick-up for a refund.
         let refund = cancel(&client, &paid.hold).await;
         assert_eq!(refund, refund_body(&paid.hold, 0, "0.00", "none"));
         assert_eq!(

@@ -1,4 +1,6 @@
-//! The lock on a car while it is booked: it spares the database a queue, decides nothing, and must never stay behind.
+//! The Redis lock on a car during a booking.
+//!
+//! It keeps the queue out of the database, decides nothing, and is released after each request.
 
 use crate::support::{
     checkout::{self, request_hold, request_order},
@@ -12,17 +14,17 @@ use crate::support::{
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-/// Makes each booking take so long that a test can look at its lock.
-async fn slow_bookings() {
-    let slow = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
-    set_fault("database", slow).await;
+/// Delays each booking, so that a test can read its lock.
+async fn delay_bookings() {
+    let delay = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
+    set_fault("database", delay).await;
 }
 
-/// Waits until somebody has the lock of `car`, and gives who.
-async fn locked_by(car: &str) -> Value {
+/// Waits until the car is locked, and returns the owner of the lock.
+async fn wait_for_lock_owner(car: &str) -> Value {
     eventually("the car is locked", 5, || async {
-        let holder = lock_owner(car).await;
-        (!holder.is_null()).then_some(holder)
+        let owner = lock_owner(car).await;
+        (!owner.is_null()).then_some(owner)
     })
     .await
 }
@@ -32,22 +34,22 @@ async fn lock_owner_is_unique_and_expires_soon() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 12).await;
-        slow_bookings().await;
+        delay_bookings().await;
         let mut owners = Vec::new();
         for part in [rental.part(0, 2), rental.part(8, 2)] {
-            let look = async {
-                owners.push(locked_by(&rental.car).await);
+            let lock_ttl = async {
+                owners.push(wait_for_lock_owner(&rental.car).await);
                 command(&["PTTL", &lock_key(&rental.car)]).await
             };
-            let (response, left) = join(request_hold(&client, &part), look).await;
+            let (response, ttl) = join(request_hold(&client, &part), lock_ttl).await;
             response.expect(201);
-            let left = left.as_i64().unwrap();
-            assert!((1..=10_000).contains(&left), "{left} ms");
+            let ttl = ttl.as_i64().unwrap();
+            assert!((1..=10_000).contains(&ttl), "{ttl} ms");
         }
         assert_ne!(owners[0], owners[1]);
         assert!(
             checkout::text(&owners[0]).len() >= 22,
-            "128 bits: {}",
+            "shorter than 128 bits: {}",
             owners[0]
         );
     })
@@ -60,42 +62,44 @@ async fn waiting_request_gets_released_lock() {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         take_lock(&rental.car, "somebody else").await;
-        let asked = redis_request_count().await;
-        let given_back = async {
-            // The second look comes after the first was answered.
-            eventually("it was seen to be taken", 5, || async {
-                (redis_request_count().await >= asked + 2).then_some(())
+        let count_before = redis_request_count().await;
+        let release = async {
+            // The second attempt follows the refusal of the first.
+            eventually("the lock was refused", 5, || async {
+                (redis_request_count().await >= count_before + 2).then_some(())
             })
             .await;
             command(&["DEL", &lock_key(&rental.car)]).await;
         };
-        let (response, ()) = join(request_hold(&client, &rental), given_back).await;
+        let (response, ()) = join(request_hold(&client, &rental), release).await;
         response.expect(201);
     })
     .await;
 }
 
-/// Redis forgets the lock, as a replica may that takes over: two make the same booking, and the database decides.
+/// Redis can lose the lock in a failover. Then two requests book, and the database decides.
 #[tokio::test]
 async fn lost_lock_allows_no_double_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
-        slow_bookings().await;
+        delay_bookings().await;
         let second = async {
-            let first = locked_by(&rental.car).await;
+            let first_owner = wait_for_lock_owner(&rental.car).await;
             command(&["DEL", &lock_key(&rental.car)]).await;
-            let overtaking = async { assert_ne!(locked_by(&rental.car).await, first) };
-            join(request_hold(&client, &rental), overtaking).await.0
+            let new_owner = async {
+                assert_ne!(wait_for_lock_owner(&rental.car).await, first_owner);
+            };
+            join(request_hold(&client, &rental), new_owner).await.0
         };
         let (first, second) = join(request_hold(&client, &rental), second).await;
-        let (made, refused) = if first.status == 201 {
+        let (success, refusal) = if first.status == 201 {
             (first, second)
         } else {
             (second, first)
         };
-        made.expect(201);
-        refused.expect_problem(409, "dates_unavailable");
+        success.expect(201);
+        refusal.expect_problem(409, "dates_unavailable");
         assert_eq!(database.live_bookings(&rental).await, 1);
         assert_eq!(lock_owner(&rental.car).await, Value::Null);
     })
@@ -120,11 +124,7 @@ async fn no_outcome_leaves_car_locked() {
             .post("/api/bookings", &body)
             .await
             .expect_problem(422, "price_mismatch");
-        assert_eq!(
-            lock_owner(car).await,
-            Value::Null,
-            "after a price that is not ours"
-        );
+        assert_eq!(lock_owner(car).await, Value::Null, "after a wrong price");
         body["bookingId"] = json!(hold.id);
         client
             .post("/api/bookings/create-paypal-order", &body)
@@ -141,7 +141,7 @@ async fn no_outcome_leaves_car_locked() {
         assert_eq!(
             lock_owner(car).await,
             Value::Null,
-            "after a failure of the database"
+            "after a database failure"
         );
     })
     .await;
@@ -159,14 +159,14 @@ async fn order_leaves_car_unlocked() {
         assert_eq!(
             lock_owner(&rental.car).await,
             Value::Null,
-            "nor when it exists"
+            "after a repeated order"
         );
         checkout::create_hold(&client, &rental.part(8, 2)).await;
     })
     .await;
 }
 
-/// Else anybody could keep a car from being booked by being refused again and again.
+/// Otherwise a client could block a car by requests beyond its limit.
 #[tokio::test]
 async fn rate_limited_client_leaves_car_unlocked() {
     run_alone(async {
@@ -185,7 +185,7 @@ async fn rate_limited_client_leaves_car_unlocked() {
                 .post(path, &body)
                 .await
                 .expect_problem(429, "rate_limited");
-            // The lock may be given back after the answer.
+            // The lock can be released after the response.
             eventually("the car is unlocked", 2, || async {
                 lock_owner(&rental.car).await.is_null().then_some(())
             })
@@ -216,18 +216,18 @@ async fn lock_timeout_returns_retryable_conflict() {
     .await;
 }
 
-/// The lock ran out while the booking was made, and the next customer has it.
+/// The lock expired during the booking, and the next request has it.
 #[tokio::test]
 async fn foreign_lock_is_not_released() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        slow_bookings().await;
-        let overtaken = async {
-            locked_by(&rental.car).await;
+        delay_bookings().await;
+        let new_owner = async {
+            wait_for_lock_owner(&rental.car).await;
             take_lock(&rental.car, "somebody else").await;
         };
-        let (response, ()) = join(request_hold(&client, &rental), overtaken).await;
+        let (response, ()) = join(request_hold(&client, &rental), new_owner).await;
         response.expect(201);
         assert_eq!(lock_owner(&rental.car).await, "somebody else");
         clear_faults("database").await;

@@ -18,17 +18,19 @@ async fn hold_lasts_15_minutes_at_quoted_price() {
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
     let quote = rental.quote(&client).await;
-    let before = local_system::now().await;
+    let clock_before = local_system::now().await;
     let response = request_hold(&client, &rental).await;
+    let clock_after = local_system::now().await;
     let booking = response.expect(201);
     assert_eq!(booking["success"], true);
     assert_eq!(booking["status"], "pending_payment");
     assert_eq!(booking["price"], quote);
-    let until: Timestamp = checkout::text(&booking["holdExpiresAt"]).parse().unwrap();
-    let held = until.duration_since(before);
+    // `holdExpiresAt` is truncated to whole seconds.
+    let expires_at: Timestamp = checkout::text(&booking["holdExpiresAt"]).parse().unwrap();
+    let held_at = expires_at - SignedDuration::from_mins(15);
     assert!(
-        (SignedDuration::from_mins(14)..=SignedDuration::from_mins(16)).contains(&held),
-        "{held}"
+        (clock_before.as_second()..=clock_after.as_second()).contains(&held_at.as_second()),
+        "{clock_before} {held_at} {clock_after}"
     );
     assert!(checkout::text(&booking["reference"]).starts_with("EXO-"));
 
@@ -79,19 +81,19 @@ async fn conflict_names_unavailable_days() {
     let _turn = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
-    let taken = rental.part(1, 3);
-    checkout::create_hold(&client, &taken).await;
-    let problem = request_hold(&client, &taken)
+    let booked = rental.part(1, 3);
+    checkout::create_hold(&client, &booked).await;
+    let problem = request_hold(&client, &booked)
         .await
         .expect_problem(409, "dates_unavailable");
     assert_eq!(problem["retryable"], false);
-    // The days after the return that the car needs for itself are in the way as well.
-    let turnaround = turnaround_days(&client, &taken.car).await;
-    let blocked: Vec<_> = (0..3 + turnaround)
-        .map(|day| taken.part(day, 1).start)
+    // The turnaround after the return conflicts as well.
+    let turnaround = turnaround_days(&client, &booked.car).await;
+    let blocked_days: Vec<_> = (0..3 + turnaround)
+        .map(|day| booked.part(day, 1).start)
         .collect();
-    assert_eq!(problem["unavailableDates"], json!(blocked));
-    // Reaches in at either end, lies inside, lies around.
+    assert_eq!(problem["unavailableDates"], json!(blocked_days));
+    // Overlaps at the start, overlaps at the end, lies inside, lies around.
     for part in [
         rental.part(0, 2),
         rental.part(3, 2),
@@ -102,10 +104,10 @@ async fn conflict_names_unavailable_days() {
             .await
             .expect_problem(409, "dates_unavailable");
     }
-    assert_eq!(Database::open().await.live_bookings(&taken).await, 1);
+    assert_eq!(Database::open().await.live_bookings(&booked).await, 1);
 }
 
-/// A turnaround blocks days after the return, so a rental that ends where the next one starts needs them free.
+/// The turnaround must be free before the booking as well: the earlier rental needs it.
 #[tokio::test]
 async fn next_rental_starts_after_turnaround() {
     let _turn = share_system().await;
@@ -191,7 +193,7 @@ async fn same_key_returns_same_booking() {
     let first = request_hold_with_key(&client, &key, &rental.body())
         .await
         .expect(201);
-    // The order of members and members nobody knows make no difference.
+    // The order of members and unknown members do not matter.
     let reordered = json!({"unknown": [1], "endDate": rental.end, "startDate": rental.start, "carId": rental.car});
     for body in [rental.body(), reordered] {
         assert_eq!(

@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 const PATH: &str = "/api/bookings/create-paypal-order";
 
-/// The body of an order under a reference of the shop's own.
-fn under_reference(rental: &Rental, reference: &str) -> Value {
+/// The body of an order under a shop's own reference.
+fn body_with_reference(rental: &Rental, reference: &str) -> Value {
     let mut body = rental.body();
     body["bookingId"] = json!(reference);
     body
 }
 
-async fn ask(client: &Client, body: &Value) -> Response {
+async fn post_order(client: &Client, body: &Value) -> Response {
     client.with_new_address().post(PATH, body).await
 }
 
@@ -43,16 +43,16 @@ async fn order_amount_equals_booking_price() {
     assert_eq!(
         response["bookingToken"],
         Value::Null,
-        "only the call that makes the hold gives the token"
+        "only the call that creates the hold returns the token"
     );
 
     let exchanges = exchanges_about(&database, hold.id).await;
     let [exchange] = exchanges.of("orders.create")[..] else {
-        panic!("one order")
+        panic!("not exactly one order")
     };
-    let asked = &exchange["requestBody"];
-    let unit = &asked["purchase_units"][0];
-    assert_eq!(asked["intent"], "AUTHORIZE");
+    let request_body = &exchange["requestBody"];
+    let unit = &request_body["purchase_units"][0];
+    assert_eq!(request_body["intent"], "AUTHORIZE");
     assert_eq!(unit["custom_id"], json!(hold.id));
     assert_eq!(
         unit["amount"],
@@ -95,12 +95,12 @@ async fn repeated_call_returns_same_order() {
 async fn shop_reference_creates_hold_once() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    // A UUID that is not one of ours is a reference like any other.
+    // A UUID that names no booking is a reference.
     for reference in [format!("shop.{}", new_uuid()), new_uuid().to_string()] {
         let rental = Rental::far_ahead(&client, 2).await;
         let quote = rental.quote(&client).await;
-        let body = under_reference(&rental, &reference);
-        let mut first = ask(&client, &body).await.expect(201);
+        let body = body_with_reference(&rental, &reference);
+        let mut first = post_order(&client, &body).await.expect(201);
         assert_eq!(first["amount"], quote["finalPrice"]);
         let id: Uuid = checkout::text(&first["bookingId"]).parse().unwrap();
         let token = checkout::text(&first["bookingToken"]);
@@ -113,16 +113,16 @@ async fn shop_reference_creates_hold_once() {
 
         first.as_object_mut().unwrap().remove("bookingToken");
         assert_eq!(
-            ask(&client, &body).await.expect(201),
+            post_order(&client, &body).await.expect(201),
             first,
-            "the same, without the token"
+            "the second response has no token"
         );
         let mut by_id = body.clone();
         by_id["bookingId"] = json!(id);
         assert_eq!(
-            ask(&client, &by_id).await.expect(201),
+            post_order(&client, &by_id).await.expect(201),
             first,
-            "the booking's own id names it too"
+            "the id of the booking works like the reference"
         );
         assert_eq!(database.live_bookings(&rental).await, 1);
         assert_eq!(
@@ -140,19 +140,16 @@ async fn cheap_order_cannot_pay_other_car() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let cheap = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
-    let mut dear = Rental::far_ahead(&client, 3).await;
-    while dear.car == cheap.rental.car {
-        dear = Rental::far_ahead(&client, 3).await;
-    }
+    let other = cheap.rental.for_another_car(&client, 3).await;
     let swapped = Hold {
-        rental: dear.clone(),
+        rental: other.clone(),
         ..cheap.clone()
     };
     request_order(&client, &swapped, None)
         .await
         .expect_problem(409, "booking_mismatch");
     let same_days = Rental {
-        car: dear.car.clone(),
+        car: other.car.clone(),
         ..cheap.rental.clone()
     };
     let swapped = Hold {
@@ -163,7 +160,7 @@ async fn cheap_order_cannot_pay_other_car() {
         .await
         .expect_problem(409, "booking_mismatch");
     assert_eq!(database.payments(cheap.id).await.len(), 0);
-    assert_eq!(database.live_bookings(&dear).await, 0);
+    assert_eq!(database.live_bookings(&other).await, 0);
 }
 
 #[tokio::test]
@@ -191,10 +188,13 @@ async fn shop_reference_keeps_car_and_days() {
         Rental::far_ahead(&client, 5).await,
         format!("ref-{}", new_uuid()),
     );
-    ask(&client, &under_reference(&rental.part(0, 2), &reference))
-        .await
-        .expect(201);
-    ask(&client, &under_reference(&rental, &reference))
+    post_order(
+        &client,
+        &body_with_reference(&rental.part(0, 2), &reference),
+    )
+    .await
+    .expect(201);
+    post_order(&client, &body_with_reference(&rental, &reference))
         .await
         .expect_problem(409, "booking_mismatch");
 }
@@ -204,9 +204,9 @@ async fn wrong_price_refused_and_audited() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 2).await;
-    let mut body = under_reference(&rental, &format!("ref-{}", new_uuid()));
+    let mut body = body_with_reference(&rental, &format!("ref-{}", new_uuid()));
     body["totalPrice"] = json!(1);
-    let response = ask(&client, &body).await;
+    let response = post_order(&client, &body).await;
     let problem = response.expect_problem(422, "price_mismatch");
     assert_eq!(
         problem["serverPrice"],
@@ -223,7 +223,6 @@ async fn wrong_price_refused_and_audited() {
     );
 }
 
-/// A price given for a booking that exists is the client's word against ours as well.
 #[tokio::test]
 async fn wrong_price_refused_for_existing_booking() {
     let _turn = share_system().await;
@@ -232,7 +231,7 @@ async fn wrong_price_refused_for_existing_booking() {
     let mut body = hold.rental.body();
     body["bookingId"] = json!(hold.id);
     body["totalPrice"] = json!("1.00");
-    let problem = ask(&client, &body)
+    let problem = post_order(&client, &body)
         .await
         .expect_problem(422, "price_mismatch");
     assert_eq!(problem["serverPrice"], json!(hold.price));
@@ -255,20 +254,20 @@ async fn shop_reference_holds_no_unavailable_car() {
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     checkout::create_hold(&client, &rental).await;
-    let taken = ask(
+    let conflict = post_order(
         &client,
-        &under_reference(&rental, &format!("ref-{}", new_uuid())),
+        &body_with_reference(&rental, &format!("ref-{}", new_uuid())),
     )
     .await;
     assert_eq!(
-        taken.expect_problem(409, "dates_unavailable")["unavailableDates"][0],
+        conflict.expect_problem(409, "dates_unavailable")["unavailableDates"][0],
         json!(rental.start)
     );
 
     let (start, end) = (in_days(60).await, in_days(62).await);
     for car in ["nobody", "koenigsegg-regera", "ferrari-f40"] {
         let body = json!({"carId": car, "startDate": start, "endDate": end, "bookingId": "shop-1"});
-        ask(&client, &body)
+        post_order(&client, &body)
             .await
             .expect_problem(404, "car_not_found");
     }
@@ -281,7 +280,7 @@ async fn shop_reference_holds_no_unavailable_car() {
             "carId": "123", "bookingId": format!("ref-{}", new_uuid()),
             "startDate": in_days(first).await, "endDate": in_days(first + days).await,
         });
-        ask(&client, &body)
+        post_order(&client, &body)
             .await
             .expect_rental_refused(pointer, code);
     }
@@ -289,7 +288,7 @@ async fn shop_reference_holds_no_unavailable_car() {
         "carId": "porsche-918-spyder", "bookingId": format!("ref-{}", new_uuid()),
         "startDate": in_days(200).await, "endDate": in_days(201).await,
     });
-    ask(&client, &body)
+    post_order(&client, &body)
         .await
         .expect_rental_refused("/endDate", "too_short");
 }

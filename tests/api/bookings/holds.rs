@@ -1,4 +1,4 @@
-//! What becomes of a hold as time passes.
+//! Expiry, extension and revival of holds.
 
 use crate::support::{
     capture_cron,
@@ -13,7 +13,7 @@ use crate::support::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-async fn held_until(client: &Client, hold: &checkout::Hold) -> Timestamp {
+async fn expiry(client: &Client, hold: &checkout::Hold) -> Timestamp {
     checkout::text(&read_booking(client, hold).await["holdExpiresAt"])
         .parse()
         .unwrap()
@@ -62,10 +62,10 @@ async fn order_extends_hold() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let first = held_until(&client, &hold).await;
+        let first = expiry(&client, &hold).await;
         advance_clock(SignedDuration::from_mins(10)).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
-        let later = held_until(&client, &hold).await;
+        let later = expiry(&client, &hold).await;
         assert!(
             later.duration_since(first) >= SignedDuration::from_mins(9),
             "{first} {later}"
@@ -82,20 +82,20 @@ async fn order_extends_hold() {
     .await;
 }
 
-/// A customer who keeps asking for orders may not block a car for ever.
+/// Otherwise a customer could block a car by repeated orders.
 #[tokio::test]
 async fn hold_lasts_one_hour_at_most() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let made = held_until(&client, &hold).await - SignedDuration::from_mins(15);
+        let created_at = expiry(&client, &hold).await - SignedDuration::from_mins(15);
         for _ in 0..5 {
             advance_clock(SignedDuration::from_mins(11)).await;
             checkout::create_order(&client, &hold, None).await;
         }
-        let kept = held_until(&client, &hold).await.duration_since(made);
-        assert!(kept <= SignedDuration::from_mins(60), "{kept}");
-        assert!(kept >= SignedDuration::from_mins(59), "{kept}");
+        let duration = expiry(&client, &hold).await.duration_since(created_at);
+        assert!(duration <= SignedDuration::from_mins(60), "{duration}");
+        assert!(duration >= SignedDuration::from_mins(59), "{duration}");
     })
     .await;
 }
@@ -114,7 +114,7 @@ async fn payment_revives_expired_hold() {
         request_hold(&client, &hold.rental)
             .await
             .expect_problem(409, "dates_unavailable");
-        // Once more between the approval and the authorization.
+        // The hold expires again between approval and authorization.
         advance_clock(SignedDuration::from_mins(20)).await;
         assert_eq!(read_booking(&client, &hold).await["status"], "expired");
         request_authorization(&client, &order).await.expect(200);
@@ -157,7 +157,7 @@ async fn late_payer_of_rebooked_days_not_charged() {
     .await;
 }
 
-/// A price is kept for a day; then the customer books again.
+/// A price is valid for a day. Then the customer must book again.
 #[tokio::test]
 async fn day_old_hold_cannot_be_paid() {
     run_alone(async {
@@ -179,7 +179,7 @@ async fn day_old_hold_cannot_be_paid() {
     .await;
 }
 
-/// PayPal sends the payer to an order for three hours; after that a new one is made, and the old one pays nothing.
+/// The payer can approve an order for three hours. A later call creates a new order.
 #[tokio::test]
 async fn old_order_is_replaced() {
     run_alone(async {

@@ -1,4 +1,4 @@
-//! The routes of `/api/bookings`, and their behavior in races and failures.
+//! The routes of `/api/bookings`, also in races and failures.
 
 mod authorize_paypal_order;
 mod cancel;

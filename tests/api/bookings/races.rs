@@ -1,4 +1,4 @@
-//! Many at the same moment.
+//! Concurrent holds, orders and authorizations.
 
 use crate::support::{
     checkout::{self, request_authorization, request_hold, request_hold_with_key, request_order},
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::sleep;
 
-const MANY: i64 = 50;
+const CLIENTS: i64 = 50;
 
 fn count(responses: &[Response], status: u16) -> usize {
     responses
@@ -24,13 +24,13 @@ fn count(responses: &[Response], status: u16) -> usize {
         .count()
 }
 
-/// The ranges differ, and every two of them share a day: no equality of ranges can keep them apart.
+/// The ranges differ and all share a day, so comparing ranges for equality would not be enough.
 #[tokio::test]
 async fn fifty_overlapping_requests_make_one_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let free = Rental::far_ahead(&client, 20).await;
-        let rentals: Vec<Rental> = (0..MANY)
+        let rentals: Vec<Rental> = (0..CLIENTS)
             .map(|n| free.part(n % 7, 8 + n / 7 % 6 - n % 7 / 2))
             .collect();
         assert!(
@@ -49,7 +49,7 @@ async fn fifty_overlapping_requests_make_one_booking() {
         );
         for response in responses.iter().filter(|response| response.status == 409) {
             let code = checkout::text(&response.json()["code"]);
-            // Whoever waited too long for the car's lock is told to try again; that, too, is a 409.
+            // A request that waited too long for the lock also gets a 409, which is retryable.
             assert!(
                 ["dates_unavailable", "booking_in_progress"].contains(&code.as_str()),
                 "{response}"
@@ -69,26 +69,27 @@ fn codes(responses: &[Response]) -> Vec<String> {
         .collect()
 }
 
-/// A double click, fifty times. Whoever is told that the booking is in progress comes back when told to.
+/// Like a double click, fifty times. A client retries `booking_in_progress` after `Retry-After`.
 #[tokio::test]
 async fn fifty_identical_requests_return_one_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (rental, key) = (Rental::far_ahead(&client, 3).await, new_uuid().to_string());
-        let responses = join_all((0..MANY).map(|_| until_told(&client, &rental, &key))).await;
+        let responses =
+            join_all((0..CLIENTS).map(|_| hold_with_retries(&client, &rental, &key))).await;
         assert_eq!((count(&responses, 201), count(&responses, 200)), (1, 49));
-        let told: BTreeSet<String> = responses
+        let ids: BTreeSet<String> = responses
             .iter()
             .map(|response| response.json()["bookingId"].to_string())
             .collect();
-        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(ids.len(), 1, "{ids:?}");
         assert_eq!(database.live_bookings(&rental).await, 1);
     })
     .await;
 }
 
-/// Repeats what is said to be retryable, after the time that is said to be enough.
-async fn until_told(client: &Client, rental: &Rental, key: &str) -> Response {
+/// Retries `booking_in_progress` after the seconds in `Retry-After`.
+async fn hold_with_retries(client: &Client, rental: &Rental, key: &str) -> Response {
     loop {
         let response = request_hold_with_key(client, key, &rental.body()).await;
         if response.status < 400 {
@@ -162,7 +163,7 @@ async fn second_authorization_must_wait() {
         )
         .await;
         let second = async {
-            eventually("the first has begun", 10, || async {
+            eventually("the first authorization has begun", 10, || async {
                 let payments = database.payments(hold.id).await;
                 payments
                     .iter()
@@ -187,13 +188,13 @@ async fn second_authorization_must_wait() {
     .await;
 }
 
-/// Two shops' references for the same days: one makes the hold.
+/// Only one of the references gets the days.
 #[tokio::test]
 async fn ten_references_same_days_make_one_hold() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let rental = Rental::far_ahead(&client, 2).await;
-        let ask = async || {
+        let place_order = async || {
             let mut body = rental.body();
             body["bookingId"] = json!(format!("ref-{}", new_uuid()));
             client
@@ -201,7 +202,7 @@ async fn ten_references_same_days_make_one_hold() {
                 .post("/api/bookings/create-paypal-order", &body)
                 .await
         };
-        let responses = join_all((0..10).map(|_| ask())).await;
+        let responses = join_all((0..10).map(|_| place_order())).await;
         assert_eq!(
             (count(&responses, 201), count(&responses, 409)),
             (1, 9),

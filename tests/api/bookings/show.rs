@@ -67,9 +67,9 @@ async fn other_callers_cannot_read_booking() {
     let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
     let other = checkout::create_hold(&client, &rental.part(6, 2)).await;
     let path = format!("/api/bookings/{}", hold.id);
-    let refused = client.get(&path).await;
-    assert_eq!(refused.header("www-authenticate"), "Bearer");
-    refused.expect_problem(401, "unauthenticated");
+    let without_token = client.get(&path).await;
+    assert_eq!(without_token.header("www-authenticate"), "Bearer");
+    without_token.expect_problem(401, "unauthenticated");
     for token in [
         &other.token,
         &hold.token.to_lowercase(),
@@ -101,7 +101,7 @@ async fn missing_booking_is_not_found() {
         .get_as(&admin, &format!("/api/bookings/{}", new_uuid()))
         .await
         .expect_problem(404, "booking_not_found");
-    // Without a token nobody learns which bookings there are.
+    // A 404 without a token would reveal which bookings exist.
     client
         .get(&format!("/api/bookings/{}", new_uuid()))
         .await

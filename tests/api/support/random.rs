@@ -23,7 +23,7 @@ static SEED: LazyLock<u64> = LazyLock::new(|| {
 });
 
 thread_local! {
-    /// libtest names a thread after its test, so a test draws the same numbers in any order of tests.
+    /// libtest names a thread after its test, so the order of tests does not change the numbers.
     static STATE: Cell<u64> = Cell::new(initial_state());
 }
 
