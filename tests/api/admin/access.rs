@@ -1,4 +1,4 @@
-//! Who is an operator: the bearers of `ADMIN_TOKEN`, and Supabase users whose role is admin.
+//! Operators: the bearers of `ADMIN_TOKEN`, and Supabase users with the role `admin`.
 
 use crate::support::{
     capture_cron, checkout,
@@ -13,7 +13,7 @@ use serde_json::json;
 const WARM: &str = "/api/admin/cache-warm?warmPopularCars=false&warmUpcomingAvailability=false";
 
 #[tokio::test]
-async fn a_supabase_user_with_the_role_admin_is_an_operator() {
+async fn supabase_admin_is_operator() {
     let _turn = share_system().await;
     let client = Client::new();
     let token = sign_in("admin").await;
@@ -29,7 +29,7 @@ async fn a_supabase_user_with_the_role_admin_is_an_operator() {
 }
 
 #[tokio::test]
-async fn any_other_user_is_not() {
+async fn other_roles_are_not_operators() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -53,11 +53,11 @@ async fn any_other_user_is_not() {
 }
 
 #[tokio::test]
-async fn a_token_that_supabase_did_not_sign_opens_nothing() {
+async fn unsigned_token_is_refused() {
     let _turn = share_system().await;
     let client = Client::new();
-    let good = sign_in("admin").await;
-    let (content, signature) = good.rsplit_once('.').unwrap();
+    let token_of_admin = sign_in("admin").await;
+    let (content, signature) = token_of_admin.rsplit_once('.').unwrap();
     let (_, claims) = content.split_once('.').unwrap();
     // {"alg":"none","typ":"JWT"}
     let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}.{signature}");
@@ -66,7 +66,7 @@ async fn a_token_that_supabase_did_not_sign_opens_nothing() {
         format!("{content}.x"),
         unsigned,
         "a.b.c".to_owned(),
-        // Keys of the project are JWTs as well, and nobody's token.
+        // The project's keys are JWTs too, but belong to no user.
         variable("SUPABASE_SERVICE_ROLE_KEY"),
         variable("SUPABASE_ANON_KEY"),
     ] {
@@ -77,9 +77,8 @@ async fn a_token_that_supabase_did_not_sign_opens_nothing() {
     }
 }
 
-/// A user's token does not stand for the secret of the cron.
 #[tokio::test]
-async fn an_operator_is_not_the_cron() {
+async fn operator_token_is_not_cron_secret() {
     let _turn = share_system().await;
     let client = Client::new();
     client
@@ -89,7 +88,7 @@ async fn an_operator_is_not_the_cron() {
 }
 
 #[tokio::test]
-async fn while_supabase_is_down_operators_have_their_own_token() {
+async fn admin_token_works_without_supabase() {
     run_alone(async {
         let client = Client::new();
         let token = sign_in("admin").await;
@@ -103,7 +102,7 @@ async fn while_supabase_is_down_operators_have_their_own_token() {
             .await
             .expect(200);
         assert!(redis["redis"]["endpoint"].is_string(), "{redis}");
-        // What everybody may know needs nobody's word.
+        // The public members need no authentication.
         assert_eq!(
             client.get_as(&token, "/api/demo/redis").await.expect(200)["redis"]["connected"],
             true

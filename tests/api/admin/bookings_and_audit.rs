@@ -1,4 +1,4 @@
-//! `GET /api/admin/bookings` and `/api/admin/audit`, and who may use the operators' routes for money.
+//! `GET /api/admin/bookings` and `/api/admin/audit`, and access to the operators' money routes.
 
 use crate::support::{
     checkout::{self, Hold, PaidBooking, read_booking},
@@ -16,20 +16,20 @@ use serde_json::{Value, json};
 const BOOKINGS: &str = "/api/admin/bookings";
 const AUDIT: &str = "/api/admin/audit";
 
-/// A hold of a customer with this name.
-async fn held_by(client: &Client, rental: &Rental, name: &str) -> Hold {
+/// Creates a hold for a customer with this name.
+async fn create_hold_for(client: &Client, rental: &Rental, name: &str) -> Hold {
     let mut body = rental.body();
     body["customer"] = json!({"fullName": name, "email": format!("{}@example.com", new_uuid())});
     let response = client.with_new_address().post("/api/bookings", &body).await;
     checkout::hold_from(rental, &response.expect(201))
 }
 
-async fn paid_by(client: &Client, rental: &Rental, name: &str) -> PaidBooking {
-    checkout::pay_for_hold(client, held_by(client, rental, name).await, None).await
+async fn create_paid_booking_for(client: &Client, rental: &Rental, name: &str) -> PaidBooking {
+    checkout::pay_for_hold(client, create_hold_for(client, rental, name).await, None).await
 }
 
-/// The ids that a query finds.
-async fn found(client: &Client, query: &str) -> Vec<Value> {
+/// The ids of the bookings that match a query, in order.
+async fn booking_ids(client: &Client, query: &str) -> Vec<Value> {
     let response = operator::read(client, &format!("{BOOKINGS}?{query}")).await;
     let bookings = response["bookings"].as_array().unwrap();
     let ids = bookings.iter().map(|booking| booking["bookingId"].clone());
@@ -37,19 +37,20 @@ async fn found(client: &Client, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn bookings_are_found_by_what_is_known_of_them() {
+async fn booking_filters_find_matching_bookings() {
     let _turn = share_system().await;
     let client = Client::new();
-    // Nobody else's: whatever else is asked for, only these three can be found.
+    // Only this test has this name, so each search is limited to these three bookings.
     let name = format!("Grace {}", new_uuid());
     let rental = Rental::far_ahead(&client, 2).await;
-    let paid = paid_by(&client, &rental, &name).await;
-    let captured = paid_by(&client, &Rental::far_ahead(&client, 2).await, &name).await;
+    let paid = create_paid_booking_for(&client, &rental, &name).await;
+    let captured =
+        create_paid_booking_for(&client, &Rental::far_ahead(&client, 2).await, &name).await;
     capture_now(&client, &captured).await;
-    let hold = held_by(&client, &Rental::far_ahead(&client, 2).await, &name).await;
-    let mine = format!("search={}", name.replace(' ', "%20"));
+    let hold = create_hold_for(&client, &Rental::far_ahead(&client, 2).await, &name).await;
+    let name_query = format!("search={}", name.replace(' ', "%20"));
     let ids = [hold.id, captured.hold.id, paid.hold.id].map(|id| json!(id));
-    assert_eq!(found(&client, &mine).await, ids, "newest first");
+    assert_eq!(booking_ids(&client, &name_query).await, ids, "newest first");
 
     let shown = read_booking(&client, &paid.hold).await;
     let car = checkout::text(&shown["carId"]);
@@ -60,43 +61,47 @@ async fn bookings_are_found_by_what_is_known_of_them() {
         checkout::text(&shown["reference"]),
     );
     for query in [
-        format!("{mine}&status=upcoming&paymentStatus=authorized"),
-        format!("{mine}&paymentStatus=authorized&from={start}&to={end}"),
-        format!("{mine}&paymentStatus=authorized&from={after}"),
-        format!("{mine}&paymentStatus=authorized&carId={car}"),
-        format!("{mine}&paymentStatus=authorized&carId={}", rental.car),
+        format!("{name_query}&status=upcoming&paymentStatus=authorized"),
+        format!("{name_query}&paymentStatus=authorized&from={start}&to={end}"),
+        format!("{name_query}&paymentStatus=authorized&from={after}"),
+        format!("{name_query}&paymentStatus=authorized&carId={car}"),
+        format!("{name_query}&paymentStatus=authorized&carId={}", rental.car),
         format!("search={}", email.to_uppercase()),
         format!("search={reference}"),
     ] {
         assert_eq!(
-            found(&client, &query).await,
+            booking_ids(&client, &query).await,
             [json!(paid.hold.id)],
             "{query}"
         );
     }
     for query in [
-        format!("{mine}&paymentStatus=authorized&from={end}"),
-        format!("{mine}&paymentStatus=authorized&to={start}&from={before}"),
-        format!("{mine}&status=cancelled"),
-        format!("{mine}&paymentStatus=voided"),
-        format!("{mine}&carId={}", new_uuid()),
+        format!("{name_query}&paymentStatus=authorized&from={end}"),
+        format!("{name_query}&paymentStatus=authorized&to={start}&from={before}"),
+        format!("{name_query}&status=cancelled"),
+        format!("{name_query}&paymentStatus=voided"),
+        format!("{name_query}&carId={}", new_uuid()),
         format!("search={}", name.replace(' ', "%25")),
         format!("search={}", name.replace(' ', "_")),
     ] {
-        assert_eq!(found(&client, &query).await, Vec::<Value>::new(), "{query}");
+        assert_eq!(
+            booking_ids(&client, &query).await,
+            Vec::<Value>::new(),
+            "{query}"
+        );
     }
     assert_eq!(
-        found(&client, &format!("{mine}&paymentStatus=captured")).await,
+        booking_ids(&client, &format!("{name_query}&paymentStatus=captured")).await,
         [json!(captured.hold.id)]
     );
 }
 
 #[tokio::test]
-async fn a_booking_in_the_list_is_as_its_holder_sees_it_with_its_plan() {
+async fn listed_booking_matches_holders_view() {
     let _turn = share_system().await;
     let client = Client::new();
     let name = format!("Alan {}", new_uuid());
-    let paid = paid_by(&client, &Rental::far_ahead(&client, 2).await, &name).await;
+    let paid = create_paid_booking_for(&client, &Rental::far_ahead(&client, 2).await, &name).await;
     let search = format!("{BOOKINGS}?search={}", name.replace(' ', "+"));
     let listed = operator::read(&client, &search).await["bookings"][0].clone();
     assert_eq!(listed, read_booking(&client, &paid.hold).await);
@@ -113,36 +118,42 @@ async fn a_booking_in_the_list_is_as_its_holder_sees_it_with_its_plan() {
 }
 
 #[tokio::test]
-async fn lists_are_read_page_by_page() {
+async fn lists_are_paginated() {
     let _turn = share_system().await;
     let client = Client::new();
     let name = format!("Edsger {}", new_uuid());
     let mut ids = Vec::new();
     for _ in 0..3 {
         let rental = Rental::far_ahead(&client, 2).await;
-        ids.insert(0, json!(held_by(&client, &rental, &name).await.id));
+        ids.insert(0, json!(create_hold_for(&client, &rental, &name).await.id));
     }
-    let mine = format!("search={}", name.replace(' ', "%20"));
-    let all = found(&client, &mine).await;
-    assert_eq!(all, ids);
+    let name_query = format!("search={}", name.replace(' ', "%20"));
+    let found = booking_ids(&client, &name_query).await;
+    assert_eq!(found, ids);
     for (page, expected) in [(1, &ids[..2]), (2, &ids[2..]), (3, &[][..])] {
-        let path = format!("{BOOKINGS}?{mine}&limit=2&page={page}");
+        let path = format!("{BOOKINGS}?{name_query}&limit=2&page={page}");
         let response = operator::read(&client, &path).await;
         let pagination = json!({"page": page, "limit": 2, "total": 3, "totalPages": 2,
             "hasNext": page < 2, "hasPrev": page > 1});
         assert_eq!(response["pagination"], pagination);
         let bookings = response["bookings"].as_array().unwrap().iter();
-        let shown: Vec<Value> = bookings.map(|one| one["bookingId"].clone()).collect();
+        let shown: Vec<Value> = bookings
+            .map(|booking| booking["bookingId"].clone())
+            .collect();
         assert_eq!(shown, expected);
     }
-    let usual = operator::read(&client, BOOKINGS).await["pagination"].clone();
-    assert_eq!((&usual["page"], &usual["limit"]), (&json!(1), &json!(25)));
-    let usual = operator::read(&client, AUDIT).await["pagination"].clone();
-    assert_eq!((&usual["page"], &usual["limit"]), (&json!(1), &json!(50)));
+    for (path, limit) in [(BOOKINGS, 25), (AUDIT, 50)] {
+        let defaults = operator::read(&client, path).await["pagination"].clone();
+        assert_eq!(
+            (&defaults["page"], &defaults["limit"]),
+            (&json!(1), &json!(limit)),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_query_is_named() {
+async fn query_errors_are_all_named() {
     let _turn = share_system().await;
     let client = Client::new();
     let token = variable("ADMIN_TOKEN");
@@ -176,7 +187,7 @@ async fn all_that_is_wrong_with_a_query_is_named() {
 }
 
 #[tokio::test]
-async fn the_audit_log_tells_the_story_of_a_booking() {
+async fn audit_log_shows_booking_history() {
     let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
@@ -184,7 +195,7 @@ async fn the_audit_log_tells_the_story_of_a_booking() {
     operator::post_action(&client, paid.hold.id, "refund", &json!({}))
         .await
         .expect(200);
-    let told: Vec<(Value, Value)> = operator::audit_entries(&client, paid.hold.id)
+    let history: Vec<(Value, Value)> = operator::audit_entries(&client, paid.hold.id)
         .await
         .into_iter()
         .map(|entry| (entry["action"].clone(), entry["actor"].clone()))
@@ -198,7 +209,7 @@ async fn the_audit_log_tells_the_story_of_a_booking() {
         ("payment.refunded", "system"),
     ];
     assert_eq!(
-        told,
+        history,
         expected.map(|(action, actor)| (json!(action), json!(actor)))
     );
 
@@ -222,8 +233,8 @@ async fn the_audit_log_tells_the_story_of_a_booking() {
     );
 }
 
-/// The routes of operators for money, with their methods.
-fn routes(booking: &Hold) -> Vec<(Method, String)> {
+/// The operators' routes for money and lists, with their methods.
+fn operator_routes(booking: &Hold) -> Vec<(Method, String)> {
     let actions = ["capture", "void", "refund", "reauthorize"];
     let mut routes: Vec<(Method, String)> = actions
         .iter()
@@ -238,7 +249,7 @@ fn routes(booking: &Hold) -> Vec<(Method, String)> {
 }
 
 #[tokio::test]
-async fn nobody_else_moves_money_or_looks_at_bookings() {
+async fn money_and_lists_are_for_operators_only() {
     let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
@@ -252,7 +263,7 @@ async fn nobody_else_moves_money_or_looks_at_bookings() {
         format!("{admin}x"),
         String::new(),
     ];
-    for (method, path) in routes(&paid.hold) {
+    for (method, path) in operator_routes(&paid.hold) {
         for token in &tokens {
             let request = client.with_new_address().request(method.clone(), &path);
             let response = Response::to(request.bearer_auth(token)).await;
@@ -272,7 +283,7 @@ async fn nobody_else_moves_money_or_looks_at_bookings() {
 }
 
 #[tokio::test]
-async fn an_operator_of_supabase_is_named_by_their_id() {
+async fn audit_names_supabase_operator_by_id() {
     let _turn = share_system().await;
     let client = Client::new();
     let token = sign_in("admin").await;

@@ -1,5 +1,4 @@
-//! Many captures that are due at once: all are made in one run, each once, and PayPal is left alone when it asks for that.
-//! `script/bench` does so with a thousand, by `DUE_CAPTURES`.
+//! Many captures that are due at once. `DUE_CAPTURES` is their number: `script/bench` sets 1000.
 
 use crate::support::{
     capture_cron::run_cron,
@@ -19,29 +18,36 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Bookings made at the same time.
-const AT_ONCE: usize = 8;
+/// Bookings that are created at the same time.
+const CONCURRENCY: usize = 8;
 
-/// So many bookings whose money is due, and nobody else's.
-async fn due(client: &Client, count: usize) -> BTreeMap<Uuid, PaidBooking> {
-    // A month later nothing is left of what others began.
+/// Creates `count` bookings whose captures are due, and no other is.
+async fn create_due_payments(client: &Client, count: usize) -> BTreeMap<Uuid, PaidBooking> {
+    // After a month no operation of another test is still open.
     advance_clock(SignedDuration::from_hours(29 * 24)).await;
     run_cron(client).await;
-    let all: Vec<PaidBooking> = stream::iter(0..count)
+    let paid_bookings: Vec<PaidBooking> = stream::iter(0..count)
         .map(|_| async {
-            // As short as can be, so that a thousand find room within a year.
+            // The shortest rental: a thousand must fit into a year.
             let rental = Rental::between(client, 1, 30, 360).await;
             checkout::pay(client, &rental, None).await
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENCY)
         .collect()
         .await;
-    let last = all.iter().map(|paid| paid.capture_at).max().unwrap();
+    let last = paid_bookings
+        .iter()
+        .map(|paid| paid.capture_at)
+        .max()
+        .unwrap();
     advance_clock_past(last).await;
-    all.into_iter().map(|paid| (paid.hold.id, paid)).collect()
+    paid_bookings
+        .into_iter()
+        .map(|paid| (paid.hold.id, paid))
+        .collect()
 }
 
-/// What a run says of our bookings: the id of each capture, or why there is none.
+/// A run's results for our bookings: the id of each capture, or its error.
 fn results(
     run: &Value,
     ours: &BTreeMap<Uuid, PaidBooking>,
@@ -56,13 +62,12 @@ fn results(
         };
         if ours.contains_key(&booking) {
             let earlier = results.insert(booking, outcome);
-            assert_eq!(earlier, None, "{booking} is in it twice: {run}");
+            assert_eq!(earlier, None, "{booking} has two results: {run}");
         }
     }
     results
 }
 
-/// Each of them was captured, once.
 async fn assert_captured_once(database: &Database, ours: &BTreeMap<Uuid, PaidBooking>) {
     for booking in ours.keys() {
         let exchanges = exchanges_about(database, *booking).await;
@@ -74,18 +79,18 @@ async fn assert_captured_once(database: &Database, ours: &BTreeMap<Uuid, PaidBoo
 }
 
 #[tokio::test]
-async fn all_that_is_due_is_captured_in_one_run() {
+async fn all_due_captures_made_in_one_run() {
     let count: usize = variable_or("DUE_CAPTURES", "200").parse().unwrap();
     run_alone(async move {
         let (client, database) = (Client::new(), Database::open().await);
-        let begun = Instant::now();
-        let ours = due(&client, count).await;
-        println!("{count} bookings were made in {:?}", begun.elapsed());
+        let started = Instant::now();
+        let ours = create_due_payments(&client, count).await;
+        println!("{count} bookings were made in {:?}", started.elapsed());
         let slow = json!({"kind": "delay", "delayMs": 100, "path": "/v2/"});
         set_fault("paypal", slow).await;
-        let begun = Instant::now();
+        let started = Instant::now();
         let run = results(&run_cron(&client).await, &ours);
-        println!("{count} captures were made in {:?}", begun.elapsed());
+        println!("{count} captures were made in {:?}", started.elapsed());
         clear_faults("paypal").await;
         assert_eq!(run.len(), count);
         for (booking, result) in &run {
@@ -98,28 +103,33 @@ async fn all_that_is_due_is_captured_in_one_run() {
     .await;
 }
 
-/// PayPal wants to be left alone for two minutes: nothing more is asked in this run, and all the rest of it two minutes later.
+/// PayPal asks for a pause of two minutes, so this run sends no more captures.
 #[tokio::test]
-async fn a_run_ends_when_paypal_asks_to_slow_down_and_the_next_goes_on() {
+async fn rate_limited_run_stops_next_run_resumes() {
     const COUNT: usize = 60;
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let ours = due(&client, COUNT).await;
-        let busy = json!({"kind": "answer", "status": 429, "headers": {"retry-after": "120"},
-            "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string(), "path": "/capture", "every": 3, "times": 1});
-        set_fault("paypal", busy).await;
+        let ours = create_due_payments(&client, COUNT).await;
+        let body = json!({"name": "RATE_LIMIT_REACHED"}).to_string();
+        let headers = json!({"retry-after": "120"});
+        let rate_limited = json!({
+            "kind": "answer", "status": 429, "headers": headers, "body": body,
+            "path": "/capture", "every": 3, "times": 1,
+        });
+        set_fault("paypal", rate_limited).await;
         let run = results(&run_cron(&client).await, &ours);
-        let (made, not_made): (Vec<_>, Vec<_>) = run.values().partition(|result| result.is_ok());
-        // Sixteen are under way when the answer to the third comes; of thirty-two that were claimed the rest are not asked for.
-        assert!((2..=18).contains(&made.len()), "{run:?}");
-        assert_eq!(run.len(), 32, "and no more are claimed: {run:?}");
-        for result in not_made {
+        let (captured, skipped): (Vec<_>, Vec<_>) = run.values().partition(|result| result.is_ok());
+        // Sixteen calls run when the third response arrives. The rest of the 32 claimed payments
+        // are not sent.
+        assert!((2..=18).contains(&captured.len()), "{run:?}");
+        assert_eq!(run.len(), 32, "only one batch is claimed: {run:?}");
+        for result in skipped {
             assert_eq!(*result, Err("rate_limited".to_owned()));
         }
 
         advance_clock(SignedDuration::from_secs(121)).await;
         let next = results(&run_cron(&client).await, &ours);
-        assert_eq!(next.len(), COUNT - made.len());
+        assert_eq!(next.len(), COUNT - captured.len());
         assert!(next.values().all(Result::is_ok), "{next:?}");
         assert_captured_once(&database, &ours).await;
     })

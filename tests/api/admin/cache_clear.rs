@@ -1,4 +1,4 @@
-//! `POST /api/admin/cache/clear`: cars are edited in the database, past the product, and an operator makes it show.
+//! `POST /api/admin/cache/clear`, which shows cars that were edited in SQL.
 
 use crate::support::{
     cache::{CLEAR_PATH, cache_status, clear_cache, read_until_cached},
@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::{NoTls, types::ToSql};
 
-/// What an operator does in the dashboard.
+/// Changes one row, as an operator does in Supabase's dashboard.
 async fn edit(sql: &str, parameters: &[&(dyn ToSql + Sync)]) {
     let (client, connection) = tokio_postgres::connect(&variable("DATABASE_URL"), NoTls)
         .await
@@ -24,14 +24,14 @@ const DESCRIBE: &str = "UPDATE cars SET description = $2 WHERE slug = $1";
 const SET_STATUS: &str = "UPDATE cars SET status = $2 WHERE slug = $1";
 
 #[tokio::test]
-async fn a_scope_takes_what_belongs_to_it() {
+async fn scope_clears_only_its_entries() {
     run_alone(async {
         let rental = Rental::far_ahead(&Client::new(), 2).await;
         let (days, car) = (
             rental.availability_path(),
             format!("/api/cars/{}", rental.car),
         );
-        for (scope, gone, kept) in [
+        for (scope, cleared, kept) in [
             (json!({"scope": "availability"}), vec![&days], vec![&car]),
             (json!({"scope": "cars"}), vec![&car], vec![&days]),
             (json!({"scope": "all"}), vec![&car, &days], vec![]),
@@ -50,7 +50,7 @@ async fn a_scope_takes_what_belongs_to_it() {
                 ),
                 (&json!(true), &json!(true), &Value::Null)
             );
-            for path in gone {
+            for path in cleared {
                 assert_eq!(cache_status(path).await, "MISS", "{scope} {path}");
             }
             for path in kept {
@@ -63,7 +63,7 @@ async fn a_scope_takes_what_belongs_to_it() {
 }
 
 #[tokio::test]
-async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
+async fn car_id_clears_car_days_and_lists() {
     run_alone(async {
         let client = Client::new();
         let changed = Rental::far_ahead(&client, 2).await;
@@ -71,19 +71,19 @@ async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
             .for_another_car(&client, 2)
             .await
             .availability_path();
-        let given_up = [
+        let cleared = [
             changed.availability_path(),
             format!("/api/cars/{}", changed.car),
             "/api/cars".to_owned(),
         ];
-        for path in given_up.iter().chain([&other]) {
+        for path in cleared.iter().chain([&other]) {
             read_until_cached(path).await;
         }
         assert_eq!(
             clear_cache(&json!({"carId": changed.car})).await["cleared"],
             true
         );
-        for path in &given_up {
+        for path in &cleared {
             assert_eq!(cache_status(path).await, "MISS", "{path}");
         }
         assert_eq!(cache_status(&other).await, "HIT");
@@ -91,9 +91,9 @@ async fn a_changed_car_is_given_up_with_its_days_and_the_lists() {
     .await;
 }
 
-/// Under both names, whichever the operator gives.
+/// The slug and the id clear both paths of a car.
 #[tokio::test]
-async fn an_edited_car_shows_at_once_and_the_others_stay() {
+async fn clearing_shows_edit_and_keeps_other_cars() {
     run_alone(async {
         let client = Client::new();
         let slug = Rental::far_ahead(&client, 2).await.car;
@@ -124,15 +124,15 @@ async fn an_edited_car_shows_at_once_and_the_others_stay() {
             }
             assert_eq!(cache_status(&other).await, "HIT", "{name}");
         }
-        let was = before["description"].as_str().unwrap();
-        edit(DESCRIBE, &[&slug, &was]).await;
+        let description = before["description"].as_str().unwrap();
+        edit(DESCRIBE, &[&slug, &description]).await;
         clear_cache(&json!({"carId": slug})).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_hidden_or_withdrawn_car_is_gone_at_once() {
+async fn clearing_removes_hidden_and_withdrawn_cars() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -149,14 +149,14 @@ async fn a_hidden_or_withdrawn_car_is_gone_at_once() {
             read_until_cached("/api/cars?limit=50").await;
             edit(SET_STATUS, &[slug, &status]).await;
             clear_cache(&json!({"scope": "cars", "carId": name})).await;
-            let mut seen = Vec::new();
+            let mut statuses = Vec::new();
             for path in [&by_slug, &by_id, &days] {
-                seen.push(client.with_new_address().get(path).await.status);
+                statuses.push(client.with_new_address().get(path).await.status);
             }
             let list = client.with_new_address().get("/api/cars?limit=50").await;
             edit(SET_STATUS, &[slug, &"listed"]).await;
             clear_cache(&json!({})).await;
-            assert_eq!(seen, [404, 404, 404], "{status} {name}");
+            assert_eq!(statuses, [404, 404, 404], "{status} {name}");
             assert!(!list.text.contains(id), "{status} {name}");
         }
     })
@@ -164,7 +164,7 @@ async fn a_hidden_or_withdrawn_car_is_gone_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_clears_nothing() {
+async fn invalid_or_unauthorized_request_clears_nothing() {
     let _turn = share_system().await;
     let client = Client::new();
     let request = client

@@ -1,5 +1,6 @@
-//! `POST /api/admin/bookings/{id}/capture` and `/reauthorize`, and what follows them. `/void` is with the cancellations,
-//! `/refund` in `refund.rs`.
+//! `POST /api/admin/bookings/{id}/capture` and `/reauthorize`.
+//!
+//! Tests of `/void` are with the cancellations, and those of `/refund` in `refund.rs`.
 
 use crate::support::{
     cancellation::refund_body,
@@ -27,14 +28,14 @@ async fn reauthorize(client: &Client, paid: &PaidBooking) -> Response {
     post_action(client, paid.hold.id, "reauthorize", &json!({})).await
 }
 
-/// How often PayPal was asked to do it, for whatever answer.
-async fn calls(database: &Database, paid: &PaidBooking, operation: &str) -> usize {
+/// The number of requests to PayPal for an operation, whatever the response.
+async fn call_count(database: &Database, paid: &PaidBooking, operation: &str) -> usize {
     let exchanges = exchanges_about(database, paid.hold.id).await;
     exchanges.of(operation).len()
 }
 
 #[tokio::test]
-async fn the_money_is_taken_now_and_once() {
+async fn payment_is_captured_at_once_only_once() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
@@ -53,9 +54,9 @@ async fn the_money_is_taken_now_and_once() {
         [paid.hold.price.as_str()]
     );
     assert_eq!(
-        calls(&database, &paid, "authorizations.capture").await,
+        call_count(&database, &paid, "authorizations.capture").await,
         1,
-        "the second time nobody asks PayPal"
+        "the second request does not call PayPal"
     );
     let audited =
         operator::audit_entries_for_action(&client, paid.hold.id, "capture.ordered").await;
@@ -67,34 +68,37 @@ async fn the_money_is_taken_now_and_once() {
 }
 
 #[tokio::test]
-async fn captures_at_once_are_one() {
+async fn concurrent_captures_take_money_once() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     let responses = join_all((0..5).map(|_| capture(&client, &paid))).await;
-    let settled = capture(&client, &paid).await.expect(200);
+    let result = capture(&client, &paid).await.expect(200);
     for response in &responses {
         if response.status == 200 {
-            assert_eq!(response.json(), settled);
+            assert_eq!(response.json(), result);
         } else {
             response.expect_problem(409, "payment_in_progress");
             response.retry_after();
         }
     }
-    assert_eq!(calls(&database, &paid, "authorizations.capture").await, 1);
+    assert_eq!(
+        call_count(&database, &paid, "authorizations.capture").await,
+        1
+    );
 }
 
 #[tokio::test]
-async fn what_is_not_authorized_is_neither_captured_nor_renewed() {
+async fn unauthorized_payment_is_neither_captured_nor_reauthorized() {
     let _turn = share_system().await;
     let client = Client::new();
-    let held = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    let ordered = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    checkout::create_order(&client, &ordered, None).await;
+    let unpaid = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    let unapproved = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+    checkout::create_order(&client, &unapproved, None).await;
     let cancelled = create_paid_booking(&client, None).await.hold;
     checkout::cancel(&client, &cancelled).await;
     for action in ["capture", "reauthorize"] {
-        for hold in [&held, &ordered, &cancelled] {
+        for hold in [&unpaid, &unapproved, &cancelled] {
             post_action(&client, hold.id, action, &json!({}))
                 .await
                 .expect_problem(409, "payment_not_capturable");
@@ -102,7 +106,7 @@ async fn what_is_not_authorized_is_neither_captured_nor_renewed() {
         post_action(&client, new_uuid(), action, &json!({}))
             .await
             .expect_problem(404, "booking_not_found");
-        post_action(&client, held.id, &format!("{action}/x"), &json!({}))
+        post_action(&client, unpaid.id, &format!("{action}/x"), &json!({}))
             .await
             .expect_problem(404, "not_found");
     }
@@ -114,7 +118,7 @@ async fn what_is_not_authorized_is_neither_captured_nor_renewed() {
 }
 
 #[tokio::test]
-async fn what_paypal_refuses_is_told() {
+async fn paypals_capture_refusal_is_reported() {
     let _turn = share_system().await;
     let client = Client::new();
     let declined = create_paid_booking(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
@@ -139,7 +143,7 @@ async fn what_paypal_refuses_is_told() {
 }
 
 #[tokio::test]
-async fn a_lost_capture_is_found_by_the_same_request() {
+async fn repeated_request_finds_lost_capture() {
     for (upstream, kind, path) in [
         ("paypal", "drop_answer", "/capture"),
         ("database", "drop_answer", "rpc/claim_payment_capture"),
@@ -156,7 +160,7 @@ async fn a_lost_capture_is_found_by_the_same_request() {
             response.expect_problem(503, code);
             response.retry_after();
             if upstream == "database" {
-                // Whoever claimed it may still be at work, as far as the database knows.
+                // The claim has no recorded end, so the first request may still be running.
                 capture(&client, &paid)
                     .await
                     .expect_problem(409, "payment_in_progress");
@@ -179,9 +183,9 @@ async fn a_lost_capture_is_found_by_the_same_request() {
     }
 }
 
-/// What an operator ordered does not wait for the schedule, weeks ahead.
+/// An operator's capture does not wait for its scheduled time, weeks ahead.
 #[tokio::test]
-async fn a_capture_that_failed_is_tried_again_by_the_cron() {
+async fn cron_retries_failed_capture() {
     for (kind, status) in [("drop_answer", "capturing"), ("answer", "authorized")] {
         run_alone(async move {
             let client = Client::new();
@@ -208,15 +212,15 @@ async fn a_capture_that_failed_is_tried_again_by_the_cron() {
     }
 }
 
-/// A run that is cut off while it renews has nothing to do with taking the money.
+/// An interrupted reauthorization must not make the cron capture.
 #[tokio::test]
-async fn a_renewal_that_was_cut_off_takes_no_money_before_its_time() {
+async fn interrupted_reauthorization_captures_nothing_early() {
     run_alone(async {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         advance_clock(SignedDuration::from_hours(73)).await;
-        let cut_off = json!({"kind": "drop_answer", "path": "rpc/claim_reauthorization"});
-        set_fault("database", cut_off).await;
+        let lost_claim = json!({"kind": "drop_answer", "path": "rpc/claim_reauthorization"});
+        set_fault("database", lost_claim).await;
         reauthorize(&client, &paid)
             .await
             .expect_problem(503, "database_unavailable");
@@ -229,9 +233,9 @@ async fn a_renewal_that_was_cut_off_takes_no_money_before_its_time() {
     .await;
 }
 
-/// PayPal renews from the fourth day on, once.
+/// PayPal reauthorizes once, from the fourth day on.
 #[tokio::test]
-async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
+async fn new_authorization_is_captured() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = create_paid_booking(&client, None).await;
@@ -245,12 +249,12 @@ async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
 
         advance_clock(SignedDuration::from_hours(73)).await;
         let response = reauthorize(&client, &paid).await;
-        let renewed = checkout::text(&response.expect(200)["authorizationId"]);
-        assert_ne!(renewed, paid.authorization);
+        let new_id = checkout::text(&response.expect(200)["authorizationId"]);
+        assert_ne!(new_id, paid.authorization);
         let shown = read_payment(&client, &paid).await;
         assert_eq!(
             (&shown["status"], &shown["authorizationId"]),
-            (&json!("authorized"), &json!(renewed))
+            (&json!("authorized"), &json!(new_id))
         );
         reauthorize(&client, &paid)
             .await
@@ -271,7 +275,7 @@ async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
             .collect();
         assert_eq!(
             paths,
-            [&format!("/v2/payments/authorizations/{renewed}/capture")]
+            [&format!("/v2/payments/authorizations/{new_id}/capture")]
         );
         assert_eq!(exchanges.effects("authorizations.reauthorize"), 1);
         assert_eq!(
@@ -282,9 +286,9 @@ async fn an_authorization_is_renewed_once_and_the_new_one_is_captured() {
     .await;
 }
 
-/// A reauthorization cannot be voided; the authorization that it prolongs is.
+/// A reauthorization itself cannot be voided, so the original authorization is.
 #[tokio::test]
-async fn a_renewed_authorization_is_given_back() {
+async fn reauthorized_payment_can_be_voided() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = create_paid_booking(&client, None).await;
@@ -301,26 +305,26 @@ async fn a_renewed_authorization_is_given_back() {
             ["VOIDED", "VOIDED"]
         );
         assert_eq!(read_payment(&client, &paid).await["status"], "voided");
-        assert_eq!(calls(&database, &paid, "authorizations.void").await, 1);
+        assert_eq!(call_count(&database, &paid, "authorizations.void").await, 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn renewals_at_once_are_one() {
+async fn concurrent_reauthorizations_are_one() {
     run_alone(async {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         advance_clock(SignedDuration::from_hours(73)).await;
-        // Nobody is done before the last has asked.
+        // The first call is still running when the last request arrives.
         let slow = json!({"kind": "delay", "delayMs": 1500, "path": "/reauthorize"});
         set_fault("paypal", slow).await;
         let responses = join_all((0..3).map(|_| reauthorize(&client, &paid))).await;
         clear_faults("paypal").await;
-        let (renewed, refused): (Vec<&Response>, Vec<&Response>) = responses
+        let (accepted, refused): (Vec<&Response>, Vec<&Response>) = responses
             .iter()
             .partition(|response| response.status == 200);
-        assert_eq!(renewed.len(), 1, "{responses:?}");
+        assert_eq!(accepted.len(), 1, "{responses:?}");
         for response in refused {
             response.expect_problem(409, "payment_in_progress");
             response.retry_after();
@@ -328,7 +332,7 @@ async fn renewals_at_once_are_one() {
         let shown = read_payment(&client, &paid).await;
         assert_eq!(
             shown["authorizationId"],
-            renewed[0].expect(200)["authorizationId"]
+            accepted[0].expect(200)["authorizationId"]
         );
         assert_eq!(
             read_paypal_order(&paid.order.id)
@@ -341,9 +345,9 @@ async fn renewals_at_once_are_one() {
     .await;
 }
 
-/// The new id must not get lost: it is the one whose funds PayPal honours.
+/// The new id must not be lost, because PayPal honors only its funds.
 #[tokio::test]
-async fn a_lost_renewal_is_found_by_whoever_comes_next() {
+async fn operator_or_cron_finds_lost_reauthorization() {
     for (upstream, kind, path) in [
         ("paypal", "drop_answer", "/reauthorize"),
         ("database", "refuse", "rpc/record_reauthorization"),
@@ -352,7 +356,7 @@ async fn a_lost_renewal_is_found_by_whoever_comes_next() {
         for next in ["operator", "cron"] {
             run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
-                // Captured while PayPal still honours what was renewed.
+                // The capture is due while PayPal honors the reauthorized funds.
                 let rental = Rental::between(&client, 2, 6, 7).await;
                 let paid = checkout::pay(&client, &rental, Some("SIMULATE_FUNDS_LAPSE")).await;
                 advance_clock(SignedDuration::from_hours(73)).await;

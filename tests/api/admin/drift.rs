@@ -1,4 +1,4 @@
-//! What the comparison with PayPal finds and cannot mend: it is shown with advice until somebody has mended it.
+//! Findings that reconciliation cannot repair. Each is listed with advice until it is resolved.
 
 use crate::support::{
     capture_cron::run_cron,
@@ -20,8 +20,8 @@ async fn capture(client: &Client, paid: &PaidBooking) -> Response {
     post_action(client, paid.hold.id, "capture", &json!({})).await
 }
 
-/// The one finding about a booking.
-fn only(drift: &Value, booking: Uuid) -> Value {
+/// The only finding about a booking.
+fn single_finding(drift: &Value, booking: Uuid) -> Value {
     let findings = drift["drift"].as_array().unwrap().iter();
     let about: Vec<&Value> = findings
         .filter(|finding| finding["bookingId"] == json!(booking))
@@ -33,15 +33,15 @@ fn only(drift: &Value, booking: Uuid) -> Value {
 }
 
 #[tokio::test]
-async fn an_authorization_that_was_voided_elsewhere_leaves_an_unpaid_booking() {
+async fn external_void_is_reported_as_unpaid_booking() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
         let run = reconcile(&client).await;
-        let finding = only(&run, paid.hold.id);
+        let finding = single_finding(&run, paid.hold.id);
         let booking = read_booking(&client, &paid.hold).await;
-        assert_eq!(booking["status"], "upcoming", "a person decides");
+        assert_eq!(booking["status"], "upcoming", "an operator decides");
         assert_eq!(booking["payment"]["status"], "voided");
         let found_at: Timestamp = checkout::text(&finding["foundAt"]).parse().unwrap();
         assert!(now().await.duration_since(found_at) < SignedDuration::from_mins(1));
@@ -52,54 +52,71 @@ async fn an_authorization_that_was_voided_elsewhere_leaves_an_unpaid_booking() {
         );
         assert_eq!(
             finding,
-            json!({"kind": "unpaid_booking", "detail": "authorization_voided", "foundAt": finding["foundAt"],
+            json!({
+                "kind": "unpaid_booking", "detail": "authorization_voided",
+                "foundAt": finding["foundAt"],
                 "bookingId": paid.hold.id, "reference": booking["reference"],
-                "paymentId": booking["payment"]["paymentId"], "repair": advice})
+                "paymentId": booking["payment"]["paymentId"], "repair": advice,
+            })
         );
         let drift = operator::read(&client, "/api/admin/payments/drift").await;
-        assert_eq!(only(&drift, paid.hold.id), finding);
+        assert_eq!(single_finding(&drift, paid.hold.id), finding);
 
         let later = reconcile_later(&client).await;
-        assert_eq!(only(&later, paid.hold.id), finding, "it stays as it was found");
+        assert_eq!(
+            single_finding(&later, paid.hold.id),
+            finding,
+            "it stays as it was found"
+        );
         let response = post_action(&client, paid.hold.id, "void", &json!({})).await;
         assert_eq!(response.expect(200)["refund"]["status"], "none");
         let later = reconcile_later(&client).await;
         assert_eq!(finding_kinds(&later, paid.hold.id), Vec::<Value>::new());
         let drift = operator::read(&client, "/api/admin/payments/drift").await;
         assert_eq!(finding_kinds(&drift, paid.hold.id), Vec::<Value>::new());
-        let kept = "SELECT count(*) FROM payment_findings AS f JOIN payments AS p ON p.id = f.payment_id
-                    WHERE p.booking_id = $1 AND f.resolved_at IS NOT NULL";
-        assert_eq!(database.number(kept, &[&paid.hold.id]).await, 1);
+        let resolved = "SELECT count(*) FROM payment_findings AS f
+                        JOIN payments AS p ON p.id = f.payment_id
+                        WHERE p.booking_id = $1 AND f.resolved_at IS NOT NULL";
+        assert_eq!(database.number(resolved, &[&paid.hold.id]).await, 1);
     })
     .await;
 }
 
-/// PayPal neither renews nor captures this one, until it answers again or the 29 days are over.
+/// PayPal neither reauthorizes nor captures, until it recovers or the 29 days end.
 #[tokio::test]
-async fn an_authorization_that_is_about_to_lapse_is_told_in_time() {
+async fn expiring_authorization_is_reported_in_time() {
     for is_in_time in [true, false] {
         run_alone(async move {
             let client = Client::new();
             let paid = create_paid_booking(&client, None).await;
-            let not_supported = json!({"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": "REAUTHORIZATION_NOT_SUPPORTED"}]});
-            for (status, body, call) in [(422, not_supported.to_string(), "reauthorize"), (503, String::new(), "capture")] {
+            let issue = json!({"issue": "REAUTHORIZATION_NOT_SUPPORTED"});
+            let not_supported = json!({"name": "UNPROCESSABLE_ENTITY", "details": [issue]});
+            for (status, body, call) in [
+                (422, not_supported.to_string(), "reauthorize"),
+                (503, String::new(), "capture"),
+            ] {
                 let path = format!("{}/{call}", paid.authorization);
-                let failing = json!({"kind": "answer", "status": status, "body": body, "path": path});
-                set_fault("paypal", failing).await;
+                let failure =
+                    json!({"kind": "answer", "status": status, "body": body, "path": path});
+                set_fault("paypal", failure).await;
             }
             advance_clock_past(paid.capture_at).await;
             run_cron(&client).await;
             let run = reconcile(&client).await;
-            assert_eq!(finding_kinds(&run, paid.hold.id), Vec::<Value>::new(), "two days are left");
+            assert_eq!(
+                finding_kinds(&run, paid.hold.id),
+                Vec::<Value>::new(),
+                "two days are left"
+            );
             advance_clock(SignedDuration::from_hours(24)).await;
             run_cron(&client).await;
             let run = reconcile(&client).await;
-            let finding = only(&run, paid.hold.id);
+            let finding = single_finding(&run, paid.hold.id);
             assert_eq!(finding["kind"], "lapsing");
             let end = &read_payment(&client, &paid).await["authorizationExpiresAt"];
-            let (end, told): (Timestamp, Timestamp) =
-                (checkout::text(end).parse().unwrap(), checkout::text(&finding["detail"]).parse().unwrap());
-            assert_eq!(told, end);
+            let end: Timestamp = checkout::text(end).parse().unwrap();
+            let reported: Timestamp = checkout::text(&finding["detail"]).parse().unwrap();
+            assert_eq!(reported, end);
 
             if is_in_time {
                 clear_faults("paypal").await;
@@ -109,7 +126,11 @@ async fn an_authorization_that_is_about_to_lapse_is_told_in_time() {
                 clear_faults("paypal").await;
             }
             let later = reconcile_later(&client).await;
-            let (status, kinds) = if is_in_time { ("captured", vec![]) } else { ("expired", vec!["unpaid_booking"]) };
+            let (status, kinds) = if is_in_time {
+                ("captured", vec![])
+            } else {
+                ("expired", vec!["unpaid_booking"])
+            };
             assert_eq!(read_payment(&client, &paid).await["status"], status);
             assert_eq!(finding_kinds(&later, paid.hold.id), kinds);
         })
@@ -118,13 +139,13 @@ async fn an_authorization_that_is_about_to_lapse_is_told_in_time() {
 }
 
 #[tokio::test]
-async fn a_second_capture_and_another_amount_are_told() {
+async fn second_capture_and_other_amount_are_reported() {
     run_alone(async {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         let stray =
             paypal_dashboard::capture(&paid.authorization, "1.00", &paid.hold.currency).await;
-        // The clock of PayPal's books is read in seconds.
+        // PayPal's times have whole seconds, so the captures need different ones.
         advance_clock(SignedDuration::from_secs(1)).await;
         let ours = checkout::text(&capture(&client, &paid).await.expect(200)["captureId"]);
         let run = reconcile(&client).await;
@@ -148,9 +169,9 @@ async fn a_second_capture_and_another_amount_are_told() {
     .await;
 }
 
-/// PayPal holds money for days that somebody else has.
+/// PayPal holds money for days that another customer has booked.
 #[tokio::test]
-async fn money_without_a_booking_is_told_after_half_an_hour() {
+async fn payment_without_booking_is_reported() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -159,7 +180,7 @@ async fn money_without_a_booking_is_told_after_half_an_hour() {
         request_hold(&client, &hold.rental).await.expect(201);
         let authorization = paypal_dashboard::authorize(&order.id).await;
         let run = reconcile(&client).await;
-        assert_eq!(only(&run, hold.id)["kind"], "paid_but_unbooked");
+        assert_eq!(single_finding(&run, hold.id)["kind"], "paid_but_unbooked");
         assert_eq!(read_booking(&client, &hold).await["status"], "expired");
         paypal_dashboard::void(&authorization).await;
         let later = reconcile_later(&client).await;
@@ -169,7 +190,7 @@ async fn money_without_a_booking_is_told_after_half_an_hour() {
 }
 
 #[tokio::test]
-async fn a_capture_under_review_is_told_until_it_is_decided() {
+async fn pending_capture_is_reported_until_decided() {
     for (script, status, kinds) in [
         ("SIMULATE_CAPTURE_CHECK_CLEARS", "captured", vec![]),
         (
@@ -186,7 +207,10 @@ async fn a_capture_under_review_is_told_until_it_is_decided() {
                 .expect_problem(503, "payment_provider_unavailable");
             assert_eq!(read_payment(&client, &paid).await["status"], "capturing");
             let run = reconcile(&client).await;
-            assert_eq!(only(&run, paid.hold.id)["kind"], "capture_pending");
+            assert_eq!(
+                single_finding(&run, paid.hold.id)["kind"],
+                "capture_pending"
+            );
             advance_clock(SignedDuration::from_hours(73)).await;
             run_cron(&client).await;
             let later = reconcile(&client).await;
@@ -198,7 +222,7 @@ async fn a_capture_under_review_is_told_until_it_is_decided() {
 }
 
 #[tokio::test]
-async fn a_refund_that_paypal_refused_is_told() {
+async fn refused_refund_is_reported() {
     run_alone(async {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
@@ -208,7 +232,7 @@ async fn a_refund_that_paypal_refused_is_told() {
         let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         assert_eq!(response.expect(200)["status"], "refused");
         let run = reconcile(&client).await;
-        assert_eq!(only(&run, paid.hold.id)["kind"], "refund_refused");
+        assert_eq!(single_finding(&run, paid.hold.id)["kind"], "refund_refused");
         let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         assert_eq!(response.expect(200)["status"], "refunded");
         let later = reconcile_later(&client).await;

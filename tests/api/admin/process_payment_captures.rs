@@ -16,8 +16,8 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A booking whose money is due, while the cron has not come yet.
-async fn due(client: &Client, description: Option<&str>) -> checkout::PaidBooking {
+/// Creates a booking whose capture is due, before the cron has run.
+async fn create_due_payment(client: &Client, description: Option<&str>) -> checkout::PaidBooking {
     let rental = Rental::soon(client, 2).await;
     let paid = checkout::pay(client, &rental, description).await;
     advance_clock_past(paid.capture_at).await;
@@ -25,10 +25,10 @@ async fn due(client: &Client, description: Option<&str>) -> checkout::PaidBookin
 }
 
 #[tokio::test]
-async fn without_a_secret_it_says_that_it_runs_and_does_nothing() {
+async fn without_secret_cron_reports_and_does_nothing() {
     run_alone(async {
         let client = Client::new();
-        let paid = due(&client, None).await;
+        let paid = create_due_payment(&client, None).await;
         for method in [Method::GET, Method::POST] {
             let response = Response::to(client.request(method, CAPTURES_PATH))
                 .await
@@ -53,19 +53,19 @@ async fn without_a_secret_it_says_that_it_runs_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn with_a_wrong_secret_it_does_nothing() {
+async fn wrong_cron_secret_captures_nothing() {
     run_alone(async {
         let client = Client::new();
-        let paid = due(&client, None).await;
+        let paid = create_due_payment(&client, None).await;
         let secret = variable("CRON_SECRET");
-        let wrong = [
+        let wrong_tokens = [
             variable("ADMIN_TOKEN"),
             secret.to_uppercase() + "x",
             secret[..secret.len() - 1].to_owned(),
             format!("{secret}, {secret}"),
             String::new(),
         ];
-        for token in &wrong {
+        for token in &wrong_tokens {
             for method in [Method::GET, Method::POST] {
                 let response =
                     Response::to(client.request(method, CAPTURES_PATH).bearer_auth(token)).await;
@@ -85,10 +85,10 @@ async fn with_a_wrong_secret_it_does_nothing() {
 }
 
 #[tokio::test]
-async fn with_the_secret_it_captures_what_is_due_once() {
+async fn cron_captures_due_payment_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let paid = due(&client, None).await;
+        let paid = create_due_payment(&client, None).await;
         let run = run_cron(&client).await;
         let [result] = &results_for(&run, paid.hold.id)[..] else {
             panic!("{run}")
@@ -116,10 +116,10 @@ async fn with_the_secret_it_captures_what_is_due_once() {
 }
 
 #[tokio::test]
-async fn a_post_works_like_a_get_and_the_last_run_is_shown() {
+async fn post_runs_cron_and_last_run_shows() {
     run_alone(async {
         let client = Client::new();
-        let paid = due(&client, None).await;
+        let paid = create_due_payment(&client, None).await;
         let request = client
             .request(Method::POST, CAPTURES_PATH)
             .bearer_auth(variable("CRON_SECRET"));
@@ -143,7 +143,7 @@ async fn a_post_works_like_a_get_and_the_last_run_is_shown() {
 }
 
 #[tokio::test]
-async fn what_is_not_due_is_left_alone() {
+async fn cron_skips_payment_not_due() {
     let _turn = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
@@ -155,19 +155,19 @@ async fn what_is_not_due_is_left_alone() {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_capture_once() {
+async fn concurrent_runs_capture_each_payment_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let mut all = Vec::new();
+        let mut payments = Vec::new();
         for _ in 0..3 {
             let rental = Rental::soon(&client, 2).await;
-            all.push(checkout::pay(&client, &rental, None).await);
+            payments.push(checkout::pay(&client, &rental, None).await);
         }
-        for paid in &all {
+        for paid in &payments {
             advance_clock_past(paid.capture_at).await;
         }
         let (one, other) = join(run_cron(&client), run_cron(&client)).await;
-        for paid in &all {
+        for paid in &payments {
             let results = [
                 results_for(&one, paid.hold.id),
                 results_for(&other, paid.hold.id),
@@ -189,10 +189,10 @@ async fn two_runs_at_once_capture_once() {
 }
 
 #[tokio::test]
-async fn a_capture_that_paypal_is_too_busy_for_is_tried_again_later() {
+async fn busy_paypal_delays_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let paid = due(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
+        let paid = create_due_payment(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
         let run = run_cron(&client).await;
         assert_eq!(
             results_for(&run, paid.hold.id)[0]["success"],
@@ -217,10 +217,10 @@ async fn a_capture_that_paypal_is_too_busy_for_is_tried_again_later() {
 }
 
 #[tokio::test]
-async fn a_capture_that_paypal_declines_waits_for_an_operator() {
+async fn declined_capture_is_not_retried() {
     run_alone(async {
         let client = Client::new();
-        let paid = due(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
+        let paid = create_due_payment(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
         let run = run_cron(&client).await;
         let [result] = &results_for(&run, paid.hold.id)[..] else {
             panic!("{run}")
@@ -239,10 +239,11 @@ async fn a_capture_that_paypal_declines_waits_for_an_operator() {
     .await;
 }
 
-/// PayPal honours the funds for three days; after that it is asked again before the money is taken. A rental that is
-/// farther ahead than an authorization lives is captured on the authorization's last days, and needs it all the more.
+/// PayPal honors the funds for three days. Older authorizations need a reauthorization.
+///
+/// The second rental starts after its authorization expires, so the capture comes before that.
 #[tokio::test]
-async fn an_old_authorization_is_renewed_before_it_is_captured() {
+async fn old_authorization_is_reauthorized_before_capture() {
     for (least, most) in [(8, 24), (60, 300)] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);

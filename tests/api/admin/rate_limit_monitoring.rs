@@ -4,7 +4,7 @@ use crate::support::{
     client::{Client, Response, random_address},
     environment::{new_uuid, variable},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, eventually, set_fault},
+    local_system::{advance_clock, advance_to_next_minute, eventually, set_fault},
     redis,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -13,19 +13,22 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/api/admin/rate-limit-monitoring";
 
-/// What operators are told of `identifier` once there are so many.
-async fn told_of(identifier: &str, total: u64) -> Value {
+/// The violations of `identifier` in the last ten minutes, once there are `total`.
+async fn violations_of(identifier: &str, total: u64) -> Value {
     let path = format!("{PATH}?minutes=10&identifier={identifier}");
-    eventually("what was refused is told", 10, || async {
-        let told = Client::new().get_as(&variable("ADMIN_TOKEN"), &path).await;
-        let told = told.expect(200);
-        (told["total"] == total).then_some(told)
+    eventually("the violations are listed", 10, || async {
+        let list = Client::new().get_as(&variable("ADMIN_TOKEN"), &path).await;
+        let list = list.expect(200);
+        (list["total"] == total).then_some(list)
     })
     .await
 }
 
-/// Asks for bookings until the answer is a refusal, which it is.
-async fn refused(client: &Client) -> Response {
+/// Exhausts the booking limit within one window, and returns the first rejected response.
+///
+/// Only for a test that runs alone.
+async fn exceed_limit(client: &Client) -> Response {
+    advance_to_next_minute().await;
     for _ in 0..10 {
         let response = client.post("/api/bookings", &json!({})).await;
         response.expect_problem(422, "invalid_fields");
@@ -36,11 +39,11 @@ async fn refused(client: &Client) -> Response {
 }
 
 #[tokio::test]
-async fn a_refusal_is_kept_without_what_the_request_carried() {
-    let _turn = share_system().await;
+async fn violation_omits_request_content() {
+    run_alone(async {
     let address = random_address();
     let client = Client::new().with_address(&address);
-    refused(&client).await;
+    exceed_limit(&client).await;
     let secret = format!("secret-{}", new_uuid());
     let request = client
         .request(Method::POST, &format!("/api/bookings?token={secret}"))
@@ -53,8 +56,8 @@ async fn a_refusal_is_kept_without_what_the_request_carried() {
     let response = Response::to(request).await;
     response.expect_problem(429, "rate_limited");
 
-    let told = told_of(&address, 2).await;
-    let newest = &told["violations"][0];
+    let list = violations_of(&address, 2).await;
+    let newest = &list["violations"][0];
     assert!(newest["at"].as_str().unwrap().parse::<Timestamp>().is_ok());
     assert_eq!(
         *newest,
@@ -64,22 +67,24 @@ async fn a_refusal_is_kept_without_what_the_request_carried() {
         })
     );
     assert_eq!(
-        (&told["byTier"], &told["byRoute"], &told["byIdentifier"]),
+        (&list["byTier"], &list["byRoute"], &list["byIdentifier"]),
         (
             &json!({"booking": 2}),
             &json!({"/api/bookings": 2}),
             &json!({address.as_str(): 2})
         )
     );
-    let kept = redis::command(&["ZRANGE", "violations", "0", "-1"]).await;
-    assert!(kept.to_string().contains(response.header("x-request-id")));
-    assert!(!kept.to_string().contains(&secret), "{kept}");
-    // Neither is it in the name of anything: keys are made of what was understood.
+    let stored = redis::command(&["ZRANGE", "violations", "0", "-1"]).await;
+    assert!(stored.to_string().contains(response.header("x-request-id")));
+    assert!(!stored.to_string().contains(&secret), "{stored}");
+    // Keys are built from validated values, so no key contains the secret either.
     assert!(redis::keys(&format!("*{secret}*")).await.is_empty());
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn only_operators_see_who_was_refused() {
+async fn only_operators_see_violations() {
     let _turn = share_system().await;
     let client = Client::new();
     for method in [Method::GET, Method::DELETE] {
@@ -100,7 +105,7 @@ async fn only_operators_see_who_was_refused() {
 }
 
 #[tokio::test]
-async fn a_window_is_a_minute_to_a_day() {
+async fn window_is_minute_to_day() {
     let _turn = share_system().await;
     let (client, token) = (Client::new(), variable("ADMIN_TOKEN"));
     for minutes in ["0", "1441", "-1", "ten", ""] {
@@ -112,32 +117,32 @@ async fn a_window_is_a_minute_to_a_day() {
     }
     for minutes in ["1", "1440"] {
         let path = format!("{PATH}?minutes={minutes}");
-        let told = client.get_as(&token, &path).await.expect(200);
-        assert_eq!(told["minutes"].to_string(), minutes);
+        let list = client.get_as(&token, &path).await.expect(200);
+        assert_eq!(list["minutes"].to_string(), minutes);
     }
 }
 
 #[tokio::test]
-async fn what_is_older_than_the_window_is_not_told_and_what_is_forgotten_is_gone() {
+async fn old_and_deleted_violations_are_not_listed() {
     run_alone(async {
         let (address, token) = (random_address(), variable("ADMIN_TOKEN"));
-        refused(&Client::new().with_address(&address)).await;
-        told_of(&address, 1).await;
+        exceed_limit(&Client::new().with_address(&address)).await;
+        violations_of(&address, 1).await;
         advance_clock(SignedDuration::from_mins(11)).await;
-        told_of(&address, 0).await;
+        violations_of(&address, 0).await;
         let client = Client::new();
         let hour = format!("{PATH}?identifier={address}");
-        let told = client.get_as(&token, &hour).await.expect(200);
-        assert_eq!((&told["minutes"], &told["total"]), (&json!(60), &json!(1)));
+        let list = client.get_as(&token, &hour).await.expect(200);
+        assert_eq!((&list["minutes"], &list["total"]), (&json!(60), &json!(1)));
 
         let request = client.request(Method::DELETE, PATH).bearer_auth(&token);
         assert_eq!(
             Response::to(request).await.expect(200),
             json!({"success": true, "cleared": true})
         );
-        let told = client.get_as(&token, PATH).await.expect(200);
+        let list = client.get_as(&token, PATH).await.expect(200);
         assert_eq!(
-            (&told["total"], &told["violations"]),
+            (&list["total"], &list["violations"]),
             (&json!(0), &json!([]))
         );
     })
@@ -145,7 +150,7 @@ async fn what_is_older_than_the_window_is_not_told_and_what_is_forgotten_is_gone
 }
 
 #[tokio::test]
-async fn what_redis_did_not_forget_is_not_called_forgotten() {
+async fn failed_delete_is_reported() {
     run_alone(async {
         let client = Client::new();
         set_fault("redis", json!({"kind": "refuse"})).await;

@@ -1,4 +1,6 @@
-//! `GET, POST /api/admin/payments/reconcile`: what PayPal did and we do not know is learnt. What stays odd is in `drift.rs`.
+//! `GET, POST /api/admin/payments/reconcile`, which records what PayPal did without our knowledge.
+//!
+//! Findings that remain are in `drift.rs`.
 
 use crate::support::{
     capture_cron::run_cron,
@@ -22,8 +24,8 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// An order whose authorization PayPal made, while we do not know and the customer does not come back.
-async fn lost_authorization(client: &Client, hold: &checkout::Hold) -> Order {
+/// Creates an order that PayPal has authorized. The response was lost, and the customer is gone.
+async fn lose_authorization(client: &Client, hold: &checkout::Hold) -> Order {
     let order = checkout::create_approved_order(client, hold, None).await;
     set_fault(
         "paypal",
@@ -40,13 +42,13 @@ async fn lost_authorization(client: &Client, hold: &checkout::Hold) -> Order {
 }
 
 #[tokio::test]
-async fn the_cron_and_operators_reconcile_and_nobody_else() {
+async fn only_cron_and_operators_reconcile() {
     run_alone(async {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
         let admin = variable("ADMIN_TOKEN");
-        let wrong = [
+        let wrong_tokens = [
             admin[1..].to_owned(),
             variable("CRON_SECRET") + "x",
             paid.hold.token.clone(),
@@ -54,25 +56,25 @@ async fn the_cron_and_operators_reconcile_and_nobody_else() {
             String::new(),
         ];
         for method in [Method::GET, Method::POST] {
-            let ask = || {
+            let request = || {
                 client
                     .with_new_address()
                     .request(method.clone(), RECONCILE_PATH)
             };
-            for token in &wrong {
-                Response::to(ask().bearer_auth(token))
+            for token in &wrong_tokens {
+                Response::to(request().bearer_auth(token))
                     .await
                     .expect_problem(401, "unauthenticated");
             }
-            Response::to(ask())
+            Response::to(request())
                 .await
                 .expect_problem(401, "unauthenticated");
         }
         assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
 
-        let right = [admin, variable("CRON_SECRET"), sign_in("admin").await];
+        let tokens = [admin, variable("CRON_SECRET"), sign_in("admin").await];
         let mut checked = Vec::new();
-        for (token, method) in right.iter().zip([Method::POST, Method::POST, Method::GET]) {
+        for (token, method) in tokens.iter().zip([Method::POST, Method::POST, Method::GET]) {
             let request = client.with_new_address().request(method, RECONCILE_PATH);
             let response = Response::to(request.bearer_auth(token)).await.expect(200);
             assert_eq!(finding_kinds(&response, paid.hold.id), ["unpaid_booking"]);
@@ -90,7 +92,7 @@ async fn the_cron_and_operators_reconcile_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn the_drift_is_for_operators() {
+async fn drift_is_for_operators_only() {
     let _turn = share_system().await;
     let client = Client::new();
     let drift = operator::read(&client, "/api/admin/payments/drift").await;
@@ -106,28 +108,28 @@ async fn the_drift_is_for_operators() {
 }
 
 #[tokio::test]
-async fn a_capture_that_was_not_noted_is_learnt() {
+async fn reconciliation_records_unrecorded_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         reconcile_later(&client).await;
-        for trouble in ["drop_answer", "refuse"] {
+        for fault in ["drop_answer", "refuse"] {
             let paid = create_paid_booking(&client, None).await;
             set_fault(
                 "database",
-                json!({"kind": trouble, "path": "rpc/record_capture"}),
+                json!({"kind": fault, "path": "rpc/record_capture"}),
             )
             .await;
             capture_now(&client, &paid).await;
             clear_faults("database").await;
             let run = reconcile(&client).await;
-            let repaired = i32::from(trouble == "refuse");
+            let repaired = i32::from(fault == "refuse");
             assert_eq!(
                 (&run["checked"], &run["repaired"]),
                 (&json!(1), &json!(repaired)),
                 "{run}"
             );
             let shown = read_payment(&client, &paid).await;
-            assert_eq!(shown["status"], "captured", "{trouble}");
+            assert_eq!(shown["status"], "captured", "{fault}");
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             let [capture] = exchanges.of("authorizations.capture")[..] else {
                 panic!("one capture")
@@ -140,16 +142,15 @@ async fn a_capture_that_was_not_noted_is_learnt() {
     .await;
 }
 
-/// The cron and the comparison find the same lost capture at the same moment.
+/// Both find the same lost capture at the same time.
 #[tokio::test]
-async fn two_that_find_the_same_capture_agree() {
+async fn cron_and_reconciliation_agree_on_lost_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
         advance_clock_past(paid.capture_at).await;
-        let lost =
-            json!({"kind": "drop_answer", "path": format!("{}/capture", paid.authorization)});
-        set_fault("paypal", lost).await;
+        let path = format!("{}/capture", paid.authorization);
+        set_fault("paypal", json!({"kind": "drop_answer", "path": path})).await;
         run_cron(&client).await;
         clear_faults("paypal").await;
         advance_clock(SignedDuration::from_mins(16)).await;
@@ -172,14 +173,14 @@ async fn two_that_find_the_same_capture_agree() {
     .await;
 }
 
-/// At once, and after the hold has lapsed.
+/// Reconciliation runs at once, and after the hold has expired.
 #[tokio::test]
-async fn a_lost_authorization_confirms_the_booking_without_its_customer() {
+async fn reconciliation_confirms_booking_with_lost_authorization() {
     for minutes in [0, 61] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            let order = lost_authorization(&client, &hold).await;
+            let order = lose_authorization(&client, &hold).await;
             assert_eq!(
                 read_booking(&client, &hold).await["status"],
                 "pending_payment"
@@ -204,12 +205,12 @@ async fn a_lost_authorization_confirms_the_booking_without_its_customer() {
 }
 
 #[tokio::test]
-async fn a_lost_authorization_is_given_back_where_nobody_wants_it() {
+async fn unwanted_lost_authorization_is_voided() {
     for is_cancelled in [true, false] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            let order = lost_authorization(&client, &hold).await;
+            let order = lose_authorization(&client, &hold).await;
             let status = if is_cancelled {
                 cancel(&client, &hold).await;
                 "cancelled"
@@ -235,7 +236,7 @@ async fn a_lost_authorization_is_given_back_where_nobody_wants_it() {
 }
 
 #[tokio::test]
-async fn a_refund_in_the_dashboard_is_learnt() {
+async fn reconciliation_records_dashboard_refund() {
     run_alone(async {
         let client = Client::new();
         reconcile_later(&client).await;
@@ -260,7 +261,7 @@ async fn a_refund_in_the_dashboard_is_learnt() {
         assert_eq!(
             response.expect(200)["status"],
             "refunded",
-            "all that is left"
+            "the rest is refunded"
         );
         reconcile_later(&client).await;
         let shown = read_payment(&client, &paid).await;
@@ -273,7 +274,7 @@ async fn a_refund_in_the_dashboard_is_learnt() {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_authorized_ends() {
+async fn unauthorized_order_expires() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -295,18 +296,18 @@ async fn an_order_that_nobody_authorized_ends() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_compared_is_compared_the_next_time() {
+async fn failed_comparison_is_retried() {
     run_alone(async {
         let client = Client::new();
         reconcile_later(&client).await;
         let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
         for (upstream, code) in [("paypal", 200), ("database", 503)] {
-            let about = match upstream {
+            let path = match upstream {
                 "paypal" => "/v2/checkout/orders",
                 _ => "rpc/payments_to_reconcile",
             };
-            set_fault(upstream, json!({"kind": "refuse", "path": about})).await;
+            set_fault(upstream, json!({"kind": "refuse", "path": path})).await;
             let secret = variable("CRON_SECRET");
             let response = client
                 .with_new_address()

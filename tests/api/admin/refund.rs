@@ -1,6 +1,7 @@
 //! `POST /api/admin/bookings/{id}/refund`.
 
 use crate::support::{
+    cancellation::refund_body,
     capture_cron::run_cron,
     checkout::{self, PaidBooking, read_booking, read_payment},
     client::Client,
@@ -18,8 +19,8 @@ use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-/// A booking whose money is taken, weeks before the pick-up.
-async fn captured(client: &Client, description: Option<&str>) -> PaidBooking {
+/// Creates a booking and captures its payment, weeks before the pick-up.
+async fn create_captured_booking(client: &Client, description: Option<&str>) -> PaidBooking {
     let rental = Rental::far_ahead(client, 2).await;
     let paid = checkout::pay(client, &rental, description).await;
     capture_now(client, &paid).await;
@@ -30,17 +31,17 @@ fn new_key() -> String {
     new_uuid().to_string()
 }
 
-/// What is left of `price`, in dollars and cents.
-fn less(price: &str, gone: &str) -> String {
-    let (price, gone): (Decimal, Decimal) = (price.parse().unwrap(), gone.parse().unwrap());
-    format!("{:.2}", price - gone)
+/// The difference, with two decimals.
+fn subtract(price: &str, amount: &str) -> String {
+    let (price, amount): (Decimal, Decimal) = (price.parse().unwrap(), amount.parse().unwrap());
+    format!("{:.2}", price - amount)
 }
 
 #[tokio::test]
-async fn all_that_was_captured_is_refunded_once() {
+async fn full_refund_is_made_once() {
     let _turn = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
-    let paid = captured(&client, None).await;
+    let paid = create_captured_booking(&client, None).await;
     let body = json!({"reason": "The heating failed"});
     let first = post_action(&client, paid.hold.id, "refund", &body).await;
     let response = first.expect(200);
@@ -62,7 +63,7 @@ async fn all_that_was_captured_is_refunded_once() {
     assert_eq!(exchanges.of("captures.refund").len(), 1);
 
     let booking = read_booking(&client, &paid.hold).await;
-    assert_eq!(booking["status"], "upcoming", "the booking stays as it is");
+    assert_eq!(booking["status"], "upcoming", "the booking is unchanged");
     assert_eq!(booking["payment"]["status"], "refunded");
     assert_eq!(booking["payment"]["refundedAmount"], paid.hold.price);
     let audited = operator::audit_entries_for_action(&client, paid.hold.id, "refund.ordered").await;
@@ -79,10 +80,10 @@ async fn all_that_was_captured_is_refunded_once() {
 }
 
 #[tokio::test]
-async fn parts_are_refunded_until_nothing_is_left() {
+async fn partial_refunds_stop_at_captured_amount() {
     let _turn = share_system().await;
     let client = Client::new();
-    let paid = captured(&client, None).await;
+    let paid = create_captured_booking(&client, None).await;
     let id = paid.hold.id;
     let (key, other) = (new_key(), new_key());
     let part = |amount: &str| json!({"amount": amount});
@@ -96,7 +97,7 @@ async fn parts_are_refunded_until_nothing_is_left() {
         read_payment(&client, &paid).await["status"],
         "partially_refunded"
     );
-    // However it is written, it is the same amount under the same key.
+    // Every form of the amount is the same request under the same key.
     for amount in [json!("50"), json!(50), json!({"amount": "50.0"})] {
         let again =
             post_action_with_key(&client, id, "refund", &key, &json!({"amount": amount})).await;
@@ -109,8 +110,8 @@ async fn parts_are_refunded_until_nothing_is_left() {
     post_action_with_key(&client, id, "refund", &other, &part("1.10"))
         .await
         .expect(200);
-    let rest = less(&paid.hold.price, "51.10");
-    let too_much = part(&less(&rest, "-0.01"));
+    let rest = subtract(&paid.hold.price, "51.10");
+    let too_much = part(&subtract(&rest, "-0.01"));
     let refused = post_action_with_key(&client, id, "refund", &new_key(), &too_much).await;
     let refused = refused.expect_problem(409, "refund_not_possible");
     assert_eq!(
@@ -139,10 +140,10 @@ async fn parts_are_refunded_until_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn an_amount_is_more_than_nothing_and_has_a_key() {
+async fn partial_refund_needs_positive_amount_and_key() {
     let _turn = share_system().await;
     let client = Client::new();
-    let paid = captured(&client, None).await;
+    let paid = create_captured_booking(&client, None).await;
     for amount in [
         json!("0"),
         json!("0.00"),
@@ -174,7 +175,7 @@ async fn an_amount_is_more_than_nothing_and_has_a_key() {
 }
 
 #[tokio::test]
-async fn what_is_not_captured_is_not_refunded() {
+async fn uncaptured_payment_is_not_refunded() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -190,15 +191,15 @@ async fn what_is_not_captured_is_not_refunded() {
 }
 
 #[tokio::test]
-async fn orders_at_once_never_come_to_more_than_was_captured() {
+async fn concurrent_refunds_never_exceed_captured_amount() {
     let _turn = share_system().await;
     let client = Client::new();
-    let paid = captured(&client, None).await;
-    let at_once = (0..5).map(|_| async {
+    let paid = create_captured_booking(&client, None).await;
+    let requests = (0..5).map(|_| async {
         let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         response.expect(200)["refundId"].clone()
     });
-    let mut refunds = join_all(at_once).await;
+    let mut refunds = join_all(requests).await;
     refunds.dedup();
     assert_eq!(refunds.len(), 1, "{refunds:?}");
     assert_eq!(
@@ -206,31 +207,31 @@ async fn orders_at_once_never_come_to_more_than_was_captured() {
         [paid.hold.price.as_str()]
     );
 
-    // Each is possible alone.
-    let paid = captured(&client, None).await;
-    let most = less(&paid.hold.price, "1.00");
-    let body = json!({"amount": most});
+    // Each partial refund fits, but not both.
+    let paid = create_captured_booking(&client, None).await;
+    let rest = subtract(&paid.hold.price, "1.00");
+    let body = json!({"amount": rest});
     let (one_key, other_key) = (new_key(), new_key());
     let (one, other) = join(
         post_action_with_key(&client, paid.hold.id, "refund", &one_key, &body),
         post_action_with_key(&client, paid.hold.id, "refund", &other_key, &body),
     )
     .await;
-    let (made, refused) = if one.status == 200 {
+    let (accepted, refused) = if one.status == 200 {
         (one, other)
     } else {
         (other, one)
     };
-    assert_eq!(made.expect(200)["status"], "refunded");
+    assert_eq!(accepted.expect(200)["status"], "refunded");
     assert_eq!(
         refused.expect_problem(409, "refund_not_possible")["rest"],
         "1.00"
     );
-    assert_eq!(read_paypal_order(&paid.order.id).await.refunds(), [most]);
+    assert_eq!(read_paypal_order(&paid.order.id).await.refunds(), [rest]);
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_one_refund_whoever_comes_next() {
+async fn lost_refund_response_makes_one_refund() {
     for (upstream, kind, path) in [
         ("paypal", "drop_answer", "/refund"),
         ("paypal", "refuse", "/v"),
@@ -241,7 +242,7 @@ async fn a_lost_answer_is_one_refund_whoever_comes_next() {
         for next in ["operator", "cron"] {
             run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
-                let paid = captured(&client, None).await;
+                let paid = create_captured_booking(&client, None).await;
                 set_fault(upstream, json!({"kind": kind, "path": path})).await;
                 let first = post_action(&client, paid.hold.id, "refund", &json!({})).await;
                 let first = first.expect(200);
@@ -272,12 +273,12 @@ async fn a_lost_answer_is_one_refund_whoever_comes_next() {
 }
 
 #[tokio::test]
-async fn an_order_whose_answer_is_lost_stands() {
+async fn refund_with_lost_database_response_is_kept() {
     run_alone(async {
         let client = Client::new();
-        let paid = captured(&client, None).await;
-        let lost = json!({"kind": "drop_answer", "path": "rpc/order_refund", "times": 1});
-        set_fault("database", lost).await;
+        let paid = create_captured_booking(&client, None).await;
+        let drop_response = json!({"kind": "drop_answer", "path": "rpc/order_refund", "times": 1});
+        set_fault("database", drop_response).await;
         let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         response.expect_problem(503, "database_unavailable");
         run_cron(&client).await;
@@ -291,13 +292,13 @@ async fn an_order_whose_answer_is_lost_stands() {
     .await;
 }
 
-/// The account is filled again one day, so the refund stays ordered and is tried again, ever less often.
+/// The merchant may fund the account later, so the refund is retried at growing intervals.
 #[tokio::test]
-async fn while_the_account_is_empty_a_refund_waits() {
+async fn refund_waits_while_account_is_empty() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let paid = captured(&client, Some("SIMULATE_REFUND_REFUSED")).await;
-        let tries = || async {
+        let paid = create_captured_booking(&client, Some("SIMULATE_REFUND_REFUSED")).await;
+        let attempts = || async {
             let exchanges = exchanges_about(&database, paid.hold.id).await;
             assert_eq!(exchanges.request_ids("captures.refund").len(), 1);
             exchanges.of("captures.refund").len()
@@ -305,11 +306,11 @@ async fn while_the_account_is_empty_a_refund_waits() {
         let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         assert_eq!(response.expect(200)["status"], "pending");
         run_cron(&client).await;
-        assert_eq!(tries().await, 1, "not before its time");
+        assert_eq!(attempts().await, 1, "the retry is not due yet");
         for (minutes, expected) in [(16, 2), (16, 2), (16, 3)] {
             advance_clock(SignedDuration::from_mins(minutes)).await;
             run_cron(&client).await;
-            assert_eq!(tries().await, expected);
+            assert_eq!(attempts().await, expected);
         }
         assert_eq!(read_payment(&client, &paid).await["status"], "captured");
         let more = json!({"amount": "0.01"});
@@ -318,18 +319,18 @@ async fn while_the_account_is_empty_a_refund_waits() {
         assert_eq!(
             refused.expect_problem(409, "refund_not_possible")["rest"],
             "0.00",
-            "what is ordered is not there to be ordered again"
+            "the pending refund takes the whole amount"
         );
     })
     .await;
 }
 
-/// PayPal refuses for good when less is left of the capture than we think.
+/// PayPal finally refuses when less is left of the capture than our database says.
 #[tokio::test]
-async fn what_paypal_will_not_refund_is_refused_and_can_be_ordered_anew() {
+async fn refused_refund_can_be_requested_again() {
     let _turn = share_system().await;
     let client = Client::new();
-    let paid = captured(&client, None).await;
+    let paid = create_captured_booking(&client, None).await;
     let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
     paypal_dashboard::refund(&capture, "10.00", &paid.hold.currency).await;
     let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
@@ -339,16 +340,16 @@ async fn what_paypal_will_not_refund_is_refused_and_can_be_ordered_anew() {
     assert_eq!(
         (&shown["status"], &shown["refundedAmount"]),
         (&json!("partially_refunded"), &json!("10.00")),
-        "what PayPal did is learnt at once"
+        "the refund at PayPal is recorded at once"
     );
-    let rest = less(&paid.hold.price, "10.00");
+    let rest = subtract(&paid.hold.price, "10.00");
     let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
-    let made = response.expect(200);
+    let refund = response.expect(200);
     assert_eq!(
-        (&made["status"], &made["amount"]),
+        (&refund["status"], &refund["amount"]),
         (&json!("refunded"), &json!(rest))
     );
-    assert_ne!(made["refundId"], refused["refundId"]);
+    assert_ne!(refund["refundId"], refused["refundId"]);
     assert_eq!(
         read_paypal_order(&paid.order.id).await.refunds(),
         ["10.00", rest.as_str()]
@@ -356,19 +357,19 @@ async fn what_paypal_will_not_refund_is_refused_and_can_be_ordered_anew() {
     assert_eq!(read_payment(&client, &paid).await["status"], "refunded");
 }
 
-/// A refund out of goodwill is no part of what a cancellation owes, and never makes it more than was captured.
+/// An operator's refund does not count as the cancellation's, and both never exceed the capture.
 #[tokio::test]
-async fn a_cancellation_gives_back_what_is_left() {
+async fn cancellation_refunds_the_rest() {
     let _turn = share_system().await;
     let client = Client::new();
-    let paid = captured(&client, None).await;
+    let paid = create_captured_booking(&client, None).await;
     let part = json!({"amount": "30.00"});
     post_action_with_key(&client, paid.hold.id, "refund", &new_key(), &part)
         .await
         .expect(200);
-    let rest = less(&paid.hold.price, "30.00");
-    let told = crate::support::cancellation::refund_body(&paid.hold, 100, &rest, "refunded");
-    assert_eq!(checkout::cancel(&client, &paid.hold).await, told);
+    let rest = subtract(&paid.hold.price, "30.00");
+    let expected = refund_body(&paid.hold, 100, &rest, "refunded");
+    assert_eq!(checkout::cancel(&client, &paid.hold).await, expected);
     assert_eq!(
         read_paypal_order(&paid.order.id).await.refunds(),
         ["30.00", rest.as_str()]
