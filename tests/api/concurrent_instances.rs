@@ -74,10 +74,10 @@ async fn booked_day_is_never_shown_free() {
                 // Each booking has two days, and two more for the turnaround.
                 let rental = free.part(number * 4, 2);
                 let instance = &instances[usize::try_from(number).unwrap()];
-                let made = instance
+                let response = instance
                     .serve(random_ip(), post("/api/bookings", &rental.body()))
                     .await;
-                instance::json(201, &made);
+                instance::json(201, &response);
                 booked_days
                     .borrow_mut()
                     .extend([rental.start, rental.part(1, 1).start]);

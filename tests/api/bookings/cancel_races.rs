@@ -139,7 +139,7 @@ async fn cancel_during_capture_is_retryable() {
             "upcoming"
         );
 
-        // The clock is too close to the pick-up for a refund.
+        // The pick-up is too close for a refund.
         let refund = cancel(&client, &paid.hold).await;
         assert_eq!(refund, refund_body(&paid.hold, 0, "0.00", "none"));
         assert_eq!(

@@ -107,7 +107,7 @@ async fn conflict_names_unavailable_days() {
     assert_eq!(Database::open().await.live_bookings(&booked).await, 1);
 }
 
-/// The turnaround must be free before the booking as well: the earlier rental needs it.
+/// A rental blocks its turnaround too, so it must end some days before the next one.
 #[tokio::test]
 async fn next_rental_starts_after_turnaround() {
     let _turn = share_system().await;

@@ -1,4 +1,6 @@
-//! Actions of the merchant in PayPal's dashboard, without the product. Faults disturb them.
+//! Actions of the merchant in PayPal's dashboard, without the product.
+//!
+//! They fail while a fault of PayPal is set.
 
 use super::{client::http_client, environment::variable};
 use reqwest::{Method, RequestBuilder};
@@ -26,7 +28,7 @@ async fn request(method: Method, path: &str) -> RequestBuilder {
         .header("prefer", "return=representation")
 }
 
-async fn answer(request: RequestBuilder) -> Value {
+async fn send(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     let (status, text) = (response.status(), response.text().await.unwrap());
     assert!(status.is_success(), "PayPal returned {status}: {text}");
@@ -37,19 +39,19 @@ async fn post(path: &str, body: &Value) -> Value {
     // The product's own request ids have another form.
     let id = format!("dashboard-{}", crate::support::environment::new_uuid());
     let request = request(Method::POST, path).await;
-    answer(request.header("paypal-request-id", id).json(body)).await
+    send(request.header("paypal-request-id", id).json(body)).await
 }
 
 pub(crate) async fn read_paypal_order(order: &str) -> PayPalOrder {
     let path = format!("/v2/checkout/orders/{order}");
-    PayPalOrder(answer(request(Method::GET, &path).await).await)
+    PayPalOrder(send(request(Method::GET, &path).await).await)
 }
 
 /// Authorizes an approved order and returns the id of the authorization.
 pub(crate) async fn authorize(order: &str) -> String {
     let path = format!("/v2/checkout/orders/{order}/authorize");
-    let shown = post(&path, &json!({})).await;
-    let payments = &shown["purchase_units"][0]["payments"];
+    let response = post(&path, &json!({})).await;
+    let payments = &response["purchase_units"][0]["payments"];
     payments["authorizations"][0]["id"]
         .as_str()
         .unwrap()
@@ -84,7 +86,7 @@ impl PayPalOrder {
     pub(crate) fn authorizations(&self) -> Vec<String> {
         let states = self.payments("authorizations").into_iter();
         states
-            .map(|shown| shown["status"].as_str().unwrap().to_owned())
+            .map(|payment| payment["status"].as_str().unwrap().to_owned())
             .collect()
     }
 
@@ -100,7 +102,7 @@ impl PayPalOrder {
 }
 
 fn values(payments: &[Value]) -> Vec<String> {
-    let amounts = payments.iter().map(|shown| &shown["amount"]["value"]);
+    let amounts = payments.iter().map(|payment| &payment["amount"]["value"]);
     amounts
         .map(|value| value.as_str().unwrap().to_owned())
         .collect()

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Free days on both sides: the longest turnaround of a car.
 const MARGIN: i64 = 2;
-/// Car, first day, day after the last. Margins are included.
+/// Car, first day and day after the last, including margins.
 static CHOSEN: Mutex<Vec<(String, Date, Date)>> = Mutex::new(Vec::new());
 
 /// A car for some days.

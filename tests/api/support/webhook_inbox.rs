@@ -32,7 +32,7 @@ pub(crate) fn no_events() -> (Value, Value) {
     (json!(0), json!(0))
 }
 
-/// Applies or fails for good all events that other tests left in the inbox.
+/// Applies the events that other tests left in the inbox, or makes them dead letters.
 pub(crate) async fn drain_inbox(client: &Client) {
     for _ in 0..7 {
         advance_clock(SignedDuration::from_mins(61)).await;
