@@ -243,7 +243,7 @@ async fn declined_capture_is_not_retried() {
 ///
 /// The second rental starts after its authorization expires, so the capture comes before that.
 #[tokio::test]
-async fn old_authorization_is_reauthorized_before_capture() {
+async fn cron_reauthorizes_old_authorization_before_capture() {
     for (least, most) in [(8, 24), (60, 300)] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);

@@ -80,7 +80,7 @@ async fn full_refund_is_made_once() {
 }
 
 #[tokio::test]
-async fn partial_refunds_stop_at_captured_amount() {
+async fn operator_refunds_stop_at_captured_amount() {
     let _turn = share_system().await;
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
@@ -175,7 +175,7 @@ async fn partial_refund_needs_positive_amount_and_key() {
 }
 
 #[tokio::test]
-async fn uncaptured_payment_is_not_refunded() {
+async fn operator_cannot_refund_uncaptured_payment() {
     let _turn = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;

@@ -1,6 +1,7 @@
-//! Every first, second, … or seventh answer of PayPal is lost after its effect, or of the database to what is noted, while
-//! customers, an operator and the crons do what they do: repeat, as they are told. In the end everything happened once. Single
-//! losses are in `failures/lost_responses.rs`.
+//! Every n-th response of PayPal, or of the database to a record, is lost after its effect.
+//!
+//! Customers, an operator and the crons retry as the responses say. In the end every effect
+//! happened once. Single losses are in `lost_responses.rs`.
 
 use crate::support::{
     cancellation::{refund_body, split_price},
@@ -22,31 +23,31 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::future::Future;
 
-/// Asks again, as often as a person would and after the time that the answer says, until it is another answer.
-async fn insist<F: Future<Output = Response>>(what: &str, ask: impl Fn() -> F) -> Value {
+/// Retries a request until it succeeds, each time after the seconds in `Retry-After`.
+async fn retry<F: Future<Output = Response>>(name: &str, send: impl Fn() -> F) -> Value {
     for _ in 0..100 {
-        let response = ask().await;
+        let response = send().await;
         if response.status < 300 {
             return response.json();
         }
-        assert!(matches!(response.status, 409 | 503), "{what}: {response}");
-        assert_eq!(response.json()["retryable"], true, "{what}: {response}");
+        assert!(matches!(response.status, 409 | 503), "{name}: {response}");
+        assert_eq!(response.json()["retryable"], true, "{name}: {response}");
         let wait = i64::try_from(response.retry_after()).unwrap();
         advance_clock(SignedDuration::from_secs(wait)).await;
     }
-    panic!("{what}: the hundredth time it was still in vain");
+    panic!("{name} failed a hundred times");
 }
 
-/// A customer holds, orders, approves and pays.
-async fn customer(client: &Client, rental: &Rental) -> PaidBooking {
+/// Pays a rental as a customer does, with retries.
+async fn pay_with_retries(client: &Client, rental: &Rental) -> PaidBooking {
     let hold = checkout::create_hold(client, rental).await;
-    let made = insist("the order", || request_order(client, &hold, None)).await;
+    let response = retry("the order", || request_order(client, &hold, None)).await;
     let order = Order {
-        id: checkout::text(&made["orderID"]),
-        approve_url: checkout::text(&made["approveUrl"]),
+        id: checkout::text(&response["orderID"]),
+        approve_url: checkout::text(&response["approveUrl"]),
     };
     paypal::approve(&order.approve_url).await;
-    let paid = insist("the authorization", || {
+    let paid = retry("the authorization", || {
         request_authorization(client, &order)
     })
     .await;
@@ -59,8 +60,8 @@ async fn customer(client: &Client, rental: &Rental) -> PaidBooking {
     }
 }
 
-/// The cron comes every 16 minutes until nothing about these bookings is open.
-async fn crons_until_quiet(client: &Client, database: &Database, all: [&PaidBooking; 3]) {
+/// Runs the cron every 16 minutes, until no operation of these bookings is open.
+async fn run_cron_until_settled(client: &Client, database: &Database, bookings: [&PaidBooking; 3]) {
     for _ in 0..40 {
         advance_clock(SignedDuration::from_mins(16)).await;
         let secret = variable("CRON_SECRET");
@@ -69,22 +70,22 @@ async fn crons_until_quiet(client: &Client, database: &Database, all: [&PaidBook
             .get_as(&secret, CAPTURES_PATH)
             .await;
         if run.status != 200 {
-            // Cut off; the next one goes on.
+            // The next run resumes this one.
             run.expect_problem(503, "database_unavailable");
             continue;
         }
         let mut open = 0;
-        for paid in all {
+        for paid in bookings {
             open += database.open_operations(paid.hold.id).await;
         }
         if open == 0 {
             return;
         }
     }
-    panic!("after forty runs something is still open");
+    panic!("an operation is still open after forty runs");
 }
 
-/// The cancellation is settled, whatever was told the first time.
+/// Asserts that the cancellation is settled and was made once. The first response may be lost.
 async fn assert_cancelled(client: &Client, hold: &Hold, percent: u32) {
     let (back, _) = split_price(&hold.price, percent);
     assert_eq!(
@@ -96,58 +97,59 @@ async fn assert_cancelled(client: &Client, hold: &Hold, percent: u32) {
 }
 
 #[tokio::test]
-async fn whichever_answers_of_paypal_are_lost_everything_happens_once() {
+async fn lost_paypal_responses_repeat_no_effect() {
     for every in 1..=7 {
-        run_alone(whole_story("paypal", "/v2/", every)).await;
+        run_alone(lose_responses("paypal", "/v2/", every)).await;
     }
 }
 
 #[tokio::test]
-async fn whichever_notes_are_lost_everything_happens_once() {
+async fn lost_database_records_repeat_no_effect() {
     for every in 1..=7 {
-        run_alone(whole_story("database", "rpc/record_", every)).await;
+        run_alone(lose_responses("database", "rpc/record_", every)).await;
     }
 }
 
-/// Three bookings: one is captured and partly refunded, one is given back, one is given back by half.
-async fn whole_story(upstream: &str, path: &str, every: u32) {
+/// Settles three bookings: one captured and partly refunded, one voided, one captured by half.
+async fn lose_responses(upstream: &str, path: &str, every: u32) {
     let (client, database) = (Client::new(), Database::open().await);
     let (early, late, soon) = (
         Rental::between(&client, 2, 4, 5).await,
         Rental::far_ahead(&client, 2).await,
         Rental::soon(&client, 2).await,
     );
-    // If each were lost for ever, nobody could ever pay.
+    // If all responses were lost, no payment would ever succeed.
     let times = if every == 1 { 10 } else { 1_000 };
-    let lossy = json!({"kind": "drop_answer", "path": path, "every": every, "times": times});
-    set_fault(upstream, lossy).await;
+    let drop_responses =
+        json!({"kind": "drop_answer", "path": path, "every": every, "times": times});
+    set_fault(upstream, drop_responses).await;
 
-    let half = customer(&client, &early).await;
-    let all = customer(&client, &late).await;
-    let kept = customer(&client, &soon).await;
+    let half = pay_with_retries(&client, &early).await;
+    let all = pay_with_retries(&client, &late).await;
+    let kept = pay_with_retries(&client, &soon).await;
     let bookings = [&half, &all, &kept];
     cancel(&client, &all.hold).await;
     advance_clock_past(early.noon_before(3)).await;
     cancel(&client, &half.hold).await;
     advance_clock_past(kept.capture_at).await;
-    crons_until_quiet(&client, &database, bookings).await;
+    run_cron_until_settled(&client, &database, bookings).await;
     assert_eq!(
         read_payment(&client, &kept).await["status"],
         "captured",
         "every {every}"
     );
     let (key, part) = (new_uuid().to_string(), json!({"amount": "10.00"}));
-    insist("the refund", || {
+    retry("the refund", || {
         operator::post_action_with_key(&client, kept.hold.id, "refund", &key, &part)
     })
     .await;
-    crons_until_quiet(&client, &database, bookings).await;
+    run_cron_until_settled(&client, &database, bookings).await;
     clear_faults(upstream).await;
-    assert_once(&client, &database, bookings, every).await;
+    assert_settled_once(&client, &database, bookings, every).await;
 }
 
-/// Each of the three came to its end, and to it alone.
-async fn assert_once(
+/// Asserts that each booking was settled exactly once.
+async fn assert_settled_once(
     client: &Client,
     database: &Database,
     [half, all, kept]: [&PaidBooking; 3],

@@ -1,4 +1,4 @@
-//! Answers that are lost after the effect: what was done is found again, and is done once.
+//! Responses that are lost after the effect. The effect is found again, and happens once.
 
 use crate::support::{
     capture_cron::{results_for, run_cron},
@@ -14,8 +14,8 @@ use crate::support::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// The next answer to a request whose path contains `path` is lost.
-async fn lose_one(upstream: &str, path: &str) {
+/// Loses the next response to a request whose path contains `path`.
+async fn lose_response(upstream: &str, path: &str) {
     set_fault(
         upstream,
         json!({"kind": "drop_answer", "path": path, "times": 1}),
@@ -24,11 +24,11 @@ async fn lose_one(upstream: &str, path: &str) {
 }
 
 #[tokio::test]
-async fn a_lost_order_is_found_again() {
+async fn repeated_request_returns_lost_order() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        lose_one("paypal", "/v2/checkout/orders").await;
+        lose_response("paypal", "/v2/checkout/orders").await;
         let response = request_order(&client, &hold, None).await;
         response.expect_problem(503, "payment_provider_unavailable");
         response.retry_after();
@@ -44,16 +44,16 @@ async fn a_lost_order_is_found_again() {
     .await;
 }
 
-/// Whether or not the note was made, the same order comes back.
+/// The database may or may not have recorded the order.
 #[tokio::test]
-async fn an_order_that_was_not_noted_is_found_again() {
+async fn repeated_request_returns_unrecorded_order() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        for trouble in ["drop_answer", "refuse"] {
+        for fault in ["drop_answer", "refuse"] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             set_fault(
                 "database",
-                json!({"kind": trouble, "path": "record_paypal_order", "times": 1}),
+                json!({"kind": fault, "path": "record_paypal_order", "times": 1}),
             )
             .await;
             request_order(&client, &hold, None)
@@ -62,11 +62,11 @@ async fn an_order_that_was_not_noted_is_found_again() {
             clear_faults("database").await;
             let order = checkout::create_order(&client, &hold, None).await;
             let exchanges = exchanges_about(&database, hold.id).await;
-            assert_eq!(exchanges.effects("orders.create"), 1, "{trouble}");
+            assert_eq!(exchanges.effects("orders.create"), 1, "{fault}");
             assert_eq!(
                 exchanges.of("orders.create")[0]["responseBody"]["id"],
                 json!(order.id),
-                "{trouble}"
+                "{fault}"
             );
         }
     })
@@ -74,12 +74,12 @@ async fn an_order_that_was_not_noted_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_lost_authorization_is_found_at_once() {
+async fn lost_authorization_is_found_at_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
-        lose_one("paypal", "/authorize").await;
+        lose_response("paypal", "/authorize").await;
         let response = request_authorization(&client, &order).await.expect(200);
         assert_eq!(
             exchanges_about(&database, hold.id)
@@ -96,13 +96,15 @@ async fn a_lost_authorization_is_found_at_once() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_stays_in_doubt_is_settled_by_the_next_request() {
+async fn next_request_settles_doubtful_authorization() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
-        lose_one("paypal", "/authorize").await;
-        set_fault("paypal", json!({"kind": "refuse", "path": format!("/v2/checkout/orders/{}", order.id), "times": 1})).await;
+        lose_response("paypal", "/authorize").await;
+        let path = format!("/v2/checkout/orders/{}", order.id);
+        let refuse = json!({"kind": "refuse", "path": path, "times": 1});
+        set_fault("paypal", refuse).await;
         let response = request_authorization(&client, &order).await;
         response.expect_problem(503, "payment_provider_unavailable");
         response.retry_after();
@@ -119,28 +121,28 @@ async fn an_authorization_that_stays_in_doubt_is_settled_by_the_next_request() {
     .await;
 }
 
-/// The money is held, and the database did not note it, or did and could not say so.
+/// PayPal holds the money. The database may or may not have recorded that.
 #[tokio::test]
-async fn an_authorization_that_was_not_noted_is_found_again() {
+async fn repeated_request_finds_unrecorded_authorization() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        for trouble in ["drop_answer", "refuse"] {
+        for fault in ["drop_answer", "refuse"] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             let order = checkout::create_approved_order(&client, &hold, None).await;
             set_fault(
                 "database",
-                json!({"kind": trouble, "path": "record_authorization"}),
+                json!({"kind": fault, "path": "record_authorization"}),
             )
             .await;
             request_authorization(&client, &order)
                 .await
                 .expect_problem(503, "database_unavailable");
             clear_faults("database").await;
-            // Whoever held the payment may still be at work, as far as the database knows.
+            // The claim has no recorded end, so the first request may still be running.
             advance_clock(SignedDuration::from_secs(61)).await;
             request_authorization(&client, &order).await.expect(200);
             let exchanges = exchanges_about(&database, hold.id).await;
-            assert_eq!(exchanges.effects("orders.authorize"), 1, "{trouble}");
+            assert_eq!(exchanges.effects("orders.authorize"), 1, "{fault}");
             let booking = read_booking(&client, &hold).await;
             assert_eq!(
                 (&booking["status"], &booking["payment"]["status"]),
@@ -152,13 +154,13 @@ async fn an_authorization_that_was_not_noted_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_lost_capture_is_found_by_the_next_run() {
+async fn next_run_finds_lost_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
         advance_clock_past(paid.capture_at).await;
-        // Not anybody else's that is due by now.
-        lose_one("paypal", &format!("{}/capture", paid.authorization)).await;
+        // Captures of other tests may be due too, and must not use up the fault.
+        lose_response("paypal", &format!("{}/capture", paid.authorization)).await;
         let run = run_cron(&client).await;
         assert_eq!(
             results_for(&run, paid.hold.id)[0]["success"],
@@ -183,18 +185,18 @@ async fn a_lost_capture_is_found_by_the_next_run() {
     .await;
 }
 
-/// PayPal has taken the money and the database does not know: pitfall of every cron that captures.
+/// PayPal has taken the money, but the database may not know.
 #[tokio::test]
-async fn a_capture_that_was_not_noted_is_found_by_the_next_run() {
+async fn next_run_finds_unrecorded_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        for trouble in ["drop_answer", "refuse"] {
+        for fault in ["drop_answer", "refuse"] {
             let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
             advance_clock_past(paid.capture_at).await;
-            // Only the record of the capture is lost, not the end of the run.
+            // The run's own end is still recorded.
             set_fault(
                 "database",
-                json!({"kind": trouble, "path": "rpc/record_capture"}),
+                json!({"kind": fault, "path": "rpc/record_capture"}),
             )
             .await;
             run_cron(&client).await;
@@ -202,22 +204,22 @@ async fn a_capture_that_was_not_noted_is_found_by_the_next_run() {
             advance_clock(SignedDuration::from_mins(16)).await;
             run_cron(&client).await;
             let exchanges = exchanges_about(&database, paid.hold.id).await;
-            assert_eq!(exchanges.effects("authorizations.capture"), 1, "{trouble}");
+            assert_eq!(exchanges.effects("authorizations.capture"), 1, "{fault}");
             let payment = read_booking(&client, &paid.hold).await["payment"].clone();
-            assert_eq!(payment["status"], "captured", "{trouble}");
+            assert_eq!(payment["status"], "captured", "{fault}");
             let capture = exchanges.of("authorizations.capture")[0]["responseBody"]["id"].clone();
-            assert_eq!(payment["captureId"], capture, "{trouble}");
+            assert_eq!(payment["captureId"], capture, "{fault}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_lost_hold_is_found_again_under_its_key() {
+async fn idempotency_key_finds_lost_hold() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
-        lose_one("database", "create_booking").await;
+        lose_response("database", "create_booking").await;
         let response = request_hold_with_key(&client, &key, &rental.body()).await;
         response.expect_problem(503, "database_unavailable");
         response.retry_after();
@@ -229,9 +231,9 @@ async fn a_lost_hold_is_found_again_under_its_key() {
     .await;
 }
 
-/// The days were taken all the same, so nobody may be shown them as free.
+/// The days are booked, so the calendar must not show them as free.
 #[tokio::test]
-async fn the_calendar_is_right_even_when_the_answer_to_a_booking_was_lost() {
+async fn lost_booking_response_still_updates_calendar() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -239,7 +241,7 @@ async fn the_calendar_is_right_even_when_the_answer_to_a_booking_was_lost() {
             client.get(&rental.availability_path()).await.expect(200)["bookable"],
             true
         );
-        lose_one("database", "create_booking").await;
+        lose_response("database", "create_booking").await;
         checkout::request_hold(&client, &rental)
             .await
             .expect_problem(503, "database_unavailable");
@@ -250,7 +252,7 @@ async fn the_calendar_is_right_even_when_the_answer_to_a_booking_was_lost() {
 }
 
 #[tokio::test]
-async fn a_void_whose_answer_is_lost_is_made_once() {
+async fn lost_void_response_voids_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -260,16 +262,13 @@ async fn a_void_whose_answer_is_lost_is_made_once() {
             Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT"),
         )
         .await;
-        lose_one("paypal", "/void").await;
+        lose_response("paypal", "/void").await;
         let response = request_authorization(&client, &order).await;
-        assert_ne!(response.status, 200, "{response}");
-        assert_eq!(
-            exchanges_about(&database, hold.id)
-                .await
-                .voided_authorizations()
-                .len(),
-            1
-        );
+        response.expect_problem(503, "payment_provider_unavailable");
+        response.retry_after();
+        let exchanges = exchanges_about(&database, hold.id).await;
+        assert_eq!(exchanges.voided_authorizations().len(), 1);
+        assert_eq!(exchanges.request_ids("authorizations.void").len(), 1);
         assert_eq!(
             read_booking(&client, &hold).await["status"],
             "pending_payment"

@@ -1,15 +1,18 @@
-//! Servers that are stopped, and start again.
+//! Redis and Postgres, stopped and started again.
 
 use crate::support::{
+    cache::{cache_status, read_until_cached},
     capture_cron,
     checkout::{
         self, request_authorization, request_cancellation, request_hold, request_hold_with_key,
         request_order,
     },
     client::{Client, Response},
-    environment::{new_uuid, variable},
+    environment::{new_number, new_uuid, variable},
     isolation::run_alone,
-    local_system::{advance_clock, eventually, set_fault, start_process, stop_process},
+    local_system::{
+        advance_clock, advance_to_next_minute, eventually, set_fault, start_process, stop_process,
+    },
     operator,
     paypal_dashboard::read_paypal_order,
     rental::Rental,
@@ -21,7 +24,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[tokio::test]
-async fn without_redis_everything_is_answered_and_bookings_stay_exclusive() {
+async fn stopped_redis_leaves_all_routes_working() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 3).await;
@@ -58,9 +61,10 @@ async fn without_redis_everything_is_answered_and_bookings_stay_exclusive() {
 }
 
 #[tokio::test]
-async fn without_redis_limits_still_hold() {
+async fn stopped_redis_leaves_limits_in_force() {
     run_alone(async {
         let client = Client::new();
+        advance_to_next_minute().await;
         stop_process("redis").await;
         let mut responses = Vec::new();
         for _ in 0..11 {
@@ -81,20 +85,14 @@ async fn without_redis_limits_still_hold() {
 }
 
 #[tokio::test]
-async fn when_redis_is_back_it_is_used_again() {
+async fn restarted_redis_is_used_again() {
     run_alone(async {
         let client = Client::new();
         stop_process("redis").await;
         assert_eq!(client.get("/api/cars").await.header("x-cache"), "BYPASS");
         start_process("redis").await;
         eventually("the cache is used again", 30, || async {
-            (client
-                .with_new_address()
-                .get("/api/cars")
-                .await
-                .header("x-cache")
-                == "HIT")
-                .then_some(())
+            (cache_status("/api/cars").await == "HIT").then_some(())
         })
         .await;
         let redis = client
@@ -112,7 +110,7 @@ async fn when_redis_is_back_it_is_used_again() {
 }
 
 #[tokio::test]
-async fn without_a_database_the_answer_is_a_503_within_ten_seconds() {
+async fn stopped_database_is_503_within_ten_seconds() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -120,20 +118,20 @@ async fn without_a_database_the_answer_is_a_503_within_ten_seconds() {
         let order = checkout::create_order(&client, &hold, None).await;
         stop_process("postgres").await;
 
-        let begun = Instant::now();
-        let (nowhere, nobody) = (
+        let start = Instant::now();
+        let (uncached_list, unknown_car) = (
             format!("/api/cars?search={}", new_uuid()),
             format!("/api/cars/{}", new_uuid()),
         );
-        let (unseen, booking) = (
+        let (uncached_days, booking) = (
             rental.part(-20, 1).availability_path(),
             format!("/api/bookings/{}", hold.id),
         );
         let secret = variable("CRON_SECRET");
         let responses: [Response; 9] = join_all([
-            client.get(&nowhere).boxed(),
-            client.get(&nobody).boxed(),
-            client.get(&unseen).boxed(),
+            client.get(&uncached_list).boxed(),
+            client.get(&unknown_car).boxed(),
+            client.get(&uncached_days).boxed(),
             request_hold(&client, &rental).boxed(),
             request_order(&client, &hold, None).boxed(),
             request_authorization(&client, &order).boxed(),
@@ -144,7 +142,7 @@ async fn without_a_database_the_answer_is_a_503_within_ten_seconds() {
         .await
         .try_into()
         .unwrap();
-        let taken = begun.elapsed();
+        let elapsed = start.elapsed();
         for response in &responses {
             assert_eq!(
                 response.expect_problem(503, "database_unavailable")["retryable"],
@@ -158,24 +156,27 @@ async fn without_a_database_the_answer_is_a_503_within_ten_seconds() {
             (&health["status"], &health["checks"]["database"]),
             (&json!("down"), &json!("down"))
         );
-        assert!(taken < Duration::from_secs(10), "nine answers in {taken:?}");
+        assert!(
+            elapsed < Duration::from_secs(10),
+            "nine responses took {elapsed:?}"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_a_database_no_money_is_moved() {
+async fn stopped_database_moves_no_money() {
     run_alone(async {
         let (client, secret) = (Client::new(), variable("CRON_SECRET"));
         let paid = checkout::create_paid_booking(&client, None).await;
         stop_process("postgres").await;
-        let none = json!({});
+        let body = json!({});
         let responses: [Response; 9] = join_all([
             request_cancellation(&client, &paid.hold.token, paid.hold.id).boxed(),
-            operator::post_action(&client, paid.hold.id, "capture", &none).boxed(),
-            operator::post_action(&client, paid.hold.id, "void", &none).boxed(),
-            operator::post_action(&client, paid.hold.id, "refund", &none).boxed(),
-            operator::post_action(&client, paid.hold.id, "reauthorize", &none).boxed(),
+            operator::post_action(&client, paid.hold.id, "capture", &body).boxed(),
+            operator::post_action(&client, paid.hold.id, "void", &body).boxed(),
+            operator::post_action(&client, paid.hold.id, "refund", &body).boxed(),
+            operator::post_action(&client, paid.hold.id, "reauthorize", &body).boxed(),
             client.get_as(&secret, "/api/webhooks/retry").boxed(),
             client
                 .get_as(&secret, "/api/admin/payments/reconcile")
@@ -201,7 +202,7 @@ async fn without_a_database_no_money_is_moved() {
 }
 
 #[tokio::test]
-async fn when_the_database_is_back_bookings_are_made_again() {
+async fn restarted_database_accepts_bookings() {
     run_alone(async {
         let client = Client::new();
         let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
@@ -210,7 +211,7 @@ async fn when_the_database_is_back_bookings_are_made_again() {
             .await
             .expect_problem(503, "database_unavailable");
         start_process("postgres").await;
-        let response = eventually("a booking is made", 30, || async {
+        let response = eventually("the database is back", 30, || async {
             let response = request_hold_with_key(&client, &key, &rental.body()).await;
             (response.status != 503).then_some(response)
         })
@@ -221,18 +222,15 @@ async fn when_the_database_is_back_bookings_are_made_again() {
 }
 
 #[tokio::test]
-async fn without_a_database_an_old_list_is_better_than_none() {
+async fn stopped_database_serves_stale_list() {
     run_alone(async {
         let client = Client::new();
         let path = format!(
             "/api/cars?limit=50&search=e&maxPrice={}",
-            9_000_000 + crate::support::environment::new_number(900_000)
+            9_000_000 + new_number(900_000)
         );
         let fresh = client.get(&path).await.expect(200);
-        eventually("the list is cached", 5, || async {
-            (client.with_new_address().get(&path).await.header("x-cache") == "HIT").then_some(())
-        })
-        .await;
+        read_until_cached(&path).await;
         stop_process("postgres").await;
         advance_clock(SignedDuration::from_mins(5)).await;
         let response = client.with_new_address().get(&path).await;
@@ -242,34 +240,25 @@ async fn without_a_database_an_old_list_is_better_than_none() {
     .await;
 }
 
-/// Longer than any route waits for it.
+/// The delay is longer than any route waits for the database.
 #[tokio::test]
-async fn a_database_that_is_slow_is_a_503_and_what_is_cached_is_not_slow() {
+async fn slow_database_is_503_cached_list_served() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        eventually("the list is cached", 5, || async {
-            (client
-                .with_new_address()
-                .get("/api/cars")
-                .await
-                .header("x-cache")
-                == "HIT")
-                .then_some(())
-        })
-        .await;
+        read_until_cached("/api/cars").await;
         set_fault("database", json!({"kind": "delay", "delayMs": 30_000})).await;
         let list = client.with_new_address().get("/api/cars").await;
         list.expect(200);
         assert_eq!(list.header("x-cache"), "HIT");
-        let (nowhere, booking) = (
+        let (uncached_list, booking) = (
             format!("/api/cars?search={}", new_uuid()),
             format!("/api/bookings/{}", hold.id),
         );
-        let begun = Instant::now();
+        let start = Instant::now();
         let responses = join_all([
-            client.get(&nowhere).boxed(),
+            client.get(&uncached_list).boxed(),
             request_hold(&client, &rental).boxed(),
             client.get_as(&hold.token, &booking).boxed(),
         ])
@@ -278,11 +267,8 @@ async fn a_database_that_is_slow_is_a_503_and_what_is_cached_is_not_slow() {
             response.expect_problem(503, "database_unavailable");
             response.retry_after();
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(25),
-            "{:?}",
-            begun.elapsed()
-        );
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_secs(25), "{elapsed:?}");
     })
     .await;
 }

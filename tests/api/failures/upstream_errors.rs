@@ -1,9 +1,12 @@
-//! Upstreams that answer, but not as they should. Lost answers are in `failures/lost_responses.rs`, stopped servers in `failures/stopped_servers.rs`.
+//! Errors, slow and malformed responses of upstreams.
+//!
+//! Lost responses are in `lost_responses.rs`, stopped servers in `stopped_servers.rs`.
 
 use crate::support::{
     checkout::{self, read_booking, request_authorization, request_hold, request_order},
     client::Client,
     database::Database,
+    environment::variable_or,
     isolation::run_alone,
     local_system::{clear_faults, set_fault},
     paypal::exchanges_about,
@@ -14,7 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[tokio::test]
-async fn paypal_out_of_reach_is_a_503_that_can_be_repeated() {
+async fn unreachable_paypal_is_retryable_503() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -49,25 +52,35 @@ async fn paypal_out_of_reach_is_a_503_that_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn what_paypal_says_is_passed_on_by_its_meaning() {
+async fn paypal_errors_map_to_our_problems() {
     run_alone(async {
         let client = Client::new();
-        let refused = json!({"name": "INVALID_REQUEST", "debug_id": "d", "details": [{"issue": "INVALID_PARAMETER_VALUE"}]});
+        let rate_limited = json!({"name": "RATE_LIMIT_REACHED"}).to_string();
+        let invalid = json!({
+            "name": "INVALID_REQUEST", "debug_id": "d",
+            "details": [{"issue": "INVALID_PARAMETER_VALUE"}],
+        });
+        let denied = json!({"name": "NOT_AUTHORIZED"}).to_string();
+        let (unavailable, refused) = ("payment_provider_unavailable", "payment_provider_refused");
         for (status, body, expected, code) in [
-            (500, String::new(), 503, "payment_provider_unavailable"),
-            (502, "<html>".to_owned(), 503, "payment_provider_unavailable"),
-            (429, json!({"name": "RATE_LIMIT_REACHED"}).to_string(), 503, "payment_provider_unavailable"),
-            (400, refused.to_string(), 502, "payment_provider_refused"),
-            (403, json!({"name": "NOT_AUTHORIZED"}).to_string(), 502, "payment_provider_refused"),
+            (500, String::new(), 503, unavailable),
+            (502, "<html>".to_owned(), 503, unavailable),
+            (429, rate_limited, 503, unavailable),
+            (400, invalid.to_string(), 502, refused),
+            (403, denied, 502, refused),
         ] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            set_fault("paypal", json!({"kind": "answer", "status": status, "body": body, "path": "/v2/"})).await;
+            let fault = json!({"kind": "answer", "status": status, "body": body, "path": "/v2/"});
+            set_fault("paypal", fault).await;
             let response = request_order(&client, &hold, None).await;
             response.expect_problem(expected, code);
             if expected == 503 {
                 response.retry_after();
             }
-            assert!(!response.text.contains("html") && !response.text.contains("debug_id"), "{response}");
+            assert!(
+                !response.text.contains("html") && !response.text.contains("debug_id"),
+                "{response}"
+            );
             clear_faults("paypal").await;
             checkout::create_order(&client, &hold, None).await;
         }
@@ -76,7 +89,7 @@ async fn what_paypal_says_is_passed_on_by_its_meaning() {
 }
 
 #[tokio::test]
-async fn a_success_without_content_from_paypal_confirms_nothing() {
+async fn empty_paypal_success_confirms_nothing() {
     run_alone(async {
         let client = Client::new();
         for body in [
@@ -108,30 +121,44 @@ async fn a_success_without_content_from_paypal_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_busy_is_a_503_and_nothing_is_told() {
+async fn busy_database_is_503_without_its_text() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        let secret = json!({"code": "53300", "message": "SELECT secret FROM internal", "details": "d", "hint": "h"});
-        for (status, body) in [(503, secret.to_string()), (504, json!({"code": "PGRST003"}).to_string()), (502, "<html>".to_owned())] {
-            set_fault("database", json!({"kind": "answer", "status": status, "body": body})).await;
+        let full = json!({
+            "code": "53300", "message": "SELECT secret FROM internal",
+            "details": "d", "hint": "h",
+        });
+        for (status, body) in [
+            (503, full.to_string()),
+            (504, json!({"code": "PGRST003"}).to_string()),
+            (502, "<html>".to_owned()),
+        ] {
+            let fault = json!({"kind": "answer", "status": status, "body": body});
+            set_fault("database", fault).await;
             let response = request_hold(&client, &rental).await;
-            assert_eq!(response.expect_problem(503, "database_unavailable")["retryable"], true);
+            let problem = response.expect_problem(503, "database_unavailable");
+            assert_eq!(problem["retryable"], true);
             response.retry_after();
-            assert!(!response.text.contains("SELECT") && !response.text.contains("html"), "{response}");
+            assert!(
+                !response.text.contains("SELECT") && !response.text.contains("html"),
+                "{response}"
+            );
             clear_faults("database").await;
         }
-        let contended = json!({"code": "40P01", "message": "deadlock detected"}).to_string();
-        set_fault("database", json!({"kind": "answer", "status": 500, "body": contended})).await;
+        let deadlock = json!({"code": "40P01", "message": "deadlock detected"}).to_string();
+        let fault = json!({"kind": "answer", "status": 500, "body": deadlock});
+        set_fault("database", fault).await;
         let response = request_hold(&client, &rental).await;
-        assert_eq!(response.expect_problem(409, "booking_in_progress")["retryable"], true);
+        let problem = response.expect_problem(409, "booking_in_progress");
+        assert_eq!(problem["retryable"], true);
         response.retry_after();
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_answer_of_the_database_that_nobody_expects_is_a_500_without_a_word_of_it() {
+async fn unexpected_database_response_is_500_without_its_text() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -160,27 +187,30 @@ async fn an_answer_of_the_database_that_nobody_expects_is_a_500_without_a_word_o
     .await;
 }
 
+/// The time that a visitor's request waits for Redis.
+fn redis_timeout() -> Duration {
+    Duration::from_millis(variable_or("REDIS_TIMEOUT_MS", "150").parse().unwrap())
+}
+
 #[tokio::test]
-async fn a_slow_redis_is_not_waited_for() {
+async fn slow_redis_does_not_delay_response() {
     run_alone(async {
         let client = Client::new();
         client.get("/api/cars").await.expect(200);
         set_fault("redis", json!({"kind": "delay", "delayMs": 5000})).await;
-        let begun = Instant::now();
+        let start = Instant::now();
         let response = client.get("/api/cars").await;
+        let elapsed = start.elapsed();
         response.expect(200);
         assert_eq!(response.header("x-cache"), "BYPASS");
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begun.elapsed()
-        );
+        let limit = redis_timeout() + Duration::from_millis(1850);
+        assert!(elapsed < limit, "{elapsed:?}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn nonsense_from_redis_does_not_reach_a_client() {
+async fn malformed_redis_reply_never_reaches_client() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;

@@ -1,9 +1,9 @@
-//! Fields of JSON bodies and headers.
+//! Invalid fields of JSON bodies and headers.
 
 use super::{
-    no_text, put, refused,
-    refused_values::{INJECTION, cars, days, emails, lines, prices},
-    try_field, try_required, writing_nothing,
+    assert_no_writes, invalid_texts, other_types,
+    refused_values::{INJECTION, car_values, date_values, email_values, line_values, price_values},
+    set_member, try_field, try_required,
 };
 use crate::support::{
     checkout,
@@ -21,14 +21,14 @@ const ORDERS: &str = "/api/bookings/create-paypal-order";
 const AUTHORIZATIONS: &str = "/api/bookings/authorize-paypal-order";
 const WARM: &str = "/api/admin/cache-warm";
 
-/// What has the rental's three fields.
+/// Tries the three fields of a rental.
 async fn try_rental(client: &Client, path: &str, body: &Value, rental: &Rental) {
     for field in ["/carId", "/startDate", "/endDate"] {
         try_required(client, path, body, field).await;
     }
-    try_field(client, path, body, "/carId", cars()).await;
-    try_field(client, path, body, "/startDate", days()).await;
-    try_field(client, path, body, "/endDate", days()).await;
+    try_field(client, path, body, "/carId", car_values()).await;
+    try_field(client, path, body, "/startDate", date_values()).await;
+    try_field(client, path, body, "/endDate", date_values()).await;
     let day = |ahead: i64| json!(rental.start.checked_add(ahead.days()).unwrap());
     let ends = vec![
         (day(0), "not_after_start"),
@@ -40,26 +40,40 @@ async fn try_rental(client: &Client, path: &str, body: &Value, rental: &Rental) 
 }
 
 #[tokio::test]
-async fn a_booking_refuses_each_bad_field_and_writes_nothing() {
+async fn booking_refuses_invalid_fields_without_writes() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let mut body = rental.body();
         body["customer"] =
             json!({"fullName": "A", "email": "a@example.com", "phone": "+1 555 0100"});
-        writing_nothing(async {
+        assert_no_writes(async {
             try_rental(&client, BOOKINGS, &body, &rental).await;
-            try_field(&client, BOOKINGS, &body, "/totalPrice", prices()).await;
-            let no_objects = [json!("x"), json!(1), json!(true), json!([]), json!([{}])];
-            let no_objects = no_objects.map(|value| (value, "wrong_type")).to_vec();
-            try_field(&client, BOOKINGS, &body, "/customer", no_objects).await;
+            try_field(&client, BOOKINGS, &body, "/totalPrice", price_values()).await;
+            let other_values = [json!("x"), json!(1), json!(true), json!([]), json!([{}])];
+            let other_values = other_values.map(|value| (value, "wrong_type")).to_vec();
+            try_field(&client, BOOKINGS, &body, "/customer", other_values).await;
             try_required(&client, BOOKINGS, &body, "/customer/fullName").await;
             try_required(&client, BOOKINGS, &body, "/customer/email").await;
-            try_field(&client, BOOKINGS, &body, "/customer/fullName", lines(100)).await;
-            try_field(&client, BOOKINGS, &body, "/customer/email", lines(254)).await;
-            try_field(&client, BOOKINGS, &body, "/customer/email", emails()).await;
-            try_field(&client, BOOKINGS, &body, "/customer/phone", lines(32)).await;
-            let phones = refused(
+            try_field(
+                &client,
+                BOOKINGS,
+                &body,
+                "/customer/fullName",
+                line_values(100),
+            )
+            .await;
+            try_field(
+                &client,
+                BOOKINGS,
+                &body,
+                "/customer/email",
+                line_values(254),
+            )
+            .await;
+            try_field(&client, BOOKINGS, &body, "/customer/email", email_values()).await;
+            try_field(&client, BOOKINGS, &body, "/customer/phone", line_values(32)).await;
+            let phones = invalid_texts(
                 "invalid_phone",
                 &[
                     "1234",
@@ -78,24 +92,29 @@ async fn a_booking_refuses_each_bad_field_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_booking_names_everything_that_is_wrong_at_once() {
+async fn booking_names_all_invalid_fields() {
     run_alone(async {
         let client = Client::new();
-        writing_nothing(async {
+        assert_no_writes(async {
+            let customer = json!({"email": "x", "phone": 5});
             let body = json!({
-                "carId": 1, "endDate": "soon", "totalPrice": "x", "customer": {"email": "x", "phone": 5},
+                "carId": 1, "endDate": "soon", "totalPrice": "x", "customer": customer,
             });
-            let request = client.request(Method::POST, BOOKINGS).header("idempotency-key", "a b");
-            Response::to(request.json(&body)).await.expect_invalid_fields(&[
-                ("/carId", "wrong_type"),
-                ("/startDate", "required"),
-                ("/endDate", "invalid_date"),
-                ("/totalPrice", "invalid_amount"),
-                ("/customer/fullName", "required"),
-                ("/customer/email", "invalid_email"),
-                ("/customer/phone", "wrong_type"),
-                ("/Idempotency-Key", "invalid_characters"),
-            ]);
+            let request = client
+                .request(Method::POST, BOOKINGS)
+                .header("idempotency-key", "a b");
+            Response::to(request.json(&body))
+                .await
+                .expect_invalid_fields(&[
+                    ("/carId", "wrong_type"),
+                    ("/startDate", "required"),
+                    ("/endDate", "invalid_date"),
+                    ("/totalPrice", "invalid_amount"),
+                    ("/customer/fullName", "required"),
+                    ("/customer/email", "invalid_email"),
+                    ("/customer/phone", "wrong_type"),
+                    ("/Idempotency-Key", "invalid_characters"),
+                ]);
         })
         .await;
     })
@@ -103,11 +122,11 @@ async fn a_booking_names_everything_that_is_wrong_at_once() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_is_visible_ascii() {
+async fn idempotency_key_must_be_visible_ascii() {
     run_alone(async {
         let client = Client::new();
         let body = Rental::far_ahead(&client, 2).await.body();
-        writing_nothing(async {
+        assert_no_writes(async {
             for (key, code) in [
                 (Vec::new(), "empty"),
                 (b"a b".to_vec(), "invalid_characters"),
@@ -131,43 +150,53 @@ async fn an_idempotency_key_is_visible_ascii() {
 }
 
 #[tokio::test]
-async fn odd_but_honest_input_is_kept_as_it_is() {
+async fn odd_valid_input_is_stored_unchanged() {
     run_alone(async {
         let client = Client::new();
-        for name in ["Robert'); DROP TABLE customers;--", "<b>Zoë</b> & “Söhne”", "李小龙 🚗", &"é".repeat(100), "${jndi:ldap://x}"] {
+        for name in [
+            "Robert'); DROP TABLE customers;--",
+            "<b>Zoë</b> & “Söhne”",
+            "李小龙 🚗",
+            &"é".repeat(100),
+            "${jndi:ldap://x}",
+        ] {
             let rental = Rental::far_ahead(&client, 2).await;
+            let email = format!("{}@example.com", new_uuid());
             let mut body = rental.body();
-            body["customer"] = json!({"fullName": name, "email": format!("{}@example.com", new_uuid()), "phone": null});
+            body["customer"] = json!({"fullName": name, "email": email, "phone": null});
             body["totalPrice"] = Value::Null;
-            let response = client.with_new_address().post(BOOKINGS, &body).await.expect(201);
-            let path = format!("/api/bookings/{}", checkout::text(&response["bookingId"]));
-            let booking = client.get_as(&checkout::text(&response["bookingToken"]), &path).await.expect(200);
-            assert_eq!(booking["booking"]["customer"]["fullName"], json!(name));
+            let response = client.with_new_address().post(BOOKINGS, &body).await;
+            let hold = checkout::hold_from(&rental, &response.expect(201));
+            let booking = checkout::read_booking(&client, &hold).await;
+            assert_eq!(booking["customer"]["fullName"], json!(name));
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_order_refuses_each_bad_field_and_writes_nothing() {
+async fn order_refuses_invalid_fields_without_writes() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
         let mut body = rental.body();
         body["bookingId"] = json!("shop-1");
-        writing_nothing(async {
+        assert_no_writes(async {
             try_rental(&client, ORDERS, &body, &rental).await;
             try_required(&client, ORDERS, &body, "/bookingId").await;
-            let mut references = no_text();
-            references.extend(refused("empty", &[""]));
-            references.extend(refused("too_long", &[&"x".repeat(65), &"ä".repeat(20_000)]));
-            references.extend(refused(
+            let mut references = other_types();
+            references.extend(invalid_texts("empty", &[""]));
+            references.extend(invalid_texts(
+                "too_long",
+                &[&"x".repeat(65), &"ä".repeat(20_000)],
+            ));
+            references.extend(invalid_texts(
                 "invalid_characters",
                 &[" ", "a b", "a'b", "é", "a\0", "a/b", "🚗", INJECTION],
             ));
             try_field(&client, ORDERS, &body, "/bookingId", references).await;
-            try_field(&client, ORDERS, &body, "/description", lines(127)).await;
-            try_field(&client, ORDERS, &body, "/totalPrice", prices()).await;
+            try_field(&client, ORDERS, &body, "/description", line_values(127)).await;
+            try_field(&client, ORDERS, &body, "/totalPrice", price_values()).await;
         })
         .await;
     })
@@ -175,16 +204,19 @@ async fn an_order_refuses_each_bad_field_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_authorization_refuses_each_bad_order_id_and_writes_nothing() {
+async fn authorization_refuses_invalid_order_id_without_writes() {
     run_alone(async {
         let client = Client::new();
-        writing_nothing(async {
+        assert_no_writes(async {
             let body = json!({"orderID": "5O190127TN364715T"});
             try_required(&client, AUTHORIZATIONS, &body, "/orderID").await;
-            let mut ids = no_text();
-            ids.extend(refused("empty", &[""]));
-            ids.extend(refused("too_long", &[&"5".repeat(65), &"ä".repeat(20_000)]));
-            ids.extend(refused(
+            let mut ids = other_types();
+            ids.extend(invalid_texts("empty", &[""]));
+            ids.extend(invalid_texts(
+                "too_long",
+                &[&"5".repeat(65), &"ä".repeat(20_000)],
+            ));
+            ids.extend(invalid_texts(
                 "invalid_characters",
                 &[
                     " ",
@@ -210,7 +242,7 @@ async fn an_authorization_refuses_each_bad_order_id_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn warming_refuses_each_bad_field() {
+async fn cache_warming_refuses_invalid_fields() {
     run_alone(async {
         let client = Client::new();
         let warm = async |body: &Value| {
@@ -223,7 +255,7 @@ async fn warming_refuses_each_bad_field() {
         for field in ["/warmPopularCars", "/warmUpcomingAvailability"] {
             for value in [json!(1), json!("yes"), json!(""), json!([]), json!({})] {
                 let mut body = json!({});
-                put(&mut body, field, Some(value));
+                set_member(&mut body, field, Some(value));
                 warm(&body)
                     .await
                     .expect_invalid_fields(&[(field, "wrong_type")]);
@@ -242,7 +274,7 @@ async fn warming_refuses_each_bad_field() {
                 json!(1e18),
             ] {
                 let mut body = json!({});
-                put(&mut body, field, Some(value));
+                set_member(&mut body, field, Some(value));
                 warm(&body)
                     .await
                     .expect_invalid_fields(&[(field, "out_of_range")]);

@@ -1,5 +1,5 @@
-//! Every field of every route, missing, null, of another type, empty, too long, odd, hostile: refused by name, nothing
-//! written. The tables are in the modules below; here is how they are tried.
+//! Invalid values of every field of every route: missing, null, of another type, empty, too long,
+//! odd or hostile. Each is refused by name, and nothing is written.
 
 mod body_fields;
 mod query_parameters;
@@ -10,11 +10,11 @@ use crate::support::{client::Client, database::Database};
 use serde_json::Value;
 use std::future::Future;
 
-/// A value, and the code of its refusal.
-type Refused = (Value, &'static str);
+/// A value, and the error code of its field.
+type InvalidValue = (Value, &'static str);
 
-/// What is no text: for fields that must be one.
-fn no_text() -> Vec<Refused> {
+/// Values of another type, for fields that must be strings.
+fn other_types() -> Vec<InvalidValue> {
     [
         serde_json::json!(1),
         true.into(),
@@ -26,16 +26,22 @@ fn no_text() -> Vec<Refused> {
     .to_vec()
 }
 
-/// The texts, each refused with `code`.
-fn refused(code: &'static str, texts: &[&str]) -> Vec<Refused> {
+/// Strings that are invalid with the same `code`.
+fn invalid_texts(code: &'static str, texts: &[&str]) -> Vec<InvalidValue> {
     texts.iter().map(|text| ((*text).into(), code)).collect()
 }
 
-/// One field of a body: `field` as a JSON pointer, tried with each of `values` in an otherwise good `body`.
-async fn try_field(client: &Client, path: &str, body: &Value, field: &str, values: Vec<Refused>) {
+/// Tries each of `values` for one field of a valid `body`. `field` is a JSON pointer.
+async fn try_field(
+    client: &Client,
+    path: &str,
+    body: &Value,
+    field: &str,
+    values: Vec<InvalidValue>,
+) {
     for (value, code) in values {
         let mut body = body.clone();
-        put(&mut body, field, Some(value));
+        set_member(&mut body, field, Some(value));
         client
             .with_new_address()
             .post(path, &body)
@@ -44,11 +50,11 @@ async fn try_field(client: &Client, path: &str, body: &Value, field: &str, value
     }
 }
 
-/// A field without which the body means nothing.
+/// Tries a valid `body` without a required field, and with null for it.
 async fn try_required(client: &Client, path: &str, body: &Value, field: &str) {
     for absent in [None, Some(Value::Null)] {
         let mut body = body.clone();
-        put(&mut body, field, absent);
+        set_member(&mut body, field, absent);
         client
             .with_new_address()
             .post(path, &body)
@@ -57,8 +63,8 @@ async fn try_required(client: &Client, path: &str, body: &Value, field: &str) {
     }
 }
 
-/// Replaces, adds or removes the member that `pointer` names.
-fn put(body: &mut Value, pointer: &str, value: Option<Value>) {
+/// Sets the member at `pointer`, or removes it.
+fn set_member(body: &mut Value, pointer: &str, value: Option<Value>) {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let members = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
     match value {
@@ -67,8 +73,8 @@ fn put(body: &mut Value, pointer: &str, value: Option<Value>) {
     };
 }
 
-/// Runs `attempts`, none of which may write anything.
-async fn writing_nothing(attempts: impl Future<Output = ()>) {
+/// Runs `attempts`, and asserts that they write nothing.
+async fn assert_no_writes(attempts: impl Future<Output = ()>) {
     let database = Database::open().await;
     let before = database.row_counts().await;
     attempts.await;

@@ -1,9 +1,9 @@
-//! Parameters of queries.
+//! Invalid query parameters.
 
 use crate::support::{client::Client, isolation::share_system, local_system::in_days};
 
-/// Percent-encoded, as it stands in a query.
-fn encoded(text: &str) -> String {
+/// Percent-encodes a text for a query.
+fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
@@ -12,12 +12,12 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// One parameter of `path`, tried with each text.
+/// Tries each of `texts` for one parameter of `path`.
 async fn try_parameter(client: &Client, path: &str, name: &str, code: &str, texts: &[&str]) {
     let join = if path.contains('?') { '&' } else { '?' };
     let pointer = format!("/{name}");
     for text in texts {
-        let path = format!("{path}{join}{name}={}", encoded(text));
+        let path = format!("{path}{join}{name}={}", percent_encode(text));
         client
             .with_new_address()
             .get(&path)
@@ -27,7 +27,7 @@ async fn try_parameter(client: &Client, path: &str, name: &str, code: &str, text
 }
 
 #[tokio::test]
-async fn the_list_refuses_each_bad_parameter() {
+async fn list_refuses_invalid_parameters() {
     let _turn = share_system().await;
     let client = Client::new();
     let cars = "/api/cars";
@@ -125,7 +125,7 @@ async fn the_list_refuses_each_bad_parameter() {
 }
 
 #[tokio::test]
-async fn the_lists_dates_come_in_pairs() {
+async fn list_dates_come_in_pairs() {
     let _turn = share_system().await;
     let client = Client::new();
     let (first, second) = (in_days(40).await, in_days(44).await);
@@ -167,7 +167,7 @@ async fn the_lists_dates_come_in_pairs() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_is_given_twice_is_refused() {
+async fn duplicate_parameter_is_refused() {
     let _turn = share_system().await;
     let client = Client::new();
     for name in [
@@ -194,7 +194,7 @@ async fn a_parameter_that_is_given_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn the_calendar_refuses_each_bad_parameter() {
+async fn calendar_refuses_invalid_parameters() {
     let _turn = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(44).await);

@@ -1,18 +1,17 @@
-//! Values that a field of some kind refuses.
+//! Invalid values of each kind of field.
 
-use super::{Refused, no_text, refused};
+use super::{InvalidValue, invalid_texts, other_types};
 use serde_json::json;
 
-/// What would hurt if it were ever put into a statement.
+/// It would do harm as a part of an SQL statement.
 pub(super) const INJECTION: &str = "x'; DROP TABLE bookings; --";
 
-/// What names no car.
-pub(super) fn cars() -> Vec<Refused> {
+pub(super) fn car_values() -> Vec<InvalidValue> {
     let long = "a".repeat(65);
-    let mut values = no_text();
-    values.extend(refused("empty", &[""]));
-    values.extend(refused("too_long", &[&long, &"ä".repeat(20_000)]));
-    values.extend(refused(
+    let mut values = other_types();
+    values.extend(invalid_texts("empty", &[""]));
+    values.extend(invalid_texts("too_long", &[&long, &"ä".repeat(20_000)]));
+    values.extend(invalid_texts(
         "invalid_car",
         &[
             " ", "A", "a b", "a/b", "../etc", "ä", "a\0", "a\n", "%00", "*", "🚗", INJECTION,
@@ -21,10 +20,9 @@ pub(super) fn cars() -> Vec<Refused> {
     values
 }
 
-/// What is no day.
-pub(super) fn days() -> Vec<Refused> {
-    let mut values = no_text();
-    values.extend(refused(
+pub(super) fn date_values() -> Vec<InvalidValue> {
+    let mut values = other_types();
+    values.extend(invalid_texts(
         "invalid_date",
         &[
             "",
@@ -48,9 +46,8 @@ pub(super) fn days() -> Vec<Refused> {
     values
 }
 
-/// What is no amount.
-pub(super) fn prices() -> Vec<Refused> {
-    let mut values = refused(
+pub(super) fn price_values() -> Vec<InvalidValue> {
+    let mut values = invalid_texts(
         "invalid_amount",
         &[
             "",
@@ -88,24 +85,23 @@ pub(super) fn prices() -> Vec<Refused> {
     values
 }
 
-/// `most` characters are the longest; without control characters.
-pub(super) fn lines(most: usize) -> Vec<Refused> {
-    let mut values = no_text();
-    values.extend(refused("empty", &["", "   ", "\u{a0}"]));
-    values.extend(refused(
+/// For a line of at most `limit` characters, without control characters.
+pub(super) fn line_values(limit: usize) -> Vec<InvalidValue> {
+    let mut values = other_types();
+    values.extend(invalid_texts("empty", &["", "   ", "\u{a0}"]));
+    values.extend(invalid_texts(
         "too_long",
-        &[&"é".repeat(most + 1), &"x".repeat(50_000)],
+        &[&"é".repeat(limit + 1), &"x".repeat(50_000)],
     ));
-    values.extend(refused(
+    values.extend(invalid_texts(
         "invalid_characters",
         &["a\0b", "a\nb", "a\u{7f}b", "a\u{85}b", "a\tb"],
     ));
     values
 }
 
-/// What is no address of anybody.
-pub(super) fn emails() -> Vec<Refused> {
-    refused(
+pub(super) fn email_values() -> Vec<InvalidValue> {
+    invalid_texts(
         "invalid_email",
         &[
             "a",

@@ -1,6 +1,6 @@
-//! Bodies as such: how long, declared as what, and whether they are a JSON object.
+//! Bodies as a whole: their size, media type and JSON.
 
-use super::writing_nothing;
+use super::assert_no_writes;
 use crate::support::{
     cache::{cache_status, read_until_cached},
     client::{Client, Response},
@@ -21,7 +21,7 @@ const BODIES: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+async fn body_limit_is_64_kib() {
     let _turn = share_system().await;
     let client = Client::new();
     for path in BODIES {
@@ -44,7 +44,7 @@ async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
-async fn only_json_is_taken() {
+async fn only_json_is_accepted() {
     let _turn = share_system().await;
     let client = Client::new();
     for path in BODIES {
@@ -87,10 +87,10 @@ async fn only_json_is_taken() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_a_400() {
+async fn malformed_json_is_400() {
     run_alone(async {
         let client = Client::new();
-        writing_nothing(async {
+        assert_no_writes(async {
             let deep = [
                 b"{\"carId\":".repeat(5_000),
                 b"1".to_vec(),
@@ -132,10 +132,10 @@ async fn what_cannot_be_read_is_a_400() {
 }
 
 #[tokio::test]
-async fn what_is_no_object_is_refused_as_a_whole() {
+async fn body_must_be_object() {
     run_alone(async {
         let client = Client::new();
-        writing_nothing(async {
+        assert_no_writes(async {
             for path in BODIES {
                 for body in ["[]", "[{}]", "1", "\"x\"", "true", "null"] {
                     client
@@ -151,18 +151,19 @@ async fn what_is_no_object_is_refused_as_a_whole() {
     .await;
 }
 
-/// An empty body would clear everything: what stands before the break must not be taken for it.
+/// An incomplete body must not count as an empty one, which would clear everything.
 #[tokio::test]
-async fn half_a_request_does_nothing() {
+async fn incomplete_request_does_nothing() {
     run_alone(async {
         let path = "/api/cars";
         read_until_cached(path).await;
         let address = base_url().replace("http://", "");
         let mut stream = TcpStream::connect(&address).await.unwrap();
+        let token = variable("ADMIN_TOKEN");
         let head = format!(
-            "POST /api/admin/cache/clear HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: 20\r\n\r\n",
-            variable("ADMIN_TOKEN")
+            "POST /api/admin/cache/clear HTTP/1.1\r\nhost: {address}\r\n\
+             authorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: 20\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();

@@ -1,85 +1,87 @@
-//! What the page says about an answer, and whether one is like that.
+//! Expected outputs of the runbook, and their comparison with real ones.
 
 use serde_json::Value;
 
-/// Stands for anything: a whole value, or a part of a text.
-const ANYTHING: char = '…';
+/// Matches anything: a whole value, or a part of a text.
+const WILDCARD: char = '…';
 
-/// An answer as it is written on the page.
+/// The output that the page shows for a command.
 #[derive(Debug)]
-pub(super) enum Expected {
-    /// Members that must be there; there may be more.
+pub(super) enum ExpectedOutput {
+    /// Required members. The output may have more.
     Json(Value),
-    /// Lines that must be there, in any order, whatever their case (a host may write the names of headers in its own).
+    /// Required lines in any order and case, because hosts write header names in different cases.
     Text(String),
 }
 
-impl Expected {
-    pub(super) fn read(language: &str, text: &str) -> Self {
+impl ExpectedOutput {
+    pub(super) fn parse(language: &str, text: &str) -> Self {
         match language {
             "json" => Self::Json(
                 serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")),
             ),
             "text" => Self::Text(text.to_owned()),
-            _ => panic!("{language:?} is no answer: {text}"),
+            _ => panic!("{language:?} is no language of an output: {text}"),
         }
     }
 
-    /// Whether `output` is such an answer; if not, why.
-    pub(super) fn fits(&self, output: &str) -> Result<(), String> {
-        let fitted = match self {
+    /// Checks that `output` matches, or returns the first difference.
+    pub(super) fn check(&self, output: &str) -> Result<(), String> {
+        let result = match self {
             Self::Json(expected) => serde_json::from_str(output)
                 .map_err(|error| error.to_string())
-                .and_then(|found| fits(expected, &found, "")),
-            Self::Text(expected) => has_lines(expected, output),
+                .and_then(|actual| check_json(expected, &actual, "")),
+            Self::Text(expected) => check_lines(expected, output),
         };
-        fitted.map_err(|why| format!("{why}\n{output}"))
+        result.map_err(|difference| format!("{difference}\n{output}"))
     }
 }
 
-fn fits(expected: &Value, found: &Value, place: &str) -> Result<(), String> {
-    let fitted = match (expected, found) {
+fn check_json(expected: &Value, actual: &Value, pointer: &str) -> Result<(), String> {
+    let is_match = match (expected, actual) {
         (Value::String(text), _)
-            if text.trim_end_matches(ANYTHING).is_empty() && !text.is_empty() =>
+            if text.trim_end_matches(WILDCARD).is_empty() && !text.is_empty() =>
         {
             true
         }
-        (Value::String(text), Value::Number(number)) => compares(text, number.as_f64()),
-        (Value::String(text), Value::String(found)) => matches(text, found),
-        (Value::Object(members), Value::Object(found)) => {
+        (Value::String(text), Value::Number(number)) => is_within(text, number.as_f64()),
+        (Value::String(text), Value::String(actual)) => matches_pattern(text, actual),
+        (Value::Object(members), Value::Object(actual)) => {
             for (name, member) in members {
-                let place = format!("{place}/{name}");
-                let found = found
+                let pointer = format!("{pointer}/{name}");
+                let actual = actual
                     .get(name)
-                    .ok_or_else(|| format!("{place} is missing"))?;
-                fits(member, found, &place)?;
+                    .ok_or_else(|| format!("{pointer} is missing"))?;
+                check_json(member, actual, &pointer)?;
             }
             true
         }
-        (Value::Array(elements), Value::Array(found)) if !elements.is_empty() => {
-            // Each element is there, in any place.
-            elements
-                .iter()
-                .all(|element| found.iter().any(|found| fits(element, found, "").is_ok()))
+        (Value::Array(elements), Value::Array(actual)) if !elements.is_empty() => {
+            // Elements may be in any order.
+            elements.iter().all(|element| {
+                actual
+                    .iter()
+                    .any(|actual| check_json(element, actual, "").is_ok())
+            })
         }
-        _ => expected == found,
+        _ => expected == actual,
     };
-    if fitted {
+    if is_match {
         Ok(())
     } else {
-        Err(format!("{place} is {found}, and should be {expected}"))
+        Err(format!("{pointer} is {actual}, and should be {expected}"))
     }
 }
 
-/// Whether a number is as `< 100` says.
-fn compares(text: &str, number: Option<f64>) -> bool {
-    let (Some((sign, bound)), Some(number)) = (text.split_once(' '), number) else {
+/// Whether a number satisfies a comparison such as `< 100`.
+fn is_within(text: &str, number: Option<f64>) -> bool {
+    let (Some((operator, bound)), Some(number)) = (text.split_once(' '), number) else {
         return false;
     };
     let Ok(bound) = bound.parse::<f64>() else {
         return false;
     };
-    match sign {
+    match operator {
         "<" => number < bound,
         "<=" => number <= bound,
         ">" => number > bound,
@@ -88,9 +90,9 @@ fn compares(text: &str, number: Option<f64>) -> bool {
     }
 }
 
-/// Whether a text is as a pattern says.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split(ANYTHING);
+/// Whether a text matches a pattern with wildcards.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split(WILDCARD);
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
         return false;
     };
@@ -110,27 +112,29 @@ fn matches(pattern: &str, text: &str) -> bool {
     true
 }
 
-fn has_lines(expected: &str, output: &str) -> Result<(), String> {
-    let lower = |text: &str| -> Vec<String> {
+fn check_lines(expected: &str, output: &str) -> Result<(), String> {
+    let lower_case_lines = |text: &str| -> Vec<String> {
         text.lines()
             .map(|line| line.trim_end().to_lowercase())
             .collect()
     };
-    let mut found = lower(output);
-    for line in lower(expected) {
-        let at = found
+    let mut lines = lower_case_lines(output);
+    for pattern in lower_case_lines(expected) {
+        let index = lines
             .iter()
-            .position(|found| matches(&line, found))
-            .ok_or_else(|| format!("no line is {line:?}"))?;
-        found.remove(at);
+            .position(|line| matches_pattern(&pattern, line))
+            .ok_or_else(|| format!("no line matches {pattern:?}"))?;
+        lines.remove(index);
     }
     Ok(())
 }
 
 #[test]
-fn an_answer_has_at_least_what_is_written() {
-    let fits = |language: &str, expected: &str, output: &str| {
-        Expected::read(language, expected).fits(output).is_ok()
+fn output_may_have_more_than_expected() {
+    let matches = |language: &str, expected: &str, output: &str| {
+        ExpectedOutput::parse(language, expected)
+            .check(output)
+            .is_ok()
     };
     for (expected, output) in [
         (r#"{"a": 1}"#, r#"{"a": 1, "b": 2}"#),
@@ -142,7 +146,7 @@ fn an_answer_has_at_least_what_is_written() {
         (r#"{"a": ">= 3"}"#, r#"{"a": 3}"#),
         (r#""…b…d""#, r#""abcd""#),
     ] {
-        assert!(fits("json", expected, output), "{expected} {output}");
+        assert!(matches("json", expected, output), "{expected} {output}");
     }
     for (expected, output) in [
         (r#"{"a": 1}"#, r#"{"b": 1}"#),
@@ -159,14 +163,14 @@ fn an_answer_has_at_least_what_is_written() {
         (r#"{"a": "3"}"#, r#"{"a": 3}"#),
         ("{}", "no JSON"),
     ] {
-        assert!(!fits("json", expected, output), "{expected} {output}");
+        assert!(!matches("json", expected, output), "{expected} {output}");
     }
-    assert!(fits(
+    assert!(matches(
         "text",
         "X-Cache: HIT\nX-Response-Time: …ms\n",
         "x-response-time: 1.2ms\r\nx-cache: HIT\r\n"
     ));
-    assert!(fits("text", "200\n200\n", "200\n200\n200\n"));
-    assert!(!fits("text", "200\n200\n", "200\n429\n"));
-    assert!(!fits("text", "X-Cache: HIT\n", "X-Cache: HITS\n"));
+    assert!(matches("text", "200\n200\n", "200\n200\n200\n"));
+    assert!(!matches("text", "200\n200\n", "200\n429\n"));
+    assert!(!matches("text", "X-Cache: HIT\n", "X-Cache: HITS\n"));
 }

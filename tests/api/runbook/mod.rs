@@ -1,4 +1,4 @@
-//! `docs/RUNBOOK.md`, run as it stands: every command that calls the service, and the answer that is written below it.
+//! `docs/RUNBOOK.md`: each command that calls the service runs, and its output is compared.
 
 mod document;
 mod expected_answer;
@@ -10,16 +10,20 @@ use crate::support::{
     isolation::{run_alone, share_system},
     local_system::{advance_clock, in_days},
 };
-use document::{Step, calls, names, set_up, steps};
+use document::{Step, calls, setup_script, steps, variable_names};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
-use shell::{Other, Variables};
-use std::{collections::BTreeSet, time::Duration};
+use shell::{PrivateSystem, Variables};
+use std::{
+    collections::BTreeSet,
+    io::{Write as _, stderr},
+    time::Duration,
+};
 use tokio::time::sleep;
 
-/// What operators rely on, by method and path.
-const RELIED_ON: [(&str, &str); 15] = [
+/// The methods and paths that the page must call.
+const REQUIRED_CALLS: [(&str, &str); 15] = [
     ("GET", "/api/demo/redis"),
     ("GET", "/api/health"),
     ("GET", "/api/cars"),
@@ -37,17 +41,23 @@ const RELIED_ON: [(&str, &str); 15] = [
     ("GET", "/api/admin/rate-limit-monitoring"),
 ];
 
-/// Longer than any hold of an earlier run.
-const HOLDS_HAVE_LAPSED: SignedDuration = SignedDuration::from_mins(61);
-/// Instances tell what they counted after an answer, at most this often.
-const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(6);
-/// How often a command is repeated whose answer is told by instances after theirs.
-const TRIES: u32 = 50;
+/// Longer than any hold, so those of an earlier run expire.
+const HOLD_LIFETIME: SignedDuration = SignedDuration::from_mins(61);
+/// Longer than the interval between an instance's reports to Redis.
+const REPORT_INTERVAL: SignedDuration = SignedDuration::from_secs(6);
+/// The most attempts of a command whose output may lag or depend on the machine's load.
+const ATTEMPTS: u32 = 50;
+/// Routes that show the reports of instances, which follow their responses, or a latency.
+const RETRIED_PATHS: [&str; 3] = [
+    "/api/admin/metrics",
+    "/api/admin/rate-limit-monitoring",
+    "/api/demo/redis",
+];
 
 #[test]
-fn the_runbook_calls_what_operators_rely_on() {
-    let called = called();
-    for (method, path) in RELIED_ON {
+fn runbook_calls_every_required_route() {
+    let called = called_routes();
+    for (method, path) in REQUIRED_CALLS {
         assert!(
             called.contains(&(method.to_owned(), path.to_owned())),
             "{method} {path}"
@@ -61,39 +71,39 @@ fn the_runbook_calls_what_operators_rely_on() {
 }
 
 #[test]
-fn every_variable_of_the_runbook_is_set_up() {
-    let set_up = names(&set_up());
+fn runbook_sets_every_variable() {
+    let variables = variable_names(&setup_script());
     for step in steps() {
-        let used = names(&step.command);
-        assert!(used.is_subset(&set_up), "line {}: {used:?}", step.line);
+        let used = variable_names(&step.command);
+        assert!(used.is_subset(&variables), "line {}: {used:?}", step.line);
     }
 }
 
 #[tokio::test]
-async fn every_command_of_the_runbook_is_answered_as_it_says() {
+async fn every_command_prints_expected_output() {
     run_alone(async {
         let steps = steps();
-        // Before the hour that is looked at, of which looking for days is no part.
-        advance_clock(HOLDS_HAVE_LAPSED).await;
+        advance_clock(HOLD_LIFETIME).await;
+        // The search for free days must not count in the hour that the commands read.
         let [start, end] = free_days().await;
-        begin_an_hour().await;
+        start_empty_hour().await;
         let variables = vec![("START_DATE", start), ("END_DATE", end)];
-        let mut misfits = Vec::new();
+        let mut mismatches = Vec::new();
         for step in steps.iter().filter(|step| step.switch.is_none()) {
-            advance_clock(TOLD_EVERY).await;
-            misfits.extend(misfit(step, &variables).await);
+            advance_clock(REPORT_INTERVAL).await;
+            mismatches.extend(mismatch(step, &variables).await);
         }
-        assert!(misfits.is_empty(), "{}", misfits.join("\n\n"));
+        assert!(mismatches.is_empty(), "{}", mismatches.join("\n\n"));
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_a_token_the_runbooks_operators_learn_nothing() {
+async fn admin_commands_need_token() {
     let _turn = share_system().await;
     let client = Client::new();
-    for (method, path) in called() {
-        // The cron's route says to anybody that it is there.
+    for (method, path) in called_routes() {
+        // The cron's route has a public status.
         if !path.starts_with("/api/admin/") || path.ends_with("/process-payment-captures") {
             continue;
         }
@@ -103,10 +113,16 @@ async fn without_a_token_the_runbooks_operators_learn_nothing() {
     }
 }
 
-/// Other hosts are configured before their suite starts, and read the same variables in the same place.
+/// Only the local host can be started once more, with a switch.
 #[tokio::test]
-async fn the_switches_of_the_runbook_take_redis_out() {
+async fn switches_take_redis_out() {
     if base_url() != local_url() {
+        // Not eprintln!, because libtest hides its output when a test passes.
+        writeln!(
+            stderr(),
+            "skipped on this host: runbook::switches_take_redis_out"
+        )
+        .unwrap();
         return;
     }
     let steps = steps();
@@ -114,32 +130,32 @@ async fn the_switches_of_the_runbook_take_redis_out() {
         .iter()
         .filter_map(|step| step.switch.as_ref())
         .collect();
-    let mut misfits = Vec::new();
+    let mut mismatches = Vec::new();
     for switch in switches {
-        let other = Other::start(switch).await;
+        let system = PrivateSystem::start(switch).await;
         for step in steps
             .iter()
             .filter(|step| step.switch.as_ref() == Some(switch))
         {
-            misfits.extend(misfit(step, other.variables()).await);
+            mismatches.extend(mismatch(step, system.variables()).await);
         }
-        other.end().await;
+        system.stop().await;
     }
-    assert!(misfits.is_empty(), "{}", misfits.join("\n\n"));
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n\n"));
 }
 
-/// Method and path of every request of the page to the service.
-fn called() -> BTreeSet<(String, String)> {
+/// The method and path of each request of the page to the service.
+fn called_routes() -> BTreeSet<(String, String)> {
     let requests = |step: Step| calls(&step.command);
     steps().into_iter().flat_map(requests).collect()
 }
 
-/// The figures of the last hour are those of this test.
-async fn begin_an_hour() {
-    advance_clock(TOLD_EVERY).await;
-    // On some hosts each route is an instance, and each has yet to tell of earlier tests.
+/// Starts an hour in which only this test's requests count.
+async fn start_empty_hour() {
+    advance_clock(REPORT_INTERVAL).await;
+    // On some hosts each route has its own instance. A request makes it report earlier tests.
     let client = Client::new();
-    for (method, path) in called() {
+    for (method, path) in called_routes() {
         match method.as_str() {
             "POST" => client.with_new_address().post(&path, &json!({})).await,
             _ => client.with_new_address().get(&path).await,
@@ -148,25 +164,23 @@ async fn begin_an_hour() {
     advance_clock(SignedDuration::from_mins(61)).await;
 }
 
-/// Runs a step; what is not as the page says, if anything is not.
-async fn misfit(step: &Step, variables: &Variables) -> Option<String> {
-    let is_told_later = ["/api/admin/metrics", "/api/admin/rate-limit-monitoring"]
-        .iter()
-        .any(|path| step.command.contains(path));
-    let tries = if is_told_later { TRIES } else { 1 };
-    let mut misfit = None;
-    for _ in 0..tries {
+/// Runs a step, and returns the difference from the page, if any.
+async fn mismatch(step: &Step, variables: &Variables) -> Option<String> {
+    let is_retried = RETRIED_PATHS.iter().any(|path| step.command.contains(path));
+    let attempts = if is_retried { ATTEMPTS } else { 1 };
+    let mut difference = None;
+    for _ in 0..attempts {
         let output = shell::run(&step.command, &random_address(), variables).await;
-        misfit = output.and_then(|output| step.expected.fits(&output)).err();
-        if misfit.is_none() {
+        difference = output.and_then(|output| step.expected.check(&output)).err();
+        if difference.is_none() {
             break;
         }
         sleep(Duration::from_millis(100)).await;
     }
-    misfit.map(|misfit| format!("line {}: {}\n{misfit}", step.line, step.command))
+    difference.map(|difference| format!("line {}: {}\n{difference}", step.line, step.command))
 }
 
-/// Four days from two months ahead on for which both cars of the page can be booked.
+/// Four days, at least two months ahead, on which both cars of the page are free.
 async fn free_days() -> [String; 2] {
     let client = Client::new();
     for ahead in 60..300 {

@@ -1,4 +1,4 @@
-//! Events that six attempts could not apply, and `POST /api/admin/webhooks/{id}/replay`.
+//! Events that failed six times, and `POST /api/admin/webhooks/{id}/replay`.
 
 use crate::support::{
     checkout::{self, read_booking},
@@ -32,7 +32,7 @@ async fn replay(client: &Client, event: &str) -> Response {
     Response::to(request.bearer_auth(variable("ADMIN_TOKEN"))).await
 }
 
-/// Fails six attempts: the first at once, the others after their waits.
+/// Lets six attempts fail: the first has run, the others follow after their waits.
 async fn fail_until_dead(client: &Client, database: &Database, event: &str) {
     for (attempt, minutes) in [(1, 1), (2, 5), (3, 15), (4, 60), (5, 60)] {
         wait_for_attempts(database, event, attempt).await;
@@ -50,21 +50,21 @@ async fn fail_until_dead(client: &Client, database: &Database, event: &str) {
             "after {minutes} minutes"
         );
     }
-    let kept = database.event(event).await.unwrap();
+    let stored = database.event(event).await.unwrap();
     assert_eq!(
-        (&kept["status"], &kept["applied"]),
+        (&stored["status"], &stored["applied"]),
         (&json!("dead_letter"), &json!(0))
     );
     advance_clock(SignedDuration::from_hours(24)).await;
     assert_eq!(
         run_inbox_cron(client).await,
         no_events(),
-        "it is not tried again"
+        "dead letters are not retried"
     );
 }
 
 #[tokio::test]
-async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_it() {
+async fn six_failures_dead_letter_event_until_replayed() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         drain_inbox(&client).await;
@@ -76,7 +76,7 @@ async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_
         assert_eq!(
             deliver_event(&event, 1).await,
             [200],
-            "PayPal need not send it again"
+            "PayPal need not redeliver it"
         );
         let letters = dead_letters(&client, &event).await;
         let [delivery] = &letters[..] else {
@@ -87,7 +87,7 @@ async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_
         assert_eq!(delivery["error"], "unknown");
         assert!(delivery["receivedAt"].is_string(), "{delivery}");
 
-        // PayPal is still down: it is tried as a new event is.
+        // PayPal is still down, so the event waits like a new one.
         let response = replay(&client, &event).await.expect(200);
         assert_eq!(
             response,
@@ -119,7 +119,7 @@ async fn after_six_failures_an_event_is_a_dead_letter_until_an_operator_replays_
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_sent_is_not_replayed() {
+async fn unknown_event_cannot_be_replayed() {
     let _turn = share_system().await;
     let client = Client::new();
     for event in [format!("WH-{}", new_uuid()), "%20".to_owned()] {
@@ -129,21 +129,27 @@ async fn an_event_that_nobody_sent_is_not_replayed() {
     }
 }
 
-/// Somebody else's money, or ours whose record is on its way: after a while a person looks.
+/// The payment is another shop's, or our record of it comes later. In the end a person decides.
 #[tokio::test]
-async fn an_event_about_a_payment_that_is_not_ours_ends_as_a_dead_letter() {
+async fn event_about_unknown_payment_becomes_dead_letter() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         drain_inbox(&client).await;
-        let strange = json!({"id": "5O190127TN364715T"});
+        let unknown = json!({"id": "5O190127TN364715T"});
+        let transactions = json!([{"seller_transaction_id": "X"}]);
+        let dispute = json!({"dispute_id": "PP-D-1", "disputed_transactions": transactions});
         for (event_type, resource) in [
-            ("CHECKOUT.ORDER.APPROVED", strange.clone()),
-            ("PAYMENT.CAPTURE.COMPLETED", strange),
-            ("CUSTOMER.DISPUTE.CREATED", json!({"dispute_id": "PP-D-1", "disputed_transactions": [{"seller_transaction_id": "X"}]})),
+            ("CHECKOUT.ORDER.APPROVED", unknown.clone()),
+            ("PAYMENT.CAPTURE.COMPLETED", unknown),
+            ("CUSTOMER.DISPUTE.CREATED", dispute),
         ] {
             let body = new_event(event_type, &resource);
             let id = checkout::text(&body["id"]);
-            sign(body.to_string()).await.deliver(&client).await.expect(200);
+            sign(body.to_string())
+                .await
+                .deliver(&client)
+                .await
+                .expect(200);
             fail_until_dead(&client, &database, &id).await;
             let letters = dead_letters(&client, &id).await;
             assert_eq!(letters.len(), 1);

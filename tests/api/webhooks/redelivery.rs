@@ -1,4 +1,4 @@
-//! Events that come in another order, or while something is down: PayPal repeats them, and none is lost.
+//! Events that arrive in another order, or during an outage. PayPal redelivers refused events.
 
 use crate::support::{
     checkout::{self, read_booking, read_payment},
@@ -19,9 +19,9 @@ use crate::support::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-/// PayPal made all of it while we knew of nothing but the order.
+/// Our database only knows the order when PayPal has already authorized and captured.
 #[tokio::test]
-async fn the_order_of_events_does_not_matter() {
+async fn events_apply_in_any_order() {
     let types = [
         "CHECKOUT.ORDER.APPROVED",
         "PAYMENT.AUTHORIZATION.CREATED",
@@ -40,19 +40,22 @@ async fn the_order_of_events_does_not_matter() {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             let paypal_order = checkout::create_approved_order(&client, &hold, None).await;
             let authorization = paypal_dashboard::authorize(&paypal_order.id).await;
-            let capture = paypal_dashboard::capture(&authorization, &hold.price, &hold.currency).await;
-            for place in order {
-                let event = paypal_event_id(&paypal_order.id, types[place]).await;
+            let capture =
+                paypal_dashboard::capture(&authorization, &hold.price, &hold.currency).await;
+            for index in order {
+                let event = paypal_event_id(&paypal_order.id, types[index]).await;
                 assert_eq!(deliver_event(&event, 1).await, [200]);
-                eventually("the event was tried", 10, || async {
-                    let kept = database.event(&event).await.unwrap();
-                    let is_over = kept["status"] == "processed"
-                        || database.number("SELECT count(*) FROM webhook_retries WHERE event_id = $1 AND last_error IS NOT NULL", &[&event]).await == 1;
-                    is_over.then_some(())
+                eventually("the first attempt has ended", 10, || async {
+                    let stored = database.event(&event).await.unwrap();
+                    let failed = "SELECT count(*) FROM webhook_retries
+                                  WHERE event_id = $1 AND last_error IS NOT NULL";
+                    let has_ended = stored["status"] == "processed"
+                        || database.number(failed, &[&event]).await == 1;
+                    has_ended.then_some(())
                 })
                 .await;
             }
-            // The approval leaves a minute to the payer's browser.
+            // An approval waits a minute, in which the payer's browser should authorize.
             advance_clock(SignedDuration::from_secs(61)).await;
             run_inbox_cron(&client).await;
             for event_type in types {
@@ -67,27 +70,31 @@ async fn the_order_of_events_does_not_matter() {
             assert_eq!(payment["captureId"], json!(capture));
             assert_eq!(database.open_operations(hold.id).await, 0);
             let exchanges = exchanges_about(&database, hold.id).await;
-            assert_eq!(exchanges.effects("orders.authorize"), 0, "PayPal had done it");
+            assert_eq!(
+                exchanges.effects("orders.authorize"),
+                0,
+                "the order was authorized before"
+            );
         })
         .await;
     }
 }
 
-/// Anything but 2xx has PayPal send it again.
+/// PayPal redelivers an event unless the response is 2xx.
 #[tokio::test]
-async fn without_a_database_an_event_is_not_taken_and_not_lost() {
-    for trouble in ["refuse", "drop_answer", "stop"] {
+async fn database_down_event_is_redelivered_and_applied() {
+    for fault in ["refuse", "drop_answer", "stop"] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let (paid, event) = pay_and_void_at_paypal(&client).await;
-            if trouble == "stop" {
+            if fault == "stop" {
                 stop_process("postgres").await;
             } else {
-                let about = json!({"kind": trouble, "path": "rpc/store_webhook_event"});
-                set_fault("database", about).await;
+                let path = "rpc/store_webhook_event";
+                set_fault("database", json!({"kind": fault, "path": path})).await;
             }
-            assert_eq!(deliver_event(&event, 1).await, [503], "{trouble}");
-            let database = if trouble == "stop" {
+            assert_eq!(deliver_event(&event, 1).await, [503], "{fault}");
+            let database = if fault == "stop" {
                 start_process("postgres").await;
                 Database::open().await
             } else {
@@ -95,10 +102,10 @@ async fn without_a_database_an_event_is_not_taken_and_not_lost() {
                 database
             };
             let is_stored = database.event(&event).await.is_some();
-            assert_eq!(is_stored, trouble == "drop_answer");
-            // Whoever stored it may still be at work, as far as the database knows.
+            assert_eq!(is_stored, fault == "drop_answer");
+            // The claim has no recorded end, so the first delivery may still be running.
             advance_clock(SignedDuration::from_secs(121)).await;
-            let statuses = eventually("the event is taken", 30, || async {
+            let statuses = eventually("the event is accepted", 30, || async {
                 let statuses = deliver_event(&event, 1).await;
                 (statuses != [503]).then_some(statuses)
             })
@@ -112,13 +119,13 @@ async fn without_a_database_an_event_is_not_taken_and_not_lost() {
     }
 }
 
-/// A certificate that was fetched before needs no PayPal.
+/// A cached certificate verifies events without PayPal.
 #[tokio::test]
-async fn without_paypal_an_event_is_taken_where_it_can_be_verified() {
+async fn paypal_down_event_accepted_if_verifiable() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        let known = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-1"}));
-        sign(known.to_string())
+        let earlier = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-1"}));
+        sign(earlier.to_string())
             .await
             .deliver(&client)
             .await

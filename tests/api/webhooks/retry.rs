@@ -1,4 +1,4 @@
-//! `GET /api/webhooks/retry`: events that could not be applied at once. What is given up is in `dead_letters.rs`.
+//! `GET /api/webhooks/retry`, which applies waiting events. Dead letters are in `dead_letters.rs`.
 
 use crate::support::{
     checkout::{self, read_booking, request_authorization},
@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 #[tokio::test]
-async fn without_the_secret_nothing_is_applied() {
+async fn without_secret_cron_applies_nothing() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (paid, event) = pay_and_void_at_paypal(&client).await;
@@ -58,7 +58,7 @@ async fn without_the_secret_nothing_is_applied() {
 }
 
 #[tokio::test]
-async fn while_paypal_is_down_an_event_waits_ever_longer_and_is_applied() {
+async fn event_waits_for_paypal_then_is_applied() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         drain_inbox(&client).await;
@@ -71,13 +71,13 @@ async fn while_paypal_is_down_an_event_waits_ever_longer_and_is_applied() {
         assert_eq!(
             deliver_event(&event, 1).await,
             [200],
-            "it is kept, that is enough"
+            "a stored event is accepted"
         );
         wait_for_attempts(&database, &event, 1).await;
         assert_eq!(
             run_inbox_cron(&client).await,
             no_events(),
-            "not before a minute"
+            "the first wait is a minute"
         );
         advance_clock(SignedDuration::from_secs(61)).await;
         assert_eq!(run_inbox_cron(&client).await, (json!(0), json!(1)));
@@ -86,7 +86,7 @@ async fn while_paypal_is_down_an_event_waits_ever_longer_and_is_applied() {
         assert_eq!(
             run_inbox_cron(&client).await,
             no_events(),
-            "not before five minutes more"
+            "the second wait is five minutes"
         );
         advance_clock(SignedDuration::from_mins(2)).await;
         assert_eq!(run_inbox_cron(&client).await, (json!(1), json!(0)));
@@ -100,34 +100,34 @@ async fn while_paypal_is_down_an_event_waits_ever_longer_and_is_applied() {
     .await;
 }
 
-/// A worker that is cut off leaves a lease, which lapses.
+/// The lost record leaves a claim that expires.
 #[tokio::test]
-async fn an_event_whose_outcome_was_not_noted_is_applied_again_without_harm() {
-    for trouble in ["refuse", "drop_answer"] {
+async fn unrecorded_outcome_applies_event_once() {
+    for fault in ["refuse", "drop_answer"] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             drain_inbox(&client).await;
             let (paid, event) = pay_and_void_at_paypal(&client).await;
             set_fault(
                 "database",
-                json!({"kind": trouble, "path": "rpc/record_webhook_result", "times": 1}),
+                json!({"kind": fault, "path": "rpc/record_webhook_result", "times": 1}),
             )
             .await;
             assert_eq!(deliver_event(&event, 1).await, [200]);
-            eventually("it was applied", 10, || async {
+            eventually("the payment is voided", 10, || async {
                 let payment = read_booking(&client, &paid.hold).await["payment"].clone();
                 (payment["status"] == "voided").then_some(())
             })
             .await;
-            if trouble == "drop_answer" {
+            if fault == "drop_answer" {
                 assert_eq!(wait_until_applied(&database, &event).await, "applied");
             }
             advance_clock(SignedDuration::from_secs(121)).await;
-            let again = i32::from(trouble == "refuse");
-            assert_eq!(run_inbox_cron(&client).await, (json!(again), json!(0)));
-            let kept = database.event(&event).await.unwrap();
+            let applied = i32::from(fault == "refuse");
+            assert_eq!(run_inbox_cron(&client).await, (json!(applied), json!(0)));
+            let stored = database.event(&event).await.unwrap();
             assert_eq!(
-                (&kept["status"], &kept["applied"]),
+                (&stored["status"], &stored["applied"]),
                 (&json!("processed"), &json!(1))
             );
         })
@@ -136,7 +136,7 @@ async fn an_event_whose_outcome_was_not_noted_is_applied_again_without_harm() {
 }
 
 #[tokio::test]
-async fn a_payer_whose_browser_never_comes_back_has_booked_all_the_same() {
+async fn booking_confirmed_without_payers_browser() {
     for by_cron in [true, false] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
@@ -149,7 +149,7 @@ async fn a_payer_whose_browser_never_comes_back_has_booked_all_the_same() {
             assert_eq!(
                 read_booking(&client, &hold).await["status"],
                 "pending_payment",
-                "for a minute it is left to the browser"
+                "the browser has a minute to authorize"
             );
             advance_clock(SignedDuration::from_secs(61)).await;
             if by_cron {
@@ -161,7 +161,7 @@ async fn a_payer_whose_browser_never_comes_back_has_booked_all_the_same() {
             let booking = read_booking(&client, &hold).await;
             assert_eq!(booking["status"], "upcoming");
             assert_eq!(booking["payment"]["status"], "authorized");
-            // And if it comes back after all:
+            // A late browser gets the same result.
             let response = request_authorization(&client, &order).await.expect(200);
             assert_eq!(
                 response["authorizationId"],
@@ -173,7 +173,7 @@ async fn a_payer_whose_browser_never_comes_back_has_booked_all_the_same() {
 }
 
 #[tokio::test]
-async fn the_browser_and_the_event_authorize_once() {
+async fn browser_and_event_authorize_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
