@@ -1,16 +1,16 @@
-//! What a request costs, counted: `docs/PERFORMANCE.md` says it, and it is exactly so.
+//! The cost of each request, counted and compared with the table in `docs/PERFORMANCE.md`.
 //!
-//! Redis itself counts the commands, those inside of scripts included, as Upstash bills them.
+//! Redis counts its commands, including those inside scripts, as Upstash bills them.
 
-use crate::{
+use crate::support::{
+    checkout::text,
     client::Client,
-    fleet::Rental,
-    instance::{Call, Instance, Upstream, get, header, json, post, somebody},
-    local::{eventually, now},
+    environment::{new_number, variable},
+    instance::{Call, Instance, Upstream, get, header, json, post, random_ip},
+    isolation::run_alone,
+    local_system::{eventually, now},
     paypal,
-    steps::text,
-    surroundings::{chance, variable},
-    turns::alone,
+    rental::Rental,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,87 +19,92 @@ use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 use std::{fmt, net::IpAddr};
 
-/// What one request costs.
+/// The cost of one request.
 struct Cost {
     redis_before: usize,
-    redis_afterwards: usize,
+    redis_after: usize,
     billed: u64,
     database: usize,
     paypal: usize,
-    /// Calls before the answer of which each waited for the one before.
-    in_a_row: usize,
+    /// Length of the longest chain of calls before the response.
+    sequential: usize,
 }
 
-/// The cells of its row.
+/// The cells of a table row.
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             redis_before,
-            redis_afterwards,
+            redis_after,
             billed,
             database,
             paypal,
-            in_a_row,
+            sequential,
         } = self;
         write!(
             f,
-            "{redis_before} | {redis_afterwards} | {billed} | {database} | {paypal} | {in_a_row}"
+            "{redis_before} | {redis_after} | {billed} | {database} | {paypal} | {sequential}"
         )
     }
 }
 
-/// An instance whose requests are counted, and its Redis.
-struct Counted {
+/// Measures requests to one instance, and keeps the rows of the table.
+struct CostMeter {
     instance: Instance,
     redis: MultiplexedConnection,
     client: IpAddr,
     rows: Vec<String>,
 }
 
-impl Counted {
+impl CostMeter {
     async fn start(changes: &[(&str, &str)]) -> Self {
         let redis = redis::Client::open(variable("REDIS_URL")).unwrap();
-        let counted = Self {
+        let meter = Self {
             instance: Instance::start(now().await, changes),
             redis: redis.get_multiplexed_async_connection().await.unwrap(),
-            client: somebody(),
+            client: random_ip(),
             rows: Vec::new(),
         };
-        // The first answer of an instance is followed by telling what it counted, and Redis is to know the scripts.
-        counted.serve(get("/api/cars")).await;
-        counted.serve(get("/api/cars?search=scripts")).await;
-        counted
+        // The first response of an instance is followed by a report of its counts. Redis also
+        // learns the scripts.
+        meter.serve(get("/api/cars")).await;
+        meter.serve(get("/api/cars?search=scripts")).await;
+        meter
     }
 
     async fn serve(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.instance.serve(self.client, request).await
     }
 
-    /// Waits until nobody else's request is still at work in Redis.
-    async fn settle(&self) {
+    /// Waits until no other request uses Redis.
+    async fn wait_until_idle(&self) {
         let redis = &self.redis;
-        eventually("Redis is left alone", 10, || async {
-            let before = commands(redis.clone()).await;
+        eventually("Redis is idle", 10, || async {
+            let before = command_count(redis.clone()).await;
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            (commands(redis.clone()).await == before).then_some(())
+            (command_count(redis.clone()).await == before).then_some(())
         })
         .await;
     }
 
-    /// Serves `request`, and notes what it cost as the row of `route` and `case`.
-    async fn row(&mut self, route: &str, case: &str, request: Request<Bytes>) -> Response<Bytes> {
-        self.settle().await;
-        self.instance.calls();
-        let before = commands(self.redis.clone()).await;
+    /// Serves `request`, and adds its cost as the row of `route` and `case`.
+    async fn measure(
+        &mut self,
+        route: &str,
+        case: &str,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        self.wait_until_idle().await;
+        self.instance.take_calls();
+        let before = command_count(self.redis.clone()).await;
         let response = self.serve(request).await;
-        let billed = commands(self.redis.clone()).await - before;
-        let cost = cost(&self.instance.calls(), billed);
+        let billed = command_count(self.redis.clone()).await - before;
+        let cost = cost_of(&self.instance.take_calls(), billed);
         self.rows.push(format!("| {route} | {case} | {cost} |"));
         response
     }
 
-    /// Gives up what other tests left in the cache.
-    async fn clear_the_cache(&self) {
+    async fn clear_cache(&self) {
         let mut clear = post("/api/admin/cache/clear", &json!({}));
         let token = format!("Bearer {}", variable("ADMIN_TOKEN"));
         clear
@@ -108,57 +113,58 @@ impl Counted {
         assert_eq!(self.serve(clear).await.status(), 200);
     }
 
-    /// The rows of a cached route.
-    async fn cached(&mut self, route: &str, path: &str) {
-        // So that Redis knows the generation, as it does but for once a day.
+    /// Measures a cached route.
+    async fn measure_cached(&mut self, route: &str, path: &str) {
+        // Sets the generation in Redis, which a request has to do only once a day.
         self.serve(get(path)).await;
-        self.clear_the_cache().await;
-        let cold = self.row(route, "miss", get(path)).await;
+        self.clear_cache().await;
+        let miss = self.measure(route, "miss", get(path)).await;
         assert_eq!(
-            (cold.status().as_u16(), header(&cold, "x-cache")),
+            (miss.status().as_u16(), header(&miss, "x-cache")),
             (200, "MISS")
         );
-        let kept = self.row(route, "hit", get(path)).await;
-        assert_eq!(header(&kept, "x-cache"), "HIT");
-        let mut known = get(path);
-        let etag = kept.headers()["etag"].clone();
-        known.headers_mut().insert("if-none-match", etag);
-        assert_eq!(self.row(route, "hit, 304", known).await.status(), 304);
-        // Past its freshness, which is five minutes at most, and not as long again.
-        let fresh = if route == "GET /api/cars/{car}" {
+        let hit = self.measure(route, "hit", get(path)).await;
+        assert_eq!(header(&hit, "x-cache"), "HIT");
+        let mut conditional = get(path);
+        let etag = hit.headers()["etag"].clone();
+        conditional.headers_mut().insert("if-none-match", etag);
+        let not_modified = self.measure(route, "hit, 304", conditional).await;
+        assert_eq!(not_modified.status(), 304);
+        // Seconds after the freshness, but before twice the freshness.
+        let age = if route == "GET /api/cars/{car}" {
             301
         } else if route == "GET /api/cars" {
             61
         } else {
             31
         };
-        self.instance.pass(SignedDuration::from_secs(fresh));
-        // A new minute: what was counted is told, which is not this request's doing.
+        self.instance.advance_clock(SignedDuration::from_secs(age));
+        // This request triggers the report of counts, so that the next one does not.
         self.serve(get("/api/health")).await;
-        let old = self.row(route, "stale", get(path)).await;
-        assert_eq!(header(&old, "x-cache"), "STALE");
+        let stale = self.measure(route, "stale", get(path)).await;
+        assert_eq!(header(&stale, "x-cache"), "STALE");
     }
 }
 
-fn cost(calls: &[Call], billed: u64) -> Cost {
+fn cost_of(calls: &[Call], billed: u64) -> Cost {
     let of = |upstream| calls.iter().filter(move |call| call.upstream == upstream);
-    let before = calls.iter().filter(|call| !call.is_afterwards);
+    let before = calls.iter().filter(|call| !call.is_after_response);
     Cost {
         redis_before: of(Upstream::Redis)
-            .filter(|call| !call.is_afterwards)
+            .filter(|call| !call.is_after_response)
             .count(),
-        redis_afterwards: of(Upstream::Redis)
-            .filter(|call| call.is_afterwards)
+        redis_after: of(Upstream::Redis)
+            .filter(|call| call.is_after_response)
             .count(),
         billed,
         database: of(Upstream::Database).count(),
         paypal: of(Upstream::PayPal).count(),
-        in_a_row: before.map(|call| call.place).max().unwrap_or(0),
+        sequential: before.map(|call| call.depth).max().unwrap_or(0),
     }
 }
 
-/// How many commands Redis has run, in scripts or not, but for those that look or connect.
-async fn commands(mut redis: MultiplexedConnection) -> u64 {
+/// The number of commands that Redis has run, without those that inspect or connect.
+async fn command_count(mut redis: MultiplexedConnection) -> u64 {
     let info: String = redis::cmd("INFO")
         .arg("commandstats")
         .query_async(&mut redis)
@@ -171,8 +177,8 @@ async fn commands(mut redis: MultiplexedConnection) -> u64 {
         .sum()
 }
 
-/// The table's rows without what is aimed at, which is for people.
-fn documented() -> Vec<String> {
+/// The rows of the documented table, without the column of goals.
+fn documented_rows() -> Vec<String> {
     let document = include_str!("../../docs/PERFORMANCE.md");
     let table = document
         .split("## Budgets")
@@ -190,58 +196,58 @@ fn documented() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_request_costs_what_the_documentation_says() {
-    alone(async {
+async fn request_costs_match_documentation() {
+    run_alone(async {
         let client = Client::new();
         let mut rows = Vec::new();
-        let mut counted = Counted::start(&[]).await;
-        counted
-            .cached(
+        let mut meter = CostMeter::start(&[]).await;
+        meter
+            .measure_cached(
                 "GET /api/cars",
-                &format!("/api/cars?search=budget{}", chance(1 << 30)),
+                &format!("/api/cars?search=budget{}", new_number(1 << 30)),
             )
             .await;
         let car = Rental::far_ahead(&client, 2).await.car;
-        counted
-            .cached("GET /api/cars/{car}", &format!("/api/cars/{car}"))
+        meter
+            .measure_cached("GET /api/cars/{car}", &format!("/api/cars/{car}"))
             .await;
         let rental = Rental::far_ahead(&client, 2).await;
-        counted
-            .cached("GET /api/cars/availability", &rental.availability())
+        meter
+            .measure_cached("GET /api/cars/availability", &rental.availability_path())
             .await;
-        book_and_pay(&mut counted, &rental).await;
-        hold_and_cancel(&mut counted, &Rental::far_ahead(&client, 2).await).await;
-        let health = counted
-            .row("GET /api/health", "all is well", get("/api/health"))
+        book_and_pay(&mut meter, &rental).await;
+        hold_and_cancel(&mut meter, &Rental::far_ahead(&client, 2).await).await;
+        let health = meter
+            .measure("GET /api/health", "all is well", get("/api/health"))
             .await;
         json(200, &health);
         let path = "/api/cars";
         for earlier in [path, "/api/health"] {
-            counted.instance.pass(SignedDuration::from_secs(5));
-            counted.serve(get(earlier)).await;
+            meter.instance.advance_clock(SignedDuration::from_secs(5));
+            meter.serve(get(earlier)).await;
         }
-        counted.instance.pass(SignedDuration::from_secs(5));
-        let telling = counted.row("GET /api/cars", "hit, and counts told", get(path));
-        assert_eq!(header(&telling.await, "x-cache"), "HIT");
-        rows.append(&mut counted.rows);
+        meter.instance.advance_clock(SignedDuration::from_secs(5));
+        let reporting = meter.measure("GET /api/cars", "hit, and counts told", get(path));
+        assert_eq!(header(&reporting.await, "x-cache"), "HIT");
+        rows.append(&mut meter.rows);
 
-        let mut strict = Counted::start(&[
+        let mut strict = CostMeter::start(&[
             ("RATE_LIMIT_PUBLIC", "2/60s"),
             ("RATE_LIMIT_BOOKING", "1/60s"),
         ])
         .await;
         let denied = strict
-            .row("GET /api/cars", "limited", get("/api/cars"))
+            .measure("GET /api/cars", "limited", get("/api/cars"))
             .await;
         assert_eq!(denied.status(), 429);
-        let cold = format!("/api/cars?search=limited{}", chance(1 << 30));
+        let cold = format!("/api/cars?search=limited{}", new_number(1 << 30));
         let denied = strict
-            .row("GET /api/cars", "limited, not kept", get(&cold))
+            .measure("GET /api/cars", "limited, not kept", get(&cold))
             .await;
         assert_eq!(denied.status(), 429);
         strict.serve(post("/api/bookings", &json!({}))).await;
         let denied = strict
-            .row(
+            .measure(
                 "POST /api/bookings",
                 "limited",
                 post("/api/bookings", &rental.body()),
@@ -250,13 +256,13 @@ async fn every_request_costs_what_the_documentation_says() {
         assert_eq!(denied.status(), 429);
         rows.append(&mut strict.rows);
 
-        let mut without = Counted::start(&[("REDIS_BYPASS", "true")]).await;
-        without_redis(&mut without, "bypass", &Rental::far_ahead(&client, 2).await).await;
+        let mut without = CostMeter::start(&[("REDIS_BYPASS", "true")]).await;
+        measure_without_redis(&mut without, "bypass", &Rental::far_ahead(&client, 2).await).await;
         rows.append(&mut without.rows);
-        let mut without = Counted::start(&[]).await;
-        without.instance.lose_redis();
+        let mut without = CostMeter::start(&[]).await;
+        without.instance.disconnect_redis();
         without.serve(get("/api/cars")).await;
-        without_redis(
+        measure_without_redis(
             &mut without,
             "breaker open",
             &Rental::far_ahead(&client, 2).await,
@@ -264,101 +270,103 @@ async fn every_request_costs_what_the_documentation_says() {
         .await;
         rows.append(&mut without.rows);
 
-        assert_eq!(rows, documented(), "counted:\n{}", rows.join("\n"));
+        assert_eq!(rows, documented_rows(), "measured:\n{}", rows.join("\n"));
     })
     .await;
 }
 
-/// From the hold to the authorization, each step counted, and again.
-async fn book_and_pay(counted: &mut Counted, rental: &Rental) {
-    let hold = |case| ("POST /api/bookings", case);
-    let (route, case) = hold("new");
-    let made = counted
-        .row(route, case, post("/api/bookings", &rental.body()))
+/// Measures the steps from the hold to the authorization, each also when repeated.
+async fn book_and_pay(meter: &mut CostMeter, rental: &Rental) {
+    let path = "/api/bookings";
+    let hold = meter
+        .measure("POST /api/bookings", "new", post(path, &rental.body()))
         .await;
-    let booking = json(201, &made)["bookingId"].clone();
-    let (route, case) = hold("days taken");
-    let taken = counted
-        .row(route, case, post("/api/bookings", &rental.body()))
+    let booking = json(201, &hold)["bookingId"].clone();
+    let conflict = meter
+        .measure(
+            "POST /api/bookings",
+            "days taken",
+            post(path, &rental.body()),
+        )
         .await;
-    assert_eq!(taken.status(), 409);
+    assert_eq!(conflict.status(), 409);
 
-    // The token of PayPal is kept for hours.
-    warm_paypal(counted).await;
-    let mut asked = rental.body();
-    asked["bookingId"] = booking;
+    // An instance keeps PayPal's token for hours, so the table does not count it.
+    warm_paypal(meter).await;
+    let mut body = rental.body();
+    body["bookingId"] = booking;
     let path = "/api/bookings/create-paypal-order";
     let order = json(
         201,
-        &counted
-            .row(&format!("POST {path}"), "new", post(path, &asked))
+        &meter
+            .measure(&format!("POST {path}"), "new", post(path, &body))
             .await,
     );
-    let again = counted
-        .row(&format!("POST {path}"), "again", post(path, &asked))
+    let again = meter
+        .measure(&format!("POST {path}"), "again", post(path, &body))
         .await;
     assert_eq!(json(201, &again)["orderID"], order["orderID"]);
     paypal::approve(&text(&order["approveUrl"])).await;
     let path = "/api/bookings/authorize-paypal-order";
-    let asked: Value = json!({"orderID": order["orderID"]});
+    let body: Value = json!({"orderID": order["orderID"]});
     json(
         200,
-        &counted
-            .row(&format!("POST {path}"), "new", post(path, &asked))
+        &meter
+            .measure(&format!("POST {path}"), "new", post(path, &body))
             .await,
     );
     json(
         200,
-        &counted
-            .row(&format!("POST {path}"), "again", post(path, &asked))
+        &meter
+            .measure(&format!("POST {path}"), "again", post(path, &body))
             .await,
     );
 }
 
-/// A hold that its customer looks at and gives up.
-async fn hold_and_cancel(counted: &mut Counted, rental: &Rental) {
-    let made = counted.serve(post("/api/bookings", &rental.body())).await;
-    let made = json(201, &made);
-    let path = format!("/api/bookings/{}", text(&made["bookingId"]));
-    let bearer = format!("Bearer {}", text(&made["bookingToken"]));
+/// Measures reading and canceling a hold.
+async fn hold_and_cancel(meter: &mut CostMeter, rental: &Rental) {
+    let hold = meter.serve(post("/api/bookings", &rental.body())).await;
+    let hold = json(201, &hold);
+    let path = format!("/api/bookings/{}", text(&hold["bookingId"]));
+    let bearer = format!("Bearer {}", text(&hold["bookingToken"]));
     let as_holder = |mut request: Request<Bytes>| {
         let bearer = bearer.parse().unwrap();
         request.headers_mut().insert("authorization", bearer);
         request
     };
-    let look = as_holder(get(&path));
+    let read = as_holder(get(&path));
     json(
         200,
-        &counted
-            .row("GET /api/bookings/{id}", "by its holder", look)
+        &meter
+            .measure("GET /api/bookings/{id}", "by its holder", read)
             .await,
     );
     let cancel = as_holder(post(&format!("{path}/cancel"), &json!({})));
-    let cancelled = counted.row("POST /api/bookings/{id}/cancel", "not paid", cancel);
-    json(200, &cancelled.await);
+    let canceled = meter.measure("POST /api/bookings/{id}/cancel", "not paid", cancel);
+    json(200, &canceled.await);
 }
 
-/// An order that nobody counts.
-async fn warm_paypal(counted: &mut Counted) {
+/// Creates an order without measuring it, so that the instance has PayPal's token.
+async fn warm_paypal(meter: &mut CostMeter) {
     let rental = Rental::far_ahead(&Client::new(), 2).await;
-    let made = counted.serve(post("/api/bookings", &rental.body())).await;
-    let mut asked = rental.body();
-    asked["bookingId"] = json(201, &made)["bookingId"].clone();
+    let hold = meter.serve(post("/api/bookings", &rental.body())).await;
+    let mut body = rental.body();
+    body["bookingId"] = json(201, &hold)["bookingId"].clone();
     json(
         201,
-        &counted
-            .serve(post("/api/bookings/create-paypal-order", &asked))
+        &meter
+            .serve(post("/api/bookings/create-paypal-order", &body))
             .await,
     );
 }
 
-async fn without_redis(counted: &mut Counted, case: &str, rental: &Rental) {
-    let list = counted.row("GET /api/cars", case, get("/api/cars")).await;
+async fn measure_without_redis(meter: &mut CostMeter, case: &str, rental: &Rental) {
+    let list = meter.measure("GET /api/cars", case, get("/api/cars")).await;
     assert_eq!(header(&list, "x-cache"), "BYPASS");
     json(
         201,
-        &counted
-            .row(
+        &meter
+            .measure(
                 "POST /api/bookings",
                 case,
                 post("/api/bookings", &rental.body()),

@@ -1,31 +1,32 @@
-//! What is kept in Redis: never older than the last write, never anything that a client made up.
+//! Cached responses in Redis: no older than the last write, under keys without client input.
 
-use crate::{
-    cache_clear::{cache_of, cached},
+use crate::support::{
+    cache::{cache_status, read_until_cached},
+    checkout,
     client::Client,
-    fleet::Rental,
-    local::{eventually, pass},
+    environment::{new_number, new_uuid},
+    isolation::run_alone,
+    local_system::{advance_clock, eventually},
     redis::{command, keys},
-    steps,
-    turns::alone,
+    rental::Rental,
 };
 use jiff::SignedDuration;
 use serde_json::Value;
 
-const KEPT: &str = "cache:*";
+const CACHE_KEYS: &str = "cache:*";
 
-/// Reads `path`, and gives the key under which its answer is kept from then on.
+/// Reads a `path` that is not cached, and returns the key of its new entry.
 async fn key_of(client: &Client, path: &str) -> String {
-    let before = keys(KEPT).await;
-    let answer = client.get(path).await;
-    answer.expect(200);
-    eventually("the answer is kept", 5, || async {
-        for key in keys(KEPT).await.difference(&before) {
-            // Other answers of this test are kept meanwhile; this one ends with this body.
-            let kept = command(&["GET", key]).await;
-            if kept
+    let before = keys(CACHE_KEYS).await;
+    let response = client.get(path).await;
+    response.expect(200);
+    eventually("the response is cached", 5, || async {
+        for key in keys(CACHE_KEYS).await.difference(&before) {
+            // Other responses of this test are stored meanwhile. This entry ends with this body.
+            let entry = command(&["GET", key]).await;
+            if entry
                 .as_str()
-                .is_some_and(|kept| kept.ends_with(&answer.text))
+                .is_some_and(|entry| entry.ends_with(&response.text))
             {
                 return Some(key.clone());
             }
@@ -36,65 +37,65 @@ async fn key_of(client: &Client, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_stores_is_not_served_after_a_write() {
-    alone(async {
+async fn stale_entry_not_served_after_booking() {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        let key = key_of(&client, &rental.availability()).await;
-        let old = steps::text(&command(&["GET", &key]).await);
-        steps::hold(&client, &rental).await;
-        // The reader who saw the days free comes last.
-        command(&["SET", &key, &old]).await;
-        let answer = client.get(&rental.availability()).await;
-        assert_eq!(answer.expect(200)["bookable"], false);
-        assert_eq!(answer.header("x-cache"), "MISS");
+        let key = key_of(&client, &rental.availability_path()).await;
+        let old_entry = checkout::text(&command(&["GET", &key]).await);
+        checkout::create_hold(&client, &rental).await;
+        // A slow reader that saw the days free writes its entry last.
+        command(&["SET", &key, &old_entry]).await;
+        let response = client.get(&rental.availability_path()).await;
+        assert_eq!(response.expect(200)["bookable"], false);
+        assert_eq!(response.header("x-cache"), "MISS");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_booking_gives_up_the_days_of_its_own_car_only() {
-    alone(async {
+async fn booking_invalidates_days_of_own_car_only() {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        let other = rental.of_another_car(&client.stranger(), 2).await;
-        let days = rental.availability();
+        let other = rental.for_another_car(&client.with_new_address(), 2).await;
+        let days = rental.availability_path();
         let others = [
-            other.availability(),
+            other.availability_path(),
             format!("/api/cars/{}", rental.car),
             "/api/cars".to_owned(),
         ];
         for path in others.iter().chain([&days]) {
-            cached(path).await;
+            read_until_cached(path).await;
         }
-        steps::hold(&client, &rental).await;
+        checkout::create_hold(&client, &rental).await;
         for path in &others {
-            assert_eq!(cache_of(path).await, "HIT", "{path}");
+            assert_eq!(cache_status(path).await, "HIT", "{path}");
         }
-        assert_eq!(cache_of(&days).await, "MISS");
+        assert_eq!(cache_status(&days).await, "MISS");
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_answer_is_fresh_for_its_time_only() {
-    alone(async {
+async fn cached_days_are_stale_after_30_seconds() {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        let path = rental.availability();
+        let path = rental.availability_path();
         key_of(&client, &path).await;
         assert_eq!(client.get(&path).await.header("x-cache"), "HIT");
-        pass(SignedDuration::from_secs(31)).await;
+        advance_clock(SignedDuration::from_secs(31)).await;
         assert_ne!(client.get(&path).await.header("x-cache"), "HIT");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_damaged_entry_is_read_past() {
-    alone(async {
+async fn damaged_entry_counts_as_miss() {
+    run_alone(async {
         let client = Client::new();
-        // Also where the generation is the present one.
+        // Entries with the current generation must be parsed to the end.
         for damage in [
             "",
             "x",
@@ -108,18 +109,18 @@ async fn a_damaged_entry_is_read_past() {
             "GENERATION 0 x \"e\"\n{}",
         ] {
             let rental = Rental::far_ahead(&client, 2).await;
-            let path = rental.availability();
+            let path = rental.availability_path();
             let key = key_of(&client, &path).await;
-            let kept = command(&["GET", &key]).await;
-            let generation = kept.as_str().unwrap().split(' ').next().unwrap();
+            let entry = command(&["GET", &key]).await;
+            let generation = entry.as_str().unwrap().split(' ').next().unwrap();
             let damage = damage.replace("GENERATION", generation);
             command(&["SET", &key, &damage]).await;
-            let answer = client.get(&path).await;
-            assert_eq!(answer.expect(200)["bookable"], true, "{damage:?}");
-            assert_eq!(answer.header("x-cache"), "MISS", "{damage:?}");
+            let response = client.get(&path).await;
+            assert_eq!(response.expect(200)["bookable"], true, "{damage:?}");
+            assert_eq!(response.header("x-cache"), "MISS", "{damage:?}");
         }
-        // Something that is no text at all.
-        let path = Rental::far_ahead(&client, 2).await.availability();
+        // A value of another type than string.
+        let path = Rental::far_ahead(&client, 2).await.availability_path();
         let key = key_of(&client, &path).await;
         command(&["DEL", &key]).await;
         command(&["RPUSH", &key, "x"]).await;
@@ -130,47 +131,44 @@ async fn a_damaged_entry_is_read_past() {
 }
 
 #[tokio::test]
-async fn what_redis_let_go_of_does_not_bring_back_what_a_booking_had_ended() {
-    alone(async {
+async fn evicted_generation_revives_no_old_days() {
+    run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
-        cached(&rental.availability()).await;
-        steps::hold(&client, &rental).await;
-        // To make room, Redis takes what ends by itself.
+        read_until_cached(&rental.availability_path()).await;
+        checkout::create_hold(&client, &rental).await;
+        // Redis evicts keys with an expiry when its memory is full.
         for key in keys("generation:*").await {
             command(&["DEL", &key]).await;
         }
-        let answer = client.get(&rental.availability()).await;
-        assert_eq!(answer.header("x-cache"), "MISS");
-        assert_eq!(answer.expect(200)["bookable"], false);
+        let response = client.get(&rental.availability_path()).await;
+        assert_eq!(response.header("x-cache"), "MISS");
+        assert_eq!(response.expect(200)["bookable"], false);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_key_holds_nothing_that_a_client_wrote_and_ends() {
-    alone(async {
+async fn keys_expire_and_contain_no_client_input() {
+    run_alone(async {
         let client = Client::new();
         let key = key_of(
             &client,
-            &format!(
-                "/api/cars?search=sesame{}",
-                crate::surroundings::chance(1_000_000)
-            ),
+            &format!("/api/cars?search=sesame{}", new_number(1_000_000)),
         )
         .await;
         assert!(key.len() < 60 && !key.contains("sesame"), "{key}");
-        let left = command(&["TTL", &key]).await;
+        let ttl = command(&["TTL", &key]).await;
         assert!(
-            left.as_i64()
+            ttl.as_i64()
                 .is_some_and(|seconds| (1..=86_400).contains(&seconds)),
-            "{left}"
+            "{ttl}"
         );
         for key in keys("limit:*").await.union(&keys("generation:*").await) {
             assert_ne!(
                 command(&["TTL", key]).await,
                 Value::from(-1),
-                "{key} never ends"
+                "{key} never expires"
             );
         }
     })
@@ -178,35 +176,41 @@ async fn a_key_holds_nothing_that_a_client_wrote_and_ends() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_kept_and_what_is_absent_for_seconds() {
-    alone(async {
+async fn refusal_not_cached_absence_cached_for_seconds() {
+    run_alone(async {
         let client = Client::new();
-        // Whatever earlier requests still write is written.
+        // Lets earlier requests finish their writes.
         client.get("/api/cars").await.expect(200);
-        pass(SignedDuration::from_secs(1)).await;
-        let before = keys(KEPT).await;
+        advance_clock(SignedDuration::from_secs(1)).await;
+        let before = keys(CACHE_KEYS).await;
         client
             .get("/api/cars?page=0")
             .await
-            .problem(422, "invalid_fields");
-        let unknown = format!("/api/cars/{}", crate::surroundings::new_uuid());
-        client.get(&unknown).await.problem(404, "car_not_found");
+            .expect_problem(422, "invalid_fields");
+        let unknown = format!("/api/cars/{}", new_uuid());
+        client
+            .get(&unknown)
+            .await
+            .expect_problem(404, "car_not_found");
         let rental = Rental::far_ahead(&client, 2).await;
-        steps::hold(&client, &rental).await;
-        let after = keys(KEPT).await;
+        checkout::create_hold(&client, &rental).await;
+        let after = keys(CACHE_KEYS).await;
         let new: Vec<&String> = after
             .difference(&before)
             .filter(|key| !key.contains(":availability:") && !key.contains(":cars:"))
             .collect();
         for key in &new {
-            let left = command(&["TTL", key]).await;
+            let ttl = command(&["TTL", key]).await;
             assert!(
-                left.as_i64().is_some_and(|seconds| seconds <= 10),
-                "{key} {left}"
+                ttl.as_i64().is_some_and(|seconds| seconds <= 10),
+                "{key} {ttl}"
             );
         }
         assert!(new.len() <= 1, "{new:?}");
-        client.get(&unknown).await.problem(404, "car_not_found");
+        client
+            .get(&unknown)
+            .await
+            .expect_problem(404, "car_not_found");
     })
     .await;
 }

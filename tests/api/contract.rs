@@ -1,67 +1,20 @@
-//! What every route has in common: headers, paths, methods.
+//! Rules for every route: headers, paths, methods.
 
-use crate::{
-    client::{Answer, Client},
-    local::eventually,
-    surroundings::chance,
-    turns::together,
+use crate::support::{
+    client::{Client, Response},
+    environment::new_number,
+    isolation::share_system,
+    local_system::eventually,
+    routes::ROUTES,
 };
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Every route, with the methods it takes.
-pub(crate) const ROUTES: [(&str, &str); 29] = [
-    ("/api/cars", "GET"),
-    ("/api/cars/123", "GET"),
-    ("/api/cars/availability", "GET"),
-    ("/api/bookings", "POST"),
-    ("/api/bookings/00000000-0000-4000-8000-000000000000", "GET"),
-    ("/api/bookings/create-paypal-order", "POST"),
-    ("/api/bookings/authorize-paypal-order", "POST"),
-    (
-        "/api/bookings/00000000-0000-4000-8000-000000000000/cancel",
-        "POST",
-    ),
-    ("/api/webhooks/paypal", "POST"),
-    ("/api/webhooks/retry", "GET"),
-    ("/api/admin/bookings", "GET"),
-    ("/api/admin/audit", "GET"),
-    (
-        "/api/admin/bookings/00000000-0000-4000-8000-000000000000/capture",
-        "POST",
-    ),
-    (
-        "/api/admin/bookings/00000000-0000-4000-8000-000000000000/void",
-        "POST",
-    ),
-    (
-        "/api/admin/bookings/00000000-0000-4000-8000-000000000000/refund",
-        "POST",
-    ),
-    (
-        "/api/admin/bookings/00000000-0000-4000-8000-000000000000/reauthorize",
-        "POST",
-    ),
-    ("/api/admin/webhooks/WH-1/replay", "POST"),
-    ("/api/admin/payments/reconcile", "GET, POST"),
-    ("/api/admin/payments/drift", "GET"),
-    ("/api/admin/process-payment-captures", "GET, POST"),
-    ("/api/admin/cache-warm", "GET, POST"),
-    ("/api/admin/cache/clear", "POST"),
-    ("/api/admin/metrics", "GET"),
-    ("/api/admin/metrics/errors", "GET"),
-    ("/api/admin/metrics/cache", "GET"),
-    ("/api/admin/metrics/cache/analysis", "GET"),
-    ("/api/admin/rate-limit-monitoring", "GET, DELETE"),
-    ("/api/demo/redis", "GET"),
-    ("/api/health", "GET"),
-];
-
-/// `docs/API.md` is compared with the product's own table by `tests/tidy.rs`.
+/// `tests/tidy.rs` compares `docs/API.md` with the product's table of routes.
 #[test]
-fn every_route_of_the_contract_is_tested() {
+fn every_documented_route_is_tested() {
     let documented: BTreeSet<String> = include_str!("../../docs/API.md")
         .lines()
         .filter_map(|line| line.strip_prefix("## `"))
@@ -80,23 +33,23 @@ fn every_route_of_the_contract_is_tested() {
 }
 
 #[tokio::test]
-async fn every_answer_names_itself_and_its_time() {
-    let _turn = together().await;
+async fn every_response_has_id_and_time() {
+    let _turn = share_system().await;
     let client = Client::new();
-    let mut seen = Vec::new();
+    let mut ids = Vec::new();
     for path in ROUTES.map(|(path, _)| path).into_iter().chain([
         "/api/nothing",
         "/api/cars/nobody",
         "/api/cars?page=0",
     ]) {
-        let answer = client.stranger().get(path).await;
-        let id = answer.header("x-request-id");
+        let response = client.with_new_address().get(path).await;
+        let id = response.header("x-request-id");
         assert!(
-            id.parse::<Uuid>().is_ok() && !seen.contains(&id.to_owned()),
+            id.parse::<Uuid>().is_ok() && !ids.contains(&id.to_owned()),
             "{path}: {id}"
         );
-        seen.push(id.to_owned());
-        let time = answer.header("x-response-time");
+        ids.push(id.to_owned());
+        let time = response.header("x-response-time");
         let millis = time
             .strip_suffix("ms")
             .unwrap_or_else(|| panic!("{path}: {time}"));
@@ -106,61 +59,65 @@ async fn every_answer_names_itself_and_its_time() {
             "{path}: {time}"
         );
         assert_eq!(
-            answer.header("server-timing"),
+            response.header("server-timing"),
             format!("total;dur={millis}"),
             "{path}"
         );
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        // What has an ETag may be kept, as long as it is asked about each time.
-        let kept = if ["/api/cars", "/api/cars/123"].contains(&path) {
+        assert_eq!(
+            response.header("x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
+        // A client may store a response with an ETag, but must revalidate it.
+        let cache_control = if ["/api/cars", "/api/cars/123"].contains(&path) {
             "no-cache"
         } else {
             "no-store"
         };
-        assert_eq!(answer.header("cache-control"), kept, "{path}");
+        assert_eq!(response.header("cache-control"), cache_control, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_request_id_of_the_clients_own_is_not_taken_over() {
-    let _turn = together().await;
+async fn client_request_id_is_ignored() {
+    let _turn = share_system().await;
     let request = Client::new()
         .request(Method::GET, "/api/cars")
         .header("x-request-id", "mine");
-    assert_ne!(Answer::of(request).await.header("x-request-id"), "mine");
+    assert_ne!(Response::to(request).await.header("x-request-id"), "mine");
 }
 
 #[tokio::test]
-async fn a_cacheable_route_says_where_its_answer_came_from() {
-    let _turn = together().await;
+async fn cached_routes_report_hit_or_miss() {
+    let _turn = share_system().await;
     let client = Client::new();
-    // A price that nobody asked about before.
+    // A price in no earlier request.
     let path = format!(
         "/api/cars?maxPrice={}.{:02}",
-        1_000_000 + chance(8_000_000),
-        chance(100)
+        1_000_000 + new_number(8_000_000),
+        new_number(100)
     );
     let first = client.get(&path).await;
     assert_eq!(first.header("x-cache"), "MISS");
-    let again = eventually("the answer is cached", 5, || async {
-        let answer = client.stranger().get(&path).await;
-        (answer.header("x-cache") == "HIT").then_some(answer)
+    let second = eventually("the response is cached", 5, || async {
+        let response = client.with_new_address().get(&path).await;
+        (response.header("x-cache") == "HIT").then_some(response)
     })
     .await;
-    assert_eq!(again.text, first.text);
+    assert_eq!(second.text, first.text);
     for path in ["/api/health", "/api/demo/redis", "/api/bookings/x"] {
         assert_eq!(client.get(path).await.header("x-cache"), "", "{path}");
     }
     client
         .get("/api/cars/nobody-has-this-name")
         .await
-        .problem(404, "car_not_found");
+        .expect_problem(404, "car_not_found");
 }
 
-/// An odd query is one of two things: the same page, or refused. It never is another visitor's page.
+/// Unknown parameters change nothing, and different filters never share an entry.
 #[tokio::test]
-async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
-    let _turn = together().await;
+async fn odd_query_does_not_affect_other_visitors() {
+    let _turn = share_system().await;
     let client = Client::new();
     let plain = client.get("/api/cars").await.expect(200);
     for query in [
@@ -175,20 +132,20 @@ async fn what_a_visitor_adds_to_the_query_does_not_reach_another() {
             "{query}"
         );
     }
-    let one = client
+    let first = client
         .get("/api/cars?search=a&category=suv")
         .await
         .expect(200);
-    let other = client
+    let swapped = client
         .get("/api/cars?search=suv&category=a")
         .await
         .expect(200);
-    assert_ne!(one, other);
+    assert_ne!(first, swapped);
 }
 
 #[tokio::test]
 async fn unknown_paths_are_not_found() {
-    let _turn = together().await;
+    let _turn = share_system().await;
     let client = Client::new();
     for path in [
         "/api",
@@ -200,23 +157,23 @@ async fn unknown_paths_are_not_found() {
         "/api/admin",
         "/api/..%2fcars",
     ] {
-        client.get(path).await.problem(404, "not_found");
+        client.get(path).await.expect_problem(404, "not_found");
         client
             .post(path, &json!({}))
             .await
-            .problem(404, "not_found");
+            .expect_problem(404, "not_found");
     }
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_makes_no_difference() {
-    let _turn = together().await;
+async fn trailing_slash_is_ignored() {
+    let _turn = share_system().await;
     Client::new().get("/api/cars/").await.expect(200);
 }
 
 #[tokio::test]
-async fn wrong_methods_are_told_the_right_ones() {
-    let _turn = together().await;
+async fn wrong_method_gets_allowed_methods() {
+    let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES {
         for method in [
@@ -229,23 +186,23 @@ async fn wrong_methods_are_told_the_right_ones() {
             if allowed.split(", ").any(|name| name == method.as_str()) {
                 continue;
             }
-            let answer = Answer::of(client.request(method, path).json(&json!({}))).await;
-            answer.problem(405, "method_not_allowed");
-            assert_eq!(answer.header("allow"), allowed, "{path}");
+            let response = Response::to(client.request(method, path).json(&json!({}))).await;
+            response.expect_problem(405, "method_not_allowed");
+            assert_eq!(response.header("allow"), allowed, "{path}");
         }
     }
 }
 
 #[tokio::test]
-async fn head_is_get_without_its_body() {
-    let _turn = together().await;
+async fn head_returns_get_without_body() {
+    let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES
         .into_iter()
         .filter(|(_, allowed)| allowed.contains("GET"))
     {
-        let get = client.stranger().get(path).await;
-        let head = Answer::of(client.stranger().request(Method::HEAD, path)).await;
+        let get = client.with_new_address().get(path).await;
+        let head = Response::to(client.with_new_address().request(Method::HEAD, path)).await;
         assert_eq!(
             (head.status, head.text.as_str()),
             (get.status, ""),
@@ -258,6 +215,6 @@ async fn head_is_get_without_its_body() {
         );
         assert!(!head.header("x-request-id").is_empty(), "{path}");
     }
-    let head = Answer::of(client.request(Method::HEAD, "/api/bookings")).await;
+    let head = Response::to(client.request(Method::HEAD, "/api/bookings")).await;
     assert_eq!((head.status, head.header("allow")), (405, "POST"));
 }

@@ -1,14 +1,14 @@
-//! Which pages may call from a browser: the origins in `ALLOWED_ORIGINS`.
+//! CORS: a browser may read responses from the origins in `ALLOWED_ORIGINS` only.
 
-use crate::{
-    client::{Answer, Client},
-    contract::ROUTES,
-    surroundings::variable,
-    turns::together,
+use crate::support::{
+    client::{Client, Response},
+    environment::variable,
+    isolation::share_system,
+    routes::ROUTES,
 };
 use reqwest::Method;
 
-/// The first origin that is allowed.
+/// The first allowed origin.
 fn origin() -> String {
     variable("ALLOWED_ORIGINS")
         .split(',')
@@ -18,90 +18,101 @@ fn origin() -> String {
 }
 
 #[tokio::test]
-async fn a_page_that_is_allowed_may_read_the_answer() {
-    let _turn = together().await;
+async fn allowed_origin_may_read_response() {
+    let _turn = share_system().await;
     let client = Client::new();
     for path in ["/api/cars", "/api/cars/nobody", "/api/nothing"] {
-        let answer = Answer::of(client.request(Method::GET, path).header("origin", origin())).await;
+        let response =
+            Response::to(client.request(Method::GET, path).header("origin", origin())).await;
         assert_eq!(
-            answer.header("access-control-allow-origin"),
+            response.header("access-control-allow-origin"),
             origin(),
             "{path}"
         );
-        let shown = answer
+        let exposed = response
             .header("access-control-expose-headers")
             .to_lowercase();
         for name in ["x-request-id", "x-cache", "retry-after", "ratelimit"] {
-            assert!(shown.contains(name), "{name}: {shown}");
+            assert!(exposed.contains(name), "{name}: {exposed}");
         }
         assert!(
-            answer.header("vary").to_lowercase().contains("origin"),
+            response.header("vary").to_lowercase().contains("origin"),
             "{path}"
         );
     }
 }
 
 #[tokio::test]
-async fn any_other_page_may_not() {
-    let _turn = together().await;
+async fn other_origins_may_not_read_response() {
+    let _turn = share_system().await;
     let client = Client::new();
-    let other = [
+    let others = [
         "https://evil.example".to_owned(),
         origin() + ".evil.example",
         "null".to_owned(),
         origin().to_uppercase(),
     ];
-    for origin in other {
+    for origin in others {
         for method in [Method::GET, Method::OPTIONS] {
-            let answer = Answer::of(
+            let response = Response::to(
                 client
                     .request(method, "/api/cars")
                     .header("origin", &origin),
             )
             .await;
-            assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+            assert_eq!(
+                response.header("access-control-allow-origin"),
+                "",
+                "{origin}"
+            );
             assert!(
-                answer.header("vary").to_lowercase().contains("origin"),
+                response.header("vary").to_lowercase().contains("origin"),
                 "{origin}"
             );
         }
     }
-    let answer = client.get("/api/cars").await;
-    assert_eq!(answer.header("access-control-allow-origin"), "");
+    let response = client.get("/api/cars").await;
+    assert_eq!(response.header("access-control-allow-origin"), "");
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_on_every_route() {
-    let _turn = together().await;
+async fn every_route_allows_preflight() {
+    let _turn = share_system().await;
     let client = Client::new();
     for (path, allowed) in ROUTES {
         let request = client
             .request(Method::OPTIONS, path)
             .header("origin", origin());
-        let answer = Answer::of(request.header("access-control-request-method", "POST")).await;
-        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "{path}");
-        assert_eq!(answer.header("allow"), allowed, "{path}");
+        let response = Response::to(request.header("access-control-request-method", "POST")).await;
         assert_eq!(
-            answer.header("access-control-allow-origin"),
+            (response.status, response.text.as_str()),
+            (204, ""),
+            "{path}"
+        );
+        assert_eq!(response.header("allow"), allowed, "{path}");
+        assert_eq!(
+            response.header("access-control-allow-origin"),
             origin(),
             "{path}"
         );
         assert_eq!(
-            answer.header("access-control-allow-methods"),
+            response.header("access-control-allow-methods"),
             allowed,
             "{path}"
         );
-        let headers = answer.header("access-control-allow-headers").to_lowercase();
+        let headers = response
+            .header("access-control-allow-headers")
+            .to_lowercase();
         for name in ["authorization", "content-type", "idempotency-key"] {
             assert!(headers.contains(name), "{path}: {headers}");
         }
         assert_eq!(
-            answer.header("x-ratelimit-limit"),
+            response.header("x-ratelimit-limit"),
             "",
-            "a preflight does not count"
+            "a preflight does not count against a limit"
         );
     }
-    Answer::of(client.request(Method::OPTIONS, "/api/nothing"))
+    Response::to(client.request(Method::OPTIONS, "/api/nothing"))
         .await
-        .problem(404, "not_found");
+        .expect_problem(404, "not_found");
 }

@@ -1,17 +1,17 @@
-//! `GET /api/health`. What it says when something is down is in `outages.rs`.
+//! `GET /api/health` of a healthy system. For outages see `failures/stopped_servers.rs`.
 
-use crate::{client::Client, turns::together};
+use crate::support::{client::Client, isolation::share_system};
 use serde_json::json;
 
 #[tokio::test]
-async fn all_is_well() {
-    let _turn = together().await;
-    let answer = Client::new().get("/api/health").await.expect(200);
-    assert_eq!(answer["status"], "ok");
-    assert_eq!(answer["checks"], json!({"database": "up", "redis": "up"}));
-    assert!(answer["version"].is_string(), "{answer}");
+async fn healthy_system_reports_ok() {
+    let _turn = share_system().await;
+    let response = Client::new().get("/api/health").await.expect(200);
+    assert_eq!(response["status"], "ok");
+    assert_eq!(response["checks"], json!({"database": "up", "redis": "up"}));
+    assert!(response["version"].is_string(), "{response}");
     assert!(
-        answer.as_object().unwrap().contains_key("commit"),
-        "{answer}"
+        response.as_object().unwrap().contains_key("commit"),
+        "{response}"
     );
 }

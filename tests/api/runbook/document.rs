@@ -1,16 +1,16 @@
-//! Reading the page.
+//! The commands and expected outputs of the runbook.
 
-use super::answer::Expected;
+use super::expected_answer::ExpectedOutput;
 use std::{collections::BTreeSet, fs};
 
-/// A command, and what it is answered.
+/// A command, and its expected output.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// Where the command begins.
+    /// The line of the command in the page.
     pub(super) line: usize,
     pub(super) command: String,
-    pub(super) expected: Expected,
-    /// `NAME=value` that the service must have been started with: the block says `# with NAME=value` first.
+    pub(super) expected: ExpectedOutput,
+    /// `NAME=value` in the service's environment. The block begins with `# with NAME=value`.
     pub(super) switch: Option<String>,
 }
 
@@ -20,18 +20,18 @@ struct Block {
     text: String,
 }
 
-/// All commands that call the service or its Redis, in their order.
+/// All commands that call the service or its Redis, in order.
 pub(super) fn steps() -> Vec<Step> {
     let mut blocks = blocks().into_iter();
     let mut steps = Vec::new();
     while let Some(block) = blocks.next() {
         if block.language != "bash" {
-            let is_the_operators = block.language == "sh" && !block.text.contains("curl");
-            assert!(is_the_operators, "line {}: nobody runs this", block.line);
+            let is_manual = block.language == "sh" && !block.text.contains("curl");
+            assert!(is_manual, "line {}: no test runs this block", block.line);
             continue;
         }
-        let answer = blocks.next().filter(|answer| answer.language != "bash");
-        let answer = answer.unwrap_or_else(|| panic!("line {}: no answer follows", block.line));
+        let output = blocks.next().filter(|output| output.language != "bash");
+        let output = output.unwrap_or_else(|| panic!("line {}: no output follows", block.line));
         let (switch, command) = match block.text.strip_prefix("# with ") {
             Some(text) => text
                 .split_once('\n')
@@ -42,22 +42,22 @@ pub(super) fn steps() -> Vec<Step> {
         steps.push(Step {
             line: block.line,
             command,
-            expected: Expected::read(&answer.language, &answer.text),
+            expected: ExpectedOutput::parse(&output.language, &output.text),
             switch,
         });
     }
     steps
 }
 
-/// The block that says which variables to set.
-pub(super) fn set_up() -> String {
+/// The first block, which sets the variables.
+pub(super) fn setup_script() -> String {
     let block = blocks().into_iter().next().unwrap();
     assert_eq!(block.language, "sh");
     block.text
 }
 
-/// The names in capitals of a script: what it sets, or reads as `$NAME`.
-pub(super) fn names(script: &str) -> BTreeSet<String> {
+/// The names of the variables that a script sets, or reads as `$NAME`.
+pub(super) fn variable_names(script: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_uppercase() || c == '_';
     let read = script.split('$').skip(1).map(|rest| {
         let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
@@ -73,7 +73,7 @@ pub(super) fn names(script: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Method and path of every request of a command to the service.
+/// The method and path of each request of a command to the service.
 pub(super) fn calls(command: &str) -> Vec<(String, String)> {
     let requests = command.split("curl ").skip(1);
     requests
@@ -112,14 +112,15 @@ fn blocks() -> Vec<Block> {
         }
         is_open ^= line.starts_with("```");
     }
-    assert!(!is_open, "the last block has no end");
+    assert!(!is_open, "the last block is not closed");
     blocks
 }
 
 #[test]
-fn a_call_is_a_method_and_a_path() {
+fn calls_have_method_and_path() {
     let command = "for i in 1 2; do curl -s \"$BASE_URL/api/cars?page=1\"; done\n\
-                   curl -sI \"$BASE_URL/api/cars\" | grep x\ncurl -X PUT \"$BASE_URL/a\" \\\n -d x\n\
+                   curl -sI \"$BASE_URL/api/cars\" | grep x\n\
+                   curl -X PUT \"$BASE_URL/a\" \\\n -d x\n\
                    curl -d '{}' \"$BASE_URL/b\"; curl \"$OTHER/c\"";
     let found = calls(command);
     let found: Vec<(&str, &str)> = found
@@ -138,8 +139,8 @@ fn a_call_is_a_method_and_a_path() {
 }
 
 #[test]
-fn names_are_those_that_are_set_or_read() {
-    let found = names("export A=1 B_C=$(x)\ncurl \"$BASE_URL/a?b=c\" $i");
+fn names_include_set_and_read_variables() {
+    let found = variable_names("export A=1 B_C=$(x)\ncurl \"$BASE_URL/a?b=c\" $i");
     assert_eq!(
         found.iter().map(String::as_str).collect::<Vec<_>>(),
         ["A", "BASE_URL", "B_C"]

@@ -1,6 +1,6 @@
-//! Running commands as an operator would type them.
+//! The shell of the runbook's commands.
 
-use crate::surroundings::variable_or;
+use crate::support::environment::variable_or;
 use std::process::Stdio;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -10,16 +10,15 @@ use tokio::{
 /// Names and values.
 pub(super) type Variables = [(&'static str, String)];
 
-/// Every operator has an address of their own, so that nobody else's requests count against their limits. What a block
-/// writes to a file is written to a folder that is gone afterwards.
-const AT_A_DESK: &str = r#"
-desk=$(mktemp -d)
-trap 'rm -rf "$desk"' EXIT
-cd "$desk"
+/// Runs before each command: a temporary working folder, and a `curl` with its own client address.
+const PRELUDE: &str = r#"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
 curl() { command curl --max-time 60 -H "$CLIENT" "$@"; }
 "#;
 
-/// What a command prints.
+/// Runs a command from `address`, and returns its output.
 pub(super) async fn run(
     command: &str,
     address: &str,
@@ -27,7 +26,7 @@ pub(super) async fn run(
 ) -> Result<String, String> {
     let header = variable_or("CLIENT_IP_HEADER", "x-forwarded-for");
     let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", &format!("{AT_A_DESK}{command}")])
+        .args(["-euo", "pipefail", "-c", &format!("{PRELUDE}{command}")])
         .env("CLIENT", format!("{header}: {address}"))
         .envs(variables.iter().map(|(name, value)| (*name, value)))
         .output()
@@ -42,7 +41,7 @@ pub(super) async fn run(
     }
 }
 
-/// Starts a system, says where it is and ends it when nobody listens any more.
+/// Starts a system, prints its variables, and stops it when the standard input closes.
 const SYSTEM: &str = r#"
 source "$root/script/private-system.bash"
 export "$SWITCH"
@@ -53,16 +52,16 @@ date -u -d '+64 days' +%F
 read -r _ || true
 "#;
 
-/// A system of one's own, whose product was started with another environment.
-pub(super) struct Other {
+/// A system for one test, with another environment.
+pub(super) struct PrivateSystem {
     script: Child,
-    /// While this is open the system runs.
-    listening: Option<ChildStdin>,
+    /// The system runs until this closes.
+    input: Option<ChildStdin>,
     variables: Vec<(&'static str, String)>,
 }
 
-impl Other {
-    /// Starts one with `NAME=value`.
+impl PrivateSystem {
+    /// Starts a system with `NAME=value` in its environment.
     pub(super) async fn start(switch: &str) -> Self {
         let mut script = Command::new("bash")
             .args(["-euo", "pipefail", "-c", SYSTEM])
@@ -72,16 +71,16 @@ impl Other {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let listening = script.stdin.take();
+        let input = script.stdin.take();
         let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
         let mut variables = Vec::new();
         for name in ["BASE_URL", "ADMIN_TOKEN", "START_DATE", "END_DATE"] {
             let line = lines.next_line().await.unwrap();
-            variables.push((name, line.expect("the system starts: see its output above")));
+            variables.push((name, line.expect("the system starts, see its output above")));
         }
         Self {
             script,
-            listening,
+            input,
             variables,
         }
     }
@@ -90,9 +89,9 @@ impl Other {
         &self.variables
     }
 
-    /// Ends it, and waits until it is gone.
-    pub(super) async fn end(mut self) {
-        self.listening = None;
+    /// Stops the system, and waits until its processes have ended.
+    pub(super) async fn stop(mut self) {
+        self.input = None;
         assert!(self.script.wait().await.unwrap().success());
     }
 }

@@ -1,0 +1,242 @@
+//! Findings that reconciliation cannot repair. Each is listed with advice until it is resolved.
+
+use crate::support::{
+    capture_cron::run_cron,
+    checkout::{self, PaidBooking, create_paid_booking, read_booking, read_payment, request_hold},
+    client::{Client, Response},
+    database::Database,
+    isolation::run_alone,
+    local_system::{advance_clock, advance_clock_past, clear_faults, now, set_fault},
+    operator::{self, capture_now, post_action},
+    paypal_dashboard,
+    reconciliation::{finding_kinds, reconcile, reconcile_later},
+    rental::Rental,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+async fn capture(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "capture", &json!({})).await
+}
+
+/// The only finding about a booking.
+fn single_finding(drift: &Value, booking: Uuid) -> Value {
+    let findings = drift["drift"].as_array().unwrap().iter();
+    let about: Vec<&Value> = findings
+        .filter(|finding| finding["bookingId"] == json!(booking))
+        .collect();
+    let [finding] = about[..] else {
+        panic!("{about:?}")
+    };
+    finding.clone()
+}
+
+#[tokio::test]
+async fn external_void_is_reported_as_unpaid_booking() {
+    run_alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let paid = create_paid_booking(&client, None).await;
+        paypal_dashboard::void(&paid.authorization).await;
+        let run = reconcile(&client).await;
+        let finding = single_finding(&run, paid.hold.id);
+        let booking = read_booking(&client, &paid.hold).await;
+        assert_eq!(booking["status"], "upcoming", "an operator decides");
+        assert_eq!(booking["payment"]["status"], "voided");
+        let found_at: Timestamp = checkout::text(&finding["foundAt"]).parse().unwrap();
+        assert!(now().await.duration_since(found_at) < SignedDuration::from_mins(1));
+        let advice = checkout::text(&finding["repair"]);
+        assert!(
+            advice.contains("POST /api/admin/bookings/{id}/void"),
+            "{advice}"
+        );
+        assert_eq!(
+            finding,
+            json!({
+                "kind": "unpaid_booking", "detail": "authorization_voided",
+                "foundAt": finding["foundAt"],
+                "bookingId": paid.hold.id, "reference": booking["reference"],
+                "paymentId": booking["payment"]["paymentId"], "repair": advice,
+            })
+        );
+        let drift = operator::read(&client, "/api/admin/payments/drift").await;
+        assert_eq!(single_finding(&drift, paid.hold.id), finding);
+
+        let later = reconcile_later(&client).await;
+        assert_eq!(
+            single_finding(&later, paid.hold.id),
+            finding,
+            "it stays as it was found"
+        );
+        let response = post_action(&client, paid.hold.id, "void", &json!({})).await;
+        assert_eq!(response.expect(200)["refund"]["status"], "none");
+        let later = reconcile_later(&client).await;
+        assert_eq!(finding_kinds(&later, paid.hold.id), Vec::<Value>::new());
+        let drift = operator::read(&client, "/api/admin/payments/drift").await;
+        assert_eq!(finding_kinds(&drift, paid.hold.id), Vec::<Value>::new());
+        let resolved = "SELECT count(*) FROM payment_findings AS f
+                        JOIN payments AS p ON p.id = f.payment_id
+                        WHERE p.booking_id = $1 AND f.resolved_at IS NOT NULL";
+        assert_eq!(database.number(resolved, &[&paid.hold.id]).await, 1);
+    })
+    .await;
+}
+
+/// PayPal neither reauthorizes nor captures, until it recovers or the 29 days end.
+#[tokio::test]
+async fn expiring_authorization_is_reported_in_time() {
+    for is_in_time in [true, false] {
+        run_alone(async move {
+            let client = Client::new();
+            let paid = create_paid_booking(&client, None).await;
+            let issue = json!({"issue": "REAUTHORIZATION_NOT_SUPPORTED"});
+            let not_supported = json!({"name": "UNPROCESSABLE_ENTITY", "details": [issue]});
+            for (status, body, call) in [
+                (422, not_supported.to_string(), "reauthorize"),
+                (503, String::new(), "capture"),
+            ] {
+                let path = format!("{}/{call}", paid.authorization);
+                let failure =
+                    json!({"kind": "answer", "status": status, "body": body, "path": path});
+                set_fault("paypal", failure).await;
+            }
+            advance_clock_past(paid.capture_at).await;
+            run_cron(&client).await;
+            let run = reconcile(&client).await;
+            assert_eq!(
+                finding_kinds(&run, paid.hold.id),
+                Vec::<Value>::new(),
+                "two days are left"
+            );
+            advance_clock(SignedDuration::from_hours(24)).await;
+            run_cron(&client).await;
+            let run = reconcile(&client).await;
+            let finding = single_finding(&run, paid.hold.id);
+            assert_eq!(finding["kind"], "lapsing");
+            let end = &read_payment(&client, &paid).await["authorizationExpiresAt"];
+            let end: Timestamp = checkout::text(end).parse().unwrap();
+            let reported: Timestamp = checkout::text(&finding["detail"]).parse().unwrap();
+            assert_eq!(reported, end);
+
+            if is_in_time {
+                clear_faults("paypal").await;
+                capture(&client, &paid).await.expect(200);
+            } else {
+                advance_clock_past(end).await;
+                clear_faults("paypal").await;
+            }
+            let later = reconcile_later(&client).await;
+            let (status, kinds) = if is_in_time {
+                ("captured", vec![])
+            } else {
+                ("expired", vec!["unpaid_booking"])
+            };
+            assert_eq!(read_payment(&client, &paid).await["status"], status);
+            assert_eq!(finding_kinds(&later, paid.hold.id), kinds);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn second_capture_and_other_amount_are_reported() {
+    run_alone(async {
+        let client = Client::new();
+        let paid = create_paid_booking(&client, None).await;
+        let stray =
+            paypal_dashboard::capture(&paid.authorization, "1.00", &paid.hold.currency).await;
+        // PayPal's times have whole seconds, so the captures need different ones.
+        advance_clock(SignedDuration::from_secs(1)).await;
+        let ours = checkout::text(&capture(&client, &paid).await.expect(200)["captureId"]);
+        let run = reconcile(&client).await;
+        let mut kinds = finding_kinds(&run, paid.hold.id);
+        kinds.sort_by_key(ToString::to_string);
+        assert_eq!(kinds, ["amount_mismatch", "captured_twice"]);
+        let about = run["drift"].as_array().unwrap().iter();
+        let details: Vec<&Value> = about
+            .filter(|finding| finding["bookingId"] == json!(paid.hold.id))
+            .map(|finding| &finding["detail"])
+            .collect();
+        let (price, currency) = (&paid.hold.price, &paid.hold.currency);
+        assert!(
+            details.contains(&&json!(format!("{stray} {ours}"))),
+            "{details:?}"
+        );
+        let mismatch = format!("1.00 {currency} instead of {price} {currency}");
+        assert!(details.contains(&&json!(mismatch)), "{details:?}");
+        assert_eq!(read_payment(&client, &paid).await["captureId"], json!(ours));
+    })
+    .await;
+}
+
+/// PayPal holds money for days that another customer has booked.
+#[tokio::test]
+async fn payment_without_booking_is_reported() {
+    run_alone(async {
+        let client = Client::new();
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_approved_order(&client, &hold, None).await;
+        advance_clock(SignedDuration::from_mins(61)).await;
+        request_hold(&client, &hold.rental).await.expect(201);
+        let authorization = paypal_dashboard::authorize(&order.id).await;
+        let run = reconcile(&client).await;
+        assert_eq!(single_finding(&run, hold.id)["kind"], "paid_but_unbooked");
+        assert_eq!(read_booking(&client, &hold).await["status"], "expired");
+        paypal_dashboard::void(&authorization).await;
+        let later = reconcile_later(&client).await;
+        assert_eq!(finding_kinds(&later, hold.id), Vec::<Value>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pending_capture_is_reported_until_decided() {
+    for (script, status, kinds) in [
+        ("SIMULATE_CAPTURE_CHECK_CLEARS", "captured", vec![]),
+        (
+            "SIMULATE_CAPTURE_CHECK_BOUNCES",
+            "failed",
+            vec!["unpaid_booking"],
+        ),
+    ] {
+        run_alone(async move {
+            let client = Client::new();
+            let paid = create_paid_booking(&client, Some(script)).await;
+            capture(&client, &paid)
+                .await
+                .expect_problem(503, "payment_provider_unavailable");
+            assert_eq!(read_payment(&client, &paid).await["status"], "capturing");
+            let run = reconcile(&client).await;
+            assert_eq!(
+                single_finding(&run, paid.hold.id)["kind"],
+                "capture_pending"
+            );
+            advance_clock(SignedDuration::from_hours(73)).await;
+            run_cron(&client).await;
+            let later = reconcile(&client).await;
+            assert_eq!(read_payment(&client, &paid).await["status"], status);
+            assert_eq!(finding_kinds(&later, paid.hold.id), kinds, "{script}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn refused_refund_is_reported() {
+    run_alone(async {
+        let client = Client::new();
+        let paid = create_paid_booking(&client, None).await;
+        capture_now(&client, &paid).await;
+        let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
+        paypal_dashboard::refund(&capture, "1.00", &paid.hold.currency).await;
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        assert_eq!(response.expect(200)["status"], "refused");
+        let run = reconcile(&client).await;
+        assert_eq!(single_finding(&run, paid.hold.id)["kind"], "refund_refused");
+        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        assert_eq!(response.expect(200)["status"], "refunded");
+        let later = reconcile_later(&client).await;
+        assert_eq!(finding_kinds(&later, paid.hold.id), Vec::<Value>::new());
+    })
+    .await;
+}

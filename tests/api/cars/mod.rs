@@ -1,0 +1,5 @@
+//! `GET /api/cars` and the routes below it.
+
+mod availability;
+mod list;
+mod show;

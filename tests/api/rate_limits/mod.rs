@@ -1,0 +1,4 @@
+//! Rate limits by address and by signed-in user.
+
+mod by_address;
+mod by_user;
