@@ -1,5 +1,5 @@
 //! Tests the product's Upstash client against the server at `UPSTASH_REDIS_REST_URL`: the emulator
-//! or an independent server. A mistake in reading Upstash's documentation fails with the second.
+//! or an independent server. The independent server fails if we misread Upstash's documentation.
 //!
 //! Set `UPSTASH_HAS_TRANSACTIONS=no` for a server without `/multi-exec`.
 
@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test reads its own environment and ends at the first surprise"
+    reason = "a test reads its own environment and stops at its first failure"
 )]
 
 #[path = "upstash/admit.rs"]
@@ -93,7 +93,7 @@ impl Instance {
         self.redis().pipeline(commands).await.unwrap()
     }
 
-    async fn one(&self, command: Command) -> Value {
+    async fn execute(&self, command: Command) -> Value {
         self.pipeline(&[command]).await.remove(0)
     }
 
@@ -112,9 +112,9 @@ fn ok() -> Value {
 
 #[tokio::test]
 async fn pipeline_replies_in_order() {
-    let i = Instance::new();
-    let (a, b) = (i.key("a"), i.key("b"));
-    let replies = i
+    let instance = Instance::new();
+    let (a, b) = (instance.key("a"), instance.key("b"));
+    let replies = instance
         .pipeline(&[
             Command::ping(),
             Command::set(a.clone(), "Zoë 🚗 \"\\\n".into(), 60),
@@ -147,14 +147,14 @@ async fn pipeline_replies_in_order() {
 
 #[tokio::test]
 async fn hashes_and_sorted_sets_round_trip() {
-    let i = Instance::new();
-    let (hash, sorted) = (i.key("hash"), i.key("sorted"));
-    let replies = i
+    let instance = Instance::new();
+    let (hash, sorted) = (instance.key("hash"), instance.key("sorted"));
+    let replies = instance
         .pipeline(&[
             Command::hincrby(hash.clone(), "f".into(), 3),
             Command::hincrby(hash.clone(), "f".into(), 4),
             Command::hgetall(hash.clone()),
-            Command::hgetall(i.key("none")),
+            Command::hgetall(instance.key("none")),
             Command::zadd(sorted.clone(), 1_700_000_000_000, "old".into()),
             Command::zadd(sorted.clone(), 1_700_000_000_001, "new".into()),
             Command::zrange_newest(sorted.clone(), 1_700_000_000_000, 10),
@@ -191,11 +191,12 @@ async fn hashes_and_sorted_sets_round_trip() {
 
 #[tokio::test]
 async fn only_owner_deletes_lock() {
-    let i = Instance::new();
-    let lock = i.key("lock");
+    let instance = Instance::new();
+    let lock = instance.key("lock");
     let take = |owner: &str| Command::set_if_absent(lock.clone(), owner.into(), 10_000);
     let delete = |owner: &str| Command::run(&DELETE_IF_EQUAL, [lock.clone()], [owner.into()]);
-    // One at a time: the client sends a forgotten script again after the rest of a pipeline.
+    // The commands run one at a time, because in a pipeline the client resends a forgotten script
+    // after the other commands.
     let mut replies = Vec::new();
     for command in [
         take("mine"),
@@ -207,7 +208,7 @@ async fn only_owner_deletes_lock() {
         take("theirs"),
         Command::del(lock.clone()),
     ] {
-        replies.push(i.one(command).await);
+        replies.push(instance.execute(command).await);
     }
     let [zero, one] = [0, 1].map(Value::Integer);
     assert_eq!(
@@ -238,9 +239,9 @@ async fn forget_scripts() {
 
 #[tokio::test]
 async fn failed_command_spares_others() {
-    let i = Instance::new();
-    let (word, count) = (i.key("word"), i.key("count"));
-    let error = i
+    let instance = Instance::new();
+    let (word, count) = (instance.key("word"), instance.key("count"));
+    let error = instance
         .redis()
         .pipeline(&[
             Command::set(word.clone(), "abc".into(), 60),
@@ -254,26 +255,37 @@ async fn failed_command_spares_others() {
     };
     assert!(reason.contains("not an integer"), "{reason}");
     // A failed command opens the breaker.
-    let refused = i.redis().pipeline(&[Command::ping()]).await.unwrap_err();
+    let refused = instance
+        .redis()
+        .pipeline(&[Command::ping()])
+        .await
+        .unwrap_err();
     assert!(matches!(refused, RedisError::BreakerOpen), "{refused}");
-    i.platform.clock.advance(SignedDuration::from_secs(5));
+    instance
+        .platform
+        .clock
+        .advance(SignedDuration::from_secs(5));
     assert_eq!(
-        i.one(Command::new("INCR").arg(count.clone())).await,
+        instance
+            .execute(Command::new("INCR").arg(count.clone()))
+            .await,
         Value::Integer(2)
     );
-    i.pipeline(&[Command::del(word), Command::del(count)]).await;
+    instance
+        .pipeline(&[Command::del(word), Command::del(count)])
+        .await;
 }
 
 #[tokio::test]
 async fn transaction_runs_as_whole() {
-    let i = Instance::new();
-    let key = i.key("transaction");
+    let instance = Instance::new();
+    let key = instance.key("transaction");
     let commands = [
         Command::set(key.clone(), "1".into(), 60),
         Command::new("INCR").arg(key.clone()),
         Command::del(key),
     ];
-    let reply = i.redis().transaction(&commands).await;
+    let reply = instance.redis().transaction(&commands).await;
     if std::env::var("UPSTASH_HAS_TRANSACTIONS").is_ok_and(|has| has == "no") {
         let refused = reply.unwrap_err();
         assert!(
@@ -287,12 +299,14 @@ async fn transaction_runs_as_whole() {
 
 #[tokio::test]
 async fn large_value_round_trips() {
-    let i = Instance::new();
-    let (key, large) = (i.key("large"), "ü".repeat(100_000));
-    i.one(Command::set(key.clone(), large.clone(), 60)).await;
+    let instance = Instance::new();
+    let (key, large) = (instance.key("large"), "ü".repeat(100_000));
+    instance
+        .execute(Command::set(key.clone(), large.clone(), 60))
+        .await;
     assert_eq!(
-        i.one(Command::new("GET").arg(key.clone())).await,
+        instance.execute(Command::new("GET").arg(key.clone())).await,
         text(&large)
     );
-    i.one(Command::del(key)).await;
+    instance.execute(Command::del(key)).await;
 }

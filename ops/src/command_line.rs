@@ -1,4 +1,4 @@
-//! From the command line to an exit code.
+//! Parses a command line, runs it and returns the exit code.
 
 use crate::{
     commands::{CommandLine, Outcome},
@@ -12,12 +12,14 @@ const USAGE: &str = "usage";
 
 /// Runs `exo` with the program's name and the words after it.
 ///
-/// The exit code is 0 when all is well, 1 when something failed or needs an operator, 2 when the
-/// command line or the environment is wrong, and 3 when the database or the deployment cannot be
-/// reached or refuses.
+/// The exit codes:
+/// - 0: all is well
+/// - 1: something failed or needs an operator
+/// - 2: the command line or the environment is wrong
+/// - 3: the database or the deployment cannot be reached or refuses
 pub async fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
-    // A command line that clap refuses must be reported in the format that it names.
+    // If clap refuses the command line, `--json` still selects the format of the error.
     let is_json = words
         .iter()
         .take_while(|word| *word != "--")
@@ -31,8 +33,8 @@ pub async fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(report) => {
             console.print_report(&report);
             match report.outcome {
-                Outcome::Well => ExitCode::SUCCESS,
-                Outcome::Attention => ExitCode::from(1),
+                Outcome::Success => ExitCode::SUCCESS,
+                Outcome::NeedsOperator => ExitCode::from(1),
             }
         }
         Err(error) => {
@@ -42,7 +44,7 @@ pub async fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Prints the help or version that was requested, or the problem of the command line.
+/// Prints the requested help or version, or the problem of the command line.
 fn print_usage(error: &clap::Error, console: &Console) -> ExitCode {
     let text = error.render().to_string();
     match error.kind() {
@@ -63,7 +65,7 @@ fn print_usage(error: &clap::Error, console: &Console) -> ExitCode {
 /// The problem in one line, without the usage that follows it.
 fn problem(kind: ErrorKind, text: &str) -> String {
     if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "a command is missing; --help lists the commands".to_owned();
+        return "a command is missing. --help lists the commands".to_owned();
     }
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let (problem, _) = text.split_once("\n\nUsage:").unwrap_or((text, ""));

@@ -12,8 +12,8 @@ use std::{
 
 /// The format in which a command prints.
 ///
-/// As JSON, standard output holds the result as one document, or standard error holds the error as
-/// one document.
+/// With `--json`, the result is one document on standard output, or the error is one document on
+/// standard error.
 pub(crate) struct Console {
     is_json: bool,
 }
@@ -82,8 +82,8 @@ impl Console {
     }
 }
 
-/// Text from outside, without the characters that control a terminal.
-pub(crate) fn harmless(text: &str) -> String {
+/// Replaces the control characters of text from outside, because they could control the terminal.
+pub(crate) fn sanitize(text: &str) -> String {
     text.chars()
         .map(|character| {
             if character.is_control() {

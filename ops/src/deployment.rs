@@ -1,4 +1,4 @@
-//! A running deployment, through its HTTP API.
+//! A client of a deployment's HTTP API.
 
 use crate::{console, environment, error::Error};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::time::Duration;
 use url::{Host, Url};
 
-/// Characters shown of a response that is no problem document.
+/// The most characters shown of a response that is no problem document.
 const MAX_TEXT: usize = 200;
 
 /// A deployment that takes longer to show something is treated as down.
@@ -68,7 +68,7 @@ impl Deployment {
         let advice = "set it to the deployment's address, such as https://api.example.com";
         let text = environment::required("EXODRIVE_URL", advice)?;
         Ok(Self {
-            base: base(&text)?,
+            base: parse_base(&text)?,
             platform: NativePlatform::new(Clock::default()),
         })
     }
@@ -150,8 +150,8 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Document<T>, serde_json::Err
     Ok(Document { content, json })
 }
 
-/// Tokens are sent without encryption to this machine only.
-fn base(text: &str) -> Result<Url, Error> {
+/// Plain http is for this machine only, because requests carry a token.
+fn parse_base(text: &str) -> Result<Url, Error> {
     let url = Url::parse(text).map_err(|_| invalid())?;
     let is_local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -216,7 +216,7 @@ fn problem(response: &Response<Bytes>) -> String {
         let reason = response.status().canonical_reason();
         return reason.unwrap_or("no reason given").to_owned();
     }
-    console::harmless(&text)
+    console::sanitize(&text)
 }
 
 #[cfg(test)]
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_travel_encrypted() {
+    fn plain_http_is_for_this_machine_only() {
         for accepted in [
             "https://api.example.com",
             "https://api.example.com/",
@@ -232,7 +232,7 @@ mod tests {
             "http://127.0.0.1:3000",
             "http://[::1]:3000",
         ] {
-            assert!(base(accepted).is_ok(), "{accepted}");
+            assert!(parse_base(accepted).is_ok(), "{accepted}");
         }
         for refused in [
             "http://api.example.com",
@@ -243,7 +243,7 @@ mod tests {
             "https://api.example.com/?x=1",
             "http://localhost.example.com",
         ] {
-            assert_eq!(base(refused).unwrap_err().exit_code(), 2, "{refused}");
+            assert_eq!(parse_base(refused).unwrap_err().exit_code(), 2, "{refused}");
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// A variable that a command needs. `advice` says what to set it to.
+/// A variable that a command needs. `advice` names the value to set.
 pub(crate) fn required(name: &'static str, advice: &str) -> Result<String, Error> {
     variable(name).ok_or_else(|| Error::unset(name, advice))
 }

@@ -10,7 +10,6 @@ pub enum Error {
     /// A variable of the environment that is missing or cannot be used.
     #[error("{variable} {problem}")]
     Variable {
-        /// Its name.
         variable: &'static str,
         /// The problem, and the value that is expected.
         problem: String,
@@ -29,26 +28,19 @@ pub enum Error {
     NoFiles(PathBuf),
     /// An SQL file that could be applied in part.
     #[error("{file}: the file must be one transaction, with BEGIN; first and COMMIT; last")]
-    NotOneTransaction {
-        /// Its name.
-        file: String,
-    },
+    NotOneTransaction { file: String },
     /// A file of functions that would end the transaction of all of them.
     #[error(
-        "{file}: functions are applied together, in one transaction: no BEGIN; and no COMMIT; in it"
+        "{file}: functions are applied together, in one transaction: remove BEGIN; and COMMIT;"
     )]
-    EndsTransaction {
-        /// Its name.
-        file: String,
-    },
+    EndsTransaction { file: String },
     /// No connection to the database.
-    #[error("the database at {host} cannot be reached{}", after_a_period(.advice.as_deref()))]
+    #[error("the database at {host} cannot be reached{}", advice_sentence(.advice.as_deref()))]
     DatabaseUnreachable {
         /// `host:port`.
         host: String,
         /// Advice, if the reason is known.
         advice: Option<String>,
-        /// The reason.
         #[source]
         source: tokio_postgres::Error,
     },
@@ -71,28 +63,21 @@ pub enum Error {
         /// PostgreSQL's message with severity, SQLSTATE, detail, hint and context.
         message: String,
     },
-    /// A migration that did not list itself.
+    /// A migration that did not insert its stem into `schema_migrations`.
     #[error(
         "{file} was applied, but does not insert its stem into public.schema_migrations: \
          add that INSERT and apply the file again"
     )]
-    NotRegistered {
-        /// Its name.
-        file: String,
-    },
+    NotRegistered { file: String },
     /// The database is ahead of this program.
     #[error(
         "the database lists the migration {version}, which is newer than all files here: \
          use the version of exo that applied it"
     )]
-    NewerDatabase {
-        /// The migration.
-        version: String,
-    },
+    NewerDatabase { version: String },
     /// No response from the deployment.
     #[error("{url} did not respond: {problem}")]
     DeploymentUnreachable {
-        /// The URL of the request.
         url: String,
         /// The reason, as far as it is known.
         problem: String,
@@ -100,9 +85,7 @@ pub enum Error {
     /// A response without success.
     #[error("{url} responded {status}: {problem}")]
     Refused {
-        /// The URL of the request.
         url: String,
-        /// The HTTP status.
         status: u16,
         /// The problem's code and text.
         problem: String,
@@ -113,7 +96,6 @@ pub enum Error {
          Check EXODRIVE_URL and the version of exo"
     )]
     UnknownResponse {
-        /// The URL of the request.
         url: String,
         /// The first difference from the form that is expected.
         problem: String,
@@ -191,6 +173,6 @@ impl Error {
     }
 }
 
-fn after_a_period(advice: Option<&str>) -> String {
+fn advice_sentence(advice: Option<&str>) -> String {
     advice.map_or_else(String::new, |advice| format!(". {advice}"))
 }

@@ -1,8 +1,7 @@
-//! Operations on a deployment of `ExoDrive`: the program `exo`, with one file of `commands` for
-//! each command, and the parts that other hosts use as well.
+//! The program `exo`, which operates a deployment of `ExoDrive`. Other hosts use two parts of it:
 //!
 //! - [`Address`] is a database's address and the authorities that may have signed its certificate.
-//! - [`Migrations`] are the files that bring a database up to this version;
+//! - [`Migrations`] are the files that bring a database up to this version.
 //!   [`apply`](Migrations::apply) runs them.
 
 mod command_line;

@@ -1,4 +1,4 @@
-//! The progress of a long run, on the terminal of standard error. A pipe or a file gets nothing.
+//! The progress of a long run on standard error, shown only on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
@@ -24,7 +24,7 @@ impl Progress {
         self.0.set_message(step.to_owned());
     }
 
-    /// Takes the line away while `print` prints.
+    /// Hides the line while `print` prints.
     pub(crate) fn suspend(&self, print: impl FnOnce()) {
         self.0.suspend(print);
     }

@@ -1,8 +1,8 @@
-//! The one style of table: headings, no lines, columns two blanks apart.
+//! Draws every table in one style: headings, no lines, two spaces between columns.
 
 use comfy_table::{Table, presets};
 
-/// The lines of a table, without trailing blanks. Long cells are neither wrapped nor cut.
+/// The lines of a table, without trailing spaces. Long cells are neither wrapped nor cut.
 pub(crate) fn draw<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut table = Table::new();
     table

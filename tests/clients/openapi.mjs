@@ -1,5 +1,5 @@
-// Compares an HTTP exchange with an OpenAPI 3.0 description. It must match the schemas, and every
-// member must be described. The second rule catches misspelt optional members.
+// Compares an HTTP exchange with an OpenAPI 3.0 description. The exchange must match the schemas,
+// and the schemas must describe every member. The second rule catches misspelled optional members.
 
 import Ajv from 'ajv';
 
@@ -25,8 +25,8 @@ export class Description {
   }
 
   /**
-   * Lists the differences between the description and an exchange, one sentence each. An exchange is
-   * `{operation, method, path, requestBody, status, responseBody}`.
+   * Lists the differences between the description and an exchange, one sentence each.
+   * An exchange is `{operation, method, path, requestBody, status, responseBody}`.
    */
   findings(exchange) {
     const { path, method, operation } = this.#operations.get(exchange.operation);
@@ -46,7 +46,8 @@ export class Description {
     return findings;
   }
 
-  // A retry with the same request id gets a 200. The description lists only the first response, 201.
+  // A retry with the same request id gets a 200. The description lists only the first response, a
+  // 201.
   #response({ responses }, status) {
     const first = status === 200 ? responses['201'] : undefined;
     return this.#resolved(responses[status] ?? first ?? responses.default);

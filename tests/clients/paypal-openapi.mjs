@@ -1,5 +1,6 @@
-// Compares all exchanges with the PayPal simulator with PayPal's own API descriptions. This covers
-// the product's requests and the simulator's responses. The other suites must run first.
+// Checks all exchanges with the PayPal simulator against PayPal's own API descriptions. This covers
+// the product's requests and the simulator's responses. The other suites must run first, because
+// they cause the exchanges.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -58,7 +59,7 @@ test("exchanges match PayPal's descriptions", { skip }, async (t) => {
   assert.deepEqual(report, []);
 });
 
-test('every movement of money has a request id', { skip }, async () => {
+test('every POST to orders and payments has a request id', { skip }, async () => {
   const response = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
   const exchanges = (await response.json()).filter((exchange) => exchange.method === 'POST' && exchange.path.startsWith('/v2/'));
   // The tests also act as PayPal's dashboard, with ids of their own.
@@ -103,7 +104,7 @@ test('every invalid exchange has findings', { skip }, () => {
     ['an amount without a currency', (exchange) => delete exchange.requestBody.purchase_units[0].amount.currency_code],
     ['no purchase unit', (exchange) => delete exchange.requestBody.purchase_units],
     ['an unknown intent', (exchange) => (exchange.requestBody.intent = 'HOLD')],
-    ['a misspelt member', (exchange) => (exchange.requestBody.payment_source.paypal.experience_contxt = {})],
+    ['a misspelled member', (exchange) => (exchange.requestBody.payment_source.paypal.experience_contxt = {})],
     ['a member in the wrong place', (exchange) => (exchange.requestBody.purchase_units[0].user_action = 'PAY_NOW')],
     ['an unknown status', (exchange) => (exchange.responseBody.status = 'HELD')],
     ['an unknown member in the response', (exchange) => (exchange.responseBody.approve_url = 'x')],

@@ -1,5 +1,5 @@
-// Tests the local API with the official Supabase client. The product only calls functions;
-// operators also read tables.
+// Tests the local API with the official Supabase client. The product only calls functions.
+// Operators also read tables.
 
 import { createClient } from '@supabase/supabase-js';
 import assert from 'node:assert/strict';
@@ -80,7 +80,8 @@ test('errors have codes of PostgREST or PostgreSQL', async () => {
   assert.deepEqual([unknownFunction.status, unknownFunction.error.code], [404, 'PGRST202']);
   const unknownArgument = await secret.rpc('get_car', { p_nothing: 1 });
   assert.deepEqual([unknownArgument.status, unknownArgument.error.code], [404, 'PGRST202']);
-  // PostgREST returns PostgreSQL's 42703. The local server checks columns itself, with its own code.
+  // PostgREST returns PostgreSQL's 42703. The local server checks columns itself and has its own
+  // code.
   const unknownColumn = await secret.from('cars').select('nothing');
   assert.equal(unknownColumn.status, 400);
   const noDate = await secret.rpc('get_availability', { p_car: '123', p_start_date: 'soon', p_end_date: '2030-01-01' });

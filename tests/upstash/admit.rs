@@ -10,11 +10,11 @@ struct AdmitScript<'a> {
 }
 
 impl<'a> AdmitScript<'a> {
-    /// With the first `count` of the script's keys.
+    /// Uses the first `count` of the script's keys.
     fn new(instance: &'a Instance, count: usize) -> Self {
         let names = [
             "count",
-            "before",
+            "previous",
             "leader",
             "envelope",
             "epoch",
@@ -29,8 +29,8 @@ impl<'a> AdmitScript<'a> {
         }
     }
 
-    /// A request by `owner`, who has the body of `etag`. Two requests a minute are allowed, and 20
-    /// seconds of the minute are left.
+    /// Admits a request of `owner`, which has the body of `etag`. Two requests a minute are
+    /// allowed, and 20 seconds of the minute are left.
     fn command(&self, is_limited: bool, owner: &str, etag: &str) -> Command {
         let most = if is_limited { "120000" } else { "" };
         let arguments = [
@@ -40,7 +40,9 @@ impl<'a> AdmitScript<'a> {
     }
 
     async fn run(&self, is_limited: bool, owner: &str) -> Value {
-        self.instance.one(self.command(is_limited, owner, "")).await
+        self.instance
+            .execute(self.command(is_limited, owner, ""))
+            .await
     }
 
     async fn delete_keys(self) {
@@ -56,88 +58,104 @@ fn numbers<const N: usize>(numbers: [i64; N]) -> Value {
 /// The reply to a read: the counts, 1 for the leader, the envelope, and the epoch with the
 /// generation.
 fn read(leader: i64, envelope: Value, current: &str) -> Value {
-    let [one, before] = [1, 0].map(Value::Integer);
+    let [one, previous] = [1, 0].map(Value::Integer);
     Value::List(vec![
         one,
-        before,
+        previous,
         Value::Integer(leader),
         envelope,
         text(current),
     ])
 }
 
-/// Redis forgets script digests at a restart. The client then sends the source, for scripts only.
+/// Redis forgets its scripts at a restart. The client then resends only the scripts of a pipeline,
+/// with their source.
 #[tokio::test]
 async fn forgotten_script_is_sent_again() {
-    let i = Instance::new();
+    let instance = Instance::new();
     forget_scripts().await;
-    let (script, word) = (AdmitScript::new(&i, 3), i.key("word"));
+    let (script, word) = (AdmitScript::new(&instance, 3), instance.key("word"));
     let set = Command::set(word.clone(), "w".into(), 60);
     let first = script.command(true, "me", "");
-    let replies = i.pipeline(&[set, first.clone(), first]).await;
+    let replies = instance.pipeline(&[set, first.clone(), first]).await;
     assert_eq!(replies, [ok(), numbers([1, 0, 1]), numbers([2, 0, 0])]);
-    i.one(Command::del(word)).await;
+    instance.execute(Command::del(word)).await;
     script.delete_keys().await;
 }
 
 /// A denied request changes neither the count nor the leader, however often it is retried.
 #[tokio::test]
 async fn denied_request_changes_nothing() {
-    let i = Instance::new();
-    let script = AdmitScript::new(&i, 3);
-    let [count, before, leader] = [0, 1, 2].map(|at| script.keys[at].clone());
+    let instance = Instance::new();
+    let script = AdmitScript::new(&instance, 3);
+    let [count, previous, leader] = [0, 1, 2].map(|at| script.keys[at].clone());
     // A third of the previous window remains, so its three requests count as one.
-    i.one(Command::set(before, "3".into(), 60)).await;
+    instance
+        .execute(Command::set(previous, "3".into(), 60))
+        .await;
     assert_eq!(script.run(true, "first").await, numbers([1, 3, 1]));
-    i.one(Command::del(leader.clone())).await;
+    instance.execute(Command::del(leader.clone())).await;
     for _ in 0..3 {
         assert_eq!(script.run(true, "second").await, numbers([2, 3]));
     }
-    assert_eq!(i.one(Command::new("GET").arg(count)).await, text("1"));
-    assert_eq!(i.one(Command::new("GET").arg(leader)).await, Value::Nil);
+    assert_eq!(
+        instance.execute(Command::new("GET").arg(count)).await,
+        text("1")
+    );
+    assert_eq!(
+        instance.execute(Command::new("GET").arg(leader)).await,
+        Value::Nil
+    );
     script.delete_keys().await;
 }
 
 #[tokio::test]
 async fn first_unlimited_request_leads() {
-    let i = Instance::new();
-    let script = AdmitScript::new(&i, 3);
+    let instance = Instance::new();
+    let script = AdmitScript::new(&instance, 3);
     assert_eq!(script.run(false, "first").await, numbers([1, 0, 1]));
     assert_eq!(script.run(false, "second").await, numbers([1, 0, 0]));
     let [count, leader] = [0, 2].map(|at| script.keys[at].clone());
-    assert_eq!(i.one(Command::new("GET").arg(count)).await, Value::Nil);
-    assert_eq!(i.one(Command::new("GET").arg(leader)).await, text("first"));
+    assert_eq!(
+        instance.execute(Command::new("GET").arg(count)).await,
+        Value::Nil
+    );
+    assert_eq!(
+        instance.execute(Command::new("GET").arg(leader)).await,
+        text("first")
+    );
     script.delete_keys().await;
 }
 
 /// An evicted generation must not revive entries that a booking has invalidated.
 #[tokio::test]
 async fn evicted_generation_gets_new_name() {
-    let i = Instance::new();
-    let script = AdmitScript::new(&i, 6);
+    let instance = Instance::new();
+    let script = AdmitScript::new(&instance, 6);
     let [leader, envelope, _, generation] = [2, 3, 4, 5].map(|at| script.keys[at].clone());
     assert_eq!(script.run(false, "a").await, read(1, Value::Nil, "aa"));
     let stored = "aa 0 60000 \"tag\"\n{}";
-    i.pipeline(&[
-        Command::set(envelope, stored.to_owned(), 60),
-        Command::del(leader),
-    ])
-    .await;
+    instance
+        .pipeline(&[
+            Command::set(envelope, stored.to_owned(), 60),
+            Command::del(leader),
+        ])
+        .await;
     assert_eq!(script.run(false, "b").await, read(0, text(stored), "aa"));
-    i.one(Command::del(generation)).await;
+    instance.execute(Command::del(generation)).await;
     assert_eq!(script.run(false, "c").await, read(1, text(stored), "ac"));
     script.delete_keys().await;
 }
 
 #[tokio::test]
 async fn known_body_is_not_sent() {
-    let i = Instance::new();
-    let script = AdmitScript::new(&i, 6);
+    let instance = Instance::new();
+    let script = AdmitScript::new(&instance, 6);
     let envelope = "gg 0 60000 \"tag\"\n{\"a\":\"\\n\"}\n";
     let store = Command::set(script.keys[3].clone(), envelope.to_owned(), 60);
     let mut commands = vec![store];
     commands.extend(["", "\"other\"", "\"tag\""].map(|etag| script.command(false, "g", etag)));
-    let replies = i.pipeline(&commands).await;
+    let replies = instance.pipeline(&commands).await;
     let hit = |envelope| read(0, text(envelope), "gg");
     assert_eq!(
         replies[1..],
@@ -148,14 +166,14 @@ async fn known_body_is_not_sent() {
 
 #[tokio::test]
 async fn script_admits_like_rule() {
-    let i = Instance::new();
-    let script = AdmitScript::new(&i, 2);
+    let instance = Instance::new();
+    let script = AdmitScript::new(&instance, 2);
     let rule = Rule {
         limit: 1_000_000,
         window_seconds: 86_400,
     };
     // Around the limit, where one millisecond or one request decides.
-    for (count, before, now) in [
+    for (count, previous, now) in [
         (0, 1_000_000, 0),
         (0, 1_000_000, 86),
         (0, 1_000_000, 87),
@@ -166,19 +184,20 @@ async fn script_admits_like_rule() {
         (999_998, 1_000_000, 86_399_999),
         (999_999, 1_000_000, 86_399_999),
     ] {
-        let keys = [count, before].into_iter().zip(&script.keys);
+        let keys = [count, previous].into_iter().zip(&script.keys);
         let set: Vec<Command> = keys
             .map(|(number, key)| Command::set(key.clone(), number.to_string(), 60))
             .collect();
-        i.pipeline(&set).await;
+        instance.pipeline(&set).await;
         let weights = rule.weights(now);
         let numbers = [weights.most, weights.current, weights.previous, 60];
-        let [most, current, previous, seconds] = numbers.map(|number| number.to_string());
+        let [most, current_weight, previous_weight, seconds] =
+            numbers.map(|number| number.to_string());
         let none = String::new;
         let arguments = [
             most,
-            current,
-            previous,
+            current_weight,
+            previous_weight,
             seconds,
             none(),
             none(),
@@ -186,15 +205,18 @@ async fn script_admits_like_rule() {
             none(),
             none(),
         ];
-        i.one(Command::run(&ADMIT, script.keys.clone(), arguments))
+        instance
+            .execute(Command::run(&ADMIT, script.keys.clone(), arguments))
             .await;
-        let counted = i.one(Command::new("GET").arg(script.keys[0].clone())).await;
-        let allowed = rule.decide(count + 1, before, now).allowed;
+        let counted = instance
+            .execute(Command::new("GET").arg(script.keys[0].clone()))
+            .await;
+        let allowed = rule.decide(count + 1, previous, now).allowed;
         let expected = count + u64::from(allowed);
         assert_eq!(
             counted,
             text(&expected.to_string()),
-            "{count} {before} {now}"
+            "{count} {previous} {now}"
         );
     }
     script.delete_keys().await;

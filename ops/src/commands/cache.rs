@@ -29,17 +29,17 @@ enum Action {
     Clear(ClearArguments),
 }
 
-/// Load the answers that visitors request first
+/// Load the responses that visitors request first
 ///
 /// Loads the first pages of the list, the cars booked most in the last 30 days, and the
 /// availability of these cars.
 #[derive(Debug, Args)]
 #[command(after_help = notes::admin("Something could not be warmed"))]
 struct WarmArguments {
-    /// Load every car and every page, for a cache that was lost
+    /// Load every car and every page, after the cache was lost
     #[arg(long)]
     emergency: bool,
-    /// How many cars, from 1 to 50. The deployment's default is 20
+    /// Number of cars, from 1 to 50. The deployment's default is 20
     #[arg(
         long,
         value_name = "N",
@@ -47,7 +47,7 @@ struct WarmArguments {
         allow_negative_numbers = true
     )]
     cars: Option<u32>,
-    /// How many days from today, from 1 to 30. The deployment's default is 14
+    /// Number of days from today, from 1 to 30. The deployment's default is 14
     #[arg(
         long,
         value_name = "N",
@@ -57,18 +57,18 @@ struct WarmArguments {
     days: Option<u32>,
 }
 
-/// Clear cached answers
+/// Clear cached responses
 ///
-/// Clears cached answers, so that an edit in the database shows at once.
+/// Clears cached responses, so that an edit in the database shows at once.
 #[derive(Debug, Args)]
 #[command(after_help = notes::admin("The cache could not be cleared"))]
 struct ClearArguments {
-    /// The answers to clear [default: all]
+    /// The responses to clear [default: all]
     #[arg(long)]
     scope: Option<Scope>,
     /// Clear only one car, by slug or id
     ///
-    /// Clears the car under both names, and the lists. If the car is hidden or withdrawn,
+    /// Clears the lists, and the car under its slug and its id. If the car is hidden or withdrawn,
     /// everything is cleared.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     car: Option<String>,
@@ -115,12 +115,12 @@ impl ClearArguments {
 }
 
 #[derive(Deserialize)]
-struct Warming {
-    metrics: WarmingMetrics,
+struct WarmResponse {
+    metrics: WarmMetrics,
 }
 
 #[derive(Deserialize)]
-struct WarmingMetrics {
+struct WarmMetrics {
     /// Milliseconds.
     duration: u64,
     status: String,
@@ -137,7 +137,7 @@ struct WarmedCounts {
 }
 
 #[derive(Deserialize)]
-struct Clearing {
+struct ClearResponse {
     success: bool,
     cleared: bool,
 }
@@ -164,7 +164,7 @@ impl Arguments {
     }
 }
 
-fn report_warming(Warming { metrics }: &Warming, document: Value) -> Report {
+fn report_warming(WarmResponse { metrics }: &WarmResponse, document: Value) -> Report {
     let rows = [
         ("pages of the list", metrics.warmed.pages),
         ("cars", metrics.warmed.cars),
@@ -174,27 +174,27 @@ fn report_warming(Warming { metrics }: &Warming, document: Value) -> Report {
     ];
     let rows = rows.map(|(kind, number)| [kind.to_owned(), number.to_string()]);
     let mut lines = vec![table::draw(["KIND", "NUMBER"], &rows)];
-    lines.extend(metrics.errors.iter().map(|error| console::harmless(error)));
-    let status = console::harmless(&metrics.status);
+    lines.extend(metrics.errors.iter().map(|error| console::sanitize(error)));
+    let status = console::sanitize(&metrics.status);
     lines.push(format!("{status} in {} ms", metrics.duration));
     Report {
         outcome: if metrics.status == "completed" {
-            Outcome::Well
+            Outcome::Success
         } else {
-            Outcome::Attention
+            Outcome::NeedsOperator
         },
         text: lines.join("\n"),
         document,
     }
 }
 
-fn report_clearing(clearing: &Clearing, document: Value) -> Report {
+fn report_clearing(clearing: &ClearResponse, document: Value) -> Report {
     let (text, outcome) = match (clearing.success, clearing.cleared) {
-        (true, true) => ("cleared", Outcome::Well),
-        (true, false) => ("nothing to clear: Redis is off", Outcome::Well),
+        (true, true) => ("cleared", Outcome::Success),
+        (true, false) => ("nothing to clear: Redis is off", Outcome::Success),
         (false, _) => (
-            "not cleared: Redis does not respond. Cached answers expire within minutes",
-            Outcome::Attention,
+            "not cleared: Redis does not respond. Cached responses expire within minutes",
+            Outcome::NeedsOperator,
         ),
     };
     Report {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_words_are_refused() {
+    fn invalid_arguments_are_refused() {
         for words in [
             &["cache"][..],
             &["cache", "fill"],

@@ -29,7 +29,7 @@ impl Arguments {
         clap_complete::generate(self.shell, &mut CommandLine::command(), "exo", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
         Report {
-            outcome: Outcome::Well,
+            outcome: Outcome::Success,
             document: json!({"shell": self.shell.to_string(), "script": script}),
             text: script.trim_end().to_owned(),
         }

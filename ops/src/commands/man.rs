@@ -33,7 +33,7 @@ impl Arguments {
         let Some(folder) = self.out else {
             let page = render(&Man::new(definition))?;
             return Ok(Report {
-                outcome: Outcome::Well,
+                outcome: Outcome::Success,
                 document: json!({"page": page}),
                 text: page.trim_end().to_owned(),
             });
@@ -52,7 +52,7 @@ impl Arguments {
         }
         names.sort();
         Ok(Report {
-            outcome: Outcome::Well,
+            outcome: Outcome::Success,
             text: names.join("\n"),
             document: json!({"files": names}),
         })

@@ -19,10 +19,10 @@ const MAX_LATENCY: u32 = 5_000;
 
 /// Show requests, errors, latencies and cache hits of a deployment, by route
 ///
-/// Shows the traffic of all instances of a deployment. For each route there are the number of
-/// requests, the share that ended in a 5xx, the share of cached answers that came from the cache,
-/// and the latency. Further tables show the problems by route and code, and advice about the hit
-/// rate. A line says whether Redis responds.
+/// Shows the traffic of all instances of a deployment. For each route, it shows the requests, the
+/// share of 5xx responses, the share of cacheable responses that came from the cache, and the
+/// latencies. Further tables show the problems by route and code, and advice about the hit rate.
+/// One line says whether Redis responds.
 #[derive(Debug, Args)]
 #[command(
     after_help = notes::admin("There are no figures, because Redis is off or does not respond")
@@ -54,7 +54,7 @@ struct Traffic {
     hit_rate: Option<Number>,
     latency_ms: Latency,
     codes: BTreeMap<String, u64>,
-    /// Only for routes that are cached.
+    /// None for routes that are not cached.
     advice: Option<String>,
 }
 
@@ -93,10 +93,10 @@ impl Arguments {
             blocks.push(format!("\n{}", overview.traffic_table()));
             blocks.extend(overview.problem_table().map(|table| format!("\n{table}")));
             blocks.extend(overview.advice_table().map(|table| format!("\n{table}")));
-            Outcome::Well
+            Outcome::Success
         } else {
             blocks.push("no figures: Redis, which adds them up, is off or does not respond".into());
-            Outcome::Attention
+            Outcome::NeedsOperator
         };
         Ok(Report {
             outcome,
@@ -108,7 +108,7 @@ impl Arguments {
 
 impl RedisState {
     fn line(&self) -> String {
-        let mode = console::harmless(&self.mode);
+        let mode = console::sanitize(&self.mode);
         match self.latency_ms {
             Some(millis) => format!("redis: {mode}, {millis} ms"),
             None => format!("redis: {mode}"),
@@ -124,7 +124,7 @@ impl Traffic {
             None => format!(">{MAX_LATENCY}"),
         };
         [
-            console::harmless(route),
+            console::sanitize(route),
             self.requests.to_string(),
             per_cent(self.error_rate.as_ref()),
             per_cent(self.hit_rate.as_ref()),
@@ -156,8 +156,8 @@ impl Overview {
             .flat_map(|(route, traffic)| traffic.codes.iter().map(move |code| (route, code)))
             .map(|(route, (code, number))| {
                 [
-                    console::harmless(route),
-                    console::harmless(code),
+                    console::sanitize(route),
+                    console::sanitize(code),
                     number.to_string(),
                 ]
             })
@@ -171,9 +171,9 @@ impl Overview {
             .iter()
             .filter_map(|(route, traffic)| {
                 Some([
-                    console::harmless(route),
+                    console::sanitize(route),
                     per_cent(traffic.hit_rate.as_ref()),
-                    console::harmless(traffic.advice.as_ref()?),
+                    console::sanitize(traffic.advice.as_ref()?),
                 ])
             })
             .collect();

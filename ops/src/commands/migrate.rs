@@ -15,20 +15,20 @@ use tokio_postgres::Client;
 
 /// Apply the migrations that a database lacks
 ///
-/// Dated files change tables: each is applied once, in the order of their names, in a transaction of
-/// its own. Functions follow: when the text of one file changed, all are applied again in one
+/// Dated files change tables: each is applied once, in the order of their names, in a transaction
+/// of its own. Functions follow: when the text of one file changed, all are applied again in one
 /// transaction. The first error stops the run. Earlier transactions stay, and the next run resumes
-/// there. Two runs at once wait for each other.
+/// there. Of two concurrent runs, one waits for the other.
 #[derive(Debug, Args)]
 #[command(after_help = notes::migrate())]
 pub(crate) struct Arguments {
     /// List the migrations that would be applied, and write nothing
     #[arg(long, conflicts_with = "status")]
     dry_run: bool,
-    /// List every migration, and exit with 1 if one is to be applied
+    /// List every migration, and exit with 1 if one is pending
     #[arg(long)]
     status: bool,
-    /// Take FOLDER/*.sql and FOLDER/functions/*.sql instead of the files that this program was built with
+    /// Use FOLDER/*.sql and FOLDER/functions/*.sql instead of the files in this program
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
 }
@@ -78,9 +78,9 @@ impl Arguments {
         blocks.push(format!("to apply: {pending}"));
         Ok(Report {
             outcome: if self.status && pending > 0 {
-                Outcome::Attention
+                Outcome::NeedsOperator
             } else {
-                Outcome::Well
+                Outcome::Success
             },
             text: blocks.join("\n"),
             document: json!({"pending": pending, "migrations": documents}),
@@ -125,7 +125,7 @@ async fn apply(
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     Ok(Report {
-        outcome: Outcome::Well,
+        outcome: Outcome::Success,
         text: format!("applied: {applied}"),
         document: json!({"applied": documents}),
     })
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_words_are_refused() {
+    fn invalid_arguments_are_refused() {
         for words in [
             &["migrate", "--dry-run", "--status"][..],
             &["migrate", "--status", "--dry-run"],

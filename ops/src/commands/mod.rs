@@ -1,4 +1,4 @@
-//! The commands, one a file.
+//! The commands of `exo`, one per file.
 
 mod cache;
 mod completions;
@@ -70,9 +70,9 @@ pub(crate) struct Report {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Well,
+    Success,
     /// An operator must look at the result.
-    Attention,
+    NeedsOperator,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The end of each help: environment variables and exit codes, at most 80 columns wide.
+//! The last part of each help text: environment variables and exit codes, at most 80 columns wide.
 
 pub(super) const OVERVIEW: &str = "\
 `exo COMMAND --help` describes a command, the environment variables that it
@@ -36,7 +36,7 @@ Environment:
 
 Exit codes:
   0  Done. With --status, the database is up to date
-  1  Something failed. With --status, a migration is to be applied
+  1  Something failed. With --status, a migration is pending
 {USAGE}
   3  The database cannot be reached"
     )
@@ -45,7 +45,7 @@ Exit codes:
 pub(super) fn reconcile() -> String {
     format!(
         "\
-{DEPLOYMENT}  CRON_SECRET   Starts a comparison. If it is not set, ADMIN_TOKEN does
+{DEPLOYMENT}  CRON_SECRET   Starts a comparison. If it is not set, ADMIN_TOKEN is sent
   ADMIN_TOKEN   An operator's token, which --report-only needs. Of several, the
                 first one is sent
 

@@ -1,4 +1,4 @@
-//! `exo rate-limits`: the requests that a deployment refused because there were too many.
+//! `exo rate-limits`: the requests that exceeded a deployment's rate limits.
 
 use super::{Outcome, Report, notes, number::whole_number};
 use crate::{
@@ -15,14 +15,14 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use url::form_urlencoded;
 
 const PATH: &str = "/api/admin/rate-limit-monitoring";
-/// Rows of a table. The last row counts the rest.
+/// The most rows of a table. A table of totals has one more row, which sums up the rest.
 const MAX_ROWS: usize = 20;
 
-/// Show who sent a deployment too many requests
+/// Show the requests that exceeded the rate limits of a deployment
 ///
-/// Shows the requests that a deployment refused because there were too many: totals by tier, route
-/// and identifier, highest first, and the newest requests. A deployment keeps the last thousand of
-/// the last day. If there may have been more, the report says so.
+/// Shows the requests that a deployment refused because of its rate limits. Totals by tier, route
+/// and identifier come first, then the newest requests. A deployment keeps the last thousand
+/// refused requests of the last day. If there may have been more, the report says so.
 #[derive(Debug, Args)]
 #[command(after_help = notes::admin("Nothing is known, because Redis is off or does not respond"))]
 pub(crate) struct Arguments {
@@ -69,7 +69,7 @@ struct Violation {
 }
 
 #[derive(Deserialize)]
-struct Clearing {
+struct ClearResponse {
     cleared: bool,
 }
 
@@ -100,13 +100,13 @@ impl Arguments {
     }
 }
 
-fn report_clearing(clearing: &Clearing, document: Value) -> Report {
+fn report_clearing(clearing: &ClearResponse, document: Value) -> Report {
     let (text, outcome) = if clearing.cleared {
-        ("cleared", Outcome::Well)
+        ("cleared", Outcome::Success)
     } else {
         (
             "not cleared: Redis is off or does not respond",
-            Outcome::Attention,
+            Outcome::NeedsOperator,
         )
     };
     Report {
@@ -119,7 +119,7 @@ fn report_clearing(clearing: &Clearing, document: Value) -> Report {
 fn report_refusals(refusals: &Refusals, document: Value) -> Report {
     if !refusals.available {
         return Report {
-            outcome: Outcome::Attention,
+            outcome: Outcome::NeedsOperator,
             text: "nothing is known: Redis is off or does not respond".to_owned(),
             document,
         };
@@ -148,7 +148,7 @@ fn report_refusals(refusals: &Refusals, document: Value) -> Report {
         blocks.push(format!("\n{}", table::draw(headings, &rows)));
     }
     Report {
-        outcome: Outcome::Well,
+        outcome: Outcome::Success,
         text: blocks.join("\n"),
         document,
     }
@@ -163,7 +163,7 @@ impl Violation {
             &self.identifier,
             &self.request_id,
         ]
-        .map(|text| console::harmless(text))
+        .map(|text| console::sanitize(text))
     }
 }
 
@@ -176,7 +176,7 @@ fn highest_first(totals: &BTreeMap<String, u64>) -> Vec<[String; 2]> {
     let rest = sorted.split_off(sorted.len().min(MAX_ROWS));
     let mut rows: Vec<_> = sorted
         .into_iter()
-        .map(|(name, number)| [console::harmless(name), number.to_string()])
+        .map(|(name, number)| [console::sanitize(name), number.to_string()])
         .collect();
     if !rest.is_empty() {
         let number: u64 = rest.iter().map(|(_, number)| number).sum();

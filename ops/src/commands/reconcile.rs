@@ -1,4 +1,4 @@
-//! `exo reconcile`: compares the payments with PayPal's, and lists the open findings.
+//! `exo reconcile`: compares a deployment's payments with PayPal's, and lists the open findings.
 
 use super::{Outcome, Report, notes};
 use crate::{
@@ -18,23 +18,23 @@ const DRIFT: &str = "/api/admin/payments/drift";
 const TOKENS: &str =
     "CRON_SECRET or ADMIN_TOKEN starts a comparison, ADMIN_TOKEN lists the open findings";
 
-/// Compare payments with PayPal, repair what is safe, list the rest
+/// Compare payments with PayPal, repair safe differences, list the rest
 ///
-/// Makes a running deployment compare its payments with PayPal's and repair what is safe to repair.
-/// Then lists the open findings: the payment, its booking, the difference, the time it was found
-/// and advice. A second table lists PayPal's events that could not be applied.
+/// Makes a running deployment compare its payments with PayPal's and repair the differences that
+/// are safe to repair. Then lists the open findings, each with advice. A second table lists the
+/// events of PayPal that could not be applied.
 #[derive(Debug, Args)]
 #[command(after_help = notes::reconcile())]
 pub(crate) struct Arguments {
     /// Compare and repair. This is the default
     #[arg(long)]
     repair_safe: bool,
-    /// Compare and repair nothing, and list the open findings of earlier comparisons
+    /// List the open findings of earlier comparisons, without comparing or repairing
     #[arg(long, conflicts_with = "repair_safe")]
     report_only: bool,
 }
 
-/// The response of both routes. The list alone has no counts.
+/// The response of both routes. The list of open findings has no counts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Comparison {
@@ -111,9 +111,9 @@ fn report(comparison: &Comparison, document: Value) -> Report {
     blocks.push(format!("open: {open}"));
     Report {
         outcome: if open == 0 && comparison.failed == 0 {
-            Outcome::Well
+            Outcome::Success
         } else {
-            Outcome::Attention
+            Outcome::NeedsOperator
         },
         text: blocks.join("\n"),
         document,
@@ -130,7 +130,7 @@ impl Drift {
         [
             cell(self.payment_id.as_ref()),
             cell(self.reference.as_ref().or(self.booking_id.as_ref())),
-            console::harmless(&self.kind),
+            console::sanitize(&self.kind),
             cell(self.found_at.as_ref()),
             cell(advice.as_ref()),
         ]
@@ -139,7 +139,7 @@ impl Drift {
 
 impl DeadLetter {
     fn cells(&self) -> [String; 5] {
-        let id = console::harmless(&self.event_id);
+        let id = console::sanitize(&self.event_id);
         let advice = format!("remove the cause, then POST /api/admin/webhooks/{id}/replay");
         [
             id,
@@ -152,7 +152,7 @@ impl DeadLetter {
 }
 
 fn cell(text: Option<&String>) -> String {
-    text.map_or("-".to_owned(), |text| console::harmless(text))
+    text.map_or("-".to_owned(), |text| console::sanitize(text))
 }
 
 #[cfg(test)]
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_complete_and_harmless() {
+    fn cells_are_complete_and_sanitized() {
         let drift: Drift = serde_json::from_str(
             r#"{"kind":"amount\u001b[2J","bookingId":"b","detail":"d","more":1}"#,
         )

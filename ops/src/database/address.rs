@@ -1,4 +1,4 @@
-//! Parsing a connection string.
+//! Parses a connection string.
 
 use super::trust::Trust;
 use crate::error::Error;
@@ -10,7 +10,8 @@ use tokio_postgres::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Supabase's pooler that gives each transaction another session.
+/// The end of the host's name and the port of Supabase's transaction pooler, which gives each
+/// transaction another session.
 const TRANSACTION_POOLER: (&str, u16) = (".pooler.supabase.com", 6543);
 
 const MALFORMED: &str = "is not a connection string: expected \
@@ -36,11 +37,11 @@ impl Address {
     ///
     /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
     pub fn parse(text: &str, authority: Option<&str>) -> Result<Self, Error> {
-        let (text, named) = split_authority(text);
+        let (text, named_authority) = split_authority(text);
         // The parser's error may quote a part of the password.
         let mut config: Config = text.parse().map_err(|_| invalid(MALFORMED))?;
         // A password with an unencoded @ ends up in the host's name.
-        if names(&config).any(|name| name.contains('@')) {
+        if server_names(&config).any(|name| name.contains('@')) {
             return Err(invalid(MALFORMED));
         }
         if config.get_ssl_mode() == SslMode::Prefer && is_this_machine(&config) {
@@ -58,7 +59,7 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("exo");
         }
-        let trust = Trust::new(named.as_deref().or(authority));
+        let trust = Trust::new(named_authority.as_deref().or(authority));
         Ok(Self { config, trust })
     }
 
@@ -78,14 +79,19 @@ impl Address {
     }
 }
 
-/// Takes `sslrootcert` out of the string, and replaces the modes that the parser does not know.
-/// They differ from `require` and `prefer` only in how much they verify.
+/// Takes `sslrootcert` out of a URI, and replaces the modes that the parser does not know.
+///
+/// `verify-ca` and `verify-full` become `require`, which verifies the certificate and the name
+/// here. `allow` becomes `prefer`, which tries TLS first.
 fn split_authority(text: &str) -> (String, Option<String>) {
     let is_uri = text.starts_with("postgresql://") || text.starts_with("postgres://");
-    // A password may hold a question mark.
+    // A password may contain a question mark.
     let host = text.find('@').unwrap_or(0);
-    let mark = text[host..].find('?').map(|mark| host + mark);
-    let Some((server, query)) = mark.filter(|_| is_uri).map(|mark| text.split_at(mark)) else {
+    let query_start = text[host..].find('?').map(|offset| host + offset);
+    let Some((server, query)) = query_start
+        .filter(|_| is_uri)
+        .map(|start| text.split_at(start))
+    else {
         return (text.to_owned(), None);
     };
     let mut authority = None;
@@ -103,8 +109,8 @@ fn split_authority(text: &str) -> (String, Option<String>) {
     (format!("{server}?{}", options.join("&")), authority)
 }
 
-/// The names and addresses of the servers on the network.
-fn names(config: &Config) -> impl Iterator<Item = &str> {
+/// The servers on the network, each as a name or an address.
+fn server_names(config: &Config) -> impl Iterator<Item = &str> {
     config.get_hosts().iter().filter_map(|host| match host {
         Host::Tcp(name) => Some(name.as_str()),
         #[cfg(unix)]
@@ -119,7 +125,7 @@ fn is_this_machine(config: &Config) -> bool {
     };
     let addresses = config.get_hostaddrs();
     if addresses.is_empty() {
-        names(config).all(is_local)
+        server_names(config).all(is_local)
     } else {
         addresses.iter().all(IpAddr::is_loopback)
     }
@@ -127,7 +133,7 @@ fn is_this_machine(config: &Config) -> bool {
 
 fn is_transaction_pooler(config: &Config) -> bool {
     let (suffix, port) = TRANSACTION_POOLER;
-    names(config).any(|name| name.ends_with(suffix)) && config.get_ports().contains(&port)
+    server_names(config).any(|name| name.ends_with(suffix)) && config.get_ports().contains(&port)
 }
 
 fn invalid(problem: &str) -> Error {

@@ -9,7 +9,7 @@ use rustls::{
 use std::{error::Error as StdError, io, path::PathBuf, sync::Arc};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Supabase's databases need a file too.
+/// The advice if no public authority signed the certificate, as at Supabase.
 const UNKNOWN_AUTHORITY: &str = "Its certificate is signed by an authority that is not trusted. \
      Supabase has its own authority: download its certificate \
      (Project settings > Database > SSL configuration) and name the file in EXO_DATABASE_CA, \

@@ -88,7 +88,7 @@ async fn help_names_every_variable() {
 }
 
 #[tokio::test]
-async fn wrong_words_are_explained_on_standard_error() {
+async fn invalid_arguments_are_explained_on_standard_error() {
     for (words, explanation) in [
         (&[][..], "Usage: exo [OPTIONS] <COMMAND>"),
         (&["migrat"], "Usage: exo [OPTIONS] <COMMAND>"),

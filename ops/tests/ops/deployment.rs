@@ -1,4 +1,4 @@
-//! A deployment that responds as a test wants, and the system that `script/test` starts.
+//! A fake deployment with scripted responses, and the variables that `script/test` sets.
 
 use crate::exo::{self, RunOutput};
 use axum::{
@@ -15,14 +15,15 @@ use tokio::net::TcpListener;
 type Handler = Arc<dyn Fn(&str) -> Response<Body> + Send + Sync>;
 type Requests = Arc<Mutex<Vec<String>>>;
 
-/// A deployment, and the requests that it got: method, path, credential, and the body if any.
+/// A fake deployment.
 pub(crate) struct Deployment {
     pub(crate) url: String,
+    /// One line each: method, path, credential, and the body if there is one.
     requests: Requests,
 }
 
 impl Deployment {
-    /// `handler` gets method and path.
+    /// `handler` takes the method and the path of a request.
     pub(crate) async fn start(
         handler: impl Fn(&str) -> Response<Body> + Send + Sync + 'static,
     ) -> Self {
@@ -42,7 +43,7 @@ impl Deployment {
         Self::start(move |_| response(StatusCode::OK, body.clone())).await
     }
 
-    /// Runs `exo` against it.
+    /// Runs `exo` against this deployment.
     pub(crate) async fn exo(&self, words: &[&str], variables: &[(&str, &str)]) -> RunOutput {
         let variables = [variables, &[("EXODRIVE_URL", self.url.as_str())]].concat();
         exo::run(words, &variables).await

@@ -11,7 +11,7 @@ async fn error_stops_and_keeps_earlier_files() {
         folder.migration(
             "3_b",
             "INSERT INTO public.trace (what) VALUES ('half; done');\n\
-             -- Fails when it runs, without a position.\n\
+             -- Fails at run time, without a position.\n\
              SELECT 1 / length('')\n  AS nothing;",
         );
         folder.trace("4_c", "c");
@@ -44,7 +44,7 @@ async fn error_stops_and_keeps_earlier_files() {
 async fn syntax_error_has_line_and_column() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        for (statements, said) in [
+        for (statements, message) in [
             (
                 "-- Gemüse\nSELECT 1;\nSELECT 'ß', nothing;",
                 ", line 4, column 13: ERROR 42703: column \"nothing\" does not exist",
@@ -62,7 +62,7 @@ async fn syntax_error_has_line_and_column() {
             folder.migration("2_a", statements);
             let stopped = db.migrate(&["--from", folder.path()]).await;
             assert_eq!(stopped.code, 1);
-            let expected = format!("exo: error[statement_refused]: 2_a.sql{said}\n");
+            let expected = format!("exo: error[statement_refused]: 2_a.sql{message}\n");
             assert_eq!(stopped.err, expected);
         }
     })

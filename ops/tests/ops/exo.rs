@@ -19,7 +19,7 @@ pub(crate) struct RunOutput {
     pub(crate) err: String,
 }
 
-/// The program with these words, and with these variables as its whole environment.
+/// `exo` with these words. Its environment contains only these variables.
 pub(crate) fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exo"));
     command

@@ -26,7 +26,7 @@ async fn reconcile(
         .await
 }
 
-/// A deployment with these open findings and events.
+/// Responses of a deployment with these open findings and unapplied events.
 fn open(drift: Value, dead_letters: Value) -> impl Fn(&str) -> Response<Body> {
     move |target| response(StatusCode::OK, body(target, &drift, &dead_letters))
 }

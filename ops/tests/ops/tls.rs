@@ -1,7 +1,7 @@
 //! TLS to the database.
 //!
-//! A TLS proxy stands before the real server and speaks PostgreSQL's prelude: `SSLRequest`, `S`,
-//! handshake. Its certificates are those of the local PayPal, hence their name.
+//! A TLS proxy in front of the real server implements PostgreSQL's prelude: `SSLRequest`, `S`,
+//! handshake. It uses the local PayPal's certificates.
 
 use crate::database::{Database, with_database};
 use crate::exo::{self, RunOutput};
@@ -27,8 +27,9 @@ use tokio_rustls::{
     },
 };
 
+/// The only name in the certificate.
 const NAME: &str = "messageverificationcerts.paypal.com";
-/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SSLREQUEST>
+/// Source: <https://www.postgresql.org/docs/current/protocol-message-formats.html>
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 fn certificate(name: &str) -> String {
@@ -36,7 +37,7 @@ fn certificate(name: &str) -> String {
     format!("{folder}/{name}")
 }
 
-/// A TLS proxy before the server of a database.
+/// A TLS proxy in front of a database's server.
 struct TlsProxy {
     port: u16,
     /// Connections that completed the handshake.

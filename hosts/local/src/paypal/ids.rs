@@ -6,12 +6,13 @@ use sha2::{Digest as _, Sha256};
 const CAPITALS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const HEXADECIMALS: &[u8; 16] = b"0123456789abcdef";
 
-/// A sequence of identifiers, determined by its seed. The ledger's file stores the position, so no
+/// A sequence of identifiers that the seed determines. The ledger's file stores the position, so no
 /// identifier is used twice.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Ids {
     seed: [u8; 16],
-    given: u64,
+    #[serde(rename = "given")]
+    position: u64,
 }
 
 impl Ids {
@@ -21,7 +22,7 @@ impl Ids {
         if getrandom::fill(&mut seed).is_err() {
             seed = u128::from(std::process::id()).to_be_bytes();
         }
-        Self { seed, given: 0 }
+        Self { seed, position: 0 }
     }
 
     /// Each `stream` of a seed is a separate sequence.
@@ -29,7 +30,7 @@ impl Ids {
         let seed = (u128::from(seed) << 64) | u128::from(stream);
         Self {
             seed: seed.to_be_bytes(),
-            given: 0,
+            position: 0,
         }
     }
 
@@ -54,10 +55,10 @@ impl Ids {
     }
 
     fn draw(&mut self, length: usize, alphabet: &[u8]) -> String {
-        self.given += 1;
+        self.position += 1;
         let digest = Sha256::new()
             .chain_update(self.seed)
-            .chain_update(self.given.to_be_bytes())
+            .chain_update(self.position.to_be_bytes())
             .finalize();
         digest
             .iter()

@@ -28,7 +28,7 @@
 //! | `SIMULATE_CAPTURE_PENDING` | the capture stays PENDING |
 //! | `SIMULATE_CAPTURE_CHECK_CLEARS` | the capture is PENDING, and COMPLETED 3 days later |
 //! | `SIMULATE_CAPTURE_CHECK_BOUNCES` | the capture is PENDING, and DECLINED 3 days later |
-//! | `SIMULATE_CAPTURE_BUSY_ONCE` | the first capture returns 503 without effect, the next succeeds |
+//! | `SIMULATE_CAPTURE_BUSY_ONCE` | the first capture returns 503 without effect |
 //! | `SIMULATE_FUNDS_LAPSE` | capturing after the honor period returns 422 `PAYER_CANNOT_PAY` |
 //! | `SIMULATE_REAUTHORIZE_AGAIN` | each honor period can be followed by a reauthorization |
 //! | `SIMULATE_REFUND_REFUSED` | refunding returns 422 `REFUND_FAILED_INSUFFICIENT_FUNDS` |

@@ -21,10 +21,12 @@ pub struct Credentials {
 /// The tokens granted since the start.
 pub(super) struct Tokens {
     ids: Ids,
-    valid_until: BTreeMap<String, Timestamp>,
+    /// Expiries by token.
+    expiries: BTreeMap<String, Timestamp>,
 }
 
-/// A client without access. Its body follows RFC 6749, unlike the API's other errors.
+/// The refusal of a client's credentials or token. The body follows RFC 6749, unlike the API's
+/// other errors.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct OAuthError {
     pub(super) status: StatusCode,
@@ -50,7 +52,7 @@ impl Tokens {
     pub(super) fn new(ids: Ids) -> Self {
         Self {
             ids,
-            valid_until: BTreeMap::new(),
+            expiries: BTreeMap::new(),
         }
     }
 
@@ -74,8 +76,8 @@ impl Tokens {
                 "Client Authentication failed",
             ));
         }
-        let grant = url::form_urlencoded::parse(form).find(|(name, _)| name == "grant_type");
-        match grant.as_ref().map(|(_, value)| value.as_ref()) {
+        let grant_type = url::form_urlencoded::parse(form).find(|(name, _)| name == "grant_type");
+        match grant_type.as_ref().map(|(_, value)| value.as_ref()) {
             Some("client_credentials") => {}
             None => {
                 return Err(OAuthError::new(
@@ -92,10 +94,10 @@ impl Tokens {
                 ));
             }
         }
-        self.valid_until.retain(|_, until| *until > now);
+        self.expiries.retain(|_, expiry| *expiry > now);
         let token = self.ids.next_token();
-        let until = saturating_add(now, SignedDuration::from_secs(LIFETIME_SECONDS));
-        self.valid_until.insert(token.clone(), until);
+        let expiry = saturating_add(now, SignedDuration::from_secs(LIFETIME_SECONDS));
+        self.expiries.insert(token.clone(), expiry);
         Ok(json!({
             "scope": "https://uri.paypal.com/services/payments/payment/authcapture https://uri.paypal.com/services/payments/refund",
             "access_token": token,
@@ -117,8 +119,8 @@ impl Tokens {
             .to_str()
             .ok()?
             .strip_prefix("Bearer ")?;
-        Some(match self.valid_until.get(token) {
-            Some(until) if *until > now => Ok(()),
+        Some(match self.expiries.get(token) {
+            Some(expiry) if *expiry > now => Ok(()),
             _ => Err(OAuthError::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",

@@ -32,7 +32,7 @@ impl Operation {
         }
     }
 
-    /// The page of PayPal's reference that documents its errors.
+    /// The page of PayPal's reference that documents the operation's errors.
     pub(super) const fn reference(self) -> &'static str {
         if self.is_on_orders() {
             "orders/v2"

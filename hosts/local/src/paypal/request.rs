@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 
 const MAX_REQUEST_ID_LENGTH: usize = 108;
 
-/// The parts of a request that operations use. The path's id is passed beside it.
+/// The parts of a request that operations use. Operations take the path's id as another argument.
 #[derive(Clone, Copy)]
 pub(super) struct ApiRequest<'a> {
     pub(super) request_id: Option<&'a str>,
     /// From the header `Prefer: return=representation`.
     pub(super) prefers_representation: bool,
-    /// A JSON object, empty for a request without a body.
+    /// A JSON object, empty for a request without a body. Null in an internal request.
     pub(super) body: &'a Value,
     pub(super) now: Timestamp,
     pub(super) links: Links<'a>,
 }
 
 impl<'a> ApiRequest<'a> {
-    /// Stands in for a request where a payer or time causes the change.
+    /// The request for a change that a payer or the clock causes.
     pub(super) const fn internal(now: Timestamp, links: Links<'a>) -> Self {
         static NO_BODY: Value = Value::Null;
         Self {

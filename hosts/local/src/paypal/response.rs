@@ -19,7 +19,8 @@ impl ApiResponse {
         }
     }
 
-    /// A payment, complete or as `{id, status, links}`. A new one is 201, a replayed one 200.
+    /// A payment, complete or reduced to `{id, status, links}`. The status is 201 for a new
+    /// payment, and 200 for a retry.
     pub(super) fn payment(is_new: bool, body: Value, request: &ApiRequest<'_>) -> Self {
         let status = if is_new {
             StatusCode::CREATED

@@ -22,23 +22,16 @@ use tokio::time::sleep;
 /// Each save writes the whole ledger, so it should not follow every change.
 const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A file that cannot be loaded.
+/// The failure to load the ledger's file.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read or written.
     #[error("cannot use {path}: {source}")]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
+    Unusable { path: PathBuf, source: io::Error },
     /// The file does not hold a ledger.
     #[error("{path} does not hold the simulator's orders: {source}")]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// The parser's reason.
         source: serde_json::Error,
     },
 }
@@ -64,8 +57,8 @@ pub(super) struct Inner {
 }
 
 impl Simulator {
-    /// A simulator in memory. Links begin with `public_base`, the address of [`Self::router`], as
-    /// `http://127.0.0.1:4003`.
+    /// A simulator in memory. Links begin with `public_base`, the address of [`Self::router`], such
+    /// as `http://127.0.0.1:4003`.
     #[must_use]
     pub fn new(clock: Clock, credentials: Credentials, public_base: String) -> Self {
         Self::with_ids(
@@ -181,7 +174,7 @@ impl Simulator {
         let Some(file) = self.inner.file.get() else {
             return Ok(());
         };
-        // Held until the end: an older state must not replace a newer one.
+        // The lock lasts until the file is written: an older state must not replace a newer one.
         let ledger = lock(&self.inner.ledger);
         if !self.inner.has_unsaved_changes.load(Ordering::Relaxed) {
             return Ok(());

@@ -21,8 +21,9 @@ const MAX_EXCESS_USD: Decimal = Decimal::from_parts(75, 0, 0, false, 0);
 /// The decision of the payer's bank.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Grant {
-    Given,
+enum BankDecision {
+    #[serde(rename = "GIVEN")]
+    Approved,
     Pending,
     Denied,
 }
@@ -35,12 +36,14 @@ pub(in crate::paypal) struct Authorization {
     pub(in crate::paypal) amount: Money,
     pub(in crate::paypal) custom_id: Option<String>,
     pub(in crate::paypal) invoice_id: Option<String>,
-    /// Of the purchase unit. It may select a scripted outcome.
+    /// The purchase unit's description, which may select a scripted outcome.
     description: Option<String>,
-    grant: Grant,
-    voided: bool,
-    /// A final capture was made.
-    pub(in crate::paypal) closed: bool,
+    #[serde(rename = "grant")]
+    bank_decision: BankDecision,
+    #[serde(rename = "voided")]
+    is_voided: bool,
+    #[serde(rename = "closed")]
+    pub(in crate::paypal) has_final_capture: bool,
     /// The scripted 503 was returned.
     pub(in crate::paypal) was_busy: bool,
     created_at: Timestamp,
@@ -89,12 +92,12 @@ impl AuthorizationStatus {
 impl Authorization {
     pub(in crate::paypal) fn new(id: String, order: &Order, amount: Money, now: Timestamp) -> Self {
         let description = order.text("description");
-        let grant = if ScriptedOutcome::AuthorizeDenied.is_in(description) {
-            Grant::Denied
+        let bank_decision = if ScriptedOutcome::AuthorizeDenied.is_in(description) {
+            BankDecision::Denied
         } else if ScriptedOutcome::AuthorizePending.is_in(description) {
-            Grant::Pending
+            BankDecision::Pending
         } else {
-            Grant::Given
+            BankDecision::Approved
         };
         Self {
             id,
@@ -103,9 +106,9 @@ impl Authorization {
             custom_id: order.text("custom_id").map(str::to_owned),
             invoice_id: order.text("invoice_id").map(str::to_owned),
             description: description.map(str::to_owned),
-            grant,
-            voided: false,
-            closed: false,
+            bank_decision,
+            is_voided: false,
+            has_final_capture: false,
             was_busy: false,
             created_at: now,
             updated_at: now,
@@ -116,7 +119,7 @@ impl Authorization {
     }
 
     pub(in crate::paypal) fn is_denied(&self) -> bool {
-        self.grant == Grant::Denied
+        self.bank_decision == BankDecision::Denied
     }
 
     pub(in crate::paypal) fn is_scripted(&self, outcome: ScriptedOutcome) -> bool {
@@ -136,7 +139,7 @@ impl Authorization {
             .map_or(&self.amount, |reauthorization| &reauthorization.amount)
     }
 
-    /// Whether the honor period of this id lasts.
+    /// Whether the honor period of this id has not ended yet.
     pub(in crate::paypal) fn is_honored(&self, id: &str, now: Timestamp) -> bool {
         now < self
             .reauthorization(id)
@@ -164,13 +167,13 @@ impl Authorization {
             .reauthorizations
             .last()
             .map_or(&self.amount, |reauthorization| &reauthorization.amount);
-        if self.closed || captured >= latest_amount.amount {
+        if self.has_final_capture || captured >= latest_amount.amount {
             AuthorizationStatus::Captured
-        } else if self.voided {
+        } else if self.is_voided {
             AuthorizationStatus::Voided
-        } else if self.grant == Grant::Denied {
+        } else if self.bank_decision == BankDecision::Denied {
             AuthorizationStatus::Denied
-        } else if self.grant == Grant::Pending {
+        } else if self.bank_decision == BankDecision::Pending {
             AuthorizationStatus::Pending
         } else if now >= self.expires_at {
             AuthorizationStatus::Expired

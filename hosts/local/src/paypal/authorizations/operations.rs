@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 impl Ledger {
-    /// The original authorization of its own id or of a reauthorization's id.
+    /// Finds the original authorization by its own id or by the id of a reauthorization.
     pub(in crate::paypal) fn original(&self, id: &str) -> Result<&Authorization, Refusal> {
         self.authorizations
             .get(id)
@@ -87,7 +87,7 @@ impl Ledger {
                 return Err(Findings::semantic(issue).into_refusal());
             }
             if let Some(original) = self.authorizations.get_mut(id) {
-                original.voided = true;
+                original.is_voided = true;
                 original.updated_at = request.now;
             }
             self.request_ids

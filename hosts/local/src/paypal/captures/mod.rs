@@ -36,7 +36,7 @@ pub(in crate::paypal) struct Capture {
     pub(in crate::paypal) order_id: String,
     /// The original authorization.
     original_id: String,
-    /// The captured id, which may be a reauthorization.
+    /// The id in the request's path: the original authorization or a reauthorization.
     pub(in crate::paypal) authorization_id: String,
     pub(in crate::paypal) amount: Money,
     #[serde(default)]

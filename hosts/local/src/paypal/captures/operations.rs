@@ -104,7 +104,7 @@ impl Ledger {
             if is_busy {
                 return Err(Refusal::without_details(RefusalKind::Unavailable));
             }
-            original.closed |= input.is_final;
+            original.has_final_capture |= input.is_final;
             original.updated_at = request.now;
         }
         let capture = Capture {

@@ -1,4 +1,4 @@
-//! The sums of an order must match its amount.
+//! Checks that the parts of an order add up to its amount.
 
 use super::super::{
     errors::Findings,

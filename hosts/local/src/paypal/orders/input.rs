@@ -24,7 +24,7 @@ pub(in crate::paypal) enum Intent {
 pub(in crate::paypal) struct PurchaseUnit {
     pub(in crate::paypal) reference_id: String,
     pub(in crate::paypal) amount: Money,
-    /// Members that representations repeat as they were sent, with the amount's breakdown.
+    /// Members that responses repeat unchanged, including the amount's breakdown.
     pub(in crate::paypal) echoed: Map<String, Value>,
 }
 
@@ -48,8 +48,8 @@ pub(in crate::paypal) struct OrderInput {
     pub(in crate::paypal) intent: Intent,
     pub(in crate::paypal) units: Vec<PurchaseUnit>,
     pub(in crate::paypal) experience: ExperienceContext,
-    /// Sent with `payment_source.paypal` instead of the older `application_context`.
-    pub(in crate::paypal) wallet: bool,
+    /// The request has `payment_source.paypal` instead of the older `application_context`.
+    pub(in crate::paypal) has_payment_source: bool,
 }
 
 const MAX_UNITS: usize = 10;
@@ -86,7 +86,7 @@ pub(in crate::paypal) fn read(
         intent,
         units,
         experience,
-        wallet: wallet.is_some(),
+        has_payment_source: wallet.is_some(),
     })
 }
 

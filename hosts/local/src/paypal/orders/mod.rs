@@ -18,10 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The time for the payer to open the approval page, and the time for the rest after that.
+/// The time to open the approval page. The approval and the authorization have as long after that.
 const WINDOW: SignedDuration = SignedDuration::from_hours(3);
 
-/// PayPal's statuses. The two before approval differ only in the form of the request to create it.
+/// PayPal's statuses. The request that creates an order selects one of the two before the approval.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(in crate::paypal) enum OrderStatus {
@@ -50,7 +50,8 @@ pub(in crate::paypal) struct Order {
     pub(in crate::paypal) units: Vec<PurchaseUnit>,
     pub(in crate::paypal) experience: ExperienceContext,
     /// See [`OrderInput`](input::OrderInput).
-    pub(in crate::paypal) wallet: bool,
+    #[serde(rename = "wallet")]
+    pub(in crate::paypal) has_payment_source: bool,
     pub(in crate::paypal) created_at: Timestamp,
     pub(in crate::paypal) updated_at: Timestamp,
     /// The first visit to the approval page.
@@ -79,7 +80,6 @@ impl Order {
         }
     }
 
-    /// The payer approves the order.
     pub(in crate::paypal) fn approve(&mut self, now: Timestamp) -> Approval {
         if self.is_expired(now) {
             return Approval::Expired;

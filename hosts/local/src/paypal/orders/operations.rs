@@ -38,7 +38,7 @@ impl Ledger {
         }
         let input = input::read(request.body, request.request_id)?;
         let id = self.ids.next_resource_id();
-        let status = if input.wallet {
+        let status = if input.has_payment_source {
             OrderStatus::PayerActionRequired
         } else {
             OrderStatus::Created
@@ -51,7 +51,7 @@ impl Ledger {
                 status,
                 units: input.units,
                 experience: input.experience,
-                wallet: input.wallet,
+                has_payment_source: input.has_payment_source,
                 created_at: request.now,
                 updated_at: request.now,
                 opened_at: None,
@@ -87,7 +87,7 @@ impl Ledger {
         ))
     }
 
-    /// The payer approves the order. None for an unknown order.
+    /// None for an unknown order.
     pub(in crate::paypal) fn approve_order(
         &mut self,
         id: &str,

@@ -28,7 +28,7 @@ impl Ledger {
         if is_approved {
             body.insert("payment_source".to_owned(), json!({ "paypal": wallet() }));
             body.insert("payer".to_owned(), payer());
-        } else if order.wallet {
+        } else if order.has_payment_source {
             body.insert("payment_source".to_owned(), json!({ "paypal": {} }));
         }
         // Even a minimal response has the payments: a client that authorizes needs their ids.

@@ -14,7 +14,7 @@ pub(in crate::paypal) struct Refund {
     pub(in crate::paypal) id: String,
     pub(in crate::paypal) capture_id: String,
     amount: Money,
-    /// The sum of the capture's refunds up to this one, included.
+    /// The sum of the capture's refunds, up to and including this one.
     total: Decimal,
     custom_id: Option<String>,
     invoice_id: Option<String>,

@@ -1,3 +1,5 @@
+//! Access tokens, recorded exchanges and the form of errors.
+
 use super::{BASE, PayPal, credentials, request_token, send};
 use crate::paypal::Simulator;
 use axum::body::Body;

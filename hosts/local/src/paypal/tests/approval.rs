@@ -1,3 +1,5 @@
+//! The approval page, as a payer sees it.
+
 use super::{PayPal, order_body, send};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
@@ -64,7 +66,7 @@ async fn shop_text_is_escaped() {
 }
 
 #[tokio::test]
-async fn unknown_orders_not_found_expired_orders_gone() {
+async fn unknown_order_is_404_and_expired_410() {
     let mut paypal = PayPal::new().await;
     for token in ["NONE", "", "%3Cscript%3E"] {
         assert_eq!(visit(&paypal, token).await.status, StatusCode::NOT_FOUND);

@@ -1,3 +1,5 @@
+//! Voids, reauthorizations and expiry of authorizations.
+
 use super::{BASE, PayPal, dollars, timestamp};
 use http::StatusCode;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Captures: their limits, refusals and scripted outcomes.
+
 use super::{PayPal, dollars, order_body};
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -57,7 +57,7 @@ async fn event_is_due_until_success_response() {
         .to_owned();
     assert_eq!(take(&paypal), [event.as_str()]);
     assert!(take(&paypal).is_empty());
-    // Failures are a missing response, an error, a refusal and a redirect. The pauses grow.
+    // The first attempt gets no response, the next three fail with these statuses.
     for (pause, status) in [(45, 503), (180, 401), (405, 302)] {
         paypal.clock.advance(SignedDuration::from_secs(pause - 2));
         assert!(take(&paypal).is_empty(), "{pause}");
@@ -129,7 +129,7 @@ async fn deliveries_are_taken_in_order_up_to_limit() {
 }
 
 #[tokio::test]
-async fn resend_counts_as_attempt_forgery_does_not() {
+async fn only_genuine_resend_counts_as_attempt() {
     let paypal = PayPal::new().await;
     let order = paypal.create_order("A car").await;
     paypal.approve(&order).await;
@@ -204,7 +204,7 @@ async fn restart_resumes_undelivered_events() {
 
 #[tokio::test]
 async fn restart_keeps_timed_events() {
-    let folder = Folder::new("lapsed");
+    let folder = Folder::new("timed-events");
     let clock = Clock::default();
     let first = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
     let (order, _) = first.authorize_order("A car").await;

@@ -1,3 +1,5 @@
+//! Retries with the same `PayPal-Request-Id`.
+
 use super::{PayPal, dollars, order_body};
 use http::StatusCode;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Orders from creation to authorization or expiry.
+
 use super::{super::Simulator, BASE, PayPal, credentials, order_body, timestamp};
 use exodrive_native::Clock;
 use http::StatusCode;

@@ -1,3 +1,5 @@
+//! The ledger's file: the state that a restart keeps.
+
 use super::{BASE, PayPal, credentials, event_types};
 use crate::paypal::{LoadError, Simulator};
 use exodrive_native::Clock;
@@ -37,7 +39,7 @@ impl Drop for Folder {
 
 #[tokio::test]
 async fn restart_keeps_orders_but_not_tokens() {
-    let folder = Folder::new("goes-on");
+    let folder = Folder::new("restart");
     let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
     let (order, authorization) = first.authorize_order("A car").await;
     let capture = format!("/v2/payments/authorizations/{authorization}/capture");

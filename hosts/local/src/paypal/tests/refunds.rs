@@ -1,3 +1,5 @@
+//! Refunds: their limits and refusals.
+
 use super::{PayPal, dollars};
 use http::StatusCode;
 use serde_json::json;

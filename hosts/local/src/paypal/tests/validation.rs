@@ -1,3 +1,5 @@
+//! Refusals of invalid requests to create an order.
+
 use super::{PayPal, order_body};
 use serde_json::{Value, json};
 
@@ -57,8 +59,8 @@ async fn invalid_order_fields_are_refused() {
             "/user_action",
         ),
     ];
-    for (pointer, value, issue, below) in faults {
-        assert_issue(pointer, value, 400, issue, &format!("{pointer}{below}")).await;
+    for (pointer, value, issue, suffix) in faults {
+        assert_issue(pointer, value, 400, issue, &format!("{pointer}{suffix}")).await;
     }
 }
 
@@ -184,8 +186,11 @@ async fn breakdown_and_items_must_add_up() {
         issues(&paypal, parts("240.00", "-1")).await.1[0].0,
         "CANNOT_BE_NEGATIVE"
     );
-    let without = order_with("/purchase_units/0/items", json!([item]));
-    assert_eq!(issues(&paypal, without).await.1[0].0, "ITEM_TOTAL_REQUIRED");
+    let without_total = order_with("/purchase_units/0/items", json!([item]));
+    assert_eq!(
+        issues(&paypal, without_total).await.1[0].0,
+        "ITEM_TOTAL_REQUIRED"
+    );
     assert_eq!(
         issues(&paypal, parts("240.00", "24.00")).await,
         (201, Vec::new())

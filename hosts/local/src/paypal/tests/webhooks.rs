@@ -159,7 +159,7 @@ async fn event_resource_names_order_and_payment() {
 }
 
 #[tokio::test]
-async fn voids_and_reauthorizations_reported_denials_not() {
+async fn all_authorization_changes_but_denials_are_reported() {
     let mut paypal = PayPal::new().await;
     let (voided_order, id) = paypal.authorize_order("A car").await;
     let (reauthorized_order, authorization) = paypal.authorize_order("A car").await;
@@ -238,7 +238,7 @@ async fn authorization_expiry_is_reported_once() {
 }
 
 #[tokio::test]
-async fn e_check_reported_pending_then_decided() {
+async fn e_check_is_reported_when_pending_and_decided() {
     let mut paypal = PayPal::new().await;
     let outcomes = [
         ("SIMULATE_CAPTURE_CHECK_CLEARS", "COMPLETED"),

@@ -46,7 +46,7 @@ pub enum Tamper {
 }
 
 impl Event {
-    /// Counts a new attempt and schedules the retry after its failure.
+    /// Counts an attempt and schedules the retry in case the attempt fails.
     fn count_attempt(&mut self, now: Timestamp) {
         self.attempts += 1;
         if matches!(self.status, DeliveryStatus::Due(_)) {

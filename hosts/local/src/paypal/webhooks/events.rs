@@ -69,7 +69,7 @@ pub(crate) struct EventRecord {
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(in crate::paypal) struct Events {
     pub(super) all: Vec<Event>,
-    /// Ids of authorizations and captures with a reported change that time caused.
+    /// The authorizations and captures whose expiry or decision was reported.
     #[serde(rename = "noticed")]
     pub(super) timed_reports: BTreeSet<String>,
 }

@@ -6,12 +6,12 @@
 //! | event | cause | resource |
 //! |---|---|---|
 //! | `CHECKOUT.ORDER.APPROVED` | the payer approves | the order |
-//! | `PAYMENT.AUTHORIZATION.CREATED` | an authorization or a reauthorization, unless denied | the authorization |
-//! | `PAYMENT.AUTHORIZATION.VOIDED` | a void, or expiry after 29 days | the original authorization |
+//! | `PAYMENT.AUTHORIZATION.CREATED` | a (re)authorization, unless denied | the authorization |
+//! | `PAYMENT.AUTHORIZATION.VOIDED` | a void or expiry after 29 days | the original authorization |
 //! | `PAYMENT.CAPTURE.COMPLETED` | a capture succeeds, or its e-check clears | the capture |
 //! | `PAYMENT.CAPTURE.PENDING` | a capture waits for a review or an e-check | the capture |
 //! | `PAYMENT.CAPTURE.DECLINED` | its e-check bounces | the capture |
-//! | `PAYMENT.CAPTURE.REFUNDED` | a full or partial refund | the refund, with the capture as link `up` |
+//! | `PAYMENT.CAPTURE.REFUNDED` | a full or partial refund | the refund, with the capture as `up` |
 //!
 //! An event is due at once. A delivery without a 2xx response is retried up to 25 times in 3 days,
 //! with growing pauses.

@@ -95,8 +95,7 @@ mod tests {
     use super::*;
     use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
     use webpki::{
-        EndEntityCert, KeyUsage, anchor_from_trusted_cert,
-        ring::{RSA_PKCS1_2048_8192_SHA256 as BY_CERTIFICATE, RSA_PKCS1_2048_8192_SHA256},
+        EndEntityCert, KeyUsage, anchor_from_trusted_cert, ring::RSA_PKCS1_2048_8192_SHA256,
     };
 
     fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
@@ -147,7 +146,7 @@ mod tests {
 
         let signature = sign("a message").unwrap();
         leaf.verify_signature(
-            BY_CERTIFICATE,
+            RSA_PKCS1_2048_8192_SHA256,
             b"a message",
             &STANDARD.decode(&signature).unwrap(),
         )
