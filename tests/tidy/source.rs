@@ -1,4 +1,4 @@
-//! The files of the repository.
+//! Finds and reads the files of the repository.
 
 use std::{
     fs,
