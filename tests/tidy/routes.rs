@@ -34,7 +34,7 @@ fn generated() -> BTreeMap<String, String> {
             (format!("api/{name}.rs"), text)
         })
         .collect();
-    let binaries: String = names
+    let binaries: Vec<String> = names
         .iter()
         .chain([&NOT_FOUND])
         .map(|name| {
@@ -44,7 +44,11 @@ fn generated() -> BTreeMap<String, String> {
         .collect();
     files.insert(
         "Cargo.toml".to_owned(),
-        replace_between("Cargo.toml", BINARY_MARKS, &format!("{binaries}\n")),
+        replace_between(
+            "Cargo.toml",
+            BINARY_MARKS,
+            &format!("{}\n", binaries.concat()),
+        ),
     );
     let rewrites = TABLE.iter().filter_map(rewrite);
     let rewrites = rewrites.chain([("/api(/.*)?".to_owned(), format!("/api/{NOT_FOUND}"))]);
