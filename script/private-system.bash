@@ -1,5 +1,5 @@
-# A private system on free ports, which ends with the script that sources this file. The script sets
-# $root to the checkout's folder.
+# Functions that run a private system on free ports. It ends with the script that sources this file.
+# That script sets $root to the checkout's folder.
 
 # Variables for another system must not reach this one.
 for name in $(compgen -e); do
@@ -15,7 +15,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/exodrive.XXXXXX")
 chmod 711 "$work"
 state=$work/state
 started=()
-# Stops the processes in reverse order: a host before its upstreams.
+# Stops the processes in reverse order, so that a host stops before its upstreams.
 stop() {
   local at
   for ((at = ${#started[@]} - 1; at >= 0; at--)); do
