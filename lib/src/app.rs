@@ -86,11 +86,16 @@ impl App {
     #[must_use]
     pub fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
-            Redis::Upstash { url, token } => Some(Upstash::new(
+            Redis::Upstash {
+                url,
+                token,
+                timeout,
+            } => Some(Upstash::new(
                 self.platform(),
                 &self.0.redis_memory,
                 url,
                 token,
+                *timeout,
             )),
             Redis::Disabled | Redis::Bypassed => None,
         }
@@ -126,7 +131,7 @@ impl App {
         &self.0.pending_invalidations
     }
 
-    /// Runs `work` with a clone of this after the response has left.
+    /// Runs `work` with a clone of this app after the response has left.
     pub fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
         self.platform().after_response(work(self.clone()));
     }
