@@ -10,13 +10,13 @@ pub mod app;
 pub mod clients;
 pub mod config;
 pub mod domain;
-pub mod flows;
+mod flows;
 pub mod instance;
 pub mod platform;
 pub mod routes;
 #[cfg(test)]
 mod scripted;
-pub mod web;
+mod web;
 
 pub use app::App;
 pub use routes::Service;

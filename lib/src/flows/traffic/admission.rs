@@ -18,11 +18,11 @@ use crate::{
 
 /// The request is over its rate limit.
 #[derive(Clone, Copy, Debug)]
-pub struct LimitExceeded(pub Decision);
+pub(crate) struct LimitExceeded(pub(crate) Decision);
 
 /// The attempt to take a lock during admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockAttempt {
+pub(crate) enum LockAttempt {
     /// The lock is ours.
     Success,
     /// Another request has the lock.
@@ -36,14 +36,14 @@ pub enum LockAttempt {
 /// Counts `request` against `tier`. A known user counts by id, anybody else by address.
 ///
 /// Without Redis each instance counts alone. That limit is weaker and never fails.
-pub async fn admit(app: &App, request: &Request, tier: Tier) -> Result<(), LimitExceeded> {
+pub(crate) async fn admit(app: &App, request: &Request, tier: Tier) -> Result<(), LimitExceeded> {
     count(app, request, tier, AdmitStep::Count).await.map(drop)
 }
 
 /// Counts `request` and looks up a cached response in the same round trip.
 ///
 /// Returns `None` when Redis was not asked or did not reply.
-pub async fn admit_reader(
+pub(crate) async fn admit_reader(
     app: &App,
     request: &Request,
     tier: Tier,
@@ -60,7 +60,7 @@ pub async fn admit_reader(
 }
 
 /// Counts `request` and tries to take `lock` in the same round trip.
-pub async fn admit_with_lock(
+pub(crate) async fn admit_with_lock(
     app: &App,
     request: &Request,
     tier: Tier,
@@ -126,7 +126,7 @@ async fn count(
         }
         Err(_) => app.local_limits().decide(tier, &client, rule, now),
     };
-    request.notes.limit(tier.name(), decision);
+    request.notes.set_limit(tier.name(), decision);
     if decision.allowed {
         return Ok(reply.into());
     }

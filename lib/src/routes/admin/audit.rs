@@ -1,4 +1,4 @@
-//! `GET /api/admin/audit`: who did what to bookings and money, newest first.
+//! `GET /api/admin/audit`: the audit log of bookings and money, newest first.
 
 use crate::{
     app::App,
@@ -42,9 +42,5 @@ fn read(query: &str) -> Result<AuditListing, FieldErrors> {
         action: fields.optional("action", text),
         actor: fields.optional("actor", text),
     };
-    if fields.is_clean() {
-        Ok(listing)
-    } else {
-        Err(fields.refused())
-    }
+    fields.finish(listing)
 }

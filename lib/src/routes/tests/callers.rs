@@ -1,19 +1,13 @@
-//! Who is signed in counts for themselves, once it is known.
+//! Rate limits of signed-in users.
 
 use super::*;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 
 const USER: &str = r#"{"id":"user-1"}"#;
 const FORGED: &str = r#"{"code":403,"error_code":"bad_jwt"}"#;
-const ASKED: &str = "/auth/v1/user";
 
-/// A token that ends `seconds` after the time here begins.
-fn token(seconds: u32) -> String {
-    let claims = format!(r#"{{"exp":{}}}"#, 86_400 + seconds);
-    let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
-    format!("e30.{claims}.c2ln")
-}
+/// The time of the first request, in seconds since the Unix epoch.
+const START: u32 = 86_400;
 
 struct World {
     platform: Arc<Scripted>,
@@ -21,7 +15,7 @@ struct World {
 }
 
 impl World {
-    /// Without Redis, so that every count is the instance's own.
+    /// Without Redis, so that all counts are the instance's own.
     fn new(more: &[(&'static str, &'static str)]) -> Self {
         let platform = Arc::new(Scripted::at("1970-01-02T00:00:00Z", []));
         let shared = Arc::clone(&platform) as Arc<dyn Platform>;
@@ -29,7 +23,7 @@ impl World {
         Self { platform, service }
     }
 
-    fn ask(&self, method: &str, path: &str, address: &str, token: &str) -> Response<Bytes> {
+    fn send(&self, method: &str, path: &str, address: &str, token: &str) -> Response<Bytes> {
         let request = http::Request::builder()
             .method(method)
             .uri(path)
@@ -37,134 +31,144 @@ impl World {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Bytes::from_static(b"{}"))
             .unwrap();
-        let answer = self.service.handle(request, address.parse().ok());
-        answer.now_or_never().unwrap()
+        let response = self.service.handle(request, address.parse().ok());
+        response.now_or_never().unwrap()
     }
 
-    /// `RateLimit` of a refused request to the list: tier, requests left.
+    /// `RateLimit` of an invalid request: the tier and the remaining requests.
     fn limit(&self, address: &str, token: &str) -> String {
-        let answer = self.ask("GET", "/api/cars?page=0", address, token);
-        let limit = answer.headers().get("ratelimit");
+        let response = self.send("GET", "/api/cars?page=0", address, token);
+        let limit = response.headers().get("ratelimit");
         let limit = limit.map_or("", |value| value.to_str().unwrap());
         limit.split(";t=").next().unwrap().to_owned()
     }
 
-    /// What Supabase says of the token it is asked about after the response.
-    fn supabase_says(&self, status: u16, body: &'static str) {
+    /// Supabase's response to the lookup of a token after the response.
+    fn supabase_responds(&self, status: u16, body: &'static str) {
         self.platform.will_answer(status, body);
         self.platform.after_the_response();
     }
 
-    fn times_asked(&self) -> usize {
+    /// The number of lookups at Supabase. There are no other calls.
+    fn lookups(&self) -> usize {
         let paths = self.platform.paths();
-        assert!(paths.iter().all(|path| path == ASKED), "{paths:?}");
+        let is_lookup = |path: &String| path == "/auth/v1/user";
+        assert!(paths.iter().all(is_lookup), "{paths:?}");
         paths.len()
     }
 }
 
 #[test]
-fn a_user_counts_for_themselves_wherever_they_are_and_no_answer_waits_for_it() {
+fn user_counts_by_id_from_any_address() {
     let world = World::new(&[]);
-    let token = token(3_600);
+    let token = access_token(START + 3_600);
     assert_eq!(world.limit("192.0.2.1", &token), "\"public\";r=59");
-    assert_eq!(world.times_asked(), 0, "the answer does not wait");
-    world.supabase_says(200, USER);
-    assert_eq!(world.times_asked(), 1);
+    assert_eq!(world.lookups(), 0, "the response does not wait");
+    world.supabase_responds(200, USER);
+    assert_eq!(world.lookups(), 1);
     assert_eq!(world.limit("192.0.2.1", &token), "\"authenticated\";r=119");
     assert_eq!(world.limit("192.0.2.2", &token), "\"authenticated\";r=118");
-    // Their address has what it had, for everybody else there.
+    // Other clients at the address keep their own count.
     assert_eq!(world.limit("192.0.2.1", ""), "\"public\";r=58");
     world.platform.after_the_response();
-    assert_eq!(world.times_asked(), 1, "it is known");
+    assert_eq!(world.lookups(), 1, "the user is known");
 }
 
 #[test]
-fn a_user_is_asked_about_again_after_a_minute_and_a_lapsed_token_never() {
+fn user_is_looked_up_until_token_expires() {
     let world = World::new(&[]);
-    let token = token(90);
-    for (asked, step) in [(1, 60), (2, 30)] {
+    let token = access_token(START + 90);
+    for (lookups, seconds) in [(1, 60), (2, 30)] {
         let limit = world.limit("192.0.2.1", &token);
         assert!(limit.starts_with("\"public\""), "{limit}");
-        world.supabase_says(200, USER);
-        assert_eq!(world.times_asked(), asked);
+        world.supabase_responds(200, USER);
+        assert_eq!(world.lookups(), lookups);
         let limit = world.limit("192.0.2.1", &token);
         assert!(limit.starts_with("\"authenticated\""), "{limit}");
-        world.platform.advance(SignedDuration::from_secs(step));
+        world.platform.advance(SignedDuration::from_secs(seconds));
     }
     let limit = world.limit("192.0.2.1", &token);
     assert!(limit.starts_with("\"public\""), "{limit}");
     world.platform.after_the_response();
-    assert_eq!(world.times_asked(), 2);
+    assert_eq!(world.lookups(), 2);
 }
 
 #[test]
-fn other_tiers_stay_and_count_by_user() {
+fn booking_tier_counts_by_user() {
     let world = World::new(&[]);
-    let token = token(3_600);
+    let token = access_token(START + 3_600);
     world.limit("192.0.2.1", &token);
-    world.supabase_says(200, USER);
+    world.supabase_responds(200, USER);
     for left in (0..10).rev() {
         let address = format!("192.0.2.{left}");
-        let answer = world.ask("POST", "/api/bookings", &address, &token);
-        assert_eq!(answer.status(), 422);
+        let response = world.send("POST", "/api/bookings", &address, &token);
+        assert_eq!(response.status(), 422);
         assert_eq!(
-            answer.headers()["ratelimit-policy"],
+            response.headers()["ratelimit-policy"],
             "\"booking\";q=10;w=60"
         );
-        assert_eq!(answer.headers()["x-ratelimit-remaining"], left.to_string());
+        assert_eq!(
+            response.headers()["x-ratelimit-remaining"],
+            left.to_string()
+        );
     }
-    let answer = world.ask("POST", "/api/bookings", "192.0.2.99", &token);
-    assert_eq!(answer.status(), 429);
+    let response = world.send("POST", "/api/bookings", "192.0.2.99", &token);
+    assert_eq!(response.status(), 429);
 }
 
 #[test]
-fn a_forged_token_counts_by_address_and_costs_supabase_one_call() {
+fn forged_token_costs_one_lookup() {
     let world = World::new(&[]);
-    let token = token(3_600);
+    let token = access_token(START + 3_600);
     world.limit("192.0.2.1", &token);
-    world.supabase_says(403, FORGED);
+    world.supabase_responds(403, FORGED);
     for left in (40..59).rev() {
         let limit = world.limit("192.0.2.1", &token);
         assert_eq!(limit, format!("\"public\";r={left}"));
         world.platform.after_the_response();
     }
-    // Nor does it cost more where Supabase is asked before the answer.
-    let answer = world.ask("GET", "/api/admin/metrics", "192.0.2.1", &token);
-    assert_eq!(answer.status(), 401);
+    // An operator route, which looks up before the response, adds no lookup.
+    let response = world.send("GET", "/api/admin/metrics", "192.0.2.1", &token);
+    assert_eq!(response.status(), 401);
     world.platform.after_the_response();
-    assert_eq!(world.times_asked(), 1);
+    assert_eq!(world.lookups(), 1);
 }
 
 #[test]
-fn tokens_that_cannot_be_anybodys_cost_supabase_nothing() {
+fn unusable_tokens_cost_no_lookup() {
     let world = World::new(&[]);
     world.platform.advance(SignedDuration::from_secs(100));
-    let lapsed = token(100);
+    let expired = access_token(START + 100);
     let long = "x".repeat(9_000);
-    for token in [lapsed.as_str(), "a.b.c", "operator", &long] {
+    for token in [expired.as_str(), "a.b.c", "operator", &long] {
         world.limit("192.0.2.1", token);
         world.platform.after_the_response();
     }
-    assert_eq!(world.times_asked(), 0);
+    assert_eq!(world.lookups(), 0);
 }
 
 #[test]
-fn a_denied_request_costs_supabase_nothing() {
+fn denied_request_costs_no_lookup() {
     let world = World::new(&[("RATE_LIMIT_PUBLIC", "1/60s")]);
     assert_eq!(world.limit("192.0.2.1", ""), "\"public\";r=0");
-    let answer = world.ask("GET", "/api/cars", "192.0.2.1", &token(3_600));
-    assert_eq!(answer.status(), 429);
+    let response = world.send(
+        "GET",
+        "/api/cars",
+        "192.0.2.1",
+        &access_token(START + 3_600),
+    );
+    assert_eq!(response.status(), 429);
     world.platform.after_the_response();
-    assert_eq!(world.times_asked(), 0);
+    assert_eq!(world.lookups(), 0);
 }
 
 #[test]
-fn networks_and_users_on_the_allowlist_are_not_counted() {
+fn allowlist_exempts_networks_and_users() {
     let allowed = "user-1, 198.51.100.0/24, 2001:db8::/32, 203.0.113.5";
     let world = World::new(&[("RATE_LIMIT_ALLOWLIST", allowed)]);
-    let token = token(3_600);
+    let token = access_token(START + 3_600);
     world.limit("192.0.2.1", &token);
-    world.supabase_says(200, USER);
+    world.supabase_responds(200, USER);
     assert_eq!(world.limit("192.0.2.1", &token), "");
     for address in [
         "198.51.100.7",
@@ -180,15 +184,15 @@ fn networks_and_users_on_the_allowlist_are_not_counted() {
     }
 }
 
-/// The user is learnt of either way.
+/// An operator route looks the user up before the response.
 #[test]
-fn who_is_asked_about_before_the_answer_is_not_asked_about_again() {
+fn operator_route_remembers_the_user() {
     let world = World::new(&[]);
-    let token = token(3_600);
+    let token = access_token(START + 3_600);
     world.platform.will_answer(200, USER);
-    let answer = world.ask("GET", "/api/admin/metrics", "192.0.2.1", &token);
-    assert_eq!(answer.status(), 401, "a user, but no operator");
+    let response = world.send("GET", "/api/admin/metrics", "192.0.2.1", &token);
+    assert_eq!(response.status(), 401, "a user without the role");
     world.platform.after_the_response();
-    assert_eq!(world.times_asked(), 1);
+    assert_eq!(world.lookups(), 1);
     assert_eq!(world.limit("192.0.2.1", &token), "\"authenticated\";r=119");
 }
