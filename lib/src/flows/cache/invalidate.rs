@@ -84,7 +84,7 @@ async fn retry(app: &App, others: Vec<Command>) {
     }
 }
 
-/// Sends the pending invalidations and `others`. Returns whether nothing is pending any more.
+/// Sends the pending invalidations and `others`. Returns whether Redis has received them.
 async fn send_pending(app: &App, others: Vec<Command>) -> bool {
     let pending = app.pending_invalidations();
     let subjects = pending.take(app.platform().now().as_millisecond());

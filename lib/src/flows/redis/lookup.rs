@@ -98,7 +98,7 @@ impl CacheLookup {
     }
 }
 
-/// Looks up again, without counting anybody.
+/// Looks up without counting a request.
 pub(in crate::flows) async fn look_up(
     redis: &Upstash<'_>,
     lookup: &CacheLookup,

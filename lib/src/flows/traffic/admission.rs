@@ -51,11 +51,11 @@ pub(crate) async fn admit_reader(
 ) -> Result<Option<CacheEntry>, LimitExceeded> {
     let admission = count(app, request, tier, lookup.step()).await?;
     Ok(match admission {
-        Admission::Counted {
+        Admission::WithRedis {
             has_lease,
             entry: Some(stored),
         } => Some(lookup.decode(has_lease, stored)),
-        Admission::Counted { entry: None, .. } | Admission::WithoutRedis { .. } => None,
+        Admission::WithRedis { entry: None, .. } | Admission::WithoutRedis { .. } => None,
     })
 }
 
@@ -68,10 +68,10 @@ pub(crate) async fn admit_with_lock(
 ) -> Result<LockAttempt, LimitExceeded> {
     let admission = count(app, request, tier, AdmitStep::Lease(lock)).await?;
     Ok(match admission {
-        Admission::Counted {
+        Admission::WithRedis {
             has_lease: true, ..
         } => LockAttempt::Success,
-        Admission::Counted {
+        Admission::WithRedis {
             has_lease: false, ..
         } => LockAttempt::Conflict,
         Admission::WithoutRedis { in_doubt: true } => LockAttempt::InDoubt,
@@ -82,11 +82,11 @@ pub(crate) async fn admit_with_lock(
 /// An admitted request.
 enum Admission {
     /// Redis replied.
-    Counted {
+    WithRedis {
         has_lease: bool,
         entry: Option<StoredEntry>,
     },
-    /// Redis gave no reply. `in_doubt`: it may have done the step all the same.
+    /// Redis gave no reply. If `in_doubt` is true, it may still have done the step.
     WithoutRedis { in_doubt: bool },
 }
 
@@ -95,8 +95,8 @@ impl From<Result<AdmitReply, AdmitError>> for Admission {
         match reply {
             Ok(AdmitReply::Admitted {
                 has_lease, entry, ..
-            }) => Self::Counted { has_lease, entry },
-            Ok(AdmitReply::Denied(_)) => Self::Counted {
+            }) => Self::WithRedis { has_lease, entry },
+            Ok(AdmitReply::Denied(_)) => Self::WithRedis {
                 has_lease: false,
                 entry: None,
             },

@@ -40,7 +40,7 @@ pub(in crate::routes) async fn create(app: &App, request: &Request) -> Result<Re
 }
 
 fn booking_reply(app: &App, status: StatusCode, booking: &Booking) -> Reply {
-    let id = booking.booking_id;
+    let id = booking.id;
     let token = booking_token(app, id);
     let path = format!("/api/bookings/{id}");
     let reply = Reply::json(

@@ -95,7 +95,7 @@ async fn order_for(
     let reference = input.booking.reference();
     let booking_request = input.booking_request(&reference, &request.id);
     let hold = hold(app, request.deadline, lock, &booking_request).await?;
-    let id = hold.booking.booking_id;
+    let id = hold.booking.id;
     let order = open_order(app, request, input, id).await?;
     Ok(OrderResult {
         order,

@@ -50,7 +50,7 @@ pub(in crate::routes) async fn refund(app: &App, request: &Request) -> Result<Re
         RefundOrder::Ordered(refund) => refund,
         RefundOrder::Refused(refusal) => return Err(refusal.into()),
     };
-    let refund_id = ordered.refund_id;
+    let refund_id = ordered.id;
     // The order is stored. Unless PayPal refuses it, the cron makes it later.
     let refund = match make_refund(app, request.deadline, refund_id).await {
         Ok(refund) => refund,
@@ -78,7 +78,7 @@ fn refund_reply(booking: Uuid, refund: &Refund) -> Reply {
         &json!({
             "success": true,
             "bookingId": booking,
-            "refundId": refund.refund_id,
+            "refundId": refund.id,
             "amount": refund.money.amount,
             "currency": refund.money.currency,
             "status": status,
