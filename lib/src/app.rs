@@ -66,7 +66,7 @@ impl App {
 
     /// The database, for calls that end by `deadline`.
     #[must_use]
-    pub fn database(&self, deadline: Deadline) -> Database<'_> {
+    pub(crate) fn database(&self, deadline: Deadline) -> Database<'_> {
         Database::new(self.platform(), &self.0.config.supabase, deadline)
     }
 

@@ -76,7 +76,7 @@ impl Subject {
 
     /// The subjects that a booking of `car` changes. A car has two names, its id and its slug.
     #[must_use]
-    pub fn changed_by_booking(car: &CarIdentity) -> Vec<Self> {
+    pub(crate) fn changed_by_booking(car: &CarIdentity) -> Vec<Self> {
         references_to(car)
             .map(Self::Days)
             .chain([Self::Fleet])
@@ -84,7 +84,7 @@ impl Subject {
     }
 
     /// The subjects that an edit of `car` changes, apart from the lists.
-    pub fn changed_by_edit(car: &CarIdentity) -> impl Iterator<Item = Self> {
+    pub(crate) fn changed_by_edit(car: &CarIdentity) -> impl Iterator<Item = Self> {
         references_to(car).flat_map(|car| [Self::Car(car.clone()), Self::Days(car)])
     }
 }
