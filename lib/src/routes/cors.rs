@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 /// The request headers that a page may send.
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, X-Booking-Token";
 /// The response headers that a page may read.
-const EXPOSED_HEADERS: &str = "X-Request-Id, X-Response-Time, X-Cache, X-RateLimit-Limit, X-RateLimit-Remaining, \
-     X-RateLimit-Reset, RateLimit, RateLimit-Policy, Retry-After, Server-Timing";
+const EXPOSED_HEADERS: &str = "X-Request-Id, X-Response-Time, X-Cache, \
+     X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, \
+     Retry-After, Server-Timing";
 
 /// The headers that let a page of an allowed origin read the response.
 pub(super) fn response_headers(
@@ -42,7 +43,7 @@ pub(super) fn response_headers(
     headers
 }
 
-/// The answers to a preflight request. `methods` is the value of `Allow`.
+/// The headers of the response to a preflight request. `methods` is the value of `Allow`.
 pub(super) fn preflight_headers(methods: &'static str) -> [(HeaderName, HeaderValue); 3] {
     [
         (

@@ -1,4 +1,4 @@
-//! `GET, POST /api/admin/payments/reconcile`: the cron that compares the stored payments with PayPal.
+//! `GET, POST /api/admin/payments/reconcile`: the cron that compares all payments with PayPal.
 
 use super::payments_drift::drift_report;
 use crate::{

@@ -53,8 +53,8 @@ fn check_prices(fields: &mut Fields, listing: &CarListing) {
     }
 }
 
-/// Both dates or none. A missing one is an error only if the other fields have none: it may be there
-/// and be wrong.
+/// Both dates or none. After another error a missing date is not reported, because it may be the
+/// wrong one.
 fn check_dates(fields: &mut Fields, listing: &CarListing) {
     const WITH_FROM: Refusal = Refusal::new("required", "is required with availableFrom");
     const WITH_TO: Refusal = Refusal::new("required", "is required with availableTo");

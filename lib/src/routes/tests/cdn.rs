@@ -48,7 +48,7 @@ fn cdn_directives(response: &Response<Bytes>) -> &str {
 }
 
 #[test]
-fn cdn_response_has_no_client_limit() {
+fn cdn_caches_fresh_pages_without_client_limits() {
     let whole = "max-age=30, stale-while-revalidate=30";
     // Not longer than the remaining freshness.
     let rest = "max-age=12, stale-while-revalidate=12";
@@ -73,7 +73,7 @@ fn cdn_response_has_no_client_limit() {
 }
 
 #[test]
-fn personal_stale_or_bookable_responses_skip_cdn() {
+fn only_fresh_public_responses_reach_cdn() {
     let days = "/api/cars/availability?carId=123&startDate=2027-01-01&endDate=2027-01-03";
     let free = "/api/cars?availableFrom=2027-01-01&availableTo=2027-01-03";
     let token = [("authorization", "Bearer x")];

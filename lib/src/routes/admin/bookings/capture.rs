@@ -1,5 +1,4 @@
-//! `POST /api/admin/bookings/{id}/capture`: captures the payment of a booking now, regardless of its
-//! schedule.
+//! `POST /api/admin/bookings/{id}/capture`: captures the payment of a booking before its schedule.
 
 use crate::{
     app::App,

@@ -1,5 +1,5 @@
-//! `POST /api/admin/bookings/{id}/reauthorize`: reauthorizes the payment of a booking, so that PayPal
-//! honors its funds again.
+//! `POST /api/admin/bookings/{id}/reauthorize`: reauthorizes the payment of a booking, so that
+//! PayPal honors its funds again.
 
 use crate::{
     app::App,

@@ -21,7 +21,7 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
     let id = booking_id(request)?;
     let reason = read_reason(request)?;
 
-    let cancellation = CancelRequest {
+    let cancel_request = CancelRequest {
         booking: id,
         actor: &operator.name,
         by_operator: true,
@@ -29,6 +29,6 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
         reason: reason.as_deref(),
         request_id: &request.id,
     };
-    let voided = cancel::cancel(app, request.deadline, &cancellation).await?;
-    Ok(cancellation_reply(id, &voided))
+    let cancellation = cancel::cancel(app, request.deadline, &cancel_request).await?;
+    Ok(cancellation_reply(id, &cancellation))
 }
