@@ -15,8 +15,8 @@ pub(super) struct Operator {
     pub(super) name: String,
 }
 
-/// Requires an operator: a bearer token from `ADMIN_TOKEN`, or one of a Supabase user with the role
-/// of an administrator.
+/// Requires an operator: a bearer token from `ADMIN_TOKEN`, or of a Supabase user with the role
+/// `admin`.
 ///
 /// Call it after admission, because a user's token can cost a call to Supabase.
 pub(super) async fn require_admin(app: &App, request: &Request) -> Result<Operator, Problem> {

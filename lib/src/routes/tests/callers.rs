@@ -10,14 +10,14 @@ const FORGED: &str = r#"{"code":403,"error_code":"bad_jwt"}"#;
 const START: u32 = 86_400;
 
 struct World {
-    platform: Arc<Scripted>,
+    platform: Arc<ScriptedPlatform>,
     service: Service,
 }
 
 impl World {
     /// Without Redis, so that all counts are the instance's own.
     fn new(more: &[(&'static str, &'static str)]) -> Self {
-        let platform = Arc::new(Scripted::at("1970-01-02T00:00:00Z", []));
+        let platform = Arc::new(ScriptedPlatform::at("1970-01-02T00:00:00Z", []));
         let shared = Arc::clone(&platform) as Arc<dyn Platform>;
         let service = Service::new(config(more, &[]), shared);
         Self { platform, service }
@@ -45,8 +45,8 @@ impl World {
 
     /// Supabase's response to the lookup of a token after the response.
     fn supabase_responds(&self, status: u16, body: &'static str) {
-        self.platform.will_answer(status, body);
-        self.platform.after_the_response();
+        self.platform.add_response(status, body);
+        self.platform.run_work_after_response();
     }
 
     /// The number of lookups at Supabase. There are no other calls.
@@ -70,7 +70,7 @@ fn user_counts_by_id_from_any_address() {
     assert_eq!(world.limit("192.0.2.2", &token), "\"authenticated\";r=118");
     // Other clients at the address keep their own count.
     assert_eq!(world.limit("192.0.2.1", ""), "\"public\";r=58");
-    world.platform.after_the_response();
+    world.platform.run_work_after_response();
     assert_eq!(world.lookups(), 1, "the user is known");
 }
 
@@ -89,7 +89,7 @@ fn user_is_looked_up_until_token_expires() {
     }
     let limit = world.limit("192.0.2.1", &token);
     assert!(limit.starts_with("\"public\""), "{limit}");
-    world.platform.after_the_response();
+    world.platform.run_work_after_response();
     assert_eq!(world.lookups(), 2);
 }
 
@@ -125,12 +125,12 @@ fn forged_token_costs_one_lookup() {
     for left in (40..59).rev() {
         let limit = world.limit("192.0.2.1", &token);
         assert_eq!(limit, format!("\"public\";r={left}"));
-        world.platform.after_the_response();
+        world.platform.run_work_after_response();
     }
     // An operator route, which looks up before the response, adds no lookup.
     let response = world.send("GET", "/api/admin/metrics", "192.0.2.1", &token);
     assert_eq!(response.status(), 401);
-    world.platform.after_the_response();
+    world.platform.run_work_after_response();
     assert_eq!(world.lookups(), 1);
 }
 
@@ -142,7 +142,7 @@ fn unusable_tokens_cost_no_lookup() {
     let long = "x".repeat(9_000);
     for token in [expired.as_str(), "a.b.c", "operator", &long] {
         world.limit("192.0.2.1", token);
-        world.platform.after_the_response();
+        world.platform.run_work_after_response();
     }
     assert_eq!(world.lookups(), 0);
 }
@@ -158,7 +158,7 @@ fn denied_request_costs_no_lookup() {
         &access_token(START + 3_600),
     );
     assert_eq!(response.status(), 429);
-    world.platform.after_the_response();
+    world.platform.run_work_after_response();
     assert_eq!(world.lookups(), 0);
 }
 
@@ -189,10 +189,10 @@ fn allowlist_exempts_networks_and_users() {
 fn operator_route_remembers_the_user() {
     let world = World::new(&[]);
     let token = access_token(START + 3_600);
-    world.platform.will_answer(200, USER);
+    world.platform.add_response(200, USER);
     let response = world.send("GET", "/api/admin/metrics", "192.0.2.1", &token);
     assert_eq!(response.status(), 401, "a user without the role");
-    world.platform.after_the_response();
+    world.platform.run_work_after_response();
     assert_eq!(world.lookups(), 1);
     assert_eq!(world.limit("192.0.2.1", &token), "\"authenticated\";r=119");
 }

@@ -25,7 +25,7 @@ fn get(
     replies: &[&'static str],
 ) -> Response<Bytes> {
     let replies = replies.iter().map(|body| Ok((200, *body)));
-    let platform = Arc::new(Scripted::new(replies)) as Arc<dyn Platform>;
+    let platform = Arc::new(ScriptedPlatform::new(replies)) as Arc<dyn Platform>;
     let service = Service::new(config(&[more, &REDIS[..]].concat(), &[]), platform);
     let mut request = http::Request::builder().uri(path);
     for (name, value) in headers {

@@ -30,7 +30,7 @@ fn body(token: &str) -> Bytes {
 /// A response that never comes, because the script does not let time pass, has its log lines all
 /// the same.
 fn send_everywhere(method: &str, path: &str, token: &str, bearer: &str, reply: Reply) {
-    let platform = Arc::new(Scripted::new([reply; 100]));
+    let platform = Arc::new(ScriptedPlatform::new([reply; 100]));
     let config = config(&REDIS, &[]);
     let service = Service::new(config, Arc::clone(&platform) as Arc<dyn Platform>);
     let path = path.replace("{id}", BOOKING).replace("{car}", "123");
@@ -45,7 +45,7 @@ fn send_everywhere(method: &str, path: &str, token: &str, bearer: &str, reply: R
         .unwrap();
     let address = "192.0.2.1".parse().ok();
     let _ = service.handle(request, address).now_or_never();
-    platform.after_the_response();
+    platform.run_work_after_response();
 }
 
 #[test]

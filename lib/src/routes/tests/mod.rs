@@ -10,7 +10,7 @@ use super::{Service, TABLE};
 use crate::{
     config::{Config, ConfigError},
     platform::Platform,
-    scripted::{Scripted, config},
+    scripted::{ScriptedPlatform, config},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -46,7 +46,7 @@ fn send(
     token: Option<&str>,
     replies: &[(u16, &'static str)],
 ) -> Outcome {
-    let platform = Arc::new(Scripted::new(replies.iter().copied().map(Ok)));
+    let platform = Arc::new(ScriptedPlatform::new(replies.iter().copied().map(Ok)));
     let service = Service::new(config, Arc::clone(&platform) as Arc<dyn Platform>);
     let mut request = http::Request::builder().method(method).uri(path);
     if let Some(token) = token {
