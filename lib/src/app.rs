@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// The product on one instance. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Instance>);
+pub(crate) struct App(Arc<Instance>);
 
 struct Instance {
     config: Config,
@@ -38,7 +38,7 @@ struct Instance {
 impl App {
     /// A new instance with empty memories.
     #[must_use]
-    pub fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
+    pub(crate) fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
         Self(Arc::new(Instance {
             config,
             platform,
@@ -55,12 +55,12 @@ impl App {
     }
 
     #[must_use]
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
     #[must_use]
-    pub fn platform(&self) -> &dyn Platform {
+    pub(crate) fn platform(&self) -> &dyn Platform {
         self.0.platform.as_ref()
     }
 
@@ -72,7 +72,7 @@ impl App {
 
     /// PayPal, for calls that end by `deadline`.
     #[must_use]
-    pub fn paypal(&self, deadline: Deadline) -> PayPal<'_> {
+    pub(crate) fn paypal(&self, deadline: Deadline) -> PayPal<'_> {
         PayPal::new(
             self.platform(),
             &self.0.config.paypal,
@@ -84,7 +84,7 @@ impl App {
 
     /// Redis, unless the configuration switches it off.
     #[must_use]
-    pub fn redis(&self) -> Option<Upstash<'_>> {
+    pub(crate) fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
             Redis::Upstash {
                 url,
@@ -132,7 +132,7 @@ impl App {
     }
 
     /// Runs `work` with a clone of this app after the response has left.
-    pub fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
+    pub(crate) fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
         self.platform().after_response(work(self.clone()));
     }
 }

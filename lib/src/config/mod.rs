@@ -41,17 +41,17 @@ pub struct Config {
 
 /// Supabase: PostgREST behind a gateway that accepts two kinds of keys.
 #[derive(Clone, Debug)]
-pub struct Supabase {
+pub(crate) struct Supabase {
     /// Without a slash at the end.
-    pub url: String,
+    pub(crate) url: String,
     /// A key of the service role.
-    pub key: SupabaseKey,
+    pub(crate) key: SupabaseKey,
 }
 
 /// The two kinds of service keys, which go into different headers.
 /// <https://supabase.com/docs/guides/api/api-keys>
 #[derive(Clone, Debug)]
-pub enum SupabaseKey {
+pub(crate) enum SupabaseKey {
     /// `sb_secret_…`: in `apikey` only.
     Secret(Secret),
     /// A legacy JWT: in `apikey` and as the bearer token.
@@ -60,7 +60,7 @@ pub enum SupabaseKey {
 
 impl SupabaseKey {
     #[must_use]
-    pub fn secret(&self) -> &Secret {
+    pub(crate) fn secret(&self) -> &Secret {
         match self {
             Self::Secret(secret) | Self::LegacyJwt(secret) => secret,
         }
@@ -69,7 +69,7 @@ impl SupabaseKey {
 
 /// Whether and where Redis is used.
 #[derive(Clone, Debug)]
-pub enum Redis {
+pub(crate) enum Redis {
     /// The instances share cache, locks and limits.
     Upstash {
         /// Without a slash at the end.
@@ -86,19 +86,19 @@ pub enum Redis {
 
 /// A PayPal REST app.
 #[derive(Clone, Debug)]
-pub struct PayPal {
+pub(crate) struct PayPal {
     /// Without a slash at the end.
-    pub base_url: String,
-    pub mode: PayPalMode,
-    pub client_id: String,
-    pub client_secret: Secret,
+    pub(crate) base_url: String,
+    pub(crate) mode: PayPalMode,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret,
     /// Without one, the webhook's route returns 503.
-    pub webhook: Option<Webhook>,
+    pub(crate) webhook: Option<Webhook>,
 }
 
 /// Whether money is real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayPalMode {
+pub(crate) enum PayPalMode {
     /// Real money.
     Live,
     /// Test money.
@@ -107,7 +107,7 @@ pub enum PayPalMode {
 
 /// The rate limit of each tier, and the clients without limits.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     rules: Vec<(Tier, Rule)>,
     allowed_networks: Vec<IpNet>,
     allowed_users: Vec<String>,
@@ -116,7 +116,7 @@ pub struct Limits {
 impl Limits {
     /// The rule in force for `tier`.
     #[must_use]
-    pub fn rule(&self, tier: Tier) -> Rule {
+    pub(crate) fn rule(&self, tier: Tier) -> Rule {
         self.rules
             .iter()
             .find(|(of, _)| *of == tier)
@@ -125,7 +125,7 @@ impl Limits {
 
     /// Whether requests from `address` have no limit.
     #[must_use]
-    pub fn exempts(&self, address: IpAddr) -> bool {
+    pub(crate) fn exempts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.allowed_networks
             .iter()
@@ -134,7 +134,7 @@ impl Limits {
 
     /// Whether requests of the user with this id have no limit.
     #[must_use]
-    pub fn exempts_name(&self, id: &str) -> bool {
+    pub(crate) fn exempts_name(&self, id: &str) -> bool {
         self.allowed_users.iter().any(|allowed| allowed == id)
     }
 }

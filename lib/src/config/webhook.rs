@@ -14,16 +14,16 @@ const ROOT: &str = "PAYPAL_WEBHOOK_ROOT";
 
 /// The webhook that PayPal delivers events to.
 #[derive(Clone, Debug)]
-pub struct Webhook {
+pub(crate) struct Webhook {
     /// The id that PayPal assigned. It is part of the signed text, so a delivery to another
     /// webhook is refused.
-    pub id: String,
-    pub verification: Verification,
+    pub(crate) id: String,
+    pub(crate) verification: Verification,
 }
 
 /// The two ways to verify a signature.
 #[derive(Clone, Debug)]
-pub enum Verification {
+pub(crate) enum Verification {
     /// PayPal verifies it: one request for each delivery.
     Api,
     /// The product verifies it with PayPal's certificate.

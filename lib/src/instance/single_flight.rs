@@ -30,7 +30,7 @@ pub(crate) type LoadResult = Result<Envelope, Arc<DatabaseError>>;
 
 /// Loads by cache key.
 #[derive(Debug)]
-pub struct SingleFlight(Mutex<State>);
+pub(crate) struct SingleFlight(Mutex<State>);
 
 #[derive(Debug)]
 struct State {

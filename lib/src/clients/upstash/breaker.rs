@@ -10,7 +10,7 @@ const LONGEST_BREAK_MILLIS: i64 = 60_000;
 /// While the breaker is closed, all requests use Redis. While it is open, they skip Redis for a
 /// pause. Then one request tries, and its result closes the breaker or prolongs the pause.
 #[derive(Debug, Default)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     /// Milliseconds since the Unix epoch. 0 when closed.
     open_until: AtomicI64,
     failures: AtomicU32,

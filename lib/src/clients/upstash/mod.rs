@@ -13,13 +13,12 @@ mod lease;
 mod script;
 mod value;
 
-pub(crate) use admit::GENERATION_SECONDS;
-pub use admit::{
-    ADMIT, AdmitReply, AdmitRequest, AdmitStep, LimitCounters, StoredEntry, WindowCounts,
+pub use admit::ADMIT;
+pub(crate) use admit::{
+    AdmitReply, AdmitRequest, AdmitStep, GENERATION_SECONDS, LimitCounters, StoredEntry,
 };
-pub use breaker::Breaker;
 pub use command::Command;
-pub use lease::Lease;
+pub(crate) use lease::Lease;
 pub use script::{DELETE_IF_EQUAL, Script};
 pub use value::Value;
 
@@ -27,6 +26,7 @@ use crate::{
     domain::secret::Secret,
     platform::{Platform, TransportError},
 };
+use breaker::Breaker;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -77,7 +77,7 @@ impl RedisError {
     /// Upstash returns a 4xx status before it runs a command. A server or a gateway may return a
     /// 5xx status after that. When one command of a pipeline fails, the others have still run.
     #[must_use]
-    pub fn has_changed_nothing(&self) -> bool {
+    pub(crate) fn has_changed_nothing(&self) -> bool {
         match self {
             Self::BreakerOpen | Self::NotReached(TransportError::NotSent) => true,
             Self::Refused(status) => status.is_client_error(),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::scripted::Scripted;
+use crate::scripted::ScriptedPlatform;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 
@@ -7,7 +7,7 @@ const PONG: &str = r#"[{"result":"PONG"}]"#;
 const TIMEOUT: Duration = Duration::from_millis(150);
 
 fn send(
-    platform: &Scripted,
+    platform: &ScriptedPlatform,
     memory: &Memory,
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
@@ -17,7 +17,7 @@ fn send(
 }
 
 fn send_in_background(
-    platform: &Scripted,
+    platform: &ScriptedPlatform,
     memory: &Memory,
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
@@ -28,7 +28,7 @@ fn send_in_background(
 
 #[test]
 fn unknown_script_is_sent_with_source() {
-    let platform = Scripted::new([
+    let platform = ScriptedPlatform::new([
         Ok((
             200,
             r#"[{"result":7},{"error":"NOSCRIPT No matching script. Please use EVAL."}]"#,
@@ -46,7 +46,7 @@ fn unknown_script_is_sent_with_source() {
 
 #[test]
 fn failed_command_fails_pipeline() {
-    let platform = Scripted::new([Ok((
+    let platform = ScriptedPlatform::new([Ok((
         200,
         r#"[{"result":7},{"error":"OOM command not allowed when used memory > 'maxmemory'."}]"#,
     ))]);
@@ -57,7 +57,7 @@ fn failed_command_fails_pipeline() {
 
 #[test]
 fn discarded_transaction_is_an_error() {
-    let platform = Scripted::new([Ok((
+    let platform = ScriptedPlatform::new([Ok((
         200,
         r#"{"error":"EXECABORT Transaction discarded because of previous errors."}"#,
     ))]);
@@ -88,7 +88,7 @@ fn any_failure_opens_breaker_for_five_seconds() {
         Ok((200, "<html>")),
         Ok((200, "[]")),
     ] {
-        let platform = Scripted::new([failure, Ok((200, r#"[{"result":"PONG"}]"#))]);
+        let platform = ScriptedPlatform::new([failure, Ok((200, r#"[{"result":"PONG"}]"#))]);
         let memory = Memory::default();
         let ping = [Command::ping()];
         send(&platform, &memory, &ping).unwrap_err();
@@ -107,17 +107,17 @@ fn any_failure_opens_breaker_for_five_seconds() {
 #[test]
 fn background_requests_have_two_seconds() {
     let (memory, ping) = (Memory::default(), [Command::ping()]);
-    let platform = Scripted::new((0..3).map(|_| Ok((200, PONG))));
-    platform.take(Duration::from_millis(1_999));
+    let platform = ScriptedPlatform::new((0..3).map(|_| Ok((200, PONG))));
+    platform.set_latency(Duration::from_millis(1_999));
     let values = send_in_background(&platform, &memory, &ping).unwrap();
     assert_eq!(values, [Value::Text("PONG".into())]);
-    platform.take(Duration::from_secs(2));
+    platform.set_latency(Duration::from_secs(2));
     let late = send_in_background(&platform, &memory, &ping).unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
         "{late}"
     );
-    platform.take(TIMEOUT);
+    platform.set_latency(TIMEOUT);
     let late = send(&platform, &memory, &ping).unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
@@ -129,14 +129,14 @@ fn background_requests_have_two_seconds() {
 #[test]
 fn visitor_waits_for_configured_timeout() {
     let (memory, token) = (Memory::default(), Secret::new("token".into()));
-    let platform = Scripted::new((0..2).map(|_| Ok((200, PONG))));
+    let platform = ScriptedPlatform::new((0..2).map(|_| Ok((200, PONG))));
     let timeout = Duration::from_secs(1);
     let redis = Upstash::new(&platform, &memory, "http://redis.test", &token, timeout);
     let ping = [Command::ping()];
-    platform.take(Duration::from_millis(999));
+    platform.set_latency(Duration::from_millis(999));
     let values = redis.pipeline(&ping).now_or_never().unwrap().unwrap();
     assert_eq!(values, [Value::Text("PONG".into())]);
-    platform.take(timeout);
+    platform.set_latency(timeout);
     let late = redis.pipeline(&ping).now_or_never().unwrap().unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
@@ -147,7 +147,7 @@ fn visitor_waits_for_configured_timeout() {
 #[test]
 fn background_requests_ignore_breaker() {
     let (memory, ping) = (Memory::default(), [Command::ping()]);
-    let platform = Scripted::new([
+    let platform = ScriptedPlatform::new([
         Err(TransportError::Unknown),
         Ok((200, PONG)),
         Err(TransportError::NotSent),
@@ -183,7 +183,7 @@ fn only_refusals_certainly_change_nothing() {
             Memory::default(),
             [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")],
         );
-        let platform = Scripted::new([response]);
+        let platform = ScriptedPlatform::new([response]);
         let error = send(&platform, &memory, &increments).unwrap_err();
         assert_eq!(error.has_changed_nothing(), has_changed_nothing, "{error}");
         let skipped = send(&platform, &memory, &increments).unwrap_err();

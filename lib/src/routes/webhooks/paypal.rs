@@ -35,7 +35,7 @@ pub(in crate::routes) async fn receive(app: &App, request: &Request) -> Result<R
         .database(request.deadline)
         .store_webhook_event(
             &event.id,
-            &event.event_type,
+            &event.name,
             event.resource_id.as_deref(),
             body,
             &request.id,
