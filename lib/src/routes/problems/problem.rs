@@ -8,7 +8,7 @@ use std::error::Error;
 /// An error with a message for the client and a cause for the log.
 #[derive(Debug)]
 pub struct Problem {
-    pub(in crate::routes) code: Code,
+    pub code: Code,
     pub(in crate::routes) retry_after_seconds: Option<u64>,
     /// For 405.
     pub(in crate::routes) allowed_methods: Option<&'static str>,
