@@ -134,7 +134,7 @@ impl Limits {
 
     /// Whether requests of the user with this id have no limit.
     #[must_use]
-    pub(crate) fn exempts_name(&self, id: &str) -> bool {
+    pub(crate) fn exempts_user(&self, id: &str) -> bool {
         self.allowed_users.iter().any(|allowed| allowed == id)
     }
 }

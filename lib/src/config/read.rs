@@ -394,7 +394,7 @@ mod tests {
         assert!(config.limits.exempts("10.1.2.3".parse().unwrap()));
         assert!(config.limits.exempts("::ffff:192.0.2.7".parse().unwrap()));
         assert!(!config.limits.exempts("192.0.2.8".parse().unwrap()));
-        assert!(config.limits.exempts_name("user-1"));
+        assert!(config.limits.exempts_user("user-1"));
         let config = with("RATE_LIMIT_PUBLIC", "1000/1s").unwrap();
         assert_eq!(
             config.limits.rule(Tier::Public),

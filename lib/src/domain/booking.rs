@@ -1,6 +1,6 @@
 //! The texts that a customer enters for a booking.
 
-use crate::domain::refusal::{Refusal, plain_text, token};
+use crate::domain::refusal::{Refusal, parse_text, parse_token};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ impl BookingName {
         if let Ok(id) = Uuid::try_parse(text) {
             return Ok(Self::Id(id));
         }
-        token(text, 64, |c| {
+        parse_token(text, 64, |c| {
             c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
         })
         .map(Self::ShopReference)
@@ -63,13 +63,13 @@ impl std::fmt::Debug for Customer {
 
 /// Parses a person's name of 1 to 100 characters.
 pub(crate) fn parse_full_name(text: &str) -> Result<String, Refusal> {
-    plain_text(text, 100)
+    parse_text(text, 100)
 }
 
 /// Parses an address of the form `local@host.tld`. It may still receive no mail.
 pub(crate) fn parse_email(text: &str) -> Result<String, Refusal> {
     const SHAPE: Refusal = Refusal::new("invalid_email", "must be an e-mail address");
-    let text = plain_text(text, 254)?;
+    let text = parse_text(text, 254)?;
     let (local, host) = text.rsplit_once('@').ok_or(SHAPE)?;
     let is_host_name = host.contains('.')
         && host.split('.').all(|label| {
@@ -87,9 +87,10 @@ pub(crate) fn parse_email(text: &str) -> Result<String, Refusal> {
     }
 }
 
-/// Parses a telephone number: 5 to 32 digits, spaces and `+-().`, of which at least five are digits.
+/// Parses a telephone number: 5 to 32 digits, spaces and `+-().`, of which at least five are
+/// digits.
 pub(crate) fn parse_phone(text: &str) -> Result<String, Refusal> {
-    let text = plain_text(text, 32)?;
+    let text = parse_text(text, 32)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let has_only_phone_characters = text
         .chars()
@@ -103,12 +104,12 @@ pub(crate) fn parse_phone(text: &str) -> Result<String, Refusal> {
 
 /// Parses an `Idempotency-Key`: 1 to 255 visible ASCII characters.
 pub(crate) fn parse_idempotency_key(text: &str) -> Result<String, Refusal> {
-    token(text, 255, |c| c.is_ascii_graphic())
+    parse_token(text, 255, |c| c.is_ascii_graphic())
 }
 
 /// Parses the description that the payer sees. PayPal accepts 127 characters for a purchase unit.
 pub(crate) fn parse_description(text: &str) -> Result<String, Refusal> {
-    plain_text(text, 127)
+    parse_text(text, 127)
 }
 
 #[cfg(test)]

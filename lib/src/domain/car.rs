@@ -1,6 +1,6 @@
 //! References to cars.
 
-use crate::domain::refusal::{Refusal, token};
+use crate::domain::refusal::{Refusal, parse_token};
 use serde::Serialize;
 use std::fmt;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ impl CarRef {
         if let Ok(id) = Uuid::try_parse(text) {
             return Ok(Self(id.hyphenated().to_string()));
         }
-        token(text, 64, |c| {
+        parse_token(text, 64, |c| {
             c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
         })
         .map(Self)

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-/// Upper bounds of the latency classes, in milliseconds. Slower requests are in one more class, `inf`.
+/// Upper bounds of the latency classes, in milliseconds. Slower requests are in one more class,
+/// `inf`.
 const LATENCY_BOUNDS: [u64; 13] = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
 /// A property by which requests are counted.

@@ -205,8 +205,8 @@ impl Difference {
     }
 }
 
-/// The lifetime of an order. PayPal gives the payer 3 hours to open it and 3 more to approve it. One
-/// more hour lets a late response arrive.
+/// The lifetime of an order. PayPal gives the payer 3 hours to open it and 3 more to approve it.
+/// One more hour lets a late response arrive.
 const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(7);
 
 /// PayPal's actions that are missing in `record`, in the order in which they must be applied.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::payment_state::transition;
 use proptest::prelude::*;
 
 pub(in crate::domain) const NOW: &str = "2030-01-20T00:00:00Z";
@@ -194,8 +195,7 @@ proptest! {
         let mut updated = record(status, B::Upcoming);
         for difference in differences(&updated, &observed, at(NOW)) {
             let event = difference.event(&updated);
-            updated.status =
-                crate::domain::payment_state::transition(updated.status, event).state(updated.status);
+            updated.status = transition(updated.status, event).state(updated.status);
             match difference {
                 Difference::Captured(capture) => updated.capture_id = Some(capture.id),
                 Difference::Refunded(total) => updated.refunded_amount = total,

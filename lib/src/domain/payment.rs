@@ -2,7 +2,7 @@
 
 use crate::domain::{
     money::Money,
-    refusal::{Refusal, token},
+    refusal::{Refusal, parse_token},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Parses the id of a PayPal order: up to 36 letters, digits and hyphens.
 /// <https://developer.paypal.com/docs/api/orders/v2/>
 pub(crate) fn parse_order_id(text: &str) -> Result<String, Refusal> {
-    token(text, 36, |c| c.is_ascii_alphanumeric() || c == '-')
+    parse_token(text, 36, |c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// The decision about an authorization.

@@ -2,8 +2,8 @@
 //!
 //! PayPal keeps an authorization for 29 days and honors its funds for 3. A reauthorization restarts
 //! the 3 days within the 29. A capture later than 3 days after the authorization therefore needs a
-//! reauthorization first. A rule may put the capture beyond the 29 days. It then takes place 48 hours
-//! before their end, which leaves a day for the reauthorization.
+//! reauthorization first. A rule may put the capture beyond the 29 days. It then takes place 48
+//! hours before their end, which leaves a day for the reauthorization.
 //! <https://developer.paypal.com/docs/checkout/standard/customize/authorization/>
 //!
 //! The plan is shown to customers and operators. The database schedules the captures, and

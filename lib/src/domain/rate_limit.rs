@@ -5,15 +5,16 @@
 //! rounding favors the client.
 //!
 //! **Error bound.** Let `W` be the window, `L` the limit and `e` the time since the current window
-//! began. Let `p` and `c` be the allowed requests of the previous and the current window. Of the `p`,
-//! let `a` be those within the last `W`.
+//! began. Let `p` and `c` be the allowed requests of the previous and the current window. Of the
+//! `p`, let `a` be those within the last `W`.
 //!
-//! An exact log counts `c + a`. This module counts `c + p·(W−e)/W`, as if the `p` were spread evenly.
-//! Since `0 ≤ a ≤ p`, the difference `a − p·(W−e)/W` lies between `−p·(W−e)/W` (all early) and
-//! `p·e/W` (all late). A request is allowed only while `c + p·(W−e)/W ≤ L`, hence `c + a ≤ L + p·e/W`.
-//! A fixed window allows at most `L`, so `p ≤ L`. With `e < W`, any interval of length `W` has at most
-//! `2·L − 1` requests. A client reaches this bound with `L` requests at the very end of an idle window,
-//! followed by one whenever the limit allows it. In the long run, each `W` has `L`.
+//! An exact log counts `c + a`. This module counts `c + p·(W−e)/W`, as if the `p` were spread
+//! evenly. Since `0 ≤ a ≤ p`, the difference `a − p·(W−e)/W` lies between `−p·(W−e)/W` (all early)
+//! and `p·e/W` (all late). A request is allowed only while `c + p·(W−e)/W ≤ L`, hence
+//! `c + a ≤ L + p·e/W`. A fixed window allows at most `L`, so `p ≤ L`. With `e < W`, any interval
+//! of length `W` has at most `2·L − 1` requests. A client reaches this bound with `L` requests at
+//! the very end of an idle window, followed by one whenever the limit allows it. In the long run,
+//! each `W` has `L`.
 //!
 //! **Concurrent requests.** Redis reads the counts, decides and counts in one atomic step
 //! (`clients::upstash::ADMIT`). A denied request is not counted.
@@ -162,8 +163,8 @@ impl Rule {
     fn wait_millis(self, current: u64, previous: u64, elapsed: u64) -> u64 {
         let window = self.window_millis();
         let limit = u64::from(self.limit);
-        // The largest share of a window, in milliseconds, at which `count` earlier requests weigh no
-        // more than `room`.
+        // The largest share of a window, in milliseconds, at which `count` earlier requests weigh
+        // no more than `room`.
         let share = |room: u64, count: u64| {
             (room * window)
                 .checked_div(count)
@@ -200,12 +201,13 @@ pub(crate) struct Decision {
     pub(crate) remaining: u64,
     /// Seconds until the current fixed window ends.
     pub(crate) reset_seconds: u64,
-    /// Seconds until a retry is allowed, if no other request comes; 0 for an allowed request. A retry
-    /// one second earlier is denied.
+    /// Seconds until a retry is allowed, if no other request comes; 0 for an allowed request. A
+    /// retry one second earlier is denied.
     pub(crate) retry_after_seconds: u64,
 }
 
-/// The party that is counted: an IPv4 address, an IPv6 /64 (one site's network, RFC 6177) or a user.
+/// The party that is counted: an IPv4 address, an IPv6 /64 (one site's network, RFC 6177) or a
+/// user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Client(String);
 

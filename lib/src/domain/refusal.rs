@@ -19,7 +19,7 @@ impl Refusal {
 /// Trims `text` and accepts 1 to `max` characters without control characters.
 ///
 /// PostgreSQL cannot store NUL, and other control characters in a name are mistakes.
-pub(crate) fn plain_text(text: &str, max: usize) -> Result<String, Refusal> {
+pub(crate) fn parse_text(text: &str, max: usize) -> Result<String, Refusal> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Refusal::new("empty", "must not be empty"));
@@ -37,7 +37,7 @@ pub(crate) fn plain_text(text: &str, max: usize) -> Result<String, Refusal> {
 }
 
 /// Accepts `text` of 1 to `max` characters if `is_allowed` accepts each of them.
-pub(crate) fn token(
+pub(crate) fn parse_token(
     text: &str,
     max: usize,
     is_allowed: fn(char) -> bool,

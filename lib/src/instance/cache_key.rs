@@ -180,16 +180,16 @@ impl CacheKey {
 #[must_use]
 pub(crate) fn new_generations(subjects: &[Subject], generation: &str) -> Vec<Command> {
     let key = Subject::generation_key;
-    renew(subjects.iter().map(key), generation)
+    set_keys(subjects.iter().map(key), generation)
 }
 
 /// The commands that expire everything cached of `kinds`. `epoch` must be unique.
 #[must_use]
 pub(crate) fn new_epochs(kinds: &[CacheKind], epoch: &str) -> Vec<Command> {
-    renew(kinds.iter().map(|kind| kind.epoch_key()), epoch)
+    set_keys(kinds.iter().map(|kind| kind.epoch_key()), epoch)
 }
 
-fn renew(keys: impl Iterator<Item = String>, value: &str) -> Vec<Command> {
+fn set_keys(keys: impl Iterator<Item = String>, value: &str) -> Vec<Command> {
     keys.map(|key| Command::set(key, value.to_owned(), GENERATION_SECONDS))
         .collect()
 }

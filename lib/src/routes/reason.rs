@@ -2,13 +2,13 @@
 
 use super::{body::optional_json_fields, problems::Problem};
 use crate::{
-    domain::refusal::plain_text,
+    domain::refusal::parse_text,
     web::{fields::Fields, request::Request},
 };
 
 /// The field `reason`, 1 to 200 characters.
 pub(super) fn reason_field(fields: &mut Fields) -> Option<String> {
-    fields.optional("reason", |text| plain_text(text, 200))
+    fields.optional("reason", |text| parse_text(text, 200))
 }
 
 /// The reason in a body that has no other field.

@@ -1,7 +1,7 @@
 use super::*;
 
 fn text(text: &str) -> Result<String, Refusal> {
-    crate::domain::refusal::plain_text(text, 5)
+    crate::domain::refusal::parse_text(text, 5)
 }
 
 fn codes(fields: Fields) -> Vec<(String, &'static str)> {

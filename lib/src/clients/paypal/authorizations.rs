@@ -93,8 +93,8 @@ impl PayPal<'_> {
         self.call::<CaptureBody>(call).await.map(Into::into)
     }
 
-    /// Restarts the three days for which PayPal honors an authorization's funds. The new id replaces
-    /// the old one.
+    /// Restarts the three days for which PayPal honors an authorization's funds. The new id
+    /// replaces the old one.
     pub(crate) async fn reauthorize(
         &self,
         request_id: &str,

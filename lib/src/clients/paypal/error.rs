@@ -79,7 +79,8 @@ impl PayPalError {
         }
     }
 
-    /// The wait that PayPal requests, 30 seconds if it gives no number. `None` without a rate limit.
+    /// The wait that PayPal requests, 30 seconds if it gives no number. `None` without a rate
+    /// limit.
     #[must_use]
     pub(crate) fn wait(&self) -> Option<Duration> {
         match self {

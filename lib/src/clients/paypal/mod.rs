@@ -26,8 +26,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
-/// PayPal answers most calls within two seconds. A long timeout avoids unknown results of calls that
-/// move money.
+/// PayPal answers most calls within two seconds. A long timeout avoids unknown results of calls
+/// that move money.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client of PayPal for one request.
@@ -115,8 +115,8 @@ impl<'a> PayPal<'a> {
         serde_json::from_slice(response.body()).map_err(|_| PayPalError::Unknown { operation })
     }
 
-    /// Makes a call. Any 2xx status is a success. A 401 has moved no money, so the call is retried once
-    /// with a new token.
+    /// Makes a call. Any 2xx status is a success. A 401 has moved no money, so the call is retried
+    /// once with a new token.
     async fn exchange(&self, call: Call<'_>) -> Result<Response<Bytes>, PayPalError> {
         let token = self.tokens.token(self).await?;
         let mut response = self

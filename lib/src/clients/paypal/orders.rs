@@ -101,8 +101,8 @@ impl From<OrderBody> for Observation {
 }
 
 impl PayPal<'_> {
-    /// Creates an order with intent AUTHORIZE: the money is authorized after the payer's approval and
-    /// captured later.
+    /// Creates an order with intent AUTHORIZE: the money is authorized after the payer's approval
+    /// and captured later.
     pub(crate) async fn create_order(
         &self,
         request_id: &str,

@@ -153,7 +153,7 @@ fn identify(app: &App, request: &Request, tier: Tier) -> (Tier, Client, bool) {
         .is_some_and(|address| limits.exempts(address));
     match (known_user(app, request), request.address) {
         (Some(user), _) => {
-            let is_exempt = is_exempt_address || limits.exempts_name(&user);
+            let is_exempt = is_exempt_address || limits.exempts_user(&user);
             (tier.of_users(), Client::named(&user), is_exempt)
         }
         (None, Some(address)) => (tier, Client::from_address(address), is_exempt_address),

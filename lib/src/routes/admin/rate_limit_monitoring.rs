@@ -3,7 +3,7 @@
 use super::window::read_minutes;
 use crate::{
     app::App,
-    domain::{rate_limit::Tier, refusal::plain_text},
+    domain::{rate_limit::Tier, refusal::parse_text},
     flows::{
         traffic::admission::admit,
         traffic::violations::{self, Violation, ViolationList},
@@ -26,7 +26,7 @@ pub(in crate::routes) async fn monitor(app: &App, request: &Request) -> Result<R
         return Ok(clear(app, request).await);
     }
     let (minutes, identifier) = read_minutes(request, |fields| {
-        fields.optional("identifier", |text| plain_text(text, 100))
+        fields.optional("identifier", |text| parse_text(text, 100))
     })?;
 
     let now = app.platform().now();

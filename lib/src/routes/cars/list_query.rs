@@ -5,7 +5,7 @@ use crate::{
     domain::{
         dates::{DateRange, parse_date},
         money::Amount,
-        refusal::{Refusal, plain_text},
+        refusal::{Refusal, parse_text},
     },
     web::fields::{FieldErrors, Fields},
 };
@@ -22,10 +22,10 @@ pub(super) fn parse_listing(query: &str) -> Result<CarListing, FieldErrors> {
             .unwrap_or(1),
         limit: fields.optional_integer("limit", 1, 50, LIMIT).unwrap_or(12),
         search: fields
-            .optional("search", |text| plain_text(text, 100))
+            .optional("search", |text| parse_text(text, 100))
             .map(|text| text.to_lowercase()),
         category: fields
-            .optional("category", |text| plain_text(text, 40))
+            .optional("category", |text| parse_text(text, 40))
             .map(|text| text.to_lowercase()),
         min_price: fields.optional("minPrice", Amount::parse),
         max_price: fields.optional("maxPrice", Amount::parse),
@@ -74,7 +74,7 @@ fn check_dates(fields: &mut Fields, listing: &CarListing) {
 fn parse_features(text: &str) -> Result<Vec<String>, Refusal> {
     let mut features = text
         .split(',')
-        .map(|feature| plain_text(feature, 40).map(|feature| feature.to_lowercase()))
+        .map(|feature| parse_text(feature, 40).map(|feature| feature.to_lowercase()))
         .collect::<Result<Vec<_>, _>>()?;
     features.sort();
     features.dedup();

@@ -10,7 +10,8 @@ const FOLDER: &str = "/v1/notifications/certs/";
 ///
 /// PayPal documents neither addresses nor names. The addresses are those in its events and those of
 /// its API. The names are those that its SDK for Java accepts: `messageverificationcerts` and
-/// `.paypal.com`, with or without `.sandbox` in between. <https://github.com/paypal/PayPal-Java-SDK>
+/// `.paypal.com`, with or without `.sandbox` in between.
+/// <https://github.com/paypal/PayPal-Java-SDK>
 const LIVE: Origins = Origins {
     addresses: &["https://api.paypal.com", "https://api-m.paypal.com"],
     names: &["messageverificationcerts.paypal.com"],

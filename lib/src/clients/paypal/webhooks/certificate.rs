@@ -1,8 +1,8 @@
 //! Verification of events by the product, with PayPal's certificate.
 //!
-//! PayPal must publish the intermediate certificates with its own, as a TLS server does, but does not
-//! promise it. An event whose certificate has no chain to a root is refused and logged. Revocation is
-//! not checked: PayPal publishes a new certificate at a new address.
+//! PayPal must publish the intermediate certificates with its own, as a TLS server does, but does
+//! not promise it. An event whose certificate has no chain to a root is refused and logged.
+//! Revocation is not checked: PayPal publishes a new certificate at a new address.
 
 use super::{Delivery, address, chain::Chain, roots::digicert};
 use crate::clients::paypal::{PayPal, PayPalError, error};
@@ -23,8 +23,8 @@ const CAPACITY: usize = 4;
 /// PayPal may replace the certificate at an address before its expiry.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Certificates of recent events on one instance. Only PayPal's certificates are cached, so a stranger
-/// cannot evict them.
+/// Certificates of recent events on one instance. Only PayPal's certificates are cached, so a
+/// stranger cannot evict them.
 #[derive(Default)]
 pub(crate) struct CertificateCache(Mutex<Vec<CachedChain>>);
 
@@ -92,8 +92,8 @@ impl PayPal<'_> {
         Ok(is_signed)
     }
 
-    /// Fetches the chain that PayPal publishes at `url`. `None` when there is none. The chain is public,
-    /// so the request carries no token. Hosts follow no redirects.
+    /// Fetches the chain that PayPal publishes at `url`. `None` when there is none. The chain is
+    /// public, so the request carries no token. Hosts follow no redirects.
     async fn fetch_chain(&self, url: &str) -> Result<Option<Chain>, PayPalError> {
         let request =
             Request::get(url)

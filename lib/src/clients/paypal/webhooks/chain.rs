@@ -11,7 +11,8 @@ use webpki::{EndEntityCert, Error, KeyUsage};
 /// A chain is a few kilobytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The certificates at an address. They are checked for each event, because validity depends on time.
+/// The certificates at an address. They are checked for each event, because validity depends on
+/// time.
 pub(super) struct Chain {
     signer: CertificateDer<'static>,
     intermediates: Vec<CertificateDer<'static>>,

@@ -4,7 +4,7 @@
 //! it publishes:
 //!
 //! ```text
-//! PAYPAL-TRANSMISSION-ID|PAYPAL-TRANSMISSION-TIME|webhook id|CRC-32 of the body as unsigned decimal
+//! PAYPAL-TRANSMISSION-ID|PAYPAL-TRANSMISSION-TIME|webhook id|unsigned CRC-32 of the body
 //! ```
 //!
 //! The algorithm is RSA with SHA-256 and the padding of PKCS #1 v1.5 (`PAYPAL-AUTH-ALGO:
@@ -13,10 +13,10 @@
 //! ([`postback`]), or the product does, with a certificate that a trusted root certifies
 //! ([`certificate`]).
 //!
-//! The checksum covers the received bytes, and PayPal computes it from the posted event again. These
-//! bytes are therefore never parsed and serialized again. PayPal retries a delivery for three days and
-//! signs each attempt. The age of a delivery does not matter, because an event only names what to
-//! fetch.
+//! The checksum covers the received bytes, and PayPal computes it from the posted event again.
+//! These bytes are therefore never parsed and serialized again. PayPal retries a delivery for three
+//! days and signs each attempt. The age of a delivery does not matter, because an event only names
+//! what to fetch.
 
 mod address;
 mod certificate;
@@ -55,8 +55,8 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// Reads the five headers. `None` when one is missing, repeated or malformed: such a request is not
-    /// from PayPal.
+    /// Reads the five headers. `None` when one is missing, repeated or malformed: such a request is
+    /// not from PayPal.
     #[must_use]
     pub(crate) fn read(headers: &HeaderMap, body: &Bytes) -> Option<Self> {
         let read = |name| {
@@ -90,9 +90,11 @@ impl Delivery {
 }
 
 impl PayPal<'_> {
-    /// Whether PayPal signed `delivery` for our webhook. Otherwise the delivery is forged or altered.
+    /// Whether PayPal signed `delivery` for our webhook. Otherwise the delivery is forged or
+    /// altered.
     ///
-    /// An error says nothing about the delivery. PayPal was not reached, or its response is unusable.
+    /// An error says nothing about the delivery. PayPal was not reached, or its response is
+    /// unusable.
     pub(crate) async fn verify_webhook(&self, delivery: &Delivery) -> Result<bool, PayPalError> {
         let webhook = self
             .config

@@ -1,9 +1,9 @@
 //! The roots of DigiCert, the authority that issues PayPal's signing certificates.
 //! <https://www.digicert.com/kb/digicert-root-certificates.htm>
 //!
-//! With four roots instead of all public ones, another authority's mistake cannot forge an event, and
-//! the Worker is a tenth smaller. If PayPal changes its authority, events are refused and logged. With
-//! `PAYPAL_WEBHOOK_VERIFICATION=api`, PayPal then verifies them.
+//! With four roots instead of all public ones, another authority's mistake cannot forge an event,
+//! and the Worker is a tenth smaller. If PayPal changes its authority, events are refused and
+//! logged. With `PAYPAL_WEBHOOK_VERIFICATION=api`, PayPal then verifies them.
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::anchor_from_trusted_cert;

@@ -1,5 +1,5 @@
-//! RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) for certificates and events. `webpki` has no cryptography
-//! of its own.
+//! RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) for certificates and events. `webpki` has no
+//! cryptography of its own.
 
 use rsa::{
     PublicKey,

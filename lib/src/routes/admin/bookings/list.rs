@@ -9,7 +9,7 @@ use crate::{
         dates::parse_date,
         payment_state::PaymentState,
         rate_limit::Tier,
-        refusal::{Refusal, plain_text},
+        refusal::{Refusal, parse_text},
     },
     flows::traffic::admission::admit,
     routes::{access::require_admin, problems::Problem},
@@ -54,7 +54,7 @@ fn read(query: &str, now: Timestamp) -> Result<BookingListing, FieldErrors> {
         car: fields.optional("carId", CarRef::parse),
         from: fields.optional("from", parse_date),
         to: fields.optional("to", parse_date),
-        search: fields.optional("search", |text| plain_text(text, 100)),
+        search: fields.optional("search", |text| parse_text(text, 100)),
         now,
     };
     fields.finish(listing)
