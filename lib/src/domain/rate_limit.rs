@@ -133,7 +133,7 @@ impl Rule {
 
     /// Decides about a request. `current` includes it.
     #[must_use]
-    pub(crate) fn decide(self, current: u64, previous: u64, now_millis: u64) -> Decision {
+    pub fn decide(self, current: u64, previous: u64, now_millis: u64) -> Decision {
         let weights = self.weights(now_millis);
         let (window, left) = (weights.current, weights.previous);
         let used = current
@@ -194,8 +194,8 @@ pub struct Weights {
 
 /// The decision about a request, with the figures for the response's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Decision {
-    pub(crate) allowed: bool,
+pub struct Decision {
+    pub allowed: bool,
     pub(crate) rule: Rule,
     /// The number of further requests that are allowed at this time.
     pub(crate) remaining: u64,
