@@ -154,7 +154,7 @@ fn missing_authorization_was_voided_or_expired() {
 }
 
 #[test]
-fn unauthorized_order_expires_after_seven_hupdated() {
+fn unauthorized_order_expires_after_seven_hours() {
     let created = record(P::Created, B::Expired);
     let nothing = observation(&[], &[], "0");
     assert_eq!(
