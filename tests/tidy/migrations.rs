@@ -94,7 +94,8 @@ fn functions_live_in_one_function_file() {
     }
 }
 
-/// The names after `CREATE [OR REPLACE] FUNCTION` and `PROCEDURE`, schema and all, outside of line comments.
+/// The names after `CREATE [OR REPLACE] FUNCTION` and `PROCEDURE`, schema and all, outside of line
+/// comments.
 fn created_functions(sql: &str) -> Vec<String> {
     let code: Vec<&str> = sql
         .lines()
