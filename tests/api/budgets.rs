@@ -146,6 +146,29 @@ impl CostMeter {
     }
 }
 
+/// An instance asks Redis for a body once. Later replies hold the head of the envelope alone.
+#[tokio::test]
+async fn known_body_is_sent_once() {
+    run_alone(async {
+        let meter = CostMeter::start(&[]).await;
+        meter.serve(get("/api/cars?limit=50")).await;
+        let mut sent = Vec::new();
+        let mut body = 0;
+        for _ in 0..3 {
+            meter.instance.take_calls();
+            let hit = meter.serve(get("/api/cars?limit=50")).await;
+            assert_eq!(header(&hit, "x-cache"), "HIT");
+            body = hit.body().len();
+            let calls = meter.instance.take_calls();
+            let lookup = calls.iter().find(|call| call.upstream == Upstream::Redis);
+            sent.push(lookup.unwrap().response_bytes);
+        }
+        assert!(sent[0] > body, "{sent:?} for a body of {body} bytes");
+        assert!(sent[1] < 300 && sent[2] == sent[1], "{sent:?}");
+    })
+    .await;
+}
+
 fn cost_of(calls: &[Call], billed: u64) -> Cost {
     let of = |upstream| calls.iter().filter(move |call| call.upstream == upstream);
     let before = calls.iter().filter(|call| !call.is_after_response);

@@ -73,9 +73,13 @@ async fn shop_reference_names_one_live_booking() {
             create("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
             "booking_mismatch"
         );
-        // A day later the old price has expired, so the rental is a new booking.
+        // The price holds for 24 hours. After that the rental is a new booking.
         assert_eq!(
-            create("plain", "2030-01-20", "2030-01-11T14:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-11T11:59:59Z").await["outcome"],
+            "replayed"
+        );
+        assert_eq!(
+            create("plain", "2030-01-20", "2030-01-11T12:00:00Z").await["outcome"],
             "created"
         );
     })

@@ -41,6 +41,8 @@ pub(crate) struct Call {
     pub(crate) is_after_response: bool,
     /// Length of the longest chain of calls that ends here, each begun after the one before.
     pub(crate) depth: usize,
+    /// Length of the response's body, 0 until it has arrived.
+    pub(crate) response_bytes: usize,
     has_ended: bool,
 }
 
@@ -84,6 +86,7 @@ impl Platform for RecordingPlatform {
                     upstream,
                     is_after_response,
                     depth,
+                    response_bytes: 0,
                     has_ended,
                 });
                 log.calls.len() - 1
@@ -91,6 +94,7 @@ impl Platform for RecordingPlatform {
             let response = self.native.send(request).await;
             if let Some(call) = self.log().calls.get_mut(number) {
                 call.has_ended = true;
+                call.response_bytes = response.as_ref().map_or(0, |it| it.body().len());
             }
             response
         })
