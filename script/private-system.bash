@@ -1,21 +1,22 @@
-# A private system on free ports, which ends with the script that sources this file. The script sets
-# $root to the checkout's folder.
+# Functions that run a private system on free ports. It ends with the script that sources this file.
+# That script sets $root to the checkout's folder.
 
 # Variables for another system must not reach this one.
-for name in $(compgen -e); do
-  case $name in
-    PORT | ADMIN_TOKEN | CRON_SECRET | BOOKING_TOKEN_SECRET | BASE_URL | LOCAL_URL | PUBLIC_BASE_URL | DATABASE_URL | REDIS_URL | \
-      DISABLE_REDIS | REDIS_BYPASS | TRUSTED_IP_HEADER | CLIENT_IP_HEADER | ALLOWED_ORIGINS | COMMIT_SHA | SUPABASE_* | UPSTASH_* | KV_* | \
-      PAYPAL_* | RATE_LIMIT_* | EXODRIVE_STATE_DIR | EXODRIVE_CRONS | EXODRIVE_WEBHOOKS | EXODRIVE_ROOT | PG*) unset "$name" ;;
-  esac
+for name in PORT BASE_URL LOCAL_URL DATABASE_URL REDIS_URL CLIENT_IP_HEADER EXODRIVE_STATE_DIR \
+  EXODRIVE_CRONS EXODRIVE_WEBHOOKS EXODRIVE_ROOT SUPABASE_PUBLISHABLE_KEY SUPABASE_ANON_KEY ${!PG@} \
+  $(sed -nE 's/^(# )?([A-Z0-9_]+)=.*/\2/p' "$root/.env.example"); do
+  unset "$name"
 done
+
+# A busy machine must not look like an outage of Redis.
+export REDIS_TIMEOUT_MS=2000
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/exodrive.XXXXXX")
 # Under root, PostgreSQL runs as another user, which must be able to enter subfolders.
 chmod 711 "$work"
 state=$work/state
 started=()
-# Stops the processes in reverse order: a host before its upstreams.
+# Stops the processes in reverse order, so that a host stops before its upstreams.
 stop() {
   local at
   for ((at = ${#started[@]} - 1; at >= 0; at--)); do

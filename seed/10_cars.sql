@@ -1,5 +1,5 @@
--- Cars to try the product with. Ids are fixed and rows that exist are left alone, so applying this again changes nothing.
--- `test-car-id` is the plain car of the price example (4 days = 237.60); `123` needs no turnaround.
+-- Sample cars. Ids are fixed and existing rows stay, so applying this file again changes nothing.
+-- `test-car-id` is the plain car of the price example (4 days = 237.60). `123` has no turnaround.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -33,7 +33,7 @@ INSERT INTO public.cars (id, slug, name, make, model, year, category, status, fe
     ('5eed0000-0000-4000-8000-000000000026', 'ferrari-f40', 'Ferrari F40', 'Ferrari', 'F40', 1990, 'classic', 'withdrawn', false)
 ON CONFLICT DO NOTHING;
 
--- What each car is like: only filled in where it has not been described yet.
+-- Descriptions, only for cars without one.
 UPDATE public.cars AS c
 SET short_description = d.short_description, description = d.description
 FROM (VALUES

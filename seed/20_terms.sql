@@ -1,9 +1,9 @@
--- Where a car stands, how long it may be rented, what it costs and what it can do.
+-- Time zones, rental terms, specifications and prices of the sample cars.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
 
--- Only cars without a price yet: an operator's later edits stay.
+-- Only for cars without a price, so that an operator's later edits stay.
 UPDATE public.cars AS c
 SET time_zone = t.time_zone, pickup_time = t.pickup_time::time, turnaround_days = t.turnaround_days,
     min_rental_days = t.min_rental_days, max_rental_days = t.max_rental_days

@@ -1,9 +1,10 @@
--- Fees, features and images.
+-- Fees, features and images of the sample cars.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
 
--- The plain car has one fee of 40.00; the others pay by class, and may add a second driver.
+-- The plain car has one fee of 40.00. The fees of the others depend on their price and category,
+-- and a second driver is optional.
 INSERT INTO public.car_fees (car_id, code, label, amount, mandatory)
 SELECT c.id, 'cleaning', 'Cleaning', CASE WHEN c.slug = 'test-car-id' THEN 40 WHEN p.base_price_per_day >= 1000 THEN 150 ELSE 75 END, true
 FROM public.cars AS c JOIN public.car_pricing AS p ON p.car_id = c.id

@@ -1,5 +1,6 @@
--- What changes a price: weekends, seasons and long rentals. The plain car has no rate rule, so that its 4 days cost the
--- same all year. An id is the digest of what the rule is about, so a rule is never added twice.
+-- Pricing rules of the sample cars for weekends, seasons and long rentals. The plain car has no
+-- rate rule, so that its 4 days cost the same all year. An id is a digest of rule and car, so that
+-- no rule is added twice.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

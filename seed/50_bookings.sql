@@ -1,5 +1,6 @@
--- Customers and bookings around today, paid outside of PayPal. Applying this on a later day adds nothing: the ids are
--- fixed. A booking whose days somebody really booked meanwhile is left out.
+-- Sample customers and bookings around today, paid outside of PayPal. The ids are fixed, so
+-- applying this file on a later day adds nothing. A booking is left out if another one has its
+-- days.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

@@ -86,7 +86,13 @@ impl Instance {
     }
 
     fn redis(&self) -> Upstash<'_> {
-        Upstash::new(&self.platform, &self.memory, &self.url, &self.token)
+        Upstash::new(
+            &self.platform,
+            &self.memory,
+            &self.url,
+            &self.token,
+            Duration::from_millis(150),
+        )
     }
 
     async fn pipeline(&self, commands: &[Command]) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! A thousand simultaneous requests for an uncached response, spread over all processes of the
 //! function.
 
-use crate::{connection::Connection, figures::Times, local::Local, targets::Targets};
+use crate::{connection::Connection, local::Local, targets::Targets, times::Times};
 use futures_util::future::join_all;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 const REQUESTS: usize = 1_000;
 const ROUNDS: usize = 5;
 
-/// Waits until the process uses Redis. A slow start or the last crowd may have opened its breaker.
+/// Waits until the process uses Redis. A slow start or the last round may have opened its breaker.
 async fn await_redis(connection: &mut Connection) {
     while connection.get("/api/cars").await.header("x-cache") == "BYPASS" {
         sleep(Duration::from_millis(200)).await;
@@ -26,7 +26,8 @@ pub(crate) async fn measure(targets: &Targets) {
         for connection in connections.iter_mut().take(ports.len()) {
             await_redis(connection).await;
         }
-        // No car is so cheap, and no other run has the same search.
+        // No response is cached for this path. Each run has its own search, each round its own
+        // price.
         let path = format!(
             "/api/cars?maxPrice=0.{round:02}&minPrice=0&search={}",
             std::process::id()

@@ -65,7 +65,7 @@ impl Connection {
 
     async fn exchange(&mut self, request: String) -> Response {
         self.stream.write_all(request.as_bytes()).await.unwrap();
-        let end = self.through(0, b"\r\n\r\n").await;
+        let end = self.read_through(0, b"\r\n\r\n").await;
         let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
         let mut response = Response {
             status: head[9..12].parse().unwrap(),
@@ -73,7 +73,7 @@ impl Connection {
             body: Vec::new(),
         };
         let end = if response.header("transfer-encoding") == "chunked" {
-            self.chunks(end, &mut response.body).await
+            self.read_chunks(end, &mut response.body).await
         } else {
             let length: usize = response.header("content-length").parse().unwrap_or(0);
             self.fill(end + length).await;
@@ -87,9 +87,9 @@ impl Connection {
     }
 
     /// Reads chunks from `at` on (RFC 9112, section 7.1) and returns their end.
-    async fn chunks(&mut self, mut at: usize, body: &mut Vec<u8>) -> usize {
+    async fn read_chunks(&mut self, mut at: usize, body: &mut Vec<u8>) -> usize {
         loop {
-            let end = self.through(at, b"\r\n").await;
+            let end = self.read_through(at, b"\r\n").await;
             let size = String::from_utf8_lossy(&self.buffer[at..end - 2]).into_owned();
             let size = usize::from_str_radix(&size, 16).unwrap();
             let data: Range<usize> = end..end + size;
@@ -103,7 +103,7 @@ impl Connection {
     }
 
     /// Reads up to the first `mark` after `from` and returns its end.
-    async fn through(&mut self, from: usize, mark: &[u8]) -> usize {
+    async fn read_through(&mut self, from: usize, mark: &[u8]) -> usize {
         loop {
             let found = self.buffer[from..]
                 .windows(mark.len())

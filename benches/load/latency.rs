@@ -1,6 +1,6 @@
 //! The duration of a request with every upstream five milliseconds away, as in a data center.
 
-use crate::{connection::Connection, figures::Times, local::Local, targets::Targets};
+use crate::{connection::Connection, local::Local, targets::Targets, times::Times};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,12 +15,12 @@ pub(crate) async fn measure(targets: &Targets) {
     connection.get(path).await;
     let mut hits = Times::default();
     for _ in 0..1_000 {
-        timed(&mut connection, path, "HIT", &mut hits).await;
+        time_request(&mut connection, path, "HIT", &mut hits).await;
     }
     println!("GET /api/cars, hit:  {}", hits.sorted());
     let mut misses = Times::default();
     for number in 0..400 {
-        timed(
+        time_request(
             &mut connection,
             &format!("/api/cars?maxPrice=9{number:04}"),
             "MISS",
@@ -32,9 +32,9 @@ pub(crate) async fn measure(targets: &Targets) {
     local.fault_all(&json!({"kind": "none"})).await;
 }
 
-/// Times one request. On a busy machine the breaker may open, and a response without Redis is
-/// ignored.
-async fn timed(connection: &mut Connection, path: &str, expected: &str, times: &mut Times) {
+/// Times one request. A response with another cache outcome does not count, because the breaker may
+/// open on a busy machine.
+async fn time_request(connection: &mut Connection, path: &str, expected: &str, times: &mut Times) {
     let started = Instant::now();
     let response = connection.get(path).await;
     assert_eq!(response.status, 200, "{path}");

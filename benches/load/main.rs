@@ -12,16 +12,16 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::float_arithmetic,
-    reason = "a failed measurement ends the program, and the figures are its output"
+    reason = "a failed request ends the program, and the figures are its output"
 )]
 
 mod cold;
 mod connection;
-mod figures;
 mod latency;
 mod local;
 mod targets;
 mod throughput;
+mod times;
 mod visitors;
 mod zipf;
 

@@ -1,4 +1,4 @@
-//! The processes under load.
+//! The processes under load, as `main.rs` describes them.
 
 use std::{collections::BTreeMap, fs};
 

@@ -1,6 +1,6 @@
 //! The throughput of one process of a function: sixteen connections, one request at a time each.
 
-use crate::{connection::Connection, figures::Times, local::Local, targets::Targets, visitors};
+use crate::{connection::Connection, local::Local, targets::Targets, times::Times, visitors};
 use serde_json::{Value, json};
 use std::{cell::Cell, rc::Rc};
 use tokio::{task::LocalSet, time::Instant};
@@ -22,8 +22,8 @@ pub(crate) async fn measure(targets: &Targets) {
         let path = path.to_owned();
         move |_| (path.clone(), None)
     };
-    many("GET /api/cars, hit", targets, cars, 40_000, 200, get(CARS)).await;
-    many(
+    send_many("GET /api/cars, hit", targets, cars, 40_000, 200, get(CARS)).await;
+    send_many(
         "GET availability, hit",
         targets,
         availability_port,
@@ -32,17 +32,17 @@ pub(crate) async fn measure(targets: &Targets) {
         get(&availability),
     )
     .await;
-    // New prices, so each request has its own cache entry.
+    // Each request has a price of its own, so it needs a new cache entry.
     let miss = |number| {
         (
             format!("/api/cars?minPrice={}.{:02}", number / 100, number % 100),
             None,
         )
     };
-    many("GET /api/cars, miss", targets, cars, 5_000, 200, miss).await;
+    send_many("GET /api/cars, miss", targets, cars, 5_000, 200, miss).await;
     let fleet = visitors::fleet(cars).await;
-    // Three days each, apart from the bookings of other loads. No car needs more than two days
-    // between rentals.
+    // Each booking has three days, and a car's bookings start a week apart. The other
+    // loads use other days. No car needs more than two days between rentals.
     let rounds = 17;
     let bookings = fleet.len() * rounds;
     let book = move |number: usize| {
@@ -51,7 +51,7 @@ pub(crate) async fn measure(targets: &Targets) {
         let body = json!({"carId": fleet[number % fleet.len()], "startDate": days.start, "endDate": days.end});
         ("/api/bookings".to_owned(), Some(body))
     };
-    many(
+    send_many(
         "POST /api/bookings",
         targets,
         targets.port("bookings"),
@@ -62,8 +62,8 @@ pub(crate) async fn measure(targets: &Targets) {
     .await;
 }
 
-/// Sends `requests` requests, each as soon as a connection is free, and prints their times.
-async fn many(
+/// Sends `requests` requests over all connections, and prints the rate and the times.
+async fn send_many(
     name: &str,
     targets: &Targets,
     port: u16,
@@ -107,7 +107,10 @@ async fn many(
     let rate = f64::from(u32::try_from(requests).unwrap()) / elapsed.as_secs_f64();
     println!("{name}: {rate:.0} per second, {}", times.sorted());
     if failures.get() > 0 {
-        println!("  {} were not answered with {expected}", failures.get());
+        println!(
+            "  {} responses had another status than {expected}",
+            failures.get()
+        );
     }
     show_shares(&processor_before, &targets.processor_millis(), requests);
 }

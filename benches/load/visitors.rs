@@ -1,4 +1,4 @@
-//! The requests of visitors.
+//! The days and cars that visitors ask for.
 
 use crate::connection::Connection;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -15,8 +15,8 @@ impl Days {
         format!("startDate={}&endDate={}", self.start, self.end)
     }
 
-    /// Each day without the car.
-    pub(crate) fn each(self) -> impl Iterator<Item = Date> {
+    /// Each day on which the car is rented.
+    pub(crate) fn each_day(self) -> impl Iterator<Item = Date> {
         self.start
             .series(1.day())
             .take_while(move |day| *day < self.end)

@@ -25,7 +25,7 @@ enum Read {
 }
 
 impl Read {
-    /// The freshness of its response (docs/API.md), in milliseconds.
+    /// The freshness of the response (docs/API.md), in milliseconds.
     fn fresh_millis(self) -> i64 {
         match self {
             Self::List { .. } => 60_000,
@@ -35,7 +35,7 @@ impl Read {
     }
 }
 
-/// The shared knowledge of all visitors.
+/// The state that all visitors share.
 struct Visits {
     now: Timestamp,
     fleet: Vec<String>,
@@ -142,7 +142,11 @@ async fn book(visits: &RefCell<Visits>, connection: &mut Connection, ahead: i64)
     let response = connection.post("/api/bookings", &body).await;
     assert_eq!(response.status, 201, "{response:?}");
     let mut visits = visits.borrow_mut();
-    visits.booked.entry(car).or_default().extend(days.each());
+    visits
+        .booked
+        .entry(car)
+        .or_default()
+        .extend(days.each_day());
 }
 
 async fn read(visits: &RefCell<Visits>, connection: &mut Connection, number: u64, ahead: i64) {
@@ -193,8 +197,8 @@ async fn read(visits: &RefCell<Visits>, connection: &mut Connection, number: u64
 }
 
 impl Visits {
-    /// The age of a hit that is older than allowed. A refresh itself is invisible, but the stale
-    /// response before it marks its time.
+    /// The age of a hit that is older than allowed. Every other response records the time of a
+    /// load. A stale response stands for the refresh that follows it.
     fn excessive_age(
         &mut self,
         path: &str,
@@ -206,7 +210,7 @@ impl Visits {
             self.loaded.insert(path.to_owned(), sent_at);
             return None;
         }
-        // Another visitor's request may have loaded the entry, with its response still under way.
+        // The request that loaded the entry may still wait for its response.
         let loaded = *self.loaded.entry(path.to_owned()).or_insert(sent_at);
         let age = sent_at.duration_since(loaded).as_millis();
         let age = i64::try_from(age).unwrap();
@@ -236,7 +240,7 @@ fn chances(number: u64) -> [f64; 3] {
     })
 }
 
-/// A rank below `count`. The n-th rank has one n-th of the first one's weight (Zipf).
+/// A rank from 0 to `count - 1`. The n-th rank has one n-th of the first rank's weight (Zipf).
 fn rank(chance: f64, count: usize) -> usize {
     let weight = |rank: usize| 1.0 / f64::from(u32::try_from(rank + 1).unwrap());
     let mut left = chance * (0..count).map(weight).sum::<f64>();

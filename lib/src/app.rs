@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// The product on one instance. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Instance>);
+pub(crate) struct App(Arc<Instance>);
 
 struct Instance {
     config: Config,
@@ -38,7 +38,7 @@ struct Instance {
 impl App {
     /// A new instance with empty memories.
     #[must_use]
-    pub fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
+    pub(crate) fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
         Self(Arc::new(Instance {
             config,
             platform,
@@ -55,24 +55,24 @@ impl App {
     }
 
     #[must_use]
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
     #[must_use]
-    pub fn platform(&self) -> &dyn Platform {
+    pub(crate) fn platform(&self) -> &dyn Platform {
         self.0.platform.as_ref()
     }
 
     /// The database, for calls that end by `deadline`.
     #[must_use]
-    pub fn database(&self, deadline: Deadline) -> Database<'_> {
+    pub(crate) fn database(&self, deadline: Deadline) -> Database<'_> {
         Database::new(self.platform(), &self.0.config.supabase, deadline)
     }
 
     /// PayPal, for calls that end by `deadline`.
     #[must_use]
-    pub fn paypal(&self, deadline: Deadline) -> PayPal<'_> {
+    pub(crate) fn paypal(&self, deadline: Deadline) -> PayPal<'_> {
         PayPal::new(
             self.platform(),
             &self.0.config.paypal,
@@ -84,13 +84,18 @@ impl App {
 
     /// Redis, unless the configuration switches it off.
     #[must_use]
-    pub fn redis(&self) -> Option<Upstash<'_>> {
+    pub(crate) fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
-            Redis::Upstash { url, token } => Some(Upstash::new(
+            Redis::Upstash {
+                url,
+                token,
+                timeout,
+            } => Some(Upstash::new(
                 self.platform(),
                 &self.0.redis_memory,
                 url,
                 token,
+                *timeout,
             )),
             Redis::Disabled | Redis::Bypassed => None,
         }
@@ -126,8 +131,8 @@ impl App {
         &self.0.pending_invalidations
     }
 
-    /// Runs `work` with a clone of this after the response has left.
-    pub fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
+    /// Runs `work` with a clone of this app after the response has left.
+    pub(crate) fn after_response(&self, work: impl FnOnce(Self) -> BoxFuture<'static, ()>) {
         self.platform().after_response(work(self.clone()));
     }
 }

@@ -1,22 +1,22 @@
 //! ExoDrive: rents exotic cars over the web.
 //!
-//! The crate holds the whole product and does no I/O: a host gives it requests and a
-//! [`platform::Platform`], and gets responses. `docs/ARCHITECTURE.md` walks one booking through it.
+//! The crate holds the whole product and does no I/O. A host gives it requests and a
+//! [`platform::Platform`], and gets responses. `docs/ARCHITECTURE.md` follows one booking through
+//! it.
 //!
-//! Direction: `domain` <- `clients` <- `flows` <- `routes` <- hosts, never back. Only routes see
-//! `problem`.
+//! Each layer uses only the layers before it: `domain`, `clients`, `instance`, `app`, `flows`,
+//! `routes`, the hosts. `web` holds requests and responses and knows none of them.
 
-pub mod app;
+mod app;
 pub mod clients;
 pub mod config;
 pub mod domain;
-pub mod flows;
-pub mod instance;
+mod flows;
+mod instance;
 pub mod platform;
 pub mod routes;
 #[cfg(test)]
 mod scripted;
-pub mod web;
+mod web;
 
-pub use app::App;
 pub use routes::Service;

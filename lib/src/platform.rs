@@ -1,90 +1,89 @@
-//! The seam between the product and the world.
+//! The boundary between the product and its surroundings.
 //!
-//! Everything that is not a pure decision passes here: the network, waiting, the time, randomness, and work that
-//! goes on after the answer. A host implements [`Platform`] once; tests implement it to drive time and lose answers.
+//! Network, waiting, time, randomness and work after the response all pass here. Each host
+//! implements [`Platform`]. Tests implement it to control time and to lose responses.
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
 use jiff::Timestamp;
 use std::{pin::pin, time::Duration};
 
-/// What a host gives to the product.
+/// The services of a host.
 pub trait Platform: Send + Sync {
-    /// Sends one HTTP request to an upstream and reads the whole answer.
+    /// Sends one HTTP request to an upstream and reads the whole response.
     ///
-    /// Any status is an `Ok`: what an answer means is the client's business. The caller bounds the time, see [`send_within`].
+    /// Any status is an `Ok`, and the upstream's client interprets it. The caller bounds the time
+    /// with [`send_within`].
     fn send(
         &self,
         request: http::Request<Bytes>,
     ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>>;
 
-    /// Waits for `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
 
-    /// The present moment.
     fn now(&self) -> Timestamp;
 
     /// 32 bytes that nobody can guess.
     fn random(&self) -> [u8; 32];
 
-    /// Lets `work` run after the response has left; the host keeps the instance alive for it.
+    /// Runs `work` after the response has left. The host keeps the instance alive for it.
     fn after_response(&self, work: BoxFuture<'static, ()>);
 }
 
-/// Why an upstream's answer is missing. For money the difference between the first two is what matters.
+/// The reason for a missing response. The first two differ for calls that move money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// The upstream cannot have seen the request: repeating it is harmless.
+    /// The upstream cannot have received the request, so a retry is harmless.
     #[error("the request was not sent")]
     NotSent,
     /// The upstream may have acted on the request.
-    #[error("the request may have been sent, its answer is unknown")]
+    #[error("the request may have been sent, and its response is unknown")]
     Unknown,
-    /// The upstream answered with more than the host reads. It has acted.
-    #[error("the answer was too large")]
+    /// The response is larger than the host reads. The upstream has acted.
+    #[error("the response was too large")]
     TooLarge,
 }
 
-/// [`Platform::send`], given up after `timeout` as [`TransportError::Unknown`].
+/// [`Platform::send`] with a timeout, which counts as [`TransportError::Unknown`].
 pub async fn send_within(
     platform: &dyn Platform,
     request: http::Request<Bytes>,
     timeout: Duration,
 ) -> Result<http::Response<Bytes>, TransportError> {
-    let answer = pin!(platform.send(request));
+    let response = pin!(platform.send(request));
     let alarm = pin!(platform.sleep(timeout));
-    match select(answer, alarm).await {
-        Either::Left((answer, _)) => answer,
+    match select(response, alarm).await {
+        Either::Left((response, _)) => response,
         Either::Right(((), _)) => Err(TransportError::Unknown),
     }
 }
 
-/// The moment by which a request must be answered.
+/// The time by which a request needs its response.
 ///
-/// Each upstream call takes its timeout from what is left, so that a slow upstream ends in an error that the client
-/// still receives.
+/// Each upstream call takes its timeout from the remaining time. A slow upstream then ends in an
+/// error that still reaches the client.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Timestamp);
+pub(crate) struct Deadline(Timestamp);
 
 impl Deadline {
-    /// The moment `allowance` after `start`.
+    /// The deadline `allowance` after `start`.
     #[must_use]
-    pub fn after(start: Timestamp, allowance: Duration) -> Self {
+    pub(crate) fn after(start: Timestamp, allowance: Duration) -> Self {
         let end = jiff::SignedDuration::try_from(allowance)
             .ok()
             .and_then(|allowance| start.checked_add(allowance).ok());
         Self(end.unwrap_or(Timestamp::MAX))
     }
 
-    /// What is left at `now`; zero when it has passed.
+    /// The remaining time at `now`. Zero after the deadline.
     #[must_use]
-    pub fn left(&self, now: Timestamp) -> Duration {
+    pub(crate) fn left(&self, now: Timestamp) -> Duration {
         Duration::try_from(self.0.duration_since(now)).unwrap_or(Duration::ZERO)
     }
 
-    /// The time an upstream call may take: `most`, or less when the deadline is nearer.
+    /// The timeout of an upstream call: `max`, or less if the deadline is nearer.
     #[must_use]
-    pub fn allow(&self, now: Timestamp, most: Duration) -> Duration {
-        self.left(now).min(most)
+    pub(crate) fn allow(&self, now: Timestamp, max: Duration) -> Duration {
+        self.left(now).min(max)
     }
 }

@@ -1,4 +1,4 @@
-//! A world for unit tests: answers are given in the order of a script, time moves when told.
+//! The platform of unit tests: upstreams respond by a script, and tests move the time.
 
 use crate::{
     config::{Config, ConfigError, Defaults},
@@ -9,13 +9,13 @@ use futures_util::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
-/// The variables of a deployment that uses Redis.
+/// The variables of a deployment with Redis.
 pub(crate) const REDIS: [(&str, &str); 2] = [
     ("UPSTASH_REDIS_REST_URL", "http://redis.test"),
     ("UPSTASH_REDIS_REST_TOKEN", "token"),
 ];
 
-/// A configuration in which also `more` is set, and `without` is not.
+/// A valid configuration with the variables `more` and without those of `without`.
 pub(crate) fn config(
     more: &[(&'static str, &'static str)],
     without: &[&str],
@@ -40,35 +40,37 @@ pub(crate) fn config(
     Config::read(variable, Defaults::default())
 }
 
-/// A platform whose upstreams answer by a script.
-pub(crate) struct Scripted {
+/// A platform whose upstreams respond in the order of a script.
+pub(crate) struct ScriptedPlatform {
     now: Mutex<Timestamp>,
-    answers: Mutex<VecDeque<Result<(u16, &'static str), TransportError>>>,
+    responses: Mutex<VecDeque<Result<(u16, &'static str), TransportError>>>,
     requests: Mutex<Vec<http::Request<Bytes>>>,
-    later: Mutex<Vec<BoxFuture<'static, ()>>>,
-    slowness: Mutex<Duration>,
-    patience: Mutex<Duration>,
+    work_after_response: Mutex<Vec<BoxFuture<'static, ()>>>,
+    /// The time until each response.
+    latency: Mutex<Duration>,
+    /// The duration of the last call of `sleep`.
+    timeout: Mutex<Duration>,
 }
 
-impl Scripted {
+impl ScriptedPlatform {
     pub(crate) fn new(
-        answers: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
+        responses: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
     ) -> Self {
-        Self::at("1970-01-01T00:00:00Z", answers)
+        Self::at("1970-01-01T00:00:00Z", responses)
     }
 
-    /// A platform whose time begins at `start`.
+    /// A platform whose time starts at `start`.
     pub(crate) fn at(
         start: &str,
-        answers: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
+        responses: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
     ) -> Self {
         Self {
             now: Mutex::new(start.parse().unwrap()),
-            answers: Mutex::new(answers.into_iter().collect()),
+            responses: Mutex::new(responses.into_iter().collect()),
             requests: Mutex::default(),
-            later: Mutex::default(),
-            slowness: Mutex::default(),
-            patience: Mutex::default(),
+            work_after_response: Mutex::default(),
+            latency: Mutex::default(),
+            timeout: Mutex::default(),
         }
     }
 
@@ -77,25 +79,25 @@ impl Scripted {
         *now = now.checked_add(step).unwrap();
     }
 
-    /// Lets every answer take so long. Whoever set an alarm for an earlier moment does not see it.
-    pub(crate) fn take(&self, time: Duration) {
-        *self.slowness.lock().unwrap() = time;
+    /// Delays every response by `latency`. A caller with an earlier timeout does not see it.
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        *self.latency.lock().unwrap() = latency;
     }
 
-    /// Adds to the end of the script.
-    pub(crate) fn will_answer(&self, status: u16, body: &'static str) {
-        self.answers.lock().unwrap().push_back(Ok((status, body)));
+    /// Adds a response to the end of the script.
+    pub(crate) fn add_response(&self, status: u16, body: &'static str) {
+        self.responses.lock().unwrap().push_back(Ok((status, body)));
     }
 
-    /// Does what was left for after the response. A script decides how far each piece of work comes.
-    pub(crate) fn after_the_response(&self) {
-        let later = std::mem::take(&mut *self.later.lock().unwrap());
-        for work in later {
-            let _ = work.now_or_never();
+    /// Runs the work after the response, as far as the script allows.
+    pub(crate) fn run_work_after_response(&self) {
+        let tasks = std::mem::take(&mut *self.work_after_response.lock().unwrap());
+        for task in tasks {
+            let _ = task.now_or_never();
         }
     }
 
-    /// The paths asked for so far.
+    /// The paths of all requests.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.requests
             .lock()
@@ -105,7 +107,6 @@ impl Scripted {
             .collect()
     }
 
-    /// The last request.
     pub(crate) fn last_request(&self) -> http::Request<Bytes> {
         self.requests.lock().unwrap().last().unwrap().clone()
     }
@@ -119,32 +120,32 @@ impl Scripted {
     }
 }
 
-impl Platform for Scripted {
+impl Platform for ScriptedPlatform {
     fn send(
         &self,
         request: http::Request<Bytes>,
     ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         let path = request.uri().path().to_owned();
         self.requests.lock().unwrap().push(request);
-        let answer = self.answers.lock().unwrap().pop_front();
-        let answer = answer.unwrap_or_else(|| panic!("the script has no answer to {path}"));
-        let answer = answer.map(|(status, body)| {
+        let response = self.responses.lock().unwrap().pop_front();
+        let response = response.unwrap_or_else(|| panic!("the script has no response to {path}"));
+        let response = response.map(|(status, body)| {
             http::Response::builder()
                 .status(status)
                 .body(Bytes::from_static(body.as_bytes()))
                 .unwrap()
         });
-        let slowness = *self.slowness.lock().unwrap();
-        if !slowness.is_zero() && *self.patience.lock().unwrap() <= slowness {
+        let latency = *self.latency.lock().unwrap();
+        if !latency.is_zero() && *self.timeout.lock().unwrap() <= latency {
             return std::future::pending().boxed();
         }
-        async move { answer }.boxed()
+        async move { response }.boxed()
     }
 
-    /// Ends before an answer that takes longer, and else not: nobody waits to the end.
+    /// Ends at once if a response takes longer, and otherwise never.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        *self.patience.lock().unwrap() = duration;
-        if duration <= *self.slowness.lock().unwrap() {
+        *self.timeout.lock().unwrap() = duration;
+        if duration <= *self.latency.lock().unwrap() {
             return async {}.boxed();
         }
         std::future::pending().boxed()
@@ -159,6 +160,6 @@ impl Platform for Scripted {
     }
 
     fn after_response(&self, work: BoxFuture<'static, ()>) {
-        self.later.lock().unwrap().push(work);
+        self.work_after_response.lock().unwrap().push(work);
     }
 }

@@ -1,4 +1,4 @@
-//! The books are the rows of the product's tables that money and days depend on.
+//! Reads the books: the rows of the product's tables that money and days depend on.
 
 use crate::upstreams::Database;
 use jiff::{Timestamp, civil::Date};
@@ -47,12 +47,12 @@ pub(crate) struct Booking {
 }
 
 impl Booking {
-    /// The product says that the booking is paid.
+    /// Whether the product considers the booking paid.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.status.as_str(), "upcoming" | "active" | "completed")
     }
 
-    /// No other booking may have its days, even after its hold has expired.
+    /// Whether the booking's days are closed to others. An expired hold still blocks them.
     pub(crate) fn blocks_days(&self) -> bool {
         matches!(
             self.status.as_str(),
@@ -78,7 +78,7 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// The payment counts for its booking.
+    /// Whether the payment counts for its booking.
     pub(crate) fn is_live(&self) -> bool {
         self.void_reason.is_none()
             && !matches!(self.status.as_str(), "voided" | "failed" | "expired")

@@ -1,10 +1,10 @@
-//! The next cron job that has work to do, read from the tables.
+//! Finds the next cron job that has work to do, from the tables.
 
 use crate::run::Run;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-/// Overdue work waits this long for the next run.
+/// The shortest wait before the next cron job, also for overdue work.
 pub(crate) const CRON_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
 const NEXT: &str = "

@@ -1,14 +1,14 @@
-//! The faults that requests meet, and how often each seed lets them happen.
+//! The faults of requests and their rates, which each seed chooses.
 
 use crate::{random::Random, world::Upstream};
 use exodrive::platform::TransportError;
 
-/// What happens to a request.
+/// The treatment of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The request and its response both arrive.
     Delivered,
-    /// The request never arrives. The sender may or may not know whether it was sent.
+    /// The request never arrives. `NotSent` shows this to the sender, `Unknown` does not.
     Lost(TransportError),
     /// The request takes effect, but its response never arrives.
     ResponseLost,
@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
     /// 429.
     RateLimited,
     ServerError,
-    /// The database alone has it.
+    /// Only the database returns it.
     Deadlock,
 }
 
@@ -108,7 +108,7 @@ impl Faults {
         crashes: 0,
     };
 
-    /// Most seeds get many faults at some upstreams and few at others.
+    /// Chooses a rate for each upstream, so most seeds have many faults at one and few at another.
     pub(crate) fn choose(random: &mut Random) -> Self {
         let mut rate = |rates: &[u64]| random.pick(rates);
         Self {
@@ -124,7 +124,7 @@ impl Faults {
         self.crashes
     }
 
-    /// A request that `moves_money` meets twice as many faults.
+    /// Draws a request's fate. A request that `moves_money` has twice the fault rate.
     pub(crate) fn fate(self, upstream: Upstream, moves_money: bool, random: &mut Random) -> Fate {
         let (rate, fates): (u64, &[(u64, Fate)]) = match upstream {
             Upstream::Product => (self.product, &PRODUCT_FATES),

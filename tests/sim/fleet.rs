@@ -1,4 +1,5 @@
-//! The simulation rents three cars of the seed data, with different turnarounds and time zones.
+//! The cars of the simulation: three cars of the seed data with different turnarounds and time
+//! zones.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Tasks wait on two futures, a response and an alarm.
+//! The futures that tasks wait on: a response and an alarm.
 
 use crate::{
     slot::Receiver,
@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Dropping it abandons the request, which may still arrive.
+/// The response to a request. Dropping it abandons the request, which may still arrive.
 pub(crate) struct ResponseFuture {
     pub(crate) world: Arc<World>,
     pub(crate) number: u64,

@@ -1,4 +1,4 @@
-//! The history of a run for people, one line an event. Every id appears under a readable name.
+//! The readable history of a run, with a line for each event. It replaces every id with a name.
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -58,7 +58,7 @@ impl History {
         }
     }
 
-    /// PayPal calls every id `id`, so the name of the list decides the kind.
+    /// PayPal's ids all have the member name `id`, so the list's name decides the kind.
     fn name_paypal_ids(&mut self, name: &str, value: &Value) {
         let kind = match name {
             "authorizations" => "authorization",

@@ -1,4 +1,4 @@
-//! The instances of the product. Each has its own memory, which a crash clears.
+//! The running instances of the product. Each has its own memory, which a crash clears.
 
 use crate::{
     network::note_response,
@@ -62,7 +62,11 @@ impl Instances {
     ) {
         let service = self.services[number].clone();
         let request = pending.request.clone();
-        let name = format!("{} {}@{number}", pending.from.name, summary::line(&request));
+        let name = format!(
+            "{} {}@{number}",
+            pending.from.name,
+            summary::request_line(&request)
+        );
         let world_of_task = Arc::clone(world);
         let connection = Connection(slot);
         let work = async move {
@@ -75,8 +79,8 @@ impl Instances {
     }
 }
 
-/// The number of a random instance.
-pub(crate) fn any(random: &mut Random) -> usize {
+/// Picks the number of a random instance.
+pub(crate) fn pick(random: &mut Random) -> usize {
     random.below(COUNT).try_into().unwrap()
 }
 

@@ -1,5 +1,5 @@
-//! In the second phase of a run, time leaps from one cron job to the next, by days or weeks.
-//! Faults continue, so that captures, reauthorizations and refunds meet as many as earlier steps.
+//! The second phase of a run, in which time leaps from one cron job to the next, by days or weeks.
+//! Faults continue, so captures, reauthorizations and refunds meet them too.
 
 use crate::{actors, cron_jobs::CRON_INTERVAL, run::Run, world::Phase};
 

@@ -1,4 +1,4 @@
-//! PayPal's ledger has its authorizations, captures and refunds.
+//! Reads PayPal's ledger: its authorizations, captures and refunds.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -68,8 +68,8 @@ impl Authorization {
         self.grant == "PENDING"
     }
 
-    /// PayPal has neither captured, released nor denied the money. The expiry does not matter.
-    pub(crate) fn holds_money(&self) -> bool {
+    /// Whether PayPal has neither captured, released nor denied the money. Ignores the expiry.
+    pub(crate) fn reserves_money(&self) -> bool {
         !self.voided && !self.closed && !self.is_denied()
     }
 }

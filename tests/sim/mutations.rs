@@ -1,5 +1,5 @@
-//! A mutation switches off one safeguard of the product from outside. Some check must then fail,
-//! which proves the checks.
+//! Mutations, each of which switches off one safeguard of the product from outside. A check must
+//! then fail, which proves that the checks work.
 
 use crate::upstreams::Database;
 
@@ -48,7 +48,7 @@ impl Mutation {
             .find(|mutation| mutation.name() == name)
     }
 
-    /// Changes the database. The other mutations change requests and replies.
+    /// Changes the database for the mutations that need it. The others change requests and replies.
     pub(crate) fn apply(self, database: &mut Database) {
         match self {
             Self::Lease => {
@@ -85,7 +85,8 @@ impl Mutation {
     }
 }
 
-/// Replaces a piece of a function. If it does not occur exactly once, the safeguard has moved.
+/// Replaces a piece of a function. Panics unless it occurs exactly once, because the safeguard
+/// would stay on.
 fn rewrite(database: &mut Database, function: &str, piece: &str, replacement: &str) {
     let definition = database.value(&format!("SELECT pg_get_functiondef('{function}'::regproc)"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The network decides the fate of each request and carries it out.
+//! The simulated network, which decides the fate of each request and carries it out.
 
 use crate::{
     checks::Scope,
@@ -153,7 +153,7 @@ impl Run<'_> {
 
     /// Starts the product's work on a request, on a random instance.
     fn serve(&mut self, pending: &PendingRequest, slot: Arc<Slot<ResponseResult>>) {
-        let instance = instances::any(&mut self.world.state().random);
+        let instance = instances::pick(&mut self.world.state().random);
         self.instances.serve(&self.world, instance, pending, slot);
     }
 
@@ -174,7 +174,7 @@ impl Run<'_> {
                 let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
                 self.world.state().history.name_ids(&body);
                 let function = path.rsplit('/').next().unwrap_or_default();
-                if !self.upstreams.database.leaves_books(function) {
+                if !self.upstreams.database.never_changes_books(function) {
                     self.record_books(&pending.from);
                 }
             }
@@ -190,15 +190,16 @@ impl Run<'_> {
         }
     }
 
-    /// The product sends a request id with every call that moves money. The dashboard sends none.
+    /// Records refunds and voids by the dashboard. They have no request id, unlike the product's
+    /// calls.
     fn record_dashboard_change(
         &mut self,
         request: &http::Request<Bytes>,
         response: &Response<Bytes>,
     ) {
         let path = request.uri().path();
-        let is_ours = request.headers().contains_key("paypal-request-id");
-        if is_ours || !response.status().is_success() {
+        let is_from_product = request.headers().contains_key("paypal-request-id");
+        if is_from_product || !response.status().is_success() {
             return;
         }
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
@@ -253,7 +254,7 @@ fn paypal_error(name: &str) -> Value {
     json!({"name": name, "message": "not now", "debug_id": "0000000000000"})
 }
 
-/// Notes and checks a response of the product.
+/// Adds a response of the product to the history and checks it.
 pub(crate) fn note_response(
     world: &crate::world::World,
     origin: &Origin,

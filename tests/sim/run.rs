@@ -1,5 +1,5 @@
-//! Runs one seed. While actors act, the run decides which event happens next; then it leaps through
-//! the remaining work, settles it and checks the result.
+//! Runs one seed in three phases. First all actors act, and the run chooses each next event. Then
+//! time leaps through the remaining work. Finally all work is settled and the result is checked.
 
 use crate::{
     actors,
@@ -73,10 +73,10 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
     }
 }
 
-/// Any minute of a year, so that seeds cover every hour of the day and every season.
+/// The start of a seed: any minute of a year, to cover every hour of the day and every season.
 fn start_of(seed: u64) -> Timestamp {
     let minutes = Random::new(seed, "start").below(365 * 24 * 60);
-    // The local PayPal's signing certificates must be valid.
+    // The local PayPal's signing certificates are valid then.
     let new_year: Timestamp = "2028-01-01T00:00:00Z".parse().unwrap();
     new_year
         .checked_add(SignedDuration::from_mins(minutes.try_into().unwrap()))
@@ -122,7 +122,7 @@ impl<'u> Run<'u> {
         }
     }
 
-    /// The run stops at the first violation, because later events would only distract.
+    /// A run stops at its first violation, because later ones may only be consequences.
     pub(crate) fn has_violations(&self) -> bool {
         !self.world.state().checks.violations().is_empty()
     }
@@ -184,7 +184,7 @@ impl<'u> Run<'u> {
             choices.push((weight, Event::Alarm));
         }
         if state.phase != Phase::Settling && !choices.is_empty() {
-            let instance = instances::any(&mut state.random);
+            let instance = instances::pick(&mut state.random);
             choices.push((self.faults.crash_weight(), Event::Crash(instance)));
         }
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
@@ -199,7 +199,7 @@ impl<'u> Run<'u> {
         };
         let left = at.duration_since(state.clock.now());
         state.clock.advance(left);
-        // The clock counts milliseconds, so one step may end just before a finer alarm.
+        // The clock has milliseconds and an alarm is finer, so the clock may stop just before it.
         while state.clock.now() < at {
             state.clock.advance(SignedDuration::from_millis(1));
         }
@@ -207,7 +207,7 @@ impl<'u> Run<'u> {
         self.fire_alarms();
     }
 
-    /// Moves the clock by `duration` and fires the alarms on the way in their order.
+    /// Moves the clock by `duration` and fires the alarms of that time in order.
     pub(crate) fn advance(&mut self, duration: SignedDuration) {
         let end = self.world.now().checked_add(duration).unwrap();
         loop {
@@ -249,7 +249,7 @@ impl<'u> Run<'u> {
         self.drop_expired();
     }
 
-    /// An abandoned request never arrives after its upstream's limit.
+    /// Drops abandoned requests that are older than their upstream's limit.
     fn drop_expired(&mut self) {
         let mut state = self.world.state();
         let now = state.clock.now();

@@ -1,4 +1,4 @@
-//! In the last phase of a run, faults stop, all tasks finish, and crons run until no work is left.
+//! The last phase of a run: faults stop, all tasks finish, and crons run until no work is left.
 
 use crate::{actors, cron_jobs::CRON_INTERVAL, faults::Faults, run::Run, world::Phase};
 use jiff::{SignedDuration, Timestamp};
@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 const MAX_EVENTS: u32 = 20_000;
 /// Longer than the life of an authorization, which is the longest delay of any work.
 const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
-/// No work is postponed this often.
+/// Above the number of cron jobs in a round. Postponed work needs several.
 const MAX_JOBS: u32 = 60;
-/// No work becomes due again this often.
+/// Above the number of rounds in which work becomes due again.
 const MAX_ROUNDS: u32 = 4;
 
 impl Run<'_> {

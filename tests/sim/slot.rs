@@ -1,4 +1,4 @@
-//! A slot passes one value to the task that waits for it.
+//! A slot, which passes one value to the task that waits for it.
 
 use std::{
     pin::Pin,

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
 
-/// `POST /api/bookings`.
-pub(crate) fn line(request: &Request<Bytes>) -> String {
+/// Method and path, such as `POST /api/bookings`.
+pub(crate) fn request_line(request: &Request<Bytes>) -> String {
     format!("{} {}", request.method(), request.uri().path())
 }
 
@@ -32,14 +32,17 @@ pub(crate) fn moves_money(to: Upstream, path: &str) -> bool {
 
 pub(crate) fn request(to: Upstream, request: &Request<Bytes>) -> String {
     match to {
-        Upstream::Product => format!("product {}", line(request)),
+        Upstream::Product => format!("product {}", request_line(request)),
         Upstream::Database => {
             let function = request.uri().path().rsplit('/').next().unwrap_or_default();
             format!("database {function}{}", subject(request.body()))
         }
         Upstream::Redis => {
             let commands: Vec<Vec<String>> = serde_json::from_slice(request.body()).unwrap();
-            let words: Vec<String> = commands.iter().map(|command| short(command)).collect();
+            let words: Vec<String> = commands
+                .iter()
+                .map(|command| short_command(command))
+                .collect();
             format!("redis {}", words.join(", "))
         }
         Upstream::PayPal => format!("paypal {}", paypal_request(request)),
@@ -49,15 +52,15 @@ pub(crate) fn request(to: Upstream, request: &Request<Bytes>) -> String {
 fn paypal_request(request: &Request<Bytes>) -> String {
     let id = request.headers().get("paypal-request-id");
     match id.and_then(|id| id.to_str().ok()) {
-        Some(id) => format!("{} as {id}", line(request)),
+        Some(id) => format!("{} as {id}", request_line(request)),
         None => match request.uri().query() {
-            Some(query) => format!("{}?{query}", line(request)),
-            None => line(request),
+            Some(query) => format!("{}?{query}", request_line(request)),
+            None => request_line(request),
         },
     }
 }
 
-/// The id that a function call is about, with a leading space.
+/// The id in a function call's arguments that identifies its subject, with a leading space.
 fn subject(body: &[u8]) -> String {
     let arguments: Value = serde_json::from_slice(body).unwrap_or_default();
     [
@@ -76,7 +79,7 @@ fn subject(body: &[u8]) -> String {
 }
 
 /// The command's name and the first parts of its first key.
-fn short(command: &[String]) -> String {
+fn short_command(command: &[String]) -> String {
     let key = command
         .iter()
         .skip(1)
@@ -90,7 +93,7 @@ fn short(command: &[String]) -> String {
     }
 }
 
-/// The status and the most telling word of the body.
+/// The status and the most informative word of the body.
 pub(crate) fn response(from: Upstream, response: &Response<Bytes>) -> String {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let status = response.status().as_u16();

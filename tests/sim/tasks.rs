@@ -1,4 +1,4 @@
-//! The executor polls one task at a time, in the order in which the tasks were woken.
+//! The executor of all tasks. It polls one task at a time, in the order of their wake-ups.
 
 use crate::world::{NewTask, Origin, World};
 use futures_util::future::BoxFuture;

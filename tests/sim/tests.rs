@@ -1,4 +1,5 @@
-//! Tests that histories repeat, that the invariants hold, and that each mutation is found.
+//! Tests that seeds repeat their histories, that the invariants hold and that each mutation is
+//! found.
 
 use crate::{
     environment::optional,

@@ -1,4 +1,4 @@
-//! All tasks share the world with its clock, requests in flight, randomness and history.
+//! The world that all tasks share: the clock, requests in flight, randomness and the history.
 //!
 //! Nothing here acts by itself. A request waits in [`State::in_flight`] until [`crate::run`]
 //! decides its fate.
@@ -91,9 +91,9 @@ pub(crate) struct PendingRequest {
     pub(crate) request: Request<Bytes>,
     pub(crate) sent_at: Timestamp,
     pub(crate) response: Arc<Slot<ResponseResult>>,
-    /// It arrives only after its sender has stopped waiting.
+    /// The request arrives only after its sender has stopped waiting.
     pub(crate) is_delayed: bool,
-    /// Its sender has stopped waiting.
+    /// The sender has stopped waiting.
     pub(crate) is_abandoned: bool,
 }
 
@@ -128,7 +128,7 @@ impl State {
     }
 }
 
-/// Tasks need it to be `Sync`, but only one thread uses it.
+/// The mutex makes the world `Sync`, as tasks require. Only one thread uses it.
 pub(crate) struct World(Mutex<State>);
 
 impl World {
@@ -150,7 +150,7 @@ impl World {
         })))
     }
 
-    /// Drop the guard before an await and before any other call on the world.
+    /// Locks the state. Drop the guard before an await and before any other call on the world.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

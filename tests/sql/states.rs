@@ -13,13 +13,13 @@ use crate::fixtures::{Car, NOW, book_and_pay, hold};
 fn payment_may_become(from: PaymentState, to: PaymentState) -> bool {
     PaymentEvent::ALL
         .into_iter()
-        .any(|event| payment_state::step(from, event).state(from) == to)
+        .any(|event| payment_state::transition(from, event).state(from) == to)
 }
 
 fn booking_may_become(from: BookingState, to: BookingState) -> bool {
     BookingEvent::ALL
         .into_iter()
-        .any(|event| booking_state::step(from, event).is_some_and(|(state, _)| state == to))
+        .any(|event| booking_state::transition(from, event) == Some(to))
 }
 
 /// The assignments that make a payment's row valid in a state.

@@ -1,5 +1,5 @@
-//! The imports of the product's files: every path that begins with `crate`, `self` or `super`,
-//! outside of test modules.
+//! Finds the imports of the product's files: every path that begins with `crate`, `self` or
+//! `super`, outside of test modules.
 
 use crate::source::{files, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,14 +40,14 @@ fn module_of(file: &str) -> Module {
 pub(crate) fn imports(module: &Module, file: &str) -> BTreeSet<Vec<String>> {
     let mut imports = Imports {
         module: module.clone(),
-        found: BTreeSet::new(),
+        paths: BTreeSet::new(),
     };
     imports.visit_file(&syn::parse_file(&read(file)).unwrap());
-    imports.found
+    imports.paths
 }
 
-/// The modules whose files `module` imports. A parent that gathers its children imports none of
-/// them, and a child does not import its parent by naming a path through it.
+/// The modules whose files `module` imports. Its ancestors and descendants do not count, because
+/// paths to other modules lead through them.
 pub(crate) fn imported_modules(
     module: &Module,
     file: &str,
@@ -67,7 +67,7 @@ pub(crate) fn imported_modules(
 
 struct Imports {
     module: Module,
-    found: BTreeSet<Vec<String>>,
+    paths: BTreeSet<Vec<String>>,
 }
 
 impl Imports {
@@ -92,7 +92,7 @@ impl Imports {
             _ => return,
         }
         base.extend_from_slice(rest);
-        self.found.insert(base);
+        self.paths.insert(base);
     }
 
     fn add_tree(&mut self, prefix: &[String], tree: &syn::UseTree) {
@@ -148,7 +148,7 @@ impl<'ast> Visit<'ast> for Imports {
         visit::visit_path(self, path);
     }
 
-    /// The body of a macro is no syntax tree: its paths are read from the text.
+    /// Finds the paths in a macro's text, because its body is no syntax tree.
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         let text = call.tokens.to_string().replace(" :: ", "::");
         let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':'));
@@ -169,10 +169,10 @@ fn every_form_of_import_is_found() {
                 fn f() -> crate::g::H { super::super::i::j(vec![self::k::L]) }";
     let mut imports = Imports {
         module: vec!["m".into(), "n".into()],
-        found: BTreeSet::new(),
+        paths: BTreeSet::new(),
     };
     imports.visit_file(&syn::parse_str(text).unwrap());
-    let found: Vec<String> = imports.found.iter().map(|path| path.join("::")).collect();
+    let found: Vec<String> = imports.paths.iter().map(|path| path.join("::")).collect();
     let expected = [
         "a::B",
         "a::self",

@@ -1,4 +1,4 @@
-//! The structure of `lib/src`: layers, cycles, no I/O.
+//! Checks the structure of `lib/src`: layers, import cycles, no I/O, a head in each file.
 
 use crate::{
     imports::{Module, imported_modules, imports, modules},
@@ -61,28 +61,29 @@ fn files_have_no_import_cycle() {
         .iter()
         .map(|(module, file)| (module.clone(), imported_modules(module, file, &modules)))
         .collect();
-    // Files that import nothing that is left are taken away, until only cycles remain.
-    let mut left: BTreeSet<&Module> = edges.keys().collect();
+    // Removes files that import no remaining file, until only cycles and their importers remain.
+    let mut remaining: BTreeSet<&Module> = edges.keys().collect();
     loop {
-        let before = left.len();
-        let in_cycles = left.clone();
-        left.retain(|module| {
+        let before = remaining.len();
+        let in_cycles = remaining.clone();
+        remaining.retain(|module| {
             edges[*module]
                 .iter()
                 .any(|target| in_cycles.contains(target))
         });
-        if left.len() == before {
+        if remaining.len() == before {
             break;
         }
     }
-    let files: Vec<&String> = left.iter().map(|module| &modules[*module]).collect();
+    let files: Vec<&String> = remaining.iter().map(|module| &modules[*module]).collect();
     assert!(files.is_empty(), "in or above an import cycle: {files:#?}");
 }
 
 #[test]
 fn product_has_no_io_of_its_own() {
     let manifest = read("lib/Cargo.toml");
-    // Whole names are compared: `rustls-webpki` reads certificates, only `rustls` opens connections.
+    // Compares whole names. `rustls-webpki` only reads certificates, but `rustls` opens
+    // connections.
     let names: BTreeSet<&str> = manifest
         .split(['.', ' ', '=', '"', '[', ']', '\n'])
         .collect();

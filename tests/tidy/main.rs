@@ -1,4 +1,4 @@
-//! The structure of the repository: layers, generated files, and lists that must agree.
+//! Checks the structure of the repository: layers, generated files, and lists that must agree.
 
 #![expect(
     clippy::unwrap_used,

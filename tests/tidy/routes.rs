@@ -1,4 +1,4 @@
-//! The lists that follow from the table of routes.
+//! Checks the files and lists that follow from the table of routes.
 //!
 //! `script/generate` writes the functions in `api/`, their binaries in `Cargo.toml` and the
 //! rewrites in `vercel.json`. A test compares them with the table.
@@ -10,12 +10,12 @@ use std::{
     env, fs,
 };
 
-const BINARIES: [&str; 2] = [
+const BINARY_MARKS: [&str; 2] = [
     "# The functions of api/, written by script/generate.\n",
     "# The end of the functions.\n",
 ];
-const REWRITES: [&str; 2] = ["\"rewrites\": [\n", "  ],\n"];
-/// The function that answers every other path below /api, where Vercel would answer otherwise.
+const REWRITE_MARKS: [&str; 2] = ["\"rewrites\": [\n", "  ],\n"];
+/// The function for every other path below /api. Without it, Vercel would answer with its own page.
 const NOT_FOUND: &str = "not-found";
 
 /// The files that follow from the table, with their texts.
@@ -34,7 +34,7 @@ fn generated() -> BTreeMap<String, String> {
             (format!("api/{name}.rs"), text)
         })
         .collect();
-    let binaries: String = names
+    let binaries: Vec<String> = names
         .iter()
         .chain([&NOT_FOUND])
         .map(|name| {
@@ -44,7 +44,11 @@ fn generated() -> BTreeMap<String, String> {
         .collect();
     files.insert(
         "Cargo.toml".to_owned(),
-        replace_between("Cargo.toml", BINARIES, &format!("{binaries}\n")),
+        replace_between(
+            "Cargo.toml",
+            BINARY_MARKS,
+            &format!("{}\n", binaries.concat()),
+        ),
     );
     let rewrites = TABLE.iter().filter_map(rewrite);
     let rewrites = rewrites.chain([("/api(/.*)?".to_owned(), format!("/api/{NOT_FOUND}"))]);
@@ -57,14 +61,14 @@ fn generated() -> BTreeMap<String, String> {
         "vercel.json".to_owned(),
         replace_between(
             "vercel.json",
-            REWRITES,
+            REWRITE_MARKS,
             &format!("{}\n", rewrites.join(",\n")),
         ),
     );
     files
 }
 
-/// A path with a parameter is rewritten to its function, which finds the parameter in the query.
+/// The rewrite of a path with a parameter. The function finds the parameter in the query.
 fn rewrite(route: &Route) -> Option<(String, String)> {
     let (start, rest) = route.path.split_once('{')?;
     let (parameter, end) = rest.split_once('}')?;
@@ -74,7 +78,7 @@ fn rewrite(route: &Route) -> Option<(String, String)> {
     ))
 }
 
-/// The text of `file` with another text between two marks.
+/// The text of `file`, with `between` in place of the text between two marks.
 fn replace_between(file: &str, [start, end]: [&str; 2], between: &str) -> String {
     let text = read(file);
     let (before, rest) = text
@@ -86,8 +90,8 @@ fn replace_between(file: &str, [start, end]: [&str; 2], between: &str) -> String
     format!("{before}{start}{between}{end}{after}")
 }
 
-/// The headings of API.md: methods and path.
-fn documented() -> BTreeSet<String> {
+/// The routes that API.md describes, each as methods and path.
+fn documented_routes() -> BTreeSet<String> {
     read("docs/API.md")
         .lines()
         .filter_map(|line| line.strip_prefix("## `"))
@@ -118,7 +122,7 @@ fn every_route_is_complete() {
             missing.push(format!("{file} serves no route: delete it"));
         }
     }
-    let documented = documented();
+    let documented = documented_routes();
     let tests: String = files("tests/api", "rs").iter().map(read).collect();
     let mut headings = BTreeSet::new();
     for route in TABLE {

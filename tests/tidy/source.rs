@@ -1,9 +1,6 @@
-//! The files of the repository.
+//! Finds and reads the files of the repository.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,7 +33,7 @@ pub(crate) fn files(folder: &str, extension: &str) -> Vec<String> {
     found
 }
 
-fn is_build_result(folder: &PathBuf) -> bool {
+fn is_build_result(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str());
     matches!(name, Some("target" | "node_modules" | "build"))
         || name.is_some_and(|name| name.starts_with('.') && name != ".github")

@@ -1,4 +1,4 @@
-//! The command line.
+//! Parses the command line of `script/server`.
 
 use crate::error::Error;
 

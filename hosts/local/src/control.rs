@@ -19,10 +19,10 @@
 //! - An event is `{"id","type","order","createdAt","attempts","delivered","due"}`. `due` is null
 //!   after the last attempt.
 //! - A delivery goes to the product's `/api/webhooks/paypal`, even with `EXODRIVE_WEBHOOKS=off`.
-//!   `times` deliveries (1 by default) start at the same moment.
-//! - `"tamper"` forges a delivery. `"body"` changes the body after signing, `"signature"` the
-//!   signature. `"certUrl"` names a certificate on a foreign host, `"webhookId"` signs for another
-//!   merchant's webhook. A forged delivery counts as no attempt and leaves its event as it is.
+//!   `times` is the number of simultaneous deliveries, 1 by default.
+//! - `"tamper"` forges a delivery: `"body"` changes the body after signing, `"signature"` changes
+//!   the signature. `"certUrl"` names a certificate on a foreign host, and `"webhookId"` signs for
+//!   another merchant's webhook. A forged delivery is not recorded as an attempt.
 
 use crate::{
     crons::CronRunner,

@@ -12,22 +12,6 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// Passed on if set, never generated.
-const OPTIONAL: &[&str] = &[
-    "ALLOWED_ORIGINS",
-    "COMMIT_SHA",
-    "DISABLE_REDIS",
-    "RATE_LIMIT_ADMIN",
-    "RATE_LIMIT_ALLOWLIST",
-    "RATE_LIMIT_AUTHENTICATED",
-    "RATE_LIMIT_BOOKING",
-    "RATE_LIMIT_PAYMENT",
-    "RATE_LIMIT_PUBLIC",
-    "RATE_LIMIT_WEBHOOK",
-    "REDIS_BYPASS",
-    "TRUSTED_IP_HEADER",
-];
-
 const SUPABASE: &[&str] = &[
     "SUPABASE_URL",
     "SUPABASE_SECRET_KEY",
@@ -121,14 +105,18 @@ fn upstreams(
     secrets: &Secrets,
 ) -> BTreeMap<&'static str, String> {
     let mut variables = BTreeMap::new();
-    let mut pass_on = |names: &'static [&'static str]| {
+    let mut pass_on = |names: &mut dyn Iterator<Item = &'static str>| {
         for name in names {
             if let Some(value) = lookup(name) {
-                variables.insert(*name, value);
+                variables.insert(name, value);
             }
         }
     };
-    pass_on(OPTIONAL);
+    let of_upstreams = [SUPABASE, UPSTASH, PAYPAL].concat();
+    let names = exodrive::config::VARIABLES
+        .iter()
+        .map(|variable| variable.name);
+    pass_on(&mut names.filter(|name| !of_upstreams.contains(name)));
     let has_supabase = lookup("SUPABASE_URL").is_some();
     let has_upstash = lookup("UPSTASH_REDIS_REST_URL")
         .or_else(|| lookup("KV_REST_API_URL"))
@@ -141,7 +129,7 @@ fn upstreams(
         (has_paypal, PAYPAL),
     ] {
         if is_external {
-            pass_on(names);
+            pass_on(&mut names.iter().copied());
         }
     }
     let mut set = |name: &'static str, value: &str| variables.insert(name, value.to_owned());

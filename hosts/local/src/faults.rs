@@ -1,4 +1,4 @@
-//! Injected faults: requests to an upstream that are delayed, refused or answered falsely.
+//! Injected faults: an upstream's requests are delayed or refused, or get a false response.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -27,9 +27,9 @@ pub(crate) struct Fault {
     headers: BTreeMap<String, String>,
     /// Matches only requests whose path and query contain this.
     path: Option<String>,
-    /// Fires for every n-th matching request only.
+    /// Fires only for every n-th matching request.
     every: Option<u64>,
-    /// Fires this often, then is removed.
+    /// The fault is removed after it has fired this often.
     times: Option<u64>,
 }
 
@@ -82,7 +82,7 @@ impl Fault {
 /// The treatment of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Comes before the outcome.
+    /// The wait before the outcome.
     pub(crate) delay: Duration,
     pub(crate) outcome: Outcome,
 }

@@ -41,7 +41,7 @@ pub(crate) async fn listen_on(port: u16) -> Result<TcpListener, Error> {
 pub(crate) async fn listen_on_ipv6(port: u16) -> Result<Option<TcpListener>, Error> {
     match bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await {
         Ok(listener) => Ok(Some(listener)),
-        // The other program would get requests to this one.
+        // Requests to this program would reach the other one.
         Err(error @ Error::PortInUse { .. }) => Err(error),
         Err(_) => Ok(None),
     }

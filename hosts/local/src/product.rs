@@ -49,7 +49,7 @@ async fn answer(State(product): State<Product>, request: Request) -> Response {
         .get::<Peer>()
         .map(|Peer(peer)| peer.ip());
     let (parts, body) = request.into_parts();
-    // A client that hung up reads no response, and no code may act on half a request.
+    // The product must not act on half a request. A client that hung up reads no response.
     let Some(body) = read(body).await else {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = http::StatusCode::BAD_REQUEST;

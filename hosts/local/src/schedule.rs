@@ -66,7 +66,7 @@ impl Schedule {
     /// Whether a matching minute begins after `from` and not after `to`.
     pub(crate) fn is_due(self, from: Timestamp, to: Timestamp) -> bool {
         const MINUTE: i64 = 60;
-        // Every schedule recurs within a day, so the last day (in minutes) is enough.
+        // Every schedule recurs within a day, so checking the minutes of the last day is enough.
         const DAY: i64 = 24 * 60;
         let first = from.as_second().div_euclid(MINUTE) + 1;
         let last = to.as_second().div_euclid(MINUTE);

@@ -23,9 +23,9 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-/// For requests that are under way when the server stops.
+/// The time that unfinished requests get when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// After a failed `accept`, mostly for lack of file descriptors.
+/// The pause after a failed `accept`. Its usual cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The client's address, in a request's extensions.
@@ -72,7 +72,7 @@ async fn accept(
     let connections = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new());
-    // The documentation spells headers as X-Cache, and readers grep for that in `curl -I`.
+    // Readers of the documentation search the output of `curl -I` for `X-Cache`.
     http.title_case_headers(true);
     loop {
         let accepted = tokio::select! {
@@ -155,14 +155,14 @@ async fn serve(router: Router, request: Request<Body>) -> Result<Response<Body>,
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "simulates the network, below any Platform"
-)]
 /// Waits with the precision of a network.
 ///
 /// Tokio's timer rounds up to whole milliseconds, and a thread wakes some hundred microseconds
 /// late. A short delay therefore ends with a busy wait.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "simulates the network, below any Platform"
+)]
 async fn wait(delay: Duration) {
     const TIMER_IS_PRECISE_ENOUGH: Duration = Duration::from_millis(50);
     const WAKE_UP_DELAY: Duration = Duration::from_micros(500);
@@ -284,7 +284,7 @@ mod tests {
             (effects.load(Ordering::SeqCst), upstream.requests()),
             (2, 4)
         );
-        // Another program may get the released port at once, so a kept connection proves the stop.
+        // A kept connection proves the stop. A new one could reach another program on that port.
         let mut connection = TcpStream::connect(address).await.unwrap();
         connection
             .write_all(b"POST /effect HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")

@@ -19,7 +19,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read() -> Result<Self, Error> {
-        let root = process_env::variable("EXODRIVE_ROOT").map_or_else(built_from, PathBuf::from);
+        let root =
+            process_env::variable("EXODRIVE_ROOT").map_or_else(source_checkout, PathBuf::from);
         let root = root
             .canonicalize()
             .map_err(Error::io(format!("find the checkout {}", root.display())))?;
@@ -37,7 +38,7 @@ impl Settings {
 }
 
 /// The checkout that this program was built from.
-fn built_from() -> PathBuf {
+fn source_checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
@@ -50,7 +51,7 @@ fn port(text: Option<&str>) -> Result<u16, Error> {
     })
 }
 
-/// `on` or `off`; on by default.
+/// Reads `on` or `off`. The default is on.
 fn switch(variable: &'static str, lookup: impl Fn(&str) -> Option<String>) -> Result<bool, Error> {
     match lookup(variable).as_deref() {
         None | Some("on") => Ok(true),

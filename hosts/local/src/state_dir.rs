@@ -70,7 +70,7 @@ impl StateDir {
         self.path.join("run").join(name)
     }
 
-    /// The variables of a running system, for scripts. It exists while the system answers.
+    /// The variables of a running system, for scripts. The file exists while the system answers.
     pub(crate) fn environment_file(&self) -> PathBuf {
         self.path.join("environment")
     }

@@ -260,8 +260,8 @@ impl System {
             .push(Server::start(listener, router, upstream.cloned()));
     }
 
-    /// Writes the environment file, the sign that everything answers. Prints the variables for
-    /// another host, or the welcome text.
+    /// Writes the environment file, which shows scripts that the system is ready. Then prints the
+    /// variables for another host, or the welcome text.
     fn announce(&self, mut variables: BTreeMap<&'static str, String>) -> Result<(), Error> {
         if self.arguments.upstreams_only {
             let lines = environment::lines(&variables);

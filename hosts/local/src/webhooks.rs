@@ -19,14 +19,14 @@ use tokio::{
 };
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// A slower product counts as failed.
+/// The delivery fails if the product takes longer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_CONCURRENT_DELIVERIES: usize = 20;
 
 /// The reason for a missing response.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// PayPal has no such delivery.
+    /// PayPal cannot make the delivery.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
     /// The product's address is invalid.

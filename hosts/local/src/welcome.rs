@@ -19,7 +19,7 @@ ExoDrive answers on {base}
   Redis         {redis}
   ADMIN_TOKEN   {admin}
   CRON_SECRET   {cron}
-  Everything    {state}/environment
+  Variables     {state}/environment
 
 Try:
   curl -s '{base}/api/cars?limit=3'

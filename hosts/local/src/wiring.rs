@@ -30,7 +30,7 @@ impl Background {
         tasks.spawn(work);
     }
 
-    /// Waits for the tasks under way. If they were cut off, cache entries could stay stale.
+    /// Waits for unfinished work. Aborting it could leave stale cache entries.
     pub(crate) async fn finish(&self) {
         let tasks = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         timeout(FINISH_TIMEOUT, tasks.join_all()).await.ok();

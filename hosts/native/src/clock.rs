@@ -1,4 +1,4 @@
-//! A clock that tests can move.
+//! The system's clock, which tests can move or replace by a fixed one.
 
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{

@@ -1,5 +1,5 @@
-// The local system's clock for executables that read the machine's. libfaketime adds an offset,
-// which it reads from a file each time. https://github.com/wolfcw/libfaketime
+// Makes executables use the local system's clock instead of the machine's. libfaketime reads an
+// offset from a file at every call and adds it. https://github.com/wolfcw/libfaketime
 
 import http from "node:http";
 import { rename, writeFile } from "node:fs/promises";

@@ -21,18 +21,18 @@ async function readJson(request) {
   }
 }
 
-async function act({ path, action } = {}, look) {
+async function act({ path, action } = {}, findTarget) {
   if (!["kill", "end"].includes(action) || typeof path !== "string") return [422, 'the body must be {"path","action":"kill"|"end"}'];
-  const { instances } = look(path) ?? {};
-  if (!instances) return [404, `no function is served at ${path}`];
-  const wasRunning = action === "kill" ? await instances.kill() : await instances.stop(NOTICE_SECONDS);
+  const { instance } = findTarget(path) ?? {};
+  if (!instance) return [404, `no function is served at ${path}`];
+  const wasRunning = action === "kill" ? await instance.kill() : await instance.stop(NOTICE_SECONDS);
   return wasRunning ? [200] : [409, `no instance of ${path} is running`];
 }
 
-// Answers a request to `/_local/*`. `look` returns the target at a path.
-export async function control(request, response, look) {
+// Answers a request to `/_local/*`. `findTarget` returns the target at a path.
+export async function control(request, response, findTarget) {
   const known = request.url === "/_local/instances" && request.method === "POST";
-  const [status, detail] = known ? await act(await readJson(request), look) : [404, "the control API has no such route"];
+  const [status, detail] = known ? await act(await readJson(request), findTarget) : [404, "the control API has no such route"];
   const body = detail ? { type: "about:blank", status, detail } : { ok: true };
   response.writeHead(status, { "content-type": detail ? "application/problem+json" : "application/json" });
   response.end(JSON.stringify(body));

@@ -6,7 +6,7 @@ import http from "node:http";
 import { join } from "node:path";
 import { Clock } from "./clock.mjs";
 import { control } from "./control.mjs";
-import { Instances } from "./instances.mjs";
+import { FunctionInstance } from "./instance.mjs";
 import { filesBelow, readConfig, readFunctions } from "./output.mjs";
 import { makeRouter } from "./routes.mjs";
 import { serveFile } from "./static.mjs";
@@ -26,11 +26,11 @@ for (const file of await filesBelow(join(output, "static"))) {
   if (/(^|\/)index\.html$/.test(file)) targets.set(`/${file.slice(0, -"index.html".length)}`.replace(/(.)\/$/, "$1"), { file });
 }
 const functions = await readFunctions(output);
-for (const { path, executable } of functions) targets.set(`/${path}`, { instances: new Instances(executable, environment) });
-const all = [...targets.values()].flatMap(({ instances }) => instances ?? []);
+for (const { path, executable } of functions) targets.set(`/${path}`, { instance: new FunctionInstance(executable, environment) });
+const instances = [...targets.values()].flatMap(({ instance }) => instance ?? []);
 
-const look = (path) => targets.get(path.replace(/(.)\/$/, "$1"));
-const route = makeRouter((await readConfig(output)).routes, look);
+const findTarget = (path) => targets.get(path.replace(/(.)\/$/, "$1"));
+const route = makeRouter((await readConfig(output)).routes, findTarget);
 
 // One of Vercel's own error responses. https://vercel.com/docs/errors
 function refuse(response, status, code, headers = {}) {
@@ -43,7 +43,7 @@ function withoutHopByHop(headers) {
 }
 
 // The headers for a function. Vercel's edge overwrites three of them with the client's address.
-// Here the address comes from x-forwarded-for, because tests play several clients, or otherwise
+// This router takes the address from x-forwarded-for, because tests act as several clients, or else
 // from the socket.
 function requestHeaders(request) {
   const client = request.headers["x-forwarded-for"] ?? request.socket.remoteAddress;
@@ -79,7 +79,7 @@ function invoke({ port, agent }, url, request, response, extra) {
 }
 
 async function serve(request, response) {
-  if (request.url.startsWith("/_local/")) return control(request, response, look);
+  if (request.url.startsWith("/_local/")) return control(request, response, findTarget);
   const [path, query = ""] = request.url.split(/\?(.*)/s);
   const match = route(request.method, path, query);
   const { target, headers, status } = match;
@@ -91,7 +91,7 @@ async function serve(request, response) {
   await clock?.update();
   // A function gets the client's path, and a query that includes the parameters of a rewrite.
   const url = match.query ? `${path}?${match.query}` : path;
-  return invoke(await target.instances.running(), url, request, response, headers);
+  return invoke(await target.instance.running(), url, request, response, headers);
 }
 
 const server = http.createServer((request, response) => {
@@ -102,7 +102,7 @@ const server = http.createServer((request, response) => {
   });
 });
 
-// Only clients may close idle connections. A request that is sent while this side closes is lost.
+// Only clients close idle connections. A request would be lost if the server closed at that moment.
 server.keepAliveTimeout = 0;
 
 let ending = false;
@@ -111,15 +111,15 @@ async function end(code) {
   ending = true;
   server.close();
   server.closeAllConnections();
-  await Promise.all(all.map((instances) => instances.stop(STOP_SECONDS)));
+  await Promise.all(instances.map((instance) => instance.stop(STOP_SECONDS)));
   process.exit(code);
 }
 process.on("SIGINT", () => end(130));
 process.on("SIGTERM", () => end(143));
 process.on("SIGHUP", () => end(129));
-process.on("exit", () => all.forEach((instances) => instances.kill()));
+process.on("exit", () => instances.forEach((instance) => instance.kill()));
 
-await Promise.all(all.map((instances) => instances.running()));
+await Promise.all(instances.map((instance) => instance.running()));
 server.listen(Number(process.env.PORT ?? 8788), "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port} serves ${functions.length} functions`);
 });

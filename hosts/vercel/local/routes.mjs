@@ -1,4 +1,4 @@
-// Applies the routes of config.json as Vercel does: those before the files, the files, the rest.
+// Applies the routes of config.json as Vercel does, some before the static files, some after them.
 // https://vercel.com/docs/build-output-api/configuration#routes
 
 const PHASES = ["main", "filesystem", "resource", "miss", "hit", "error"];
@@ -46,10 +46,10 @@ function runPhase(routes, state, method, exists) {
 }
 
 // Returns a function from a method, a path and a query to {target, query, headers, status?}.
-// `target` is the result of `look` for the path, or undefined.
-export function makeRouter(routes, look) {
+// `target` is the result of `findTarget` for the path, or undefined.
+export function makeRouter(routes, findTarget) {
   const phases = byPhase(routes);
-  const exists = (path) => look(path) !== undefined;
+  const exists = (path) => findTarget(path) !== undefined;
   return (method, path, query) => {
     const state = { path, query, headers: {}, status: undefined };
     let target;
@@ -57,7 +57,7 @@ export function makeRouter(routes, look) {
       runPhase(phases[phase], state, method, exists);
       // A status without a file is a complete response: a redirect or a refusal.
       if (state.status && !exists(state.path)) break;
-      target = look(state.path);
+      target = findTarget(state.path);
       if (target) break;
     }
     if (target) runPhase(phases.hit, state, method, exists);
@@ -65,7 +65,7 @@ export function makeRouter(routes, look) {
       state.status ??= 404;
       const refusal = state.status;
       runPhase(phases.error.filter((route) => !route.status || route.status === refusal), state, method, exists);
-      target = look(state.path);
+      target = findTarget(state.path);
     }
     return { target, query: state.query, headers: state.headers, status: state.status };
   };

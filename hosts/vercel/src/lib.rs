@@ -64,7 +64,7 @@ tokio::task_local! {
     static INVOCATION: AppState;
 }
 
-/// Keeps the invocation alive until `work` is done. Without one, the platform freezes the instance.
+/// Keeps the invocation alive until `work` is done. The platform freezes an instance that has none.
 /// <https://vercel.com/docs/functions/functions-api-reference/vercel-functions-package#waituntil>
 fn wait_until(work: BoxFuture<'static, ()>) {
     match INVOCATION.try_with(AppState::clone) {
@@ -73,20 +73,21 @@ fn wait_until(work: BoxFuture<'static, ()>) {
     }
 }
 
-/// Never returns an error, because the runtime would show it to the client.
+/// Answers one request. Never returns an error, because the runtime would show it to the client.
 async fn answer(
     service: &Service,
     name: &str,
     request: Request,
 ) -> Result<Response<ResponseBody>, Error> {
     let (head, mut incoming) = request.into_parts();
-    // A client that hung up reads no response, and no code may act on half a request.
+    // The product must not act on half a request. A client that hung up reads no response.
     let Ok(body) = read_body(&mut incoming, MAX_BODY_BYTES).await else {
         let mut response = Response::new(ResponseBody::from(Bytes::new()));
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    // An unread rest (4.5 MB at most) would reset the connection, and the response would be lost.
+    // Reads the rest, 4.5 MB at most. An unread rest would reset the connection, and the response
+    // would be lost.
     while let Some(Ok(_)) = incoming.frame().await {}
     let response = service
         .handle_route(name, http::Request::from_parts(head, body), None)

@@ -1,5 +1,5 @@
-// Functions killed during a payment, as a black box over BASE_URL, against script/host-vercel. A
-// repeated request must lose nothing and do nothing twice. node --test hosts/vercel/tests/crash.mjs
+// Kills functions during a payment and repeats the request, over BASE_URL of script/host-vercel.
+// Nothing may be lost or done twice. node --test hosts/vercel/tests/crash.mjs
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
@@ -16,7 +16,7 @@ const LONG_DELAY = { kind: "delay", delayMs: 300_000 };
 
 afterEach(clearFaults);
 
-// Sends a request, kills the function once `isUnderWay`, and clears the faults that delayed it.
+// Sends a request, kills the function when `isUnderWay` holds, and clears the faults.
 async function killDuring(path, send, isUnderWay) {
   const pending = send();
   await eventually(`${path} is under way`, isUnderWay);

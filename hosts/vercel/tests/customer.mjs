@@ -1,4 +1,5 @@
-// A customer of the product, the control APIs, and the records of PayPal and the database.
+// The steps of the tests: actions of a customer, calls of the control APIs, and the records of
+// PayPal and the database.
 
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";

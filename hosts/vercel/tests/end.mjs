@@ -1,4 +1,4 @@
-// Functions that the platform ends, as a black box over BASE_URL, against script/host-vercel.
+// Ends functions as the platform does, over BASE_URL of script/host-vercel.
 // node --test hosts/vercel/tests/end.mjs
 
 import assert from "node:assert/strict";
@@ -16,7 +16,8 @@ test("ending function reports its counts", async () => {
   await expectStatus(200, "GET", HEALTH);
   await end(HEALTH);
   const before = await countedRequests();
-  // The first is reported after its response, the others would be five seconds later.
+  // The new instance reports the first request after its response. The next report is due five
+  // seconds later, so the other two requests are reported only by the end.
   for (let sent = 0; sent < 3; sent++) await expectStatus(200, "GET", HEALTH);
   await end(HEALTH);
   assert.equal(await countedRequests(), before + 3);

@@ -1,11 +1,11 @@
 // Runs `wrangler dev --local` and forwards requests to its Worker.
 // Usage: PORT=8787 node serve.mjs LOGS WRANGLER ARGUMENT...
 //
-// wrangler starts two workerd processes: one runs the Worker on a free port, the other is a proxy
+// wrangler starts two workerd processes. One runs the Worker on a free port. The other is a proxy
 // that keeps connections to it. Both ends close an idle connection after the same five seconds. A
-// POST sent at that moment is lost: the proxy answers 503 and reports a restart of the Worker. A
-// GET waits until the next request. https://github.com/cloudflare/workers-sdk/issues/14641
-// Requests therefore go directly to the Worker's workerd, each on a new connection.
+// POST sent at that moment is lost, and the proxy answers 503 and reports a restart of the Worker.
+// A GET waits until the next request. https://github.com/cloudflare/workers-sdk/issues/14641
+// This program therefore sends each request directly to the Worker's process, on a new connection.
 
 import { spawn } from "node:child_process";
 import http from "node:http";
@@ -17,7 +17,7 @@ const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trail
 
 const [logs, wrangler, ...options] = process.argv.slice(2);
 
-// Waits for the Worker's address. wrangler logs it when it sends it to its proxy.
+// Waits for the Worker's address, which wrangler writes to its log.
 async function findWorker() {
   for (;;) {
     for (const file of await readdir(logs).catch(() => [])) {
@@ -65,7 +65,7 @@ child.on("exit", (code) => process.exit(code ?? 1));
 
 const worker = await findWorker();
 const server = http.createServer((request, response) => forward(worker, request, response));
-// Only clients may close idle connections, for the reason above.
+// Only clients close idle connections, for the reason above.
 server.keepAliveTimeout = 0;
 server.listen(Number(process.env.PORT), "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port} serves the Worker`);

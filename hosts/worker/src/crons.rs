@@ -1,7 +1,7 @@
 //! Cron Triggers. <https://developers.cloudflare.com/workers/configuration/cron-triggers/>
 //!
-//! A trigger only names the schedule that fired. It becomes the request that crons of other hosts
-//! send, and the route does the work.
+//! A trigger only names the schedule that fired. This module turns it into the request that crons
+//! of other hosts send.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
@@ -13,7 +13,8 @@ const CRONS: &[(&str, &str)] = &[
     ("30 * * * *", "/api/admin/payments/reconcile"),
 ];
 
-/// The request for `schedule`. `None` without a secret: the route would do nothing, but return 200.
+/// The request for `schedule`. `None` without a secret, because the route would then return 200 and
+/// do nothing.
 pub(crate) fn request(schedule: &str, secret: Option<String>) -> Option<Request<Bytes>> {
     let Some((_, path)) = CRONS.iter().find(|(known, _)| *known == schedule) else {
         log::error!("cron=\"{schedule}\" has no route");

@@ -20,7 +20,8 @@ use worker::{
 const MAX_RESPONSE_BYTES: usize = 10 * 1024 * 1024;
 const DRAIN_LIMIT: usize = 8 * 1024 * 1024;
 
-/// Reads a client's request. `None` if it is incomplete, because no code may act on half a request.
+/// Reads a client's request. `None` if it is incomplete, because the product must not act on half a
+/// request.
 pub(crate) async fn receive(request: &web_sys::Request) -> Option<http::Request<Bytes>> {
     let body = match request.body() {
         Some(stream) => read_body(Body::new(stream)).await?,
@@ -84,8 +85,8 @@ pub(crate) fn fail() -> http::Response<Bytes> {
 /// Sends a request to an upstream. Dropping the future aborts the exchange, which frees its
 /// connection.
 ///
-/// `fetch` rejects with the same error whether it could not connect or lost the connection, so a
-/// rejection is always `Unknown`. Only a request that the runtime itself refuses is `NotSent`.
+/// `fetch` gives the same error for a failed connect and a lost connection, so its errors are
+/// `Unknown`. Only a request that the runtime itself refuses is `NotSent`.
 pub(crate) async fn send(
     request: http::Request<Bytes>,
 ) -> Result<http::Response<Bytes>, TransportError> {

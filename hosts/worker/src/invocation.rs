@@ -1,7 +1,5 @@
-//! The event of the running code.
-//!
-//! One isolate handles several events at a time, and each has its own `waitUntil`.
-//! <https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>
+//! Gives running code the `waitUntil` of its own event. One isolate handles several events at a
+//! time. <https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>
 
 use futures_util::future::BoxFuture;
 use std::rc::Rc;

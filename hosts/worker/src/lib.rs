@@ -24,14 +24,14 @@ use std::{
 };
 use worker::{Context, Env, Response, ScheduleContext, ScheduledEvent, event, web_sys};
 
-/// One for the isolate, because the bindings in `Env` never change during its life.
+/// An isolate has one service, because the bindings in `Env` never change during its life.
 static SERVICE: OnceLock<Service> = OnceLock::new();
 
+/// Cloudflare overwrites `CF-Connecting-IP` with the address it sees.
+/// <https://developers.cloudflare.com/fundamentals/reference/http-headers/#cf-connecting-ip>
 fn service(env: &Env) -> &'static Service {
     SERVICE.get_or_init(|| {
         let defaults = Defaults {
-            // Cloudflare overwrites this header with the address it sees.
-            // https://developers.cloudflare.com/fundamentals/reference/http-headers/#cf-connecting-ip
             trusted_ip_header: Some(HeaderName::from_static("cf-connecting-ip")),
             public_base_url: None,
         };
@@ -71,7 +71,8 @@ async fn scheduled(event: ScheduledEvent, env: Env, context: ScheduleContext) {
     }
 }
 
-/// Catches every panic. Otherwise the runtime would send its own error page to the client.
+/// Answers one request. Without `catch_unwind`, the runtime would send its own error page after a
+/// panic.
 async fn answer(
     env: &Env,
     request: http::Request<Bytes>,

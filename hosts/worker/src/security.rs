@@ -1,7 +1,7 @@
 //! The security headers of every response, the same as in `vercel.json`.
 //!
-//! Cloudflare serves static files itself. `script/build-worker` writes the headers into its
-//! `_headers` file.
+//! Cloudflare serves static files without this code. `script/build-worker` writes their headers
+//! into the file `_headers`.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

@@ -1,4 +1,4 @@
-// Behavior of the Worker alone, as a black box over BASE_URL, against script/host-worker.
+// Behavior that only the Worker has, over BASE_URL of script/host-worker.
 // node --test hosts/worker/tests/worker.mjs
 
 import assert from "node:assert/strict";
@@ -88,8 +88,8 @@ test("responses and public files have the headers of Vercel", async () => {
   }
 });
 
-// Both ends of a connection to workerd close it after five idle seconds. Requests at that moment
-// must not use a closing connection.
+// Both ends of a connection to workerd close it after five idle seconds. A request at that moment
+// must not be sent on the closing connection.
 test("requests after five idle seconds are answered", async () => {
   const post = async () => (await get("/images/123.svg", { method: "POST" })).status;
   assert.deepEqual(new Set(await Promise.all(Array.from({ length: 40 }, post))), new Set([405]));

@@ -1,4 +1,5 @@
-//! The three upstreams: how a request to each is built, how its answer is read, and what its refusals are called.
+//! The clients of the three upstreams. A client builds requests, decodes responses and names
+//! failures.
 //!
 //! | client | upstream | protocol |
 //! |---|---|---|
@@ -6,6 +7,6 @@
 //! | [`upstash`] | Redis | Upstash's REST pipeline |
 //! | [`paypal`] | PayPal | Orders v2, Payments v2 |
 
-pub mod paypal;
-pub mod supabase;
+pub(crate) mod paypal;
+pub(crate) mod supabase;
 pub mod upstash;

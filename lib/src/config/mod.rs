@@ -1,61 +1,57 @@
-//! What a deployment decides. Hosts read their environment once and hand it over.
+//! The configuration of a deployment. A host reads its environment once into a [`Config`].
 
 mod read;
 mod variables;
 mod webhook;
 
 pub use variables::{VARIABLES, Variable};
-pub use webhook::{Verification, Webhook};
+pub(crate) use webhook::{Verification, Webhook};
 
 use crate::domain::{
     rate_limit::{Rule, Tier},
     secret::Secret,
 };
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
-/// Everything the product needs to know about its surroundings.
+/// All settings of the product.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where the data is.
-    pub supabase: Supabase,
-    /// Where the cache is, if it is used.
-    pub redis: Redis,
-    /// Where the money is.
-    pub paypal: PayPal,
-    /// Any of these is an operator. Empty: operators' routes answer 503.
-    pub admin_tokens: Vec<Secret>,
-    /// What the cron presents. Absent: the crons' routes do nothing.
-    pub cron_secret: Option<Secret>,
+    pub(crate) supabase: Supabase,
+    pub(crate) redis: Redis,
+    pub(crate) paypal: PayPal,
+    /// Each of these tokens belongs to an operator. With none, the operators' routes return 503.
+    pub(crate) admin_tokens: Vec<Secret>,
+    /// The token of the crons. Without it, their routes do nothing.
+    pub(crate) cron_secret: Option<Secret>,
     /// Signs booking tokens.
-    pub booking_token_secret: Secret,
-    /// Origins that browsers may call from; `*` alone allows all.
-    pub allowed_origins: Vec<String>,
-    /// The public address, without a slash at the end: start of `bookingUrl` and of the payer's way back.
-    pub public_base_url: String,
-    /// The one header that carries the client's address, written by the platform in front of us.
-    pub trusted_ip_header: Option<http::HeaderName>,
-    /// How often a client may ask.
-    pub limits: Limits,
-    /// For how long a cache in front of us may keep what all visitors may see; 0: not at all.
-    pub cdn_cache_seconds: u32,
-    /// The commit this was built from, if known.
-    pub commit: Option<String>,
+    pub(crate) booking_token_secret: Secret,
+    /// Origins that browsers may call from. A single `*` allows all.
+    pub(crate) allowed_origins: Vec<String>,
+    /// The start of `bookingUrl` and of the payer's return address, without a slash at the end.
+    pub(crate) public_base_url: String,
+    /// The header that carries the client's address, written by the platform in front.
+    pub(crate) trusted_ip_header: Option<http::HeaderName>,
+    pub(crate) limits: Limits,
+    /// How long a CDN may cache public responses. 0 forbids it.
+    pub(crate) cdn_cache_seconds: u32,
+    /// The commit of this build.
+    pub(crate) commit: Option<String>,
 }
 
-/// Supabase: PostgREST behind a gateway that knows two kinds of keys.
+/// Supabase: PostgREST behind a gateway that accepts two kinds of keys.
 #[derive(Clone, Debug)]
-pub struct Supabase {
+pub(crate) struct Supabase {
     /// Without a slash at the end.
-    pub url: String,
+    pub(crate) url: String,
     /// A key of the service role.
-    pub key: SupabaseKey,
+    pub(crate) key: SupabaseKey,
 }
 
-/// The two kinds of service keys, which travel in different headers.
+/// The two kinds of service keys, which go into different headers.
 /// <https://supabase.com/docs/guides/api/api-keys>
 #[derive(Clone, Debug)]
-pub enum SupabaseKey {
+pub(crate) enum SupabaseKey {
     /// `sb_secret_…`: in `apikey` only.
     Secret(Secret),
     /// A legacy JWT: in `apikey` and as the bearer token.
@@ -63,104 +59,99 @@ pub enum SupabaseKey {
 }
 
 impl SupabaseKey {
-    /// The key itself.
     #[must_use]
-    pub fn secret(&self) -> &Secret {
+    pub(crate) fn secret(&self) -> &Secret {
         match self {
             Self::Secret(secret) | Self::LegacyJwt(secret) => secret,
         }
     }
 }
 
-/// Whether Redis is asked at all.
+/// Whether and where Redis is used.
 #[derive(Clone, Debug)]
-pub enum Redis {
-    /// Cache, locks and limits are shared.
+pub(crate) enum Redis {
+    /// The instances share cache, locks and limits.
     Upstash {
         /// Without a slash at the end.
         url: String,
-        /// The REST token.
         token: Secret,
+        /// How long a visitor's request waits for Redis.
+        timeout: Duration,
     },
-    /// `DISABLE_REDIS`, or nothing configured.
+    /// `DISABLE_REDIS` is set, or no address.
     Disabled,
-    /// `REDIS_BYPASS`: configured, left alone for now.
+    /// `REDIS_BYPASS` is set.
     Bypassed,
 }
 
 /// A PayPal REST app.
 #[derive(Clone, Debug)]
-pub struct PayPal {
+pub(crate) struct PayPal {
     /// Without a slash at the end.
-    pub base_url: String,
-    /// `live` or `sandbox`.
-    pub mode: PayPalMode,
-    /// The app's id.
-    pub client_id: String,
-    /// The app's secret.
-    pub client_secret: Secret,
-    /// Where its events come in. Absent: the webhook's route answers 503.
-    pub webhook: Option<Webhook>,
+    pub(crate) base_url: String,
+    pub(crate) mode: PayPalMode,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret,
+    /// Without one, the webhook's route returns 503.
+    pub(crate) webhook: Option<Webhook>,
 }
 
 /// Whether money is real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayPalMode {
+pub(crate) enum PayPalMode {
     /// Real money.
     Live,
-    /// Play money.
+    /// Test money.
     Sandbox,
 }
 
-/// The rule of each tier, and who is not counted.
+/// The rate limit of each tier, and the clients without limits.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     rules: Vec<(Tier, Rule)>,
     allowed_networks: Vec<IpNet>,
-    allowed_names: Vec<String>,
+    allowed_users: Vec<String>,
 }
 
 impl Limits {
     /// The rule in force for `tier`.
     #[must_use]
-    pub fn rule(&self, tier: Tier) -> Rule {
+    pub(crate) fn rule(&self, tier: Tier) -> Rule {
         self.rules
             .iter()
             .find(|(of, _)| *of == tier)
             .map_or_else(|| tier.default_rule(), |(_, rule)| *rule)
     }
 
-    /// Whether requests from `address` are not counted.
+    /// Whether requests from `address` have no limit.
     #[must_use]
-    pub fn exempts(&self, address: IpAddr) -> bool {
+    pub(crate) fn exempts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.allowed_networks
             .iter()
             .any(|network| network.contains(&address))
     }
 
-    /// Whether requests of the user `name` are not counted.
+    /// Whether requests of the user with this id have no limit.
     #[must_use]
-    pub fn exempts_name(&self, name: &str) -> bool {
-        self.allowed_names.iter().any(|allowed| allowed == name)
+    pub(crate) fn exempts_user(&self, id: &str) -> bool {
+        self.allowed_users.iter().any(|allowed| allowed == id)
     }
 }
 
-/// What a host assumes where its environment is silent.
+/// A host's values for variables that are not set.
 #[derive(Clone, Debug, Default)]
 pub struct Defaults {
     /// The header that this host's platform overwrites with the client's address.
     pub trusted_ip_header: Option<http::HeaderName>,
-    /// The public address when `PUBLIC_BASE_URL` is not set.
+    /// The value for `PUBLIC_BASE_URL`.
     pub public_base_url: Option<String>,
 }
 
-/// Why the environment does not make a configuration. Names the variable, never its value.
+/// An invalid variable. The error names the variable, never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} {problem}")]
 pub struct ConfigError {
-    /// The variable to look at.
     pub variable: &'static str,
-    /// What is wrong with it.
     pub problem: &'static str,
 }

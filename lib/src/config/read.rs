@@ -1,4 +1,4 @@
-//! Reading the configuration: every variable is looked up here, by its name.
+//! Reads the configuration. Every variable is looked up here by its name.
 
 use super::{
     Config, ConfigError, Defaults, Limits, PayPal, PayPalMode, Redis, Supabase, SupabaseKey,
@@ -9,7 +9,7 @@ use crate::domain::{
     secret::Secret,
 };
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 pub(super) const fn error(variable: &'static str, problem: &'static str) -> ConfigError {
     ConfigError { variable, problem }
@@ -23,47 +23,50 @@ impl Config {
         variable: impl Fn(&str) -> Option<String>,
         defaults: Defaults,
     ) -> Result<Self, ConfigError> {
-        let read = |name: &str| {
+        let environment = |name: &str| {
             variable(name)
                 .map(|value| value.trim().to_owned())
                 .filter(|value| !value.is_empty())
         };
-        let supabase = read_supabase(&read)?;
-        let public_base_url = match read("PUBLIC_BASE_URL").or(defaults.public_base_url) {
+        let supabase = read_supabase(&environment)?;
+        let public_base_url = match environment("PUBLIC_BASE_URL").or(defaults.public_base_url) {
             Some(url) => http_url(&url, "PUBLIC_BASE_URL")?,
             None => return Err(error("PUBLIC_BASE_URL", MISSING)),
         };
         Ok(Self {
-            redis: read_redis(&read)?,
-            paypal: read_paypal(&read)?,
-            admin_tokens: read_list(&read, "ADMIN_TOKEN").map(Secret::new).collect(),
-            cron_secret: read_cron_secret(&read)?,
-            // Without a secret of its own the token hangs on the service key: rotating that ends all links.
-            booking_token_secret: read("BOOKING_TOKEN_SECRET").map_or_else(
+            redis: read_redis(&environment)?,
+            paypal: read_paypal(&environment)?,
+            admin_tokens: read_list(&environment, "ADMIN_TOKEN")
+                .map(Secret::new)
+                .collect(),
+            cron_secret: read_cron_secret(&environment)?,
+            // Without BOOKING_TOKEN_SECRET, rotating the service key invalidates all links.
+            booking_token_secret: environment("BOOKING_TOKEN_SECRET").map_or_else(
                 || Secret::new(supabase.key.secret().sign("booking-token-secret")),
                 Secret::new,
             ),
-            allowed_origins: read_list(&read, "ALLOWED_ORIGINS").collect(),
+            allowed_origins: read_list(&environment, "ALLOWED_ORIGINS").collect(),
             public_base_url,
-            trusted_ip_header: match read("TRUSTED_IP_HEADER") {
+            trusted_ip_header: match environment("TRUSTED_IP_HEADER") {
                 None => defaults.trusted_ip_header,
                 Some(name) => Some(
                     name.parse()
-                        .map_err(|_| error("TRUSTED_IP_HEADER", "is not a header's name"))?,
+                        .map_err(|_| error("TRUSTED_IP_HEADER", "is not a header name"))?,
                 ),
             },
-            limits: read_limits(&read)?,
-            cdn_cache_seconds: read_cdn_cache_seconds(&read)?,
-            commit: read("VERCEL_GIT_COMMIT_SHA").or_else(|| read("COMMIT_SHA")),
+            limits: read_limits(&environment)?,
+            cdn_cache_seconds: read_cdn_cache_seconds(&environment)?,
+            commit: environment("VERCEL_GIT_COMMIT_SHA").or_else(|| environment("COMMIT_SHA")),
             supabase,
         })
     }
 }
 
-pub(super) type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
+/// Looks up a variable that is not empty.
+pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-fn read_list(read: &Read<'_>, name: &str) -> impl Iterator<Item = String> {
-    let text = read(name).unwrap_or_default();
+fn read_list(environment: &Environment<'_>, name: &str) -> impl Iterator<Item = String> {
+    let text = environment(name).unwrap_or_default();
     let items: Vec<String> = text
         .split(',')
         .map(|item| item.trim().to_owned())
@@ -72,34 +75,47 @@ fn read_list(read: &Read<'_>, name: &str) -> impl Iterator<Item = String> {
     items.into_iter()
 }
 
-fn read_flag(read: &Read<'_>, name: &'static str) -> Result<bool, ConfigError> {
-    match read(name).as_deref() {
+fn read_flag(environment: &Environment<'_>, name: &'static str) -> Result<bool, ConfigError> {
+    match environment(name).as_deref() {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),
         Some(_) => Err(error(name, "is neither true nor false")),
     }
 }
 
+fn read_number(
+    environment: &Environment<'_>,
+    name: &'static str,
+    range: RangeInclusive<u32>,
+    problem: &'static str,
+) -> Result<Option<u32>, ConfigError> {
+    match environment(name).map(|text| text.parse()) {
+        None => Ok(None),
+        Some(Ok(number)) if range.contains(&number) => Ok(Some(number)),
+        Some(_) => Err(error(name, problem)),
+    }
+}
+
 fn http_url(url: &str, name: &'static str) -> Result<String, ConfigError> {
     let parsed: http::Uri = url.parse().map_err(|_| error(name, "is not an address"))?;
-    let complete =
+    let is_complete =
         matches!(parsed.scheme_str(), Some("http" | "https")) && parsed.authority().is_some();
-    if complete {
+    if is_complete {
         Ok(url.trim_end_matches('/').to_owned())
     } else {
         Err(error(name, "is not an http or https address"))
     }
 }
 
-fn read_supabase(read: &Read<'_>) -> Result<Supabase, ConfigError> {
-    let url = read("SUPABASE_URL").ok_or(error("SUPABASE_URL", MISSING))?;
-    let key = read("SUPABASE_SECRET_KEY")
-        .or_else(|| read("SUPABASE_SERVICE_ROLE_KEY"))
+fn read_supabase(environment: &Environment<'_>) -> Result<Supabase, ConfigError> {
+    let url = environment("SUPABASE_URL").ok_or(error("SUPABASE_URL", MISSING))?;
+    let key = environment("SUPABASE_SECRET_KEY")
+        .or_else(|| environment("SUPABASE_SERVICE_ROLE_KEY"))
         .ok_or(error("SUPABASE_SECRET_KEY", MISSING))?;
     if http::HeaderValue::from_str(&key).is_err() {
         return Err(error(
             "SUPABASE_SECRET_KEY",
-            "holds characters that no header can carry",
+            "has characters that a header cannot carry",
         ));
     }
     let is_secret_key = key.starts_with("sb_");
@@ -114,11 +130,12 @@ fn read_supabase(read: &Read<'_>) -> Result<Supabase, ConfigError> {
     })
 }
 
-fn read_redis(read: &Read<'_>) -> Result<Redis, ConfigError> {
-    if read_flag(read, "DISABLE_REDIS")? {
+fn read_redis(environment: &Environment<'_>) -> Result<Redis, ConfigError> {
+    let timeout = read_redis_timeout(environment)?;
+    if read_flag(environment, "DISABLE_REDIS")? {
         return Ok(Redis::Disabled);
     }
-    if read_flag(read, "REDIS_BYPASS")? {
+    if read_flag(environment, "REDIS_BYPASS")? {
         return Ok(Redis::Bypassed);
     }
     let pairs = [
@@ -126,11 +143,12 @@ fn read_redis(read: &Read<'_>) -> Result<Redis, ConfigError> {
         ("KV_REST_API_URL", "KV_REST_API_TOKEN"),
     ];
     for (url_name, token_name) in pairs {
-        match (read(url_name), read(token_name)) {
+        match (environment(url_name), environment(token_name)) {
             (Some(url), Some(token)) => {
                 return Ok(Redis::Upstash {
                     url: http_url(&url, url_name)?,
                     token: Secret::new(token),
+                    timeout,
                 });
             }
             (Some(_), None) => return Err(error(token_name, MISSING)),
@@ -141,16 +159,26 @@ fn read_redis(read: &Read<'_>) -> Result<Redis, ConfigError> {
     Ok(Redis::Disabled)
 }
 
-fn read_paypal(read: &Read<'_>) -> Result<PayPal, ConfigError> {
+fn read_redis_timeout(environment: &Environment<'_>) -> Result<Duration, ConfigError> {
+    let millis = read_number(
+        environment,
+        "REDIS_TIMEOUT_MS",
+        10..=5_000,
+        "is not a whole number of milliseconds from 10 to 5000",
+    )?;
+    Ok(Duration::from_millis(millis.unwrap_or(150).into()))
+}
+
+fn read_paypal(environment: &Environment<'_>) -> Result<PayPal, ConfigError> {
     const LIVE: &str = "https://api-m.paypal.com";
     const SANDBOX: &str = "https://api-m.sandbox.paypal.com";
-    let mode = match read("PAYPAL_MODE").as_deref() {
+    let mode = match environment("PAYPAL_MODE").as_deref() {
         Some("live") => PayPalMode::Live,
         Some("sandbox") => PayPalMode::Sandbox,
         Some(_) => return Err(error("PAYPAL_MODE", "is neither live nor sandbox")),
         None => return Err(error("PAYPAL_MODE", MISSING)),
     };
-    let base_url = match (mode, read("PAYPAL_BASE_URL")) {
+    let base_url = match (mode, environment("PAYPAL_BASE_URL")) {
         (PayPalMode::Live, None) => LIVE.to_owned(),
         (PayPalMode::Sandbox, None) => SANDBOX.to_owned(),
         (PayPalMode::Live, Some(url)) if url.trim_end_matches('/') == LIVE => LIVE.to_owned(),
@@ -171,16 +199,16 @@ fn read_paypal(read: &Read<'_>) -> Result<PayPal, ConfigError> {
     Ok(PayPal {
         base_url,
         mode,
-        client_id: read("PAYPAL_CLIENT_ID").ok_or(error("PAYPAL_CLIENT_ID", MISSING))?,
-        client_secret: read("PAYPAL_CLIENT_SECRET")
+        client_id: environment("PAYPAL_CLIENT_ID").ok_or(error("PAYPAL_CLIENT_ID", MISSING))?,
+        client_secret: environment("PAYPAL_CLIENT_SECRET")
             .map(Secret::new)
             .ok_or(error("PAYPAL_CLIENT_SECRET", MISSING))?,
-        webhook: Webhook::read(read, mode)?,
+        webhook: Webhook::read(environment, mode)?,
     })
 }
 
-fn read_cron_secret(read: &Read<'_>) -> Result<Option<Secret>, ConfigError> {
-    match read("CRON_SECRET") {
+fn read_cron_secret(environment: &Environment<'_>) -> Result<Option<Secret>, ConfigError> {
+    match environment("CRON_SECRET") {
         Some(secret) if secret.len() < 16 => {
             Err(error("CRON_SECRET", "is shorter than 16 characters"))
         }
@@ -188,19 +216,17 @@ fn read_cron_secret(read: &Read<'_>) -> Result<Option<Secret>, ConfigError> {
     }
 }
 
-fn read_cdn_cache_seconds(read: &Read<'_>) -> Result<u32, ConfigError> {
-    const NAME: &str = "CDN_CACHE_SECONDS";
-    match read(NAME).map(|text| text.parse()) {
-        None => Ok(0),
-        Some(Ok(seconds)) if seconds <= 3_600 => Ok(seconds),
-        Some(_) => Err(error(
-            NAME,
-            "is not a whole number of seconds from 0 to 3600",
-        )),
-    }
+fn read_cdn_cache_seconds(environment: &Environment<'_>) -> Result<u32, ConfigError> {
+    let seconds = read_number(
+        environment,
+        "CDN_CACHE_SECONDS",
+        0..=3_600,
+        "is not a whole number of seconds from 0 to 3600",
+    )?;
+    Ok(seconds.unwrap_or(0))
 }
 
-fn read_limits(read: &Read<'_>) -> Result<Limits, ConfigError> {
+fn read_limits(environment: &Environment<'_>) -> Result<Limits, ConfigError> {
     let mut rules = Vec::new();
     for tier in Tier::ALL {
         let name = match tier {
@@ -211,25 +237,25 @@ fn read_limits(read: &Read<'_>) -> Result<Limits, ConfigError> {
             Tier::Admin => "RATE_LIMIT_ADMIN",
             Tier::Webhook => "RATE_LIMIT_WEBHOOK",
         };
-        if let Some(text) = read(name) {
+        if let Some(text) = environment(name) {
             let rule = Rule::parse(&text).ok_or(error(name, "is not of the form 60/60s"))?;
             rules.push((tier, rule));
         }
     }
-    let (mut allowed_networks, mut allowed_names) = (Vec::new(), Vec::new());
-    for item in read_list(read, "RATE_LIMIT_ALLOWLIST") {
+    let (mut allowed_networks, mut allowed_users) = (Vec::new(), Vec::new());
+    for item in read_list(environment, "RATE_LIMIT_ALLOWLIST") {
         if let Ok(network) = item.parse::<IpNet>() {
             allowed_networks.push(network);
         } else if let Ok(address) = item.parse::<IpAddr>() {
             allowed_networks.push(IpNet::from(address));
         } else {
-            allowed_names.push(item);
+            allowed_users.push(item);
         }
     }
     Ok(Limits {
         rules,
         allowed_networks,
-        allowed_names,
+        allowed_users,
     })
 }
 
@@ -266,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_environment_is_enough() {
+    fn required_variables_suffice() {
         let config = read(&complete()).unwrap();
         assert_eq!(config.supabase.url, "http://127.0.0.1:5000");
         assert!(matches!(config.supabase.key, SupabaseKey::Secret(_)));
@@ -275,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_variable_is_named() {
         for name in [
             "SUPABASE_URL",
             "SUPABASE_SECRET_KEY",
@@ -299,6 +325,7 @@ mod tests {
             ("CRON_SECRET", "short"),
             ("RATE_LIMIT_BOOKING", "many"),
             ("DISABLE_REDIS", "maybe"),
+            ("REDIS_TIMEOUT_MS", "fast"),
             ("SUPABASE_URL", "localhost"),
         ] {
             assert_eq!(with(name, value).unwrap_err().variable, name);
@@ -310,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn redis_can_be_left_out_switched_off_or_named_otherwise() {
+    fn redis_has_three_configurations() {
         assert!(matches!(
             with("DISABLE_REDIS", "true").unwrap().redis,
             Redis::Disabled
@@ -332,12 +359,42 @@ mod tests {
     }
 
     #[test]
+    fn redis_timeout_is_ten_to_5000_milliseconds() {
+        let timeout = |config: Config| match config.redis {
+            Redis::Upstash { timeout, .. } => timeout.as_millis(),
+            Redis::Disabled | Redis::Bypassed => panic!("Redis is off"),
+        };
+        assert_eq!(timeout(read(&complete()).unwrap()), 150);
+        for (text, millis) in [("10", 10), (" 400 ", 400), ("5000", 5_000)] {
+            assert_eq!(timeout(with("REDIS_TIMEOUT_MS", text).unwrap()), millis);
+        }
+        for text in ["9", "5001", "0", "-150", "150ms", "0.15", "4294967446"] {
+            assert_eq!(
+                with("REDIS_TIMEOUT_MS", text).unwrap_err(),
+                error(
+                    "REDIS_TIMEOUT_MS",
+                    "is not a whole number of milliseconds from 10 to 5000"
+                ),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn invalid_timeout_is_refused_without_redis() {
+        let mut environment = complete();
+        environment.insert("DISABLE_REDIS", "true");
+        environment.insert("REDIS_TIMEOUT_MS", "fast");
+        assert_eq!(read(&environment).unwrap_err().variable, "REDIS_TIMEOUT_MS");
+    }
+
+    #[test]
     fn limits_and_exemptions_are_read() {
         let config = with("RATE_LIMIT_ALLOWLIST", "10.0.0.0/8, 192.0.2.7, user-1").unwrap();
         assert!(config.limits.exempts("10.1.2.3".parse().unwrap()));
         assert!(config.limits.exempts("::ffff:192.0.2.7".parse().unwrap()));
         assert!(!config.limits.exempts("192.0.2.8".parse().unwrap()));
-        assert!(config.limits.exempts_name("user-1"));
+        assert!(config.limits.exempts_user("user-1"));
         let config = with("RATE_LIMIT_PUBLIC", "1000/1s").unwrap();
         assert_eq!(
             config.limits.rule(Tier::Public),

@@ -4,7 +4,6 @@
 /// One environment variable.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
-    /// As in the environment.
     pub name: &'static str,
     /// For the documentation, in Markdown.
     pub meaning: &'static str,
@@ -34,7 +33,7 @@ const fn secret(name: &'static str, meaning: &'static str, default: &'static str
 }
 
 /// Every variable, in the order of `docs/CONFIGURATION.md`.
-pub const VARIABLES: [Variable; 32] = [
+pub const VARIABLES: [Variable; 33] = [
     plain("SUPABASE_URL", "The project's address", ""),
     secret(
         "SUPABASE_SECRET_KEY",
@@ -71,6 +70,11 @@ pub const VARIABLES: [Variable; 32] = [
         "REDIS_BYPASS",
         "`true` does the same, for a limited time",
         "`false`",
+    ),
+    plain(
+        "REDIS_TIMEOUT_MS",
+        "Milliseconds that a visitor's request waits for Redis, 10 to 5000",
+        "`150`",
     ),
     plain("PAYPAL_MODE", "`live` or `sandbox`, nothing else", ""),
     plain("PAYPAL_CLIENT_ID", "The REST app's client id", ""),

@@ -1,8 +1,8 @@
-//! PayPal's webhook: which one is ours, and how its deliveries are told from forged ones.
+//! PayPal's webhook: its id and the way to verify its deliveries.
 
 use super::{
     ConfigError, PayPalMode,
-    read::{MISSING, Read, error},
+    read::{Environment, MISSING, error},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rustls_pki_types::{CertificateDer, TrustAnchor, pem::PemObject};
@@ -14,28 +14,32 @@ const ROOT: &str = "PAYPAL_WEBHOOK_ROOT";
 
 /// The webhook that PayPal delivers events to.
 #[derive(Clone, Debug)]
-pub struct Webhook {
-    /// The id that PayPal gave it. It is part of what is signed: deliveries to somebody else's webhook are not for us.
-    pub id: String,
-    /// How a signature is verified.
-    pub verification: Verification,
+pub(crate) struct Webhook {
+    /// The id that PayPal assigned. It is part of the signed text, so a delivery to another
+    /// webhook is refused.
+    pub(crate) id: String,
+    pub(crate) verification: Verification,
 }
 
 /// The two ways to verify a signature.
 #[derive(Clone, Debug)]
-pub enum Verification {
-    /// PayPal is asked, once for each delivery.
+pub(crate) enum Verification {
+    /// PayPal verifies it: one request for each delivery.
     Api,
-    /// It is done here, with PayPal's certificate.
+    /// The product verifies it with PayPal's certificate.
     Certificate {
-        /// Trusted instead of DigiCert's roots.
+        /// Replaces DigiCert's roots.
         root: Option<TrustAnchor<'static>>,
     },
 }
 
 impl Webhook {
-    pub(super) fn read(read: &Read<'_>, mode: PayPalMode) -> Result<Option<Self>, ConfigError> {
-        let (id, verification, root) = (read(ID), read(VERIFICATION), read(ROOT));
+    pub(super) fn read(
+        environment: &Environment<'_>,
+        mode: PayPalMode,
+    ) -> Result<Option<Self>, ConfigError> {
+        let (id, verification) = (environment(ID), environment(VERIFICATION));
+        let root = environment(ROOT);
         let Some(id) = id else {
             return if verification.is_some() || root.is_some() {
                 Err(error(ID, MISSING))
@@ -44,7 +48,7 @@ impl Webhook {
             };
         };
         if !is_id(&id) {
-            return Err(error(ID, "is not a webhook's id"));
+            return Err(error(ID, "is not a webhook id"));
         }
         let root = root
             .map(|text| match mode {
@@ -63,7 +67,7 @@ impl Webhook {
     }
 }
 
-/// PayPal's ids are letters and digits; those of its simulator and of the local PayPal are words.
+/// PayPal's ids have letters and digits. Its simulator and the local PayPal use words.
 fn is_id(text: &str) -> bool {
     text.len() <= 50
         && text
@@ -71,13 +75,14 @@ fn is_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// Reads PEM, whose newlines may be written as `\n` since many places for variables take one line only, or base64 of DER.
+/// Reads one certificate as PEM or as base64 of DER. Newlines in the PEM may be written as `\n`,
+/// because many platforms accept only one line for a variable.
 fn certificate(text: &str) -> Option<TrustAnchor<'static>> {
     let text = text.replace("\\n", "\n");
     let der = if text.contains("-----BEGIN") {
         let mut certificates = CertificateDer::pem_slice_iter(text.as_bytes());
         let first = certificates.next()?.ok()?;
-        // Of two it would be a guess which one is meant.
+        // With two certificates, the root would be ambiguous.
         certificates.next().is_none().then_some(first)?
     } else {
         let base64: String = text.split_whitespace().collect();
@@ -102,12 +107,12 @@ mod tests {
     ));
 
     fn read_in(mode: PayPalMode, set: &[(&str, &str)]) -> Result<Option<Webhook>, ConfigError> {
-        let look_up = |name: &str| {
+        let environment = |name: &str| {
             set.iter()
                 .find(|(known, _)| *known == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        Webhook::read(&look_up, mode)
+        Webhook::read(&environment, mode)
     }
 
     fn read(set: &[(&str, &str)]) -> Result<Option<Webhook>, ConfigError> {
@@ -118,12 +123,12 @@ mod tests {
         let set = [(ID, "W1"), (VERIFICATION, "certificate"), (ROOT, text)];
         match read(&set)?.unwrap().verification {
             Verification::Certificate { root } => Ok(root.unwrap()),
-            Verification::Api => panic!("PayPal would be asked"),
+            Verification::Api => panic!("PayPal verifies the signature"),
         }
     }
 
     #[test]
-    fn paypal_is_asked_unless_told_otherwise() {
+    fn paypal_verifies_by_default() {
         assert!(read(&[]).unwrap().is_none());
         let webhook = read(&[(ID, "1JE4291016473214C")]).unwrap().unwrap();
         assert_eq!(webhook.id, "1JE4291016473214C");
@@ -139,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_is_read_as_it_can_be_written() {
+    fn root_is_read_from_pem_and_base64() {
         let escaped = ROOT_PEM.replace('\n', "\\n");
         let lines: Vec<&str> = ROOT_PEM
             .lines()
@@ -158,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_root_is_refused() {
+    fn invalid_root_is_refused() {
         let key = include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../hosts/local/certificates/webhook.key.pem"
@@ -176,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused_by_name() {
+    fn contradiction_names_variable() {
         let long = "A".repeat(51);
         for (set, variable) in [
             (vec![(VERIFICATION, "api")], ID),

@@ -1,16 +1,16 @@
-//! The access token of somebody who is signed in, as far as it can be read without asking whose it is.
+//! The access token of a signed-in user, as far as it can be read without its signer's key.
 
 use super::secret::sha256;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// Longer ones are nobody's: Supabase's have one to two kilobytes.
-const MOST_BYTES: usize = 8 * 1024;
+/// Supabase's tokens have one to two kilobytes.
+const MAX_BYTES: usize = 8 * 1024;
 
-/// A JWT (RFC 7519) by its shape. That it is somebody's, only who signed it can say.
+/// A text of the form of a JWT (RFC 7519). Only its signer can confirm that it is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccessToken {
+pub(crate) struct AccessToken {
     digest: [u8; 32],
     expires: Timestamp,
 }
@@ -21,9 +21,10 @@ struct Claims {
 }
 
 impl AccessToken {
-    /// Reads three parts of base64url, the second of which says when it ends. Tokens of our own have no dots.
+    /// Parses three parts of base64url. The second holds the token's expiry. The product's own
+    /// tokens have no dots.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
         let is_part = |part: &str| {
@@ -32,7 +33,7 @@ impl AccessToken {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
         };
-        let is_jwt = text.len() <= MOST_BYTES
+        let is_jwt = text.len() <= MAX_BYTES
             && parts.next().is_none()
             && is_part(header)
             && is_part(signature);
@@ -47,15 +48,15 @@ impl AccessToken {
         })
     }
 
-    /// SHA-256 of the token, which names it without being it.
+    /// SHA-256 of the token: a key that reveals nothing.
     #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// When it says it ends.
+    /// The expiry that the token states.
     #[must_use]
-    pub fn expires(&self) -> Timestamp {
+    pub(crate) fn expires(&self) -> Timestamp {
         self.expires
     }
 }
@@ -69,14 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_when_it_ends() {
+    fn expiry_is_read() {
         let token = AccessToken::parse(&token(r#"{"sub":"u","exp":1700000000}"#)).unwrap();
         assert_eq!(token.expires().to_string(), "2023-11-14T22:13:20Z");
     }
 
     #[test]
-    fn what_is_no_token_is_none() {
-        let long = "a".repeat(MOST_BYTES);
+    fn malformed_token_is_refused() {
+        let long = "a".repeat(MAX_BYTES);
         let good = token(r#"{"exp":1}"#);
         for text in [
             String::new(),

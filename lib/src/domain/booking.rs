@@ -1,33 +1,33 @@
-//! What a customer may say about a booking.
+//! The texts that a customer enters for a booking.
 
-use crate::domain::refusal::{Refusal, plain_text, token};
+use crate::domain::refusal::{Refusal, parse_text, parse_token};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// How `bookingId` names a booking when an order is made for it.
+/// The `bookingId` of a request for a PayPal order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BookingName {
-    /// Has the shape of one of our ids; it may still be the shop's.
+pub(crate) enum BookingName {
+    /// A UUID. It may be the id of a booking or a shop's reference.
     Id(Uuid),
-    /// The shop's own reference: 1 to 64 letters, digits, dots, underscores and hyphens.
+    /// A shop's reference: 1 to 64 letters, digits, dots, underscores and hyphens.
     ShopReference(String),
 }
 
 impl BookingName {
-    /// Reads a UUID or a shop's reference.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    /// Parses a UUID or a shop's reference.
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         if let Ok(id) = Uuid::try_parse(text) {
             return Ok(Self::Id(id));
         }
-        token(text, 64, |c| {
+        parse_token(text, 64, |c| {
             c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
         })
         .map(Self::ShopReference)
     }
 
-    /// The text that stands for it as a shop's reference.
+    /// The same name as a shop's reference.
     #[must_use]
-    pub fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         match self {
             Self::Id(id) => id.hyphenated().to_string(),
             Self::ShopReference(reference) => reference.clone(),
@@ -35,23 +35,24 @@ impl BookingName {
     }
 }
 
-/// Reads the UUID of a booking.
-pub fn parse_booking_id(text: &str) -> Result<Uuid, Refusal> {
+/// Parses the UUID of a booking.
+pub(crate) fn parse_booking_id(text: &str) -> Result<Uuid, Refusal> {
     Uuid::try_parse(text)
         .map_err(|_| Refusal::new("invalid_booking_id", "must be a booking's UUID"))
 }
 
-/// Who books. Stored, answered to the holder of the booking's token, never logged.
+/// The person who books. These data are stored and shown to the holder of the booking's token, and
+/// never logged.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Customer {
+pub(crate) struct Customer {
     /// 1 to 100 characters.
-    pub full_name: String,
+    pub(crate) full_name: String,
     /// Up to 254 characters (RFC 5321, section 4.5.3.1.3).
-    pub email: String,
-    /// 5 to 32 digits and the signs people write between them.
+    pub(crate) email: String,
+    /// 5 to 32 characters, see [`parse_phone`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
+    pub(crate) phone: Option<String>,
 }
 
 impl std::fmt::Debug for Customer {
@@ -60,54 +61,55 @@ impl std::fmt::Debug for Customer {
     }
 }
 
-/// Reads a person's name of 1 to 100 characters.
-pub fn parse_full_name(text: &str) -> Result<String, Refusal> {
-    plain_text(text, 100)
+/// Parses a person's name of 1 to 100 characters.
+pub(crate) fn parse_full_name(text: &str) -> Result<String, Refusal> {
+    parse_text(text, 100)
 }
 
-/// Reads an address of the form `local@host.tld`. Whether it receives mail only a mail can tell.
-pub fn parse_email(text: &str) -> Result<String, Refusal> {
+/// Parses an address of the form `local@host.tld`. It may still receive no mail.
+pub(crate) fn parse_email(text: &str) -> Result<String, Refusal> {
     const SHAPE: Refusal = Refusal::new("invalid_email", "must be an e-mail address");
-    let text = plain_text(text, 254)?;
+    let text = parse_text(text, 254)?;
     let (local, host) = text.rsplit_once('@').ok_or(SHAPE)?;
-    let host_is_name = host.contains('.')
+    let is_host_name = host.contains('.')
         && host.split('.').all(|label| {
             !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         });
-    let local_is_plain = !local.is_empty()
+    let is_local_part = !local.is_empty()
         && local.len() <= 64
         && !local.contains(|c: char| {
             c.is_whitespace() || matches!(c, '@' | '<' | '>' | '"' | ',' | ';' | '\\')
         });
-    if host_is_name && local_is_plain {
+    if is_host_name && is_local_part {
         Ok(text)
     } else {
         Err(SHAPE)
     }
 }
 
-/// Reads a telephone number: 5 to 32 characters of digits, spaces and `+-().`, at least five of them digits.
-pub fn parse_phone(text: &str) -> Result<String, Refusal> {
-    let text = plain_text(text, 32)?;
+/// Parses a telephone number: 5 to 32 digits, spaces and `+-().`, of which at least five are
+/// digits.
+pub(crate) fn parse_phone(text: &str) -> Result<String, Refusal> {
+    let text = parse_text(text, 32)?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    let plain = text
+    let has_only_phone_characters = text
         .chars()
         .all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '(' | ')' | '.' | ' '));
-    if plain && digits >= 5 {
+    if has_only_phone_characters && digits >= 5 {
         Ok(text)
     } else {
         Err(Refusal::new("invalid_phone", "must be a telephone number"))
     }
 }
 
-/// Reads an `Idempotency-Key`: 1 to 255 visible ASCII characters.
-pub fn parse_idempotency_key(text: &str) -> Result<String, Refusal> {
-    token(text, 255, |c| c.is_ascii_graphic())
+/// Parses an `Idempotency-Key`: 1 to 255 visible ASCII characters.
+pub(crate) fn parse_idempotency_key(text: &str) -> Result<String, Refusal> {
+    parse_token(text, 255, |c| c.is_ascii_graphic())
 }
 
-/// Reads the description shown to the payer, up to the 127 characters that PayPal takes for a purchase unit.
-pub fn parse_description(text: &str) -> Result<String, Refusal> {
-    plain_text(text, 127)
+/// Parses the description that the payer sees. PayPal accepts 127 characters for a purchase unit.
+pub(crate) fn parse_description(text: &str) -> Result<String, Refusal> {
+    parse_text(text, 127)
 }
 
 #[cfg(test)]
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uuid_may_be_ours_and_anything_plain_is_the_shops() {
+    fn booking_name_is_uuid_or_reference() {
         assert!(matches!(
             BookingName::parse("0192f0c1-2222-7333-8444-555566667777"),
             Ok(BookingName::Id(_))
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
+    fn email_addresses_are_validated() {
         for good in ["a@b.co", "Jürgen.Müller@exämple.de", "x+y@sub.example.com"] {
             assert!(parse_email(good).is_ok(), "{good}");
         }
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_is_not_shown_by_debug() {
+    fn debug_hides_customer() {
         let customer = Customer {
             full_name: "Ada Lovelace".into(),
             email: "ada@example.com".into(),
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn telephone_numbers() {
+    fn phone_numbers_are_validated() {
         assert!(parse_phone("+1 (305) 555-0100").is_ok());
         for bad in ["", "1234", "call me", "+1 305 555 0100 ext 5", "٠١٢٣٤٥"] {
             assert!(parse_phone(bad).is_err(), "{bad:?}");

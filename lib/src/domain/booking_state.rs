@@ -1,41 +1,42 @@
-//! Where a booking stands, and what moves it.
+//! The states of a booking and the transitions between them.
 //!
 //! ```text
 //!                      paid               first day          last day
 //!   pending_payment ─────────► upcoming ───────────► active ──────────► completed
 //!      │      ▲                   ▲  └──────────── last day ──────────────▲
-//!      │ lapse│revival            │ paid late
+//!    expiry revival               │ paid late
 //!      ▼      │                   │
 //!      expired ───────────────────┘
 //!
 //!   cancelled: from pending_payment, expired, upcoming and active
 //! ```
 //!
-//! `pending_payment`, `upcoming` and `active` keep the car's days; the database lets no two such bookings share one.
-//! The database draws the same arrows (`internal.booking_may_become`) and refuses what [`step`] refuses.
+//! `pending_payment`, `upcoming` and `active` occupy the car's days. The database lets no two such
+//! bookings share a day.
+//!
+//! The database makes the transitions. [`transition`] is their specification: `tests/sql/states.rs`
+//! compares it with the database's guard, `internal.booking_may_become`.
 
 use serde::{Deserialize, Serialize};
 
-/// A booking's state, as it is stored and shown.
+/// A booking's state, as stored and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BookingState {
-    /// The days are held while the customer pays.
+    /// A hold: the days are reserved while the customer pays.
     PendingPayment,
-    /// The hold lapsed.
+    /// The hold has expired.
     Expired,
-    /// The money is held or taken; the rental is ahead.
+    /// The money is authorized or captured, and the rental is in the future.
     Upcoming,
-    /// The car is out.
+    /// The customer has the car.
     Active,
     /// The car is back.
     Completed,
-    /// Given up.
     Cancelled,
 }
 
 impl BookingState {
-    /// Every state.
     pub const ALL: [Self; 6] = [
         Self::PendingPayment,
         Self::Expired,
@@ -45,7 +46,7 @@ impl BookingState {
         Self::Cancelled,
     ];
 
-    /// As the database writes it.
+    /// The name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,34 +59,31 @@ impl BookingState {
         }
     }
 
-    /// Whether the customer has, had or will have the car, and so owes its price.
+    /// Whether the customer owes the price: the rental is in the future, under way or completed.
     #[must_use]
-    pub fn is_confirmed(self) -> bool {
+    pub(crate) fn is_confirmed(self) -> bool {
         matches!(self, Self::Upcoming | Self::Active | Self::Completed)
     }
 }
 
-/// What happened to a booking.
+/// An event in the life of a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BookingEvent {
-    /// The hold's time is over.
-    HoldLapsed,
+    HoldExpired,
     /// The customer came back, and the days are still free.
     HoldRevived,
-    /// The money is held.
+    /// PayPal authorized the money.
     Paid,
     /// The first day has come.
     Began,
     /// The last day has come.
     Ended,
-    /// It was given up.
     Cancelled,
 }
 
 impl BookingEvent {
-    /// Every event.
     pub const ALL: [Self; 6] = [
-        Self::HoldLapsed,
+        Self::HoldExpired,
         Self::HoldRevived,
         Self::Paid,
         Self::Began,
@@ -94,36 +92,19 @@ impl BookingEvent {
     ];
 }
 
-/// What is to be done when a booking moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BookingEffect {
-    /// The car's days have changed: cached answers about them are over.
-    DaysChanged,
-    /// The capture gets its moment.
-    ScheduleCapture,
-    /// What is held or taken goes back, as far as the cancellation policy says.
-    SettleMoney,
-}
-
-/// Where an event leads: to a state with effects, or nowhere because it makes no sense here.
+/// The state after `event`. `None` when the event is impossible in `state`.
 #[must_use]
-pub fn step(
-    state: BookingState,
-    event: BookingEvent,
-) -> Option<(BookingState, &'static [BookingEffect])> {
-    use BookingEffect::{DaysChanged, ScheduleCapture, SettleMoney};
+pub fn transition(state: BookingState, event: BookingEvent) -> Option<BookingState> {
     use BookingEvent as E;
     use BookingState as S;
     match (event, state) {
-        (E::HoldLapsed, S::PendingPayment) => Some((S::Expired, &[DaysChanged])),
-        (E::HoldRevived, S::Expired) => Some((S::PendingPayment, &[DaysChanged])),
-        (E::Paid, S::PendingPayment | S::Expired) => {
-            Some((S::Upcoming, &[DaysChanged, ScheduleCapture]))
-        }
-        (E::Began, S::Upcoming) => Some((S::Active, &[])),
-        (E::Ended, S::Upcoming | S::Active) => Some((S::Completed, &[])),
+        (E::HoldExpired, S::PendingPayment) => Some(S::Expired),
+        (E::HoldRevived, S::Expired) => Some(S::PendingPayment),
+        (E::Paid, S::PendingPayment | S::Expired) => Some(S::Upcoming),
+        (E::Began, S::Upcoming) => Some(S::Active),
+        (E::Ended, S::Upcoming | S::Active) => Some(S::Completed),
         (E::Cancelled, S::PendingPayment | S::Expired | S::Upcoming | S::Active) => {
-            Some((S::Cancelled, &[DaysChanged, SettleMoney]))
+            Some(S::Cancelled)
         }
         _ => None,
     }
@@ -135,47 +116,25 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     #[test]
-    fn what_is_over_stays_over() {
+    fn final_states_are_never_left() {
         for state in [BookingState::Completed, BookingState::Cancelled] {
             for event in BookingEvent::ALL {
-                assert_eq!(step(state, event), None, "{state:?} {event:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn whatever_changes_the_days_says_so() {
-        let keeps = |state| {
-            matches!(
-                state,
-                BookingState::PendingPayment | BookingState::Upcoming | BookingState::Active
-            )
-        };
-        for state in BookingState::ALL {
-            for event in BookingEvent::ALL {
-                let Some((after, effects)) = step(state, event) else {
-                    continue;
-                };
-                // A rental that is over blocks no day that anybody could still book.
-                if keeps(state) != keeps(after) && after != BookingState::Completed {
-                    assert!(
-                        effects.contains(&BookingEffect::DaysChanged),
-                        "{state:?} {event:?}"
-                    );
-                }
+                assert_eq!(transition(state, event), None, "{state:?} {event:?}");
             }
         }
     }
 
     proptest! {
         #[test]
-        fn a_confirmed_booking_is_never_a_hold_again(events in vec(select(BookingEvent::ALL.as_slice()), 0..12)) {
+        fn confirmed_booking_never_becomes_hold(
+            events in vec(select(BookingEvent::ALL.as_slice()), 0..12)
+        ) {
             let mut state = BookingState::PendingPayment;
-            let mut confirmed = false;
+            let mut was_confirmed = false;
             for event in events {
-                state = step(state, event).map_or(state, |(state, _)| state);
-                confirmed |= state.is_confirmed();
-                if confirmed {
+                state = transition(state, event).unwrap_or(state);
+                was_confirmed |= state.is_confirmed();
+                if was_confirmed {
                     prop_assert!(state.is_confirmed() || state == BookingState::Cancelled);
                 }
             }

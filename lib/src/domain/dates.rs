@@ -1,20 +1,20 @@
-//! Calendar days and half-open rentals.
+//! Calendar days, and rentals as half-open ranges of days.
 
 use crate::domain::refusal::Refusal;
 use jiff::civil::Date;
 use serde::Serialize;
 
-/// Reads `YYYY-MM-DD`, a day that exists, in the years 2000 to 2199.
-pub fn parse_date(text: &str) -> Result<Date, Refusal> {
+/// Parses `YYYY-MM-DD`, an existing day in the years 2000 to 2199.
+pub(crate) fn parse_date(text: &str) -> Result<Date, Refusal> {
     const SHAPE: Refusal =
         Refusal::new("invalid_date", "must be a calendar day written YYYY-MM-DD");
     let bytes = text.as_bytes();
-    let shaped = bytes.len() == 10
+    let has_shape = bytes.len() == 10
         && bytes.iter().enumerate().all(|(at, byte)| match at {
             4 | 7 => *byte == b'-',
             _ => byte.is_ascii_digit(),
         });
-    if !shaped {
+    if !has_shape {
         return Err(SHAPE);
     }
     let date: Date = text.parse().map_err(|_| SHAPE)?;
@@ -25,25 +25,26 @@ pub fn parse_date(text: &str) -> Result<Date, Refusal> {
     }
 }
 
-/// A rental: picked up on `start`, back on `end`, which is a later day. The car can leave again on `end`.
+/// A rental from its pick-up on `start` to its return on `end`, a later day. Another rental of the
+/// car may start on `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct DateRange {
+pub(crate) struct DateRange {
     start: Date,
     end: Date,
 }
 
 impl DateRange {
-    /// The longest range that may be asked for, in days.
-    pub const MOST_DAYS: i32 = 366;
+    /// The longest range of a request.
+    pub(crate) const MAX_DAYS: i32 = 366;
 
     /// A range of 1 to 366 days.
-    pub fn new(start: Date, end: Date) -> Result<Self, Refusal> {
+    pub(crate) fn new(start: Date, end: Date) -> Result<Self, Refusal> {
         match days_between(start, end) {
             ..=0 => Err(Refusal::new(
                 "not_after_start",
                 "must be later than the start date",
             )),
-            1..=Self::MOST_DAYS => Ok(Self { start, end }),
+            1..=Self::MAX_DAYS => Ok(Self { start, end }),
             _ => Err(Refusal::new(
                 "range_too_long",
                 "must be at most 366 days after the start date",
@@ -53,20 +54,14 @@ impl DateRange {
 
     /// The day of the pick-up.
     #[must_use]
-    pub fn start(&self) -> Date {
+    pub(crate) fn start(self) -> Date {
         self.start
     }
 
-    /// The day of the return, no longer part of the rental.
+    /// The day of the return, which is not part of the rental.
     #[must_use]
-    pub fn end(&self) -> Date {
+    pub(crate) fn end(self) -> Date {
         self.end
-    }
-
-    /// `end - start`.
-    #[must_use]
-    pub fn rental_days(&self) -> i32 {
-        days_between(self.start, self.end)
     }
 }
 
@@ -79,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_days_that_exist() {
+    fn impossible_days_are_refused() {
         for text in [
             "2025-02-31",
             "2025-2-1",
@@ -100,12 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rental_is_half_open() {
+    fn rental_is_half_open() {
         let day = |text| parse_date(text).unwrap();
+        let days = |range: DateRange| days_between(range.start(), range.end());
         assert_eq!(
-            DateRange::new(day("2027-03-01"), day("2027-03-05"))
-                .unwrap()
-                .rental_days(),
+            days(DateRange::new(day("2027-03-01"), day("2027-03-05")).unwrap()),
             4
         );
         assert_eq!(
@@ -127,9 +121,7 @@ mod tests {
             "range_too_long"
         );
         assert_eq!(
-            DateRange::new(day("2027-01-01"), day("2028-01-02"))
-                .unwrap()
-                .rental_days(),
+            days(DateRange::new(day("2027-01-01"), day("2028-01-02")).unwrap()),
             366
         );
     }

@@ -1,42 +1,41 @@
-//! What does not fit together between a payment, its booking and what PayPal shows, and what a person does about it.
+//! Contradictions between a payment, its booking and PayPal's order, which a person must resolve.
 
 use super::{
     booking_state::BookingState,
     money::Money,
-    observation::{CaptureStatus, Observation, PaymentRecord, SeenCapture},
+    observation::{Capture, CaptureStatus, Observation, PaymentRecord},
     payment_state::PaymentState,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Where money and booking do not fit together, for a person.
+/// A kind of contradiction between money and booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// PayPal took the money more than once.
+pub(crate) enum FindingKind {
+    /// PayPal captured the money more than once.
     CapturedTwice,
-    /// What was taken is not what should have been.
+    /// PayPal captured another amount than was ordered.
     AmountMismatch,
-    /// PayPal holds or took money for a booking that is not confirmed.
+    /// Money is authorized or captured for a booking that is not confirmed.
     PaidButUnbooked,
-    /// PayPal still holds money that should have been given back.
+    /// PayPal still holds an authorization that must be voided.
     CancelledNotVoided,
-    /// The authorization ends within a day and the money is not taken.
+    /// The authorization expires within a day, and the money is not captured.
     Lapsing,
-    /// The booking stands and nobody pays for it.
+    /// The booking is confirmed, and its payment has ended without money.
     UnpaidBooking,
-    /// PayPal is still looking at the capture.
+    /// PayPal is reviewing the capture.
     CapturePending,
-    /// PayPal refused a refund.
     RefundRefused,
     /// The payer opened a dispute.
     Disputed,
 }
 
 impl FindingKind {
-    /// As it is stored.
+    /// The name in the database.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CapturedTwice => "captured_twice",
             Self::AmountMismatch => "amount_mismatch",
@@ -50,9 +49,9 @@ impl FindingKind {
         }
     }
 
-    /// What an operator does about it.
+    /// The advice to an operator.
     #[must_use]
-    pub fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::CapturedTwice => "Refund the second capture in PayPal's dashboard.",
             Self::AmountMismatch => {
@@ -79,39 +78,42 @@ impl FindingKind {
 
 /// One finding about a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What is wrong.
-    pub kind: FindingKind,
-    /// Ids and amounts that help to find it; no personal data.
-    pub detail: String,
+pub(crate) struct Finding {
+    pub(crate) kind: FindingKind,
+    /// Ids and amounts, without personal data.
+    pub(crate) detail: String,
 }
 
-/// A void, a refund or a confirmation may take so long before it counts as missing.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
-/// An authorization that ends this soon needs a person.
-const LAPSING: SignedDuration = SignedDuration::from_hours(24);
+/// The time that a void, a refund or a confirmation may take.
+const GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(30);
+/// An authorization that expires this soon needs a person.
+const LAPSING_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// What does not fit together once every difference was applied to `record`.
+/// The findings about `record`, to which all differences have been applied.
 #[must_use]
-pub fn findings(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut note = |kind, detail: String| found.push(Finding { kind, detail });
-    let is_settled = now.duration_since(record.updated_at) > PATIENCE;
-    let taken: Vec<&SeenCapture> = seen.taken().collect();
-    let stands = record.booking_status.is_confirmed();
+pub(crate) fn findings(
+    record: &PaymentRecord,
+    observation: &Observation,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut report = |kind, detail: String| findings.push(Finding { kind, detail });
+    let is_overdue = now.duration_since(record.updated_at) > GRACE_PERIOD;
+    let captures: Vec<&Capture> = observation.successful_captures().collect();
+    let is_confirmed = record.booking_status.is_confirmed();
 
-    if taken.len() > 1 {
-        let ids: Vec<&str> = taken.iter().map(|capture| capture.id.as_str()).collect();
-        note(FindingKind::CapturedTwice, ids.join(" "));
+    if captures.len() > 1 {
+        let ids: Vec<&str> = captures.iter().map(|capture| capture.id.as_str()).collect();
+        report(FindingKind::CapturedTwice, ids.join(" "));
     }
-    if let Some(capture) = taken.first() {
+    if let Some(capture) = captures.first() {
         let expected = Money {
             amount: record.capture_amount.unwrap_or(record.amount),
             currency: record.currency,
         };
         if capture.money != expected && record.void_reason.is_none() {
             let Money { amount, currency } = capture.money;
-            note(
+            report(
                 FindingKind::AmountMismatch,
                 format!(
                     "{amount} {currency} instead of {} {}",
@@ -120,8 +122,9 @@ pub fn findings(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> V
             );
         }
     }
-    let has_money = seen.holds_money() || (!taken.is_empty() && !record.refunds_open);
-    if is_settled
+    let has_money =
+        observation.has_authorized_money() || (!captures.is_empty() && !record.refunds_open);
+    if is_overdue
         && has_money
         && record.void_reason.is_none()
         && matches!(
@@ -129,22 +132,22 @@ pub fn findings(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> V
             BookingState::PendingPayment | BookingState::Expired
         )
     {
-        note(FindingKind::PaidButUnbooked, String::new());
+        report(FindingKind::PaidButUnbooked, String::new());
     }
-    let must_go_back = record.void_reason.is_some()
+    let must_be_voided = record.void_reason.is_some()
         || (record.booking_status == BookingState::Cancelled
             && (record.capture_amount.is_none() || record.status == PaymentState::Failed));
-    if is_settled && must_go_back && seen.holds_money() {
-        note(
+    if is_overdue && must_be_voided && observation.has_authorized_money() {
+        report(
             FindingKind::CancelledNotVoided,
             record.authorization_id.clone().unwrap_or_default(),
         );
     }
-    let ends_soon = record
+    let expires_soon = record
         .authorization_expires_at
-        .is_some_and(|end| end.duration_since(now) < LAPSING);
-    if stands && ends_soon && taken.is_empty() && seen.holds_money() {
-        note(
+        .is_some_and(|end| end.duration_since(now) < LAPSING_PERIOD);
+    if is_confirmed && expires_soon && observation.has_authorized_money() {
+        report(
             FindingKind::Lapsing,
             record
                 .authorization_expires_at
@@ -152,23 +155,23 @@ pub fn findings(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> V
                 .unwrap_or_default(),
         );
     }
-    if stands && record.is_latest && record.status.ended_without_money() {
-        note(
+    if is_confirmed && record.is_latest && record.status.ended_without_money() {
+        report(
             FindingKind::UnpaidBooking,
             record.failure_code.clone().unwrap_or_default(),
         );
     }
-    if let Some(pending) = seen
+    if let Some(pending) = observation
         .captures
         .iter()
         .find(|capture| capture.status == CaptureStatus::Pending)
     {
-        note(FindingKind::CapturePending, pending.id.clone());
+        report(FindingKind::CapturePending, pending.id.clone());
     }
     if record.refund_refused {
-        note(FindingKind::RefundRefused, String::new());
+        report(FindingKind::RefundRefused, String::new());
     }
-    found
+    findings
 }
 
 #[cfg(test)]

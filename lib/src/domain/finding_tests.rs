@@ -1,11 +1,11 @@
 use super::*;
 use crate::domain::observation::{
     AuthorizationStatus,
-    tests::{NOW, at, money, record, seen},
+    tests::{NOW, at, money, observation, record},
 };
 
-fn kinds(record: &PaymentRecord, seen: &Observation) -> Vec<FindingKind> {
-    findings(record, seen, at(NOW))
+fn kinds(record: &PaymentRecord, observed: &Observation) -> Vec<FindingKind> {
+    findings(record, observed, at(NOW))
         .into_iter()
         .map(|finding| finding.kind)
         .collect()
@@ -17,34 +17,34 @@ use CaptureStatus as C;
 use PaymentState as P;
 
 #[test]
-fn what_fits_is_no_finding() {
-    for (record, shown) in [
+fn consistent_payment_has_no_finding() {
+    for (record, observed) in [
         (
             record(P::Authorized, B::Upcoming),
-            seen(&[A::Created], &[], "0"),
+            observation(&[A::Created], &[], "0"),
         ),
         (
             record(P::Captured, B::Active),
-            seen(&[A::Captured], &[("C", C::Completed)], "0"),
+            observation(&[A::Captured], &[("C", C::Completed)], "0"),
         ),
         (
             record(P::Voided, B::Cancelled),
-            seen(&[A::Voided], &[], "0"),
+            observation(&[A::Voided], &[], "0"),
         ),
-        (record(P::Created, B::Expired), seen(&[], &[], "0")),
+        (record(P::Created, B::Expired), observation(&[], &[], "0")),
         (
             record(P::Refunded, B::Cancelled),
-            seen(&[A::Captured], &[("C", C::Refunded)], "237.60"),
+            observation(&[A::Captured], &[("C", C::Refunded)], "237.60"),
         ),
     ] {
-        assert_eq!(kinds(&record, &shown), [], "{record:?}");
+        assert_eq!(kinds(&record, &observed), [], "{record:?}");
     }
 }
 
 #[test]
-fn each_misfit_is_found() {
-    let held = seen(&[A::Created], &[], "0");
-    let twice = seen(
+fn each_contradiction_is_found() {
+    let authorized = observation(&[A::Created], &[], "0");
+    let twice = observation(
         &[A::Captured],
         &[("C", C::Completed), ("D", C::Completed)],
         "0",
@@ -58,7 +58,7 @@ fn each_misfit_is_found() {
     other.captures[0].money = money("200");
     let mut refused = record(P::Captured, B::Cancelled);
     refused.refund_refused = true;
-    for (record, shown, expected) in [
+    for (record, observed, expected) in [
         (
             record(P::Captured, B::Upcoming),
             &twice,
@@ -71,51 +71,51 @@ fn each_misfit_is_found() {
         ),
         (
             record(P::Created, B::Expired),
-            &held,
+            &authorized,
             FindingKind::PaidButUnbooked,
         ),
         (
             record(P::Authorized, B::Cancelled),
-            &held,
+            &authorized,
             FindingKind::CancelledNotVoided,
         ),
-        (to_void, &held, FindingKind::CancelledNotVoided),
-        (ending, &held, FindingKind::Lapsing),
+        (to_void, &authorized, FindingKind::CancelledNotVoided),
+        (ending, &authorized, FindingKind::Lapsing),
         (
             record(P::Failed, B::Upcoming),
-            &seen(&[A::Voided], &[], "0"),
+            &observation(&[A::Voided], &[], "0"),
             FindingKind::UnpaidBooking,
         ),
         (
             record(P::Capturing, B::Upcoming),
-            &seen(&[A::Created], &[("C", C::Pending)], "0"),
+            &observation(&[A::Created], &[("C", C::Pending)], "0"),
             FindingKind::CapturePending,
         ),
         (
             refused,
-            &seen(&[A::Captured], &[("C", C::Completed)], "0"),
+            &observation(&[A::Captured], &[("C", C::Completed)], "0"),
             FindingKind::RefundRefused,
         ),
     ] {
-        assert_eq!(kinds(&record, shown), [expected], "{record:?}");
+        assert_eq!(kinds(&record, observed), [expected], "{record:?}");
     }
 }
 
 #[test]
-fn what_is_under_way_gets_half_an_hour() {
+fn finding_waits_half_an_hour() {
     let mut fresh = record(P::Authorized, B::Cancelled);
     fresh.updated_at = at("2030-01-19T23:30:00Z");
-    assert_eq!(kinds(&fresh, &seen(&[A::Created], &[], "0")), []);
+    assert_eq!(kinds(&fresh, &observation(&[A::Created], &[], "0")), []);
     fresh.updated_at = at("2030-01-19T23:29:59Z");
     assert_eq!(
-        kinds(&fresh, &seen(&[A::Created], &[], "0")),
+        kinds(&fresh, &observation(&[A::Created], &[], "0")),
         [FindingKind::CancelledNotVoided]
     );
 }
 
 #[test]
-fn an_earlier_attempt_that_failed_is_no_unpaid_booking() {
+fn failed_earlier_attempt_is_no_finding() {
     let mut earlier = record(P::Failed, B::Upcoming);
     earlier.is_latest = false;
-    assert_eq!(kinds(&earlier, &seen(&[A::Voided], &[], "0")), []);
+    assert_eq!(kinds(&earlier, &observation(&[A::Voided], &[], "0")), []);
 }

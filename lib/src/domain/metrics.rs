@@ -1,23 +1,25 @@
-//! Counting requests: what is counted, and what the counts say.
+//! Counts of requests and the figures computed from them.
 //!
-//! Counts are kept by minute as fields with numbers, so that instances can add to the same minute. A field is written
-//! `route|kind|name`; a route is its path as in the table, which holds no `|`.
+//! Counts are stored by minute as fields with numbers, so several instances can add to the same
+//! minute. A field has the form `route|kind|name`. The route is its path in the table, which has no
+//! `|`.
 
 use std::collections::BTreeMap;
 
-/// Upper bounds of the latency classes, in milliseconds. What takes longer is in one more class.
-pub const LATENCY_BOUNDS: [u64; 13] = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
+/// Upper bounds of the latency classes, in milliseconds. Slower requests are in one more class,
+/// `inf`.
+const LATENCY_BOUNDS: [u64; 13] = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
-/// What is counted of a request.
+/// A property by which requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// By HTTP status.
+pub(crate) enum Kind {
+    /// The HTTP status.
     Status,
-    /// By problem code.
+    /// The problem code.
     Problem,
-    /// By cache outcome.
+    /// The value of `X-Cache`.
     Cache,
-    /// By latency class.
+    /// The latency class.
     Latency,
 }
 
@@ -34,24 +36,24 @@ impl Kind {
     }
 }
 
-/// The name under which something is counted.
+/// The field of a count.
 #[must_use]
-pub fn field(route: &str, kind: Kind, name: &str) -> String {
+pub(crate) fn field(route: &str, kind: Kind, name: &str) -> String {
     format!("{route}|{}|{name}", kind.letter())
 }
 
 /// The latency class of `millis`: its upper bound, or `inf`.
 #[must_use]
-pub fn latency_class(millis: u64) -> String {
+pub(crate) fn latency_class(millis: u64) -> String {
     LATENCY_BOUNDS
         .iter()
         .find(|bound| millis <= **bound)
         .map_or_else(|| "inf".to_owned(), ToString::to_string)
 }
 
-/// Counts of one route over a window.
+/// The counts of one route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RouteCounts {
+pub(crate) struct RouteCounts {
     counts: BTreeMap<(Kind, String), u64>,
 }
 
@@ -66,32 +68,32 @@ impl RouteCounts {
         }
     }
 
-    /// What was counted of a kind, by name.
-    pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&str, u64)> {
+    /// The counts of a kind, by name.
+    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = (&str, u64)> {
         self.counts
             .iter()
             .filter(move |((of, _), _)| *of == kind)
             .map(|((_, name), number)| (name.as_str(), *number))
     }
 
-    /// Requests.
+    /// The number of requests.
     #[must_use]
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.of(Kind::Status).map(|(_, number)| number).sum()
     }
 
-    /// Requests that ended in a status of 500 or more.
+    /// The number of responses with a status of 500 or more.
     #[must_use]
-    pub fn server_errors(&self) -> u64 {
+    pub(crate) fn server_errors(&self) -> u64 {
         self.of(Kind::Status)
             .filter(|(status, _)| status.starts_with('5'))
             .map(|(_, number)| number)
             .sum()
     }
 
-    /// Answers from the cache, and answers that could have been, in that order.
+    /// The number of responses from the cache, and of all responses of cached routes.
     #[must_use]
-    pub fn cache_hits(&self) -> (u64, u64) {
+    pub(crate) fn cache_hits(&self) -> (u64, u64) {
         self.of(Kind::Cache)
             .fold((0, 0), |(hits, all), (outcome, number)| {
                 let is_hit = matches!(outcome, "HIT" | "STALE");
@@ -99,31 +101,31 @@ impl RouteCounts {
             })
     }
 
-    /// The latency that `percent` of the requests did not exceed, in milliseconds: the upper bound of its class. `None`
-    /// without requests, and for what took longer than the last bound.
+    /// The latency that `percent` of the requests did not exceed: the upper bound of its class, in
+    /// milliseconds. `None` without requests, or when it is above the last bound.
     #[must_use]
-    pub fn percentile(&self, percent: u64) -> Option<u64> {
+    pub(crate) fn percentile(&self, percent: u64) -> Option<u64> {
         let all: u64 = self.of(Kind::Latency).map(|(_, number)| number).sum();
         let rank = (all * percent).div_ceil(100).max(1);
-        let mut seen = 0;
+        let mut cumulated = 0;
         LATENCY_BOUNDS.into_iter().find(|bound| {
             let class = bound.to_string();
-            seen += self
+            cumulated += self
                 .of(Kind::Latency)
                 .find(|(name, _)| *name == class)
                 .map_or(0, |(_, number)| number);
-            seen >= rank
+            cumulated >= rank
         })
     }
 }
 
-/// Counts by route.
+/// The counts by route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts(BTreeMap<String, RouteCounts>);
+pub(crate) struct Counts(BTreeMap<String, RouteCounts>);
 
 impl Counts {
-    /// Adds what was counted under `field`; a field of another shape is none of ours.
-    pub fn add(&mut self, field: &str, number: u64) {
+    /// Adds the count of `field`. A field of another form is ignored.
+    pub(crate) fn add(&mut self, field: &str, number: u64) {
         let mut parts = field.splitn(3, '|');
         let (Some(route), Some(letter), Some(name)) = (parts.next(), parts.next(), parts.next())
         else {
@@ -137,16 +139,15 @@ impl Counts {
         }
     }
 
-    /// Each route with its counts.
-    pub fn routes(&self) -> impl Iterator<Item = (&str, &RouteCounts)> {
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (&str, &RouteCounts)> {
         self.0
             .iter()
             .map(|(route, counts)| (route.as_str(), counts))
     }
 
-    /// All routes as one.
+    /// The counts of all routes together.
     #[must_use]
-    pub fn total(&self) -> RouteCounts {
+    pub(crate) fn total(&self) -> RouteCounts {
         self.0
             .values()
             .fold(RouteCounts::default(), |mut total, counts| {
@@ -156,9 +157,9 @@ impl Counts {
     }
 }
 
-/// `part` of `whole` in per cent, with one decimal: in tenths of a per cent.
+/// The share of `part` in `whole`, rounded, in tenths of a percent. `None` when `whole` is 0.
 #[must_use]
-pub fn per_mille(part: u64, whole: u64) -> Option<u64> {
+pub(crate) fn per_mille(part: u64, whole: u64) -> Option<u64> {
     (part * 1_000 + whole / 2).checked_div(whole)
 }
 
@@ -166,7 +167,7 @@ pub fn per_mille(part: u64, whole: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn counted(fields: &[(&str, u64)]) -> Counts {
+    fn counts_of(fields: &[(&str, u64)]) -> Counts {
         let mut counts = Counts::default();
         for (field, number) in fields {
             counts.add(field, *number);
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_include_their_bound() {
+    fn latency_class_includes_its_bound() {
         assert_eq!(
             [0, 1, 2, 4, 5, 5_000, 5_001].map(latency_class),
             ["1", "1", "2", "5", "5", "5000", "inf"]
@@ -183,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_add_up_by_route_and_in_total() {
-        let counts = counted(&[
+    fn counts_add_up() {
+        let counts = counts_of(&[
             ("/api/cars|s|200", 90),
             ("/api/cars|s|503", 10),
             ("/api/cars|c|HIT", 80),
@@ -203,8 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_the_bound_of_its_class() {
-        let route = |fields: &[(&str, u64)]| counted(fields).total();
+    fn percentile_is_bound_of_its_class() {
+        let route = |fields: &[(&str, u64)]| counts_of(fields).total();
         let counts = route(&[
             ("r|l|1", 50),
             ("r|l|10", 45),
@@ -219,13 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_read_as_it_is_written() {
-        let written = field("/api/cars/{car}", Kind::Problem, "car_not_found");
-        let counts = counted(&[(written.as_str(), 3)]);
-        let (route, found) = counts.routes().next().unwrap();
+    fn field_round_trips() {
+        let field = field("/api/cars/{car}", Kind::Problem, "car_not_found");
+        let counts = counts_of(&[(field.as_str(), 3)]);
+        let (route, route_counts) = counts.routes().next().unwrap();
         assert_eq!(route, "/api/cars/{car}");
         assert_eq!(
-            found.of(Kind::Problem).collect::<Vec<_>>(),
+            route_counts.of(Kind::Problem).collect::<Vec<_>>(),
             [("car_not_found", 3)]
         );
     }

@@ -1,17 +1,17 @@
-//! Pure types and decisions. Nothing here waits, reads a clock or knows a protocol.
+//! Types and decisions without side effects. Nothing here waits, reads a clock or knows a protocol.
 
-pub mod access_token;
-pub mod booking;
+pub(crate) mod access_token;
+pub(crate) mod booking;
 pub mod booking_state;
-pub mod car;
-pub mod dates;
-pub mod finding;
-pub mod metrics;
-pub mod money;
-pub mod observation;
-pub mod payment;
+pub(crate) mod car;
+pub(crate) mod dates;
+pub(crate) mod finding;
+pub(crate) mod metrics;
+pub(crate) mod money;
+pub(crate) mod observation;
+pub(crate) mod payment;
 pub mod payment_plan;
 pub mod payment_state;
 pub mod rate_limit;
-pub mod refusal;
+pub(crate) mod refusal;
 pub mod secret;

@@ -1,53 +1,52 @@
-//! Money: a decimal amount and its ISO 4217 currency. Floats never carry money.
+//! Money: a decimal amount and its ISO 4217 currency, never a float.
 
 use crate::domain::refusal::Refusal;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// An amount of up to 9,999,999.99 with at most two decimals, never negative.
+/// An amount from 0 to 9,999,999.99 with at most two decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Amount(Decimal);
+pub(crate) struct Amount(Decimal);
 
 impl Amount {
-    const MOST: Decimal = Decimal::from_parts(999_999_999, 0, 0, false, 2);
+    const MAX: Decimal = Decimal::from_parts(999_999_999, 0, 0, false, 2);
 
-    /// Reads digits with an optional point and one or two decimals, as `1234.50`.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    /// Parses digits with an optional point and one or two decimals, such as `1234.50`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         const SHAPE: Refusal = Refusal::new(
             "invalid_amount",
             "must be a decimal amount such as 1234.50, with at most two decimals",
         );
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        let digits = |part: &str, most: usize| {
-            !part.is_empty() && part.len() <= most && part.bytes().all(|byte| byte.is_ascii_digit())
+        let has_digits = |part: &str, max: usize| {
+            !part.is_empty() && part.len() <= max && part.bytes().all(|byte| byte.is_ascii_digit())
         };
-        if !digits(whole, 7) || !digits(fraction, 2) {
+        if !has_digits(whole, 7) || !has_digits(fraction, 2) {
             return Err(SHAPE);
         }
         let value: Decimal = text.parse().map_err(|_| SHAPE)?;
-        if value > Self::MOST {
+        if value > Self::MAX {
             return Err(SHAPE);
         }
         Ok(Self(value))
     }
 
-    /// The amount that a sum of such amounts comes to; `None` when it is negative, too large or finer than a cent.
+    /// The amount of a sum. `None` when `value` is negative, too large or finer than a cent.
     #[must_use]
-    pub fn of_cents(value: Decimal) -> Option<Self> {
+    pub(crate) fn from_decimal(value: Decimal) -> Option<Self> {
         let is_amount =
-            !value.is_sign_negative() && value <= Self::MOST && value.round_dp(2) == value;
+            !value.is_sign_negative() && value <= Self::MAX && value.round_dp(2) == value;
         is_amount.then_some(Self(value))
     }
 
-    /// The number itself.
     #[must_use]
-    pub fn decimal(self) -> Decimal {
+    pub(crate) fn decimal(self) -> Decimal {
         self.0
     }
 }
 
-/// Two decimals always: `50` is written `50.00`.
+/// Always with two decimals: `50` is written `50.00`.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut cents = self
@@ -73,7 +72,7 @@ impl<'de> Deserialize<'de> for Amount {
 
 /// An ISO 4217 code: three capital letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Currency([u8; 3]);
+pub(crate) struct Currency([u8; 3]);
 
 impl Serialize for Currency {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -82,8 +81,8 @@ impl Serialize for Currency {
 }
 
 impl Currency {
-    /// Reads three capital letters.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    /// Parses three capital letters.
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         match <[u8; 3]>::try_from(text.as_bytes()) {
             Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) => Ok(Self(letters)),
             _ => Err(Refusal::new(
@@ -93,10 +92,10 @@ impl Currency {
         }
     }
 
-    /// Digits after the point that PayPal takes: none for HUF, JPY and TWD, else two.
+    /// The number of decimals that PayPal accepts: none for HUF, JPY and TWD, otherwise two.
     /// <https://developer.paypal.com/reference/currency-codes/>
     #[must_use]
-    pub fn decimals(self) -> u32 {
+    pub(crate) fn decimals(self) -> u32 {
         match &self.0 {
             b"HUF" | b"JPY" | b"TWD" => 0,
             _ => 2,
@@ -121,17 +120,15 @@ impl<'de> Deserialize<'de> for Currency {
 
 /// `{"amount":"1234.50","currency":"USD"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Money {
-    /// How much.
-    pub amount: Amount,
-    /// Of what.
-    pub currency: Currency,
+pub(crate) struct Money {
+    pub(crate) amount: Amount,
+    pub(crate) currency: Currency,
 }
 
 impl Money {
-    /// The value as PayPal writes it: with the decimals that the currency has.
+    /// The value in PayPal's form, with the decimals of the currency.
     #[must_use]
-    pub fn paypal_value(&self) -> String {
+    pub(crate) fn paypal_value(&self) -> String {
         let mut value = self.amount.0.round_dp_with_strategy(
             self.currency.decimals(),
             RoundingStrategy::MidpointAwayFromZero,
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_amount_is_refused() {
+    fn malformed_amount_is_refused() {
         for text in [
             "", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.234", "10000000", "NaN", "٣", " 1",
             "1.2.3",
@@ -173,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn paypal_takes_no_decimals_for_yen() {
+    fn paypal_value_of_yen_has_no_decimals() {
         let money = |currency| Money {
             amount: Amount::parse("1200.00").unwrap(),
             currency: Currency::parse(currency).unwrap(),

@@ -1,8 +1,8 @@
-//! Comparing a payment with what PayPal shows of it.
+//! Compares the record of a payment with its order at PayPal.
 //!
-//! A webhook, the reconciliation and an operator's question all end here: PayPal is asked for the
-//! order, and what differs from our record becomes events. So an event may come doubled, late or in
-//! any order: what is true is what PayPal shows.
+//! Webhooks, the reconciliation and operators' requests all lead here. The product fetches the
+//! order from PayPal, and each difference from the record becomes an event. PayPal's order decides,
+//! so a webhook may arrive twice, late or in any order.
 
 use crate::domain::{
     booking_state::BookingState,
@@ -14,132 +14,107 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Our record of a payment, with what matters of its booking.
+/// The database's record of a payment and its booking.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PaymentRecord {
-    /// Our payment.
-    pub payment_id: Uuid,
-    /// Where it stands.
-    pub status: PaymentState,
-    /// Our booking.
-    pub booking_id: Uuid,
-    /// What people call the booking.
-    pub reference: String,
-    /// Where the booking stands.
-    pub booking_status: BookingState,
-    /// Whether this is the payment that stands for the booking, not an earlier attempt.
-    pub is_latest: bool,
+pub(crate) struct PaymentRecord {
+    pub(crate) payment_id: Uuid,
+    pub(crate) status: PaymentState,
+    pub(crate) booking_status: BookingState,
+    /// Whether this is the booking's latest payment, not an earlier attempt.
+    pub(crate) is_latest: bool,
     /// The price.
-    pub amount: Amount,
-    /// Its currency.
-    pub currency: Currency,
+    pub(crate) amount: Amount,
+    pub(crate) currency: Currency,
     /// PayPal's order.
-    pub order_id: Option<String>,
-    /// When that was made.
-    pub order_created_at: Option<Timestamp>,
-    /// PayPal's authorization, the latest.
-    pub authorization_id: Option<String>,
-    /// The end of its life.
-    pub authorization_expires_at: Option<Timestamp>,
-    /// What is to be captured where that is not all.
-    pub capture_amount: Option<Amount>,
+    pub(crate) order_id: Option<String>,
+    pub(crate) order_created_at: Option<Timestamp>,
+    /// PayPal's latest authorization.
+    pub(crate) authorization_id: Option<String>,
+    pub(crate) authorization_expires_at: Option<Timestamp>,
+    /// The amount to capture, if it is not the price.
+    pub(crate) capture_amount: Option<Amount>,
     /// PayPal's capture.
-    pub capture_id: Option<String>,
-    /// What went back.
-    pub refunded_amount: Amount,
-    /// Why the authorization must not stand, if so.
-    pub void_reason: Option<String>,
-    /// Why the payment failed, if so.
-    pub failure_code: Option<String>,
-    /// Refunds are ordered that PayPal has not made.
-    pub refunds_open: bool,
-    /// A refund was refused.
-    pub refund_refused: bool,
-    /// When it changed last.
-    pub updated_at: Timestamp,
+    pub(crate) capture_id: Option<String>,
+    pub(crate) refunded_amount: Amount,
+    /// The reason to void the authorization.
+    pub(crate) void_reason: Option<String>,
+    pub(crate) failure_code: Option<String>,
+    /// Whether PayPal has not made all ordered refunds.
+    pub(crate) refunds_open: bool,
+    /// Whether PayPal refused a refund.
+    pub(crate) refund_refused: bool,
+    pub(crate) updated_at: Timestamp,
 }
 
-/// What PayPal shows of an order's money.
+/// The money of an order, as PayPal shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Observation {
-    /// Authorizations and the reauthorizations that prolong them, oldest first.
-    pub authorizations: Vec<SeenAuthorization>,
-    /// Captures, oldest first.
-    pub captures: Vec<SeenCapture>,
-    /// What went back in all.
-    pub refunded: Decimal,
+pub(crate) struct Observation {
+    /// Authorizations and reauthorizations, oldest first.
+    pub(crate) authorizations: Vec<Authorization>,
+    /// Oldest first.
+    pub(crate) captures: Vec<Capture>,
+    /// The sum of all refunds.
+    pub(crate) refunded: Decimal,
 }
 
 /// An authorization as PayPal shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenAuthorization {
-    /// PayPal's id.
-    pub id: String,
-    /// Where it stands.
-    pub status: AuthorizationStatus,
-    /// How much.
-    pub money: Money,
-    /// The end of its life.
-    pub expires_at: Option<Timestamp>,
+pub(crate) struct Authorization {
+    pub(crate) id: String,
+    pub(crate) status: AuthorizationStatus,
+    pub(crate) money: Money,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// PayPal's authorization states. There is none for a lapsed one: it reads as voided.
+/// PayPal's states of an authorization. PayPal shows an expired one as voided.
 /// <https://developer.paypal.com/docs/api/payments/v2/#authorizations_get>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum AuthorizationStatus {
-    /// The money is held.
+pub(crate) enum AuthorizationStatus {
+    /// The money is authorized.
     Created,
-    /// It was captured.
     Captured,
     /// The payer's bank refused.
     Denied,
-    /// Some of it was captured.
     PartiallyCaptured,
-    /// It was given back, or it lapsed.
+    /// Voided or expired.
     Voided,
-    /// PayPal is looking at it.
+    /// PayPal is reviewing it.
     Pending,
-    /// A word that is not in PayPal's list.
+    /// A word that PayPal does not document.
     #[serde(other)]
     Unknown,
 }
 
 /// A capture as PayPal shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenCapture {
-    /// PayPal's id.
-    pub id: String,
-    /// Where it stands.
-    pub status: CaptureStatus,
-    /// How much.
-    pub money: Money,
+pub(crate) struct Capture {
+    pub(crate) id: String,
+    pub(crate) status: CaptureStatus,
+    pub(crate) money: Money,
 }
 
-/// PayPal's capture states.
+/// PayPal's states of a capture.
 /// <https://developer.paypal.com/docs/api/payments/v2/#captures_get>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum CaptureStatus {
-    /// The money is ours.
+pub(crate) enum CaptureStatus {
     Completed,
-    /// PayPal is looking at it; it will say.
+    /// PayPal is reviewing it.
     Pending,
-    /// The money did not move.
+    /// No money has moved.
     Declined,
-    /// The money did not move.
+    /// No money has moved.
     Failed,
-    /// The money was ours and went back in part.
     PartiallyRefunded,
-    /// The money was ours and went back.
     Refunded,
 }
 
 impl CaptureStatus {
-    /// Whether the money moved.
+    /// Whether the payer's money was captured, refunded or not.
     #[must_use]
-    pub fn took_money(self) -> bool {
+    pub(crate) fn is_successful(self) -> bool {
         matches!(
             self,
             Self::Completed | Self::PartiallyRefunded | Self::Refunded
@@ -148,13 +123,13 @@ impl CaptureStatus {
 }
 
 impl Observation {
-    /// The authorization that is, or was, good for the money: the latest that was neither refused
-    /// nor given back.
+    /// The authorization that covers, or covered, the capture: the latest that is neither denied
+    /// nor voided.
     #[must_use]
-    pub fn standing_authorization(&self) -> Option<&SeenAuthorization> {
-        self.authorizations.iter().rev().find(|seen| {
+    pub(crate) fn standing_authorization(&self) -> Option<&Authorization> {
+        self.authorizations.iter().rev().find(|authorization| {
             !matches!(
-                seen.status,
+                authorization.status,
                 AuthorizationStatus::Denied | AuthorizationStatus::Voided
             )
         })
@@ -162,23 +137,23 @@ impl Observation {
 
     /// Whether the payer's bank refused an authorization.
     #[must_use]
-    pub fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         self.authorizations
             .iter()
-            .any(|seen| seen.status == AuthorizationStatus::Denied)
+            .any(|authorization| authorization.status == AuthorizationStatus::Denied)
     }
 
-    /// The captures that took money.
-    pub fn taken(&self) -> impl Iterator<Item = &SeenCapture> {
+    pub(crate) fn successful_captures(&self) -> impl Iterator<Item = &Capture> {
         self.captures
             .iter()
-            .filter(|capture| capture.status.took_money())
+            .filter(|capture| capture.status.is_successful())
     }
 
-    /// The capture that decides about the money: the first that took it, otherwise the latest.
+    /// The capture that decides the payment's state: the first successful one, otherwise the latest
+    /// pending one, otherwise the latest.
     #[must_use]
-    pub fn decisive_capture(&self) -> Option<&SeenCapture> {
-        self.taken().next().or_else(|| {
+    pub(crate) fn decisive_capture(&self) -> Option<&Capture> {
+        self.successful_captures().next().or_else(|| {
             self.captures
                 .iter()
                 .rev()
@@ -187,95 +162,99 @@ impl Observation {
         })
     }
 
-    fn holds_or_held_money(&self) -> bool {
-        self.standing_authorization().is_some() || self.taken().next().is_some()
+    fn is_or_was_authorized(&self) -> bool {
+        self.standing_authorization().is_some() || self.successful_captures().next().is_some()
     }
 
-    /// Money is held and not taken.
-    pub(super) fn holds_money(&self) -> bool {
-        self.taken().next().is_none()
-            && self.standing_authorization().is_some_and(|seen| {
+    /// Whether PayPal holds money that is not captured.
+    pub(super) fn has_authorized_money(&self) -> bool {
+        self.successful_captures().next().is_none()
+            && self.standing_authorization().is_some_and(|authorization| {
                 matches!(
-                    seen.status,
+                    authorization.status,
                     AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured
                 )
             })
     }
 }
 
-/// Something that PayPal did and our record does not say.
+/// An action of PayPal that is missing in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// It holds money that we do not know of.
+pub(crate) enum Difference {
     Authorized,
-    /// It took the money.
-    Captured(SeenCapture),
-    /// The authorization is void.
+    Captured(Capture),
     Voided,
-    /// The authorization lapsed, or the order did before it was authorized.
-    Lapsed,
-    /// More went back than we know of: so much in all.
+    /// The authorization has expired, or the order before it was authorized.
+    Expired,
+    /// The sum of all refunds is larger than in the record.
     Refunded(Amount),
 }
 
 impl Difference {
-    /// What it is to the payment's state machine.
+    /// The event for the payment's state machine.
     #[must_use]
-    pub fn event(&self, record: &PaymentRecord) -> PaymentEvent {
+    pub(crate) fn event(&self, record: &PaymentRecord) -> PaymentEvent {
         match self {
             Self::Authorized => PaymentEvent::Authorized,
             Self::Captured(_) => PaymentEvent::Captured,
             Self::Voided => PaymentEvent::Voided,
-            Self::Lapsed => PaymentEvent::Lapsed,
+            Self::Expired => PaymentEvent::Expired,
             Self::Refunded(total) if *total < record.amount => PaymentEvent::RefundedInPart,
             Self::Refunded(_) => PaymentEvent::RefundedInFull,
         }
     }
 }
 
-/// How long an order can be authorized: the payer has 3 hours to come, then 3 to approve and be
-/// authorized. One more, so that an answer on its way is not overtaken.
+/// The lifetime of an order. PayPal gives the payer 3 hours to open it and 3 more to approve it.
+/// One more hour lets a late response arrive.
 const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(7);
 
-/// What PayPal shows and `record` does not say, in the order in which it is to be applied.
+/// PayPal's actions that are missing in `record`, in the order in which they must be applied.
 #[must_use]
-pub fn differences(record: &PaymentRecord, seen: &Observation, now: Timestamp) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let taken = seen.taken().next();
-    if record.status == PaymentState::Created && seen.standing_authorization().is_some() {
-        found.push(Difference::Authorized);
+pub(crate) fn differences(
+    record: &PaymentRecord,
+    observation: &Observation,
+    now: Timestamp,
+) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let captured = observation.successful_captures().next();
+    if record.status == PaymentState::Created && observation.standing_authorization().is_some() {
+        differences.push(Difference::Authorized);
     }
-    if let Some(capture) = taken.filter(|_| record.capture_id.is_none()) {
-        found.push(Difference::Captured(capture.clone()));
+    if let Some(capture) = captured.filter(|_| record.capture_id.is_none()) {
+        differences.push(Difference::Captured(capture.clone()));
     }
-    let is_held = matches!(
+    let is_authorized = matches!(
         record.status,
         PaymentState::Authorized | PaymentState::Capturing
     );
-    if is_held && taken.is_none() && seen.standing_authorization().is_none() {
-        // PayPal has no word for lapsed.
-        let has_lapsed = record
+    if is_authorized && captured.is_none() && observation.standing_authorization().is_none() {
+        // PayPal shows an expired authorization as voided.
+        let has_expired = record
             .authorization_expires_at
             .is_some_and(|end| end <= now);
-        found.push(if has_lapsed {
-            Difference::Lapsed
+        differences.push(if has_expired {
+            Difference::Expired
         } else {
             Difference::Voided
         });
     }
-    let order_is_over = record
+    let has_order_expired = record
         .order_created_at
-        .is_some_and(|made| now.duration_since(made) > ORDER_LIFE);
-    if record.status == PaymentState::Created && order_is_over && !seen.holds_or_held_money() {
-        found.push(Difference::Lapsed);
+        .is_some_and(|created| now.duration_since(created) > ORDER_LIFE);
+    if record.status == PaymentState::Created
+        && has_order_expired
+        && !observation.is_or_was_authorized()
+    {
+        differences.push(Difference::Expired);
     }
-    if let Some(total) = Amount::of_cents(seen.refunded)
+    if let Some(total) = Amount::from_decimal(observation.refunded)
         && total > record.refunded_amount
         && !record.refunds_open
     {
-        found.push(Difference::Refunded(total));
+        differences.push(Difference::Refunded(total));
     }
-    found
+    differences
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::payment_state::transition;
 use proptest::prelude::*;
 
 pub(in crate::domain) const NOW: &str = "2030-01-20T00:00:00Z";
@@ -21,8 +22,6 @@ pub(in crate::domain) fn record(
     PaymentRecord {
         payment_id: Uuid::nil(),
         status,
-        booking_id: Uuid::nil(),
-        reference: "EXO-AAAAAA".into(),
         booking_status,
         is_latest: true,
         amount: money("237.60").amount,
@@ -42,8 +41,8 @@ pub(in crate::domain) fn record(
     }
 }
 
-fn authorization(status: AuthorizationStatus) -> SeenAuthorization {
-    SeenAuthorization {
+fn authorization(status: AuthorizationStatus) -> Authorization {
+    Authorization {
         id: "A".into(),
         status,
         money: money("237.60"),
@@ -51,15 +50,15 @@ fn authorization(status: AuthorizationStatus) -> SeenAuthorization {
     }
 }
 
-fn capture(id: &str, status: CaptureStatus) -> SeenCapture {
-    SeenCapture {
+fn capture(id: &str, status: CaptureStatus) -> Capture {
+    Capture {
         id: id.into(),
         status,
         money: money("237.60"),
     }
 }
 
-pub(in crate::domain) fn seen(
+pub(in crate::domain) fn observation(
     authorizations: &[AuthorizationStatus],
     captures: &[(&str, CaptureStatus)],
     refunded: &str,
@@ -80,19 +79,22 @@ use CaptureStatus as C;
 use PaymentState as P;
 
 #[test]
-fn what_both_say_is_no_difference() {
-    for (status, shown) in [
-        (P::Created, seen(&[], &[], "0")),
-        (P::Authorized, seen(&[A::Created], &[], "0")),
-        (P::Capturing, seen(&[A::Created], &[("C", C::Pending)], "0")),
+fn equal_record_has_no_difference() {
+    for (status, observed) in [
+        (P::Created, observation(&[], &[], "0")),
+        (P::Authorized, observation(&[A::Created], &[], "0")),
+        (
+            P::Capturing,
+            observation(&[A::Created], &[("C", C::Pending)], "0"),
+        ),
         (
             P::Captured,
-            seen(&[A::Captured], &[("C", C::Completed)], "0"),
+            observation(&[A::Captured], &[("C", C::Completed)], "0"),
         ),
-        (P::Voided, seen(&[A::Voided], &[], "0")),
+        (P::Voided, observation(&[A::Voided], &[], "0")),
     ] {
         assert_eq!(
-            differences(&record(status, B::Upcoming), &shown, at(NOW)),
+            differences(&record(status, B::Upcoming), &observed, at(NOW)),
             [],
             "{status:?}"
         );
@@ -100,11 +102,11 @@ fn what_both_say_is_no_difference() {
 }
 
 #[test]
-fn what_paypal_did_alone_is_found() {
+fn actions_of_paypal_are_found() {
     let booked = |status| record(status, B::Upcoming);
-    let taken = seen(&[A::Captured], &[("C", C::Completed)], "0");
+    let captured = observation(&[A::Captured], &[("C", C::Completed)], "0");
     assert_eq!(
-        differences(&booked(P::Created), &taken, at(NOW)),
+        differences(&booked(P::Created), &captured, at(NOW)),
         [
             Difference::Authorized,
             Difference::Captured(capture("C", C::Completed))
@@ -118,77 +120,88 @@ fn what_paypal_did_alone_is_found() {
         P::Expired,
     ] {
         assert_eq!(
-            differences(&booked(status), &taken, at(NOW)),
+            differences(&booked(status), &captured, at(NOW)),
             [Difference::Captured(capture("C", C::Completed))],
             "{status:?}"
         );
     }
-    let given_back = seen(&[A::Captured], &[("C", C::PartiallyRefunded)], "100.00");
+    let refunded = observation(&[A::Captured], &[("C", C::PartiallyRefunded)], "100.00");
     assert_eq!(
-        differences(&booked(P::Captured), &given_back, at(NOW)),
+        differences(&booked(P::Captured), &refunded, at(NOW)),
         [Difference::Refunded(money("100").amount)]
     );
     let mut waiting = booked(P::Captured);
     waiting.refunds_open = true;
     assert_eq!(
-        differences(&waiting, &given_back, at(NOW)),
+        differences(&waiting, &refunded, at(NOW)),
         [],
-        "a refund of ours tells"
+        "the ordered refund records it"
     );
 }
 
 #[test]
-fn an_authorization_that_is_gone_was_voided_or_lapsed() {
-    let gone = seen(&[A::Voided], &[], "0");
-    let held = record(P::Authorized, B::Upcoming);
+fn missing_authorization_was_voided_or_expired() {
+    let voided = observation(&[A::Voided], &[], "0");
+    let authorized = record(P::Authorized, B::Upcoming);
     assert_eq!(
-        differences(&held, &gone, at("2030-02-07T23:59:59Z")),
+        differences(&authorized, &voided, at("2030-02-07T23:59:59Z")),
         [Difference::Voided]
     );
     assert_eq!(
-        differences(&held, &gone, at("2030-02-08T00:00:00Z")),
-        [Difference::Lapsed]
+        differences(&authorized, &voided, at("2030-02-08T00:00:00Z")),
+        [Difference::Expired]
     );
 }
 
 #[test]
-fn an_order_that_nobody_authorized_lapses_after_seven_hours() {
+fn unauthorized_order_expires_after_seven_hours() {
     let created = record(P::Created, B::Expired);
-    let nothing = seen(&[], &[], "0");
+    let nothing = observation(&[], &[], "0");
     assert_eq!(
         differences(&created, &nothing, at("2030-01-20T03:00:00Z")),
         []
     );
     let later = at("2030-01-20T03:00:01Z");
-    assert_eq!(differences(&created, &nothing, later), [Difference::Lapsed]);
     assert_eq!(
-        differences(&created, &seen(&[A::Denied], &[], "0"), later),
-        [Difference::Lapsed]
+        differences(&created, &nothing, later),
+        [Difference::Expired]
     );
     assert_eq!(
-        differences(&created, &seen(&[A::Created], &[], "0"), later),
+        differences(&created, &observation(&[A::Denied], &[], "0"), later),
+        [Difference::Expired]
+    );
+    assert_eq!(
+        differences(&created, &observation(&[A::Created], &[], "0"), later),
         [Difference::Authorized]
     );
 }
 
 proptest! {
-    /// Applying what differs leaves nothing that differs.
     #[test]
-    fn differences_applied_are_gone(status in proptest::sample::select(PaymentState::ALL.as_slice()), captured in any::<bool>(), voided in any::<bool>(), cents in 0_i64..=23_760) {
-        let authorization = match (captured, voided) { (true, _) => A::Captured, (false, true) => A::Voided, (false, false) => A::Created };
+    fn applied_differences_disappear(
+        status in proptest::sample::select(PaymentState::ALL.as_slice()),
+        captured in any::<bool>(),
+        voided in any::<bool>(),
+        cents in 0_i64..=23_760,
+    ) {
+        let authorization = match (captured, voided) {
+            (true, _) => A::Captured,
+            (false, true) => A::Voided,
+            (false, false) => A::Created,
+        };
         let captures: &[(&str, C)] = if captured { &[("C", C::Completed)] } else { &[] };
         let refunded = Decimal::new(if captured { cents } else { 0 }, 2).to_string();
-        let shown = seen(&[authorization], captures, &refunded);
-        let mut ours = record(status, B::Upcoming);
-        for difference in differences(&ours, &shown, at(NOW)) {
-            let event = difference.event(&ours);
-            ours.status = crate::domain::payment_state::step(ours.status, event).state(ours.status);
+        let observed = observation(&[authorization], captures, &refunded);
+        let mut updated = record(status, B::Upcoming);
+        for difference in differences(&updated, &observed, at(NOW)) {
+            let event = difference.event(&updated);
+            updated.status = transition(updated.status, event).state(updated.status);
             match difference {
-                Difference::Captured(capture) => ours.capture_id = Some(capture.id),
-                Difference::Refunded(total) => ours.refunded_amount = total,
+                Difference::Captured(capture) => updated.capture_id = Some(capture.id),
+                Difference::Refunded(total) => updated.refunded_amount = total,
                 _ => {}
             }
         }
-        prop_assert_eq!(differences(&ours, &shown, at(NOW)), []);
+        prop_assert_eq!(differences(&updated, &observed, at(NOW)), []);
     }
 }

@@ -1,31 +1,31 @@
-//! Decisions about money that PayPal holds for us.
+//! Decisions about payments.
 
 use crate::domain::{
     money::Money,
-    refusal::{Refusal, token},
+    refusal::{Refusal, parse_token},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Reads a PayPal order id: up to 36 letters, digits and hyphens.
+/// Parses the id of a PayPal order: up to 36 letters, digits and hyphens.
 /// <https://developer.paypal.com/docs/api/orders/v2/>
-pub fn parse_order_id(text: &str) -> Result<String, Refusal> {
-    token(text, 36, |c| c.is_ascii_alphanumeric() || c == '-')
+pub(crate) fn parse_order_id(text: &str) -> Result<String, Refusal> {
+    parse_token(text, 36, |c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// What to do with an authorization that PayPal reports.
+/// The decision about an authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is what the booking costs: confirm the booking.
+pub(crate) enum Verdict {
+    /// It is the price: confirm the booking.
     Confirm,
-    /// It is another amount or currency: void it, confirm nothing.
+    /// It is another amount or currency: void the authorization.
     Void,
 }
 
-/// Compares what was authorized with what the booking costs, to the cent.
+/// Compares the authorized money with the price, to the cent.
 #[must_use]
-pub fn judge_authorization(price: Money, authorized: Money) -> Verdict {
+pub(crate) fn judge_authorization(price: Money, authorized: Money) -> Verdict {
     if price == authorized {
         Verdict::Confirm
     } else {
@@ -33,22 +33,23 @@ pub fn judge_authorization(price: Money, authorized: Money) -> Verdict {
     }
 }
 
-/// What a failed call that moves money means for the next attempt.
+/// The meaning of a failed call that moves money, for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CallFailure {
-    /// Nothing moved; try again later with the same request id.
+pub(crate) enum CallFailure {
+    /// No money has moved. Retry later with the same request id.
     Retryable,
-    /// Nothing moved and nothing will: an operator decides.
+    /// No money has moved, and none will. An operator decides.
     Final,
-    /// It may have moved: ask PayPal before doing anything else.
+    /// Money may have moved. Ask PayPal first.
     Unknown,
 }
 
-/// The time of the next attempt after `attempt` attempts, as PayPal `asked` or else by our backoff.
+/// The time of the next attempt after `attempt` attempts: after the wait that PayPal requested,
+/// otherwise by the backoff.
 #[must_use]
-pub fn retry_at(now: Timestamp, attempt: u32, asked: Option<Duration>) -> Timestamp {
-    let wait = asked.unwrap_or_else(|| retry_backoff(attempt));
+pub(crate) fn retry_at(now: Timestamp, attempt: u32, requested: Option<Duration>) -> Timestamp {
+    let wait = requested.unwrap_or_else(|| retry_backoff(attempt));
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
     now.checked_add(wait).unwrap_or(now)
 }
@@ -58,11 +59,11 @@ pub fn retry_at(now: Timestamp, attempt: u32, asked: Option<Duration>) -> Timest
 /// The cron runs every 15 minutes, so a shorter wait would change nothing.
 fn retry_backoff(attempt: u32) -> Duration {
     const FIRST: u64 = 15 * 60;
-    const MOST: u64 = 24 * 60 * 60;
+    const MAX: u64 = 24 * 60 * 60;
     let factor = 1_u64
         .checked_shl(attempt.saturating_sub(1).min(16))
         .unwrap_or(u64::MAX);
-    Duration::from_secs(FIRST.saturating_mul(factor).min(MOST))
+    Duration::from_secs(FIRST.saturating_mul(factor).min(MAX))
 }
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exact_price_confirms() {
+    fn only_exact_price_confirms() {
         let price = money("237.60", "USD");
         assert_eq!(
             judge_authorization(price, money("237.6", "USD")),

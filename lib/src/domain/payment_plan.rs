@@ -1,69 +1,70 @@
-//! When a booking's money is held, renewed and taken.
+//! The plan of a payment: the times of its authorization, reauthorization and capture.
 //!
-//! PayPal keeps an authorization for 29 days and honours its funds for 3; a reauthorization begins the 3 days anew, within
-//! the 29. So a capture later than 3 days after the authorization is preceded by a reauthorization, and one that a rule
-//! puts beyond the 29 days is taken 48 hours before they end, which leaves a day to renew it first.
+//! PayPal keeps an authorization for 29 days and honors its funds for 3. A reauthorization restarts
+//! the 3 days within the 29. A capture later than 3 days after the authorization therefore needs a
+//! reauthorization first. A rule may put the capture beyond the 29 days. It then takes place 48
+//! hours before their end, which leaves a day for the reauthorization.
 //! <https://developer.paypal.com/docs/checkout/standard/customize/authorization/>
+//!
+//! The plan is shown to customers and operators. The database schedules the captures, and
+//! `tests/sql/payment_plan.rs` compares its schedule with this plan.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long PayPal keeps an authorization.
+/// The lifetime of an authorization.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(29 * 24);
-/// How long PayPal honours its funds.
-pub const HONOURED: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// A capture keeps this distance from the end of the authorization.
-pub const SAFETY: SignedDuration = SignedDuration::from_hours(48);
+/// The time for which PayPal honors its funds.
+const HONOR_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// The time between the latest capture and the end of the authorization.
+const SAFETY_MARGIN: SignedDuration = SignedDuration::from_hours(48);
 
-/// What is known of a booking's money.
+/// The facts on which the plan rests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PlanFacts {
-    /// The capture rule that decides, of `payment_capture_rules` the one with the highest priority that knows its moment.
+    /// The capture rule that decides: of the rules in `payment_capture_rules` whose time is known,
+    /// the one with the highest priority.
     pub rule: Option<String>,
-    /// The moment it names.
+    /// The capture time of the rule.
     pub moment: Option<Timestamp>,
-    /// When the booking was confirmed.
     pub confirmed_at: Option<Timestamp>,
-    /// When the money was authorized.
     pub authorized_at: Option<Timestamp>,
-    /// When the authorization was renewed last.
+    /// The time of the last reauthorization.
     pub renewed_at: Option<Timestamp>,
-    /// When it lapses.
+    /// The expiry of the authorization.
     pub lapses_at: Option<Timestamp>,
-    /// When the money was taken.
     pub captured_at: Option<Timestamp>,
 }
 
-/// What will happen with a booking's money, as far as it can be said.
+/// The plan, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentPlan {
     /// The rule that decides about the capture.
     pub rule: Option<String>,
-    /// When the money is authorized, or would be.
     pub authorize_at: Timestamp,
-    /// Until when PayPal honours the funds.
+    /// The end of the honor period.
     pub honoured_until: Timestamp,
-    /// When the authorization lapses.
+    /// The expiry of the authorization.
     pub lapses_at: Timestamp,
-    /// When it is renewed, where the capture comes after the honoured days.
+    /// The time of the reauthorization, if the capture is after the honor period.
     pub reauthorize_at: Option<Timestamp>,
-    /// When the money is taken; absent while no rule knows.
+    /// The time of the capture. `None` while no rule has a time.
     pub capture_at: Option<Timestamp>,
-    /// Whether the capture comes earlier than the rule says, because the authorization would lapse before.
+    /// Whether the capture is earlier than the rule says, because the authorization would expire.
     pub before_it_lapses: bool,
 }
 
-/// The plan for a booking. One that is not authorized is planned as if it were at `asked_at`.
+/// The plan for a booking. Without an authorization, `assumed_at` stands for its time.
 #[must_use]
-pub fn plan(facts: &PlanFacts, asked_at: Timestamp) -> PaymentPlan {
-    let authorize_at = facts.authorized_at.unwrap_or(asked_at);
+pub fn plan(facts: &PlanFacts, assumed_at: Timestamp) -> PaymentPlan {
+    let authorize_at = facts.authorized_at.unwrap_or(assumed_at);
     let lapses_at = facts.lapses_at.unwrap_or_else(|| later(authorize_at, LIFE));
     let honoured_from = facts.renewed_at.unwrap_or(authorize_at);
-    let honoured_until = later(honoured_from, HONOURED).min(lapses_at);
+    let honoured_until = later(honoured_from, HONOR_PERIOD).min(lapses_at);
     let confirmed_at = facts.confirmed_at.unwrap_or(authorize_at);
-    let latest = later(lapses_at, -SAFETY);
+    let latest = later(lapses_at, -SAFETY_MARGIN);
     let capture_at = facts.captured_at.or_else(|| {
         facts
             .moment
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rental_in_two_days_needs_no_renewal() {
+    fn near_rental_needs_no_reauthorization() {
         let plan = plan(&facts("2030-01-12T10:00:00Z"), at("2030-01-10T12:00:00Z"));
         assert_eq!(plan.capture_at, Some(at("2030-01-12T10:00:00Z")));
         assert_eq!(plan.reauthorize_at, None);
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rental_in_twenty_days_is_renewed_before_it_is_taken() {
+    fn later_rental_is_reauthorized_before_capture() {
         let plan = plan(&facts("2030-01-29T10:00:00Z"), at("2030-01-10T12:00:00Z"));
         assert_eq!(plan.capture_at, Some(at("2030-01-29T10:00:00Z")));
         assert_eq!(plan.reauthorize_at, plan.capture_at);
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rental_in_three_months_is_taken_before_the_authorization_lapses() {
+    fn distant_rental_is_captured_before_expiry() {
         let plan = plan(&facts("2030-04-10T10:00:00Z"), at("2030-01-10T12:00:00Z"));
         assert_eq!(plan.lapses_at, at("2030-02-08T12:00:00Z"));
         assert_eq!(plan.capture_at, Some(at("2030-02-06T12:00:00Z")));
@@ -129,32 +130,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_planned_no_more() {
-        let taken = PlanFacts {
+    fn captured_payment_needs_no_reauthorization() {
+        let captured = PlanFacts {
             captured_at: Some(at("2030-01-20T00:00:00Z")),
             authorized_at: Some(at("2030-01-10T12:00:00Z")),
             ..facts("2030-01-29T10:00:00Z")
         };
-        let plan = plan(&taken, at("2030-01-25T00:00:00Z"));
-        assert_eq!(plan.capture_at, taken.captured_at);
+        let plan = plan(&captured, at("2030-01-25T00:00:00Z"));
+        assert_eq!(plan.capture_at, captured.captured_at);
         assert_eq!(plan.reauthorize_at, None);
     }
 
     proptest! {
         #[test]
-        fn money_is_taken_while_it_is_held(authorized in 0_i64..4_000_000_000, ahead in -864_000_i64..31_536_000, renewed in proptest::option::of(0_i64..2_505_600)) {
+        fn capture_is_within_authorization(
+            authorized in 0_i64..4_000_000_000,
+            ahead in -864_000_i64..31_536_000,
+            renewed in proptest::option::of(0_i64..2_505_600),
+        ) {
             let authorized_at = Timestamp::from_second(authorized).unwrap();
             let facts = PlanFacts {
                 moment: Some(Timestamp::from_second(authorized + ahead).unwrap()),
                 confirmed_at: Some(authorized_at),
                 authorized_at: Some(authorized_at),
-                renewed_at: renewed.map(|after| Timestamp::from_second(authorized + after).unwrap()),
+                renewed_at: renewed
+                    .map(|after| Timestamp::from_second(authorized + after).unwrap()),
                 ..PlanFacts::default()
             };
             let plan = plan(&facts, authorized_at);
             let capture_at = plan.capture_at.unwrap();
             prop_assert!(capture_at >= authorized_at);
-            prop_assert!(capture_at <= later(plan.lapses_at, -SAFETY));
+            prop_assert!(capture_at <= later(plan.lapses_at, -SAFETY_MARGIN));
             prop_assert_eq!(plan.reauthorize_at.is_some(), capture_at > plan.honoured_until);
             prop_assert!(plan.honoured_until <= plan.lapses_at);
         }

@@ -1,48 +1,45 @@
-//! Where a payment stands, and what moves it.
+//! The states of a payment and the transitions between them.
 //!
 //! ```text
 //!             authorized           claimed
-//!   created ─────────────► authorized ◄──────► capturing        (returned: nothing was captured)
+//!   created ─────────────► authorized ◄──────► capturing        (released: nothing was captured)
 //!      │                       │                   │
-//!      ├── voided, lapsed, refused ────────────────┤
+//!      ├── voided, expired, refused ───────────────┤
 //!      ▼                       ▼                   ▼
 //!   voided · expired · failed  ──── captured ──► captured ──► partially_refunded ──► refunded
 //! ```
 //!
-//! What PayPal did is a fact: from any state `captured` leads to captured, a refund to refunded, however late and in
-//! whatever order we hear of it. A fact that is already known changes nothing, so events may be doubled and reordered.
-//! The only way back is the lease: a claim that captured nothing is returned.
+//! PayPal's actions are facts. From any state, `captured` leads to captured and a refund to
+//! refunded, however late the event arrives. A known fact changes nothing, so events may arrive
+//! twice and in any order. Only a claim can be undone: one that captured nothing is released.
 //!
-//! The database draws the same arrows (`internal.payment_may_become`) and refuses what [`step`] refuses.
+//! `flows/payment/observe.rs` applies PayPal's facts through [`transition`]. The product's own
+//! transitions are made by the database; for these, [`transition`] is the specification.
+//! `tests/sql/states.rs` compares all of them with the database's guard,
+//! `internal.payment_may_become`.
 
 use serde::{Deserialize, Serialize};
 
-/// A payment's state, as it is stored and shown, in the order of how far it has come.
+/// A payment's state, as stored and shown. The order is that of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
-    /// There may be an order; no money is held.
+    /// An order may exist. No money is authorized.
     Created,
-    /// PayPal holds the money.
     Authorized,
-    /// The money is being taken; whether it is ours may be unknown for a while.
+    /// A capture is under way, or its result is unknown.
     Capturing,
-    /// The authorization was given back.
     Voided,
-    /// The authorization lapsed.
+    /// The authorization or the order has expired.
     Expired,
-    /// PayPal refused for good.
+    /// PayPal refused the capture.
     Failed,
-    /// The money is ours.
     Captured,
-    /// Some of it went back.
     PartiallyRefunded,
-    /// All of it went back.
     Refunded,
 }
 
 impl PaymentState {
-    /// Every state.
     pub const ALL: [Self; 9] = [
         Self::Created,
         Self::Authorized,
@@ -55,7 +52,7 @@ impl PaymentState {
         Self::Refunded,
     ];
 
-    /// As the database writes it.
+    /// The name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -71,118 +68,93 @@ impl PaymentState {
         }
     }
 
-    /// Whether the money was taken, whatever went back since.
+    /// Whether the money was captured, refunded or not.
     #[must_use]
-    pub fn is_captured(self) -> bool {
+    pub(crate) fn is_captured(self) -> bool {
         matches!(
             self,
             Self::Captured | Self::PartiallyRefunded | Self::Refunded
         )
     }
 
-    /// Whether the payment came to nothing.
+    /// Whether the payment ended without a capture.
     #[must_use]
-    pub fn ended_without_money(self) -> bool {
+    pub(crate) fn ended_without_money(self) -> bool {
         matches!(self, Self::Voided | Self::Expired | Self::Failed)
     }
 }
 
-/// What happened to a payment.
+/// An event in the life of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PaymentEvent {
-    /// PayPal holds the money.
     Authorized,
-    /// A run claims the capture.
+    /// A cron run or an operator claims the capture.
     Claimed,
-    /// The claim captured nothing.
-    Returned,
-    /// PayPal took the money.
+    /// The claim ended without a capture.
+    Released,
     Captured,
-    /// PayPal will not take the money.
+    /// PayPal refused the capture.
     Refused,
-    /// The authorization was given back.
     Voided,
-    /// The authorization lapsed.
-    Lapsed,
-    /// Some of the money went back.
+    Expired,
     RefundedInPart,
-    /// All of it went back.
     RefundedInFull,
 }
 
 impl PaymentEvent {
-    /// Every event.
     pub const ALL: [Self; 9] = [
         Self::Authorized,
         Self::Claimed,
-        Self::Returned,
+        Self::Released,
         Self::Captured,
         Self::Refused,
         Self::Voided,
-        Self::Lapsed,
+        Self::Expired,
         Self::RefundedInPart,
         Self::RefundedInFull,
     ];
 }
 
-/// What is to be done when a payment moves.
+/// The result of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentEffect {
-    /// The booking is paid for: confirm it, or have the authorization voided.
-    SettleBooking,
-    /// The money was taken though the payment had ended: what is not kept goes back.
-    GiveBackWhatIsNotKept,
-    /// A person has to look.
-    TellOperator,
+pub enum PaymentTransition {
+    /// The payment changes to this state.
+    To(PaymentState),
+    /// The event, or a later one, is known already.
+    Unchanged,
+    /// The event is impossible: a claim without an authorization.
+    Impossible,
 }
 
-/// Where an event leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentStep {
-    /// To this state, with these effects.
-    Moves(PaymentState, &'static [PaymentEffect]),
-    /// Nowhere: it is known, or something later is.
-    Known,
-    /// It makes no sense here: a claim of what is not held.
-    Refused,
-}
-
-impl PaymentStep {
+impl PaymentTransition {
     /// The state afterwards.
     #[must_use]
     pub fn state(self, before: PaymentState) -> PaymentState {
         match self {
-            Self::Moves(state, _) => state,
-            Self::Known | Self::Refused => before,
+            Self::To(state) => state,
+            Self::Unchanged | Self::Impossible => before,
         }
     }
 }
 
-/// Where `event` leads from `state`.
+/// The result of `event` in `state`.
 #[must_use]
-pub fn step(state: PaymentState, event: PaymentEvent) -> PaymentStep {
-    use PaymentEffect::{GiveBackWhatIsNotKept, SettleBooking, TellOperator};
+pub fn transition(state: PaymentState, event: PaymentEvent) -> PaymentTransition {
     use PaymentEvent as E;
     use PaymentState as S;
-    let to = |state, effects| PaymentStep::Moves(state, effects);
+    use PaymentTransition::{Impossible, To, Unchanged};
     match (event, state) {
-        (E::Authorized, S::Created) => to(S::Authorized, &[SettleBooking]),
-        (E::Claimed, S::Authorized) => to(S::Capturing, &[]),
-        (E::Returned, S::Capturing) => to(S::Authorized, &[]),
-        (E::Captured, S::Created | S::Authorized | S::Capturing) => to(S::Captured, &[]),
-        (E::Captured, S::Voided | S::Expired | S::Failed) => {
-            to(S::Captured, &[GiveBackWhatIsNotKept, TellOperator])
-        }
-        (E::Voided, S::Created | S::Authorized | S::Capturing) => to(S::Voided, &[]),
-        // Nobody was told that an order which the payer left would be paid.
-        (E::Lapsed, S::Created) => to(S::Expired, &[]),
-        (E::Lapsed, S::Authorized | S::Capturing) => to(S::Expired, &[TellOperator]),
-        (E::Refused, S::Created | S::Authorized | S::Capturing) => to(S::Failed, &[TellOperator]),
-        (E::RefundedInPart, state) if state < S::PartiallyRefunded => to(S::PartiallyRefunded, &[]),
-        (E::RefundedInFull, state) if state < S::Refunded => to(S::Refunded, &[]),
-        // A claim whose lease has lapsed is claimed again; nothing else can be.
-        (E::Claimed, state) if state != S::Capturing => PaymentStep::Refused,
-        _ => PaymentStep::Known,
+        (E::Authorized, S::Created) | (E::Released, S::Capturing) => To(S::Authorized),
+        (E::Claimed, S::Authorized) => To(S::Capturing),
+        (E::Captured, state) if state < S::Captured => To(S::Captured),
+        (E::Voided, S::Created | S::Authorized | S::Capturing) => To(S::Voided),
+        (E::Expired, S::Created | S::Authorized | S::Capturing) => To(S::Expired),
+        (E::Refused, S::Created | S::Authorized | S::Capturing) => To(S::Failed),
+        (E::RefundedInPart, state) if state < S::PartiallyRefunded => To(S::PartiallyRefunded),
+        (E::RefundedInFull, state) if state < S::Refunded => To(S::Refunded),
+        // An expired claim may be claimed again. No other state can be claimed.
+        (E::Claimed, state) if state != S::Capturing => Impossible,
+        _ => Unchanged,
     }
 }
 
@@ -191,7 +163,7 @@ mod tests {
     use super::*;
     use proptest::{prelude::*, sample::select};
 
-    /// How much has happened. A claim is work of ours, not a fact: it counts as what it claims.
+    /// The progress of a payment. A claim is no fact, so it counts as the state it claims.
     fn progress(state: PaymentState) -> u8 {
         match state {
             PaymentState::Created => 0,
@@ -205,44 +177,48 @@ mod tests {
 
     fn run(events: &[PaymentEvent]) -> PaymentState {
         events.iter().fold(PaymentState::Created, |state, event| {
-            step(state, *event).state(state)
+            transition(state, *event).state(state)
         })
     }
 
     #[test]
-    fn a_payment_never_moves_backwards() {
+    fn payment_never_moves_backwards() {
         for state in PaymentState::ALL {
             for event in PaymentEvent::ALL {
-                let after = step(state, event).state(state);
+                let after = transition(state, event).state(state);
                 assert!(progress(after) >= progress(state), "{state:?} {event:?}");
             }
         }
     }
 
     #[test]
-    fn an_end_without_money_is_only_left_by_money() {
+    fn only_money_leaves_an_end_without_money() {
         for state in PaymentState::ALL
             .into_iter()
             .filter(|state| state.ended_without_money())
         {
             for event in PaymentEvent::ALL {
-                let after = step(state, event).state(state);
+                let after = transition(state, event).state(state);
                 assert!(after == state || after.is_captured(), "{state:?} {event:?}");
             }
         }
         for event in PaymentEvent::ALL {
             let refunded = PaymentState::Refunded;
-            assert_eq!(step(refunded, event).state(refunded), refunded, "{event:?}");
+            assert_eq!(
+                transition(refunded, event).state(refunded),
+                refunded,
+                "{event:?}"
+            );
         }
     }
 
     #[test]
-    fn an_event_that_is_repeated_changes_nothing() {
+    fn repeated_event_changes_nothing() {
         for state in PaymentState::ALL {
             for event in PaymentEvent::ALL {
-                let once = step(state, event).state(state);
+                let once = transition(state, event).state(state);
                 assert_eq!(
-                    step(once, event).state(once),
+                    transition(once, event).state(once),
                     once,
                     "{state:?} {event:?} twice"
                 );
@@ -251,43 +227,41 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_held_is_claimed() {
-        let claimed = |state| step(state, PaymentEvent::Claimed);
+    fn only_authorized_payment_is_claimed() {
+        let claimed = |state| transition(state, PaymentEvent::Claimed);
         assert_eq!(
             claimed(PaymentState::Authorized),
-            PaymentStep::Moves(PaymentState::Capturing, &[])
+            PaymentTransition::To(PaymentState::Capturing)
         );
         for state in PaymentState::ALL {
-            let is_held = matches!(state, PaymentState::Authorized | PaymentState::Capturing);
-            assert_eq!(claimed(state) != PaymentStep::Refused, is_held, "{state:?}");
+            let is_authorized = matches!(state, PaymentState::Authorized | PaymentState::Capturing);
+            assert_eq!(
+                claimed(state) != PaymentTransition::Impossible,
+                is_authorized,
+                "{state:?}"
+            );
         }
     }
 
     #[test]
-    fn money_that_comes_after_the_end_is_given_back_and_told() {
+    fn capture_after_the_end_is_recorded() {
         for end in [
             PaymentState::Voided,
             PaymentState::Expired,
             PaymentState::Failed,
         ] {
             assert_eq!(
-                step(end, PaymentEvent::Captured),
-                PaymentStep::Moves(
-                    PaymentState::Captured,
-                    &[
-                        PaymentEffect::GiveBackWhatIsNotKept,
-                        PaymentEffect::TellOperator
-                    ]
-                )
+                transition(end, PaymentEvent::Captured),
+                PaymentTransition::To(PaymentState::Captured)
             );
         }
     }
 
-    /// What PayPal can tell of one payment: the money is held, then it ends in one of these ways.
+    /// PayPal's possible events of one payment: an authorization, and then one of these ends.
     const HISTORIES: [&[PaymentEvent]; 7] = [
         &[PaymentEvent::Authorized],
         &[PaymentEvent::Authorized, PaymentEvent::Voided],
-        &[PaymentEvent::Authorized, PaymentEvent::Lapsed],
+        &[PaymentEvent::Authorized, PaymentEvent::Expired],
         &[PaymentEvent::Authorized, PaymentEvent::Refused],
         &[PaymentEvent::Authorized, PaymentEvent::Captured],
         &[
@@ -305,13 +279,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_order_of_doubled_events_ends_in_the_same_state(
-            (history, told) in select(HISTORIES.as_slice()).prop_flat_map(|history| {
+        fn event_order_does_not_matter(
+            (history, events) in select(HISTORIES.as_slice()).prop_flat_map(|history| {
                 let doubled: Vec<_> = history.iter().chain(history).chain(history).copied().collect();
                 (Just(history), Just(doubled).prop_shuffle())
             })
         ) {
-            prop_assert_eq!(run(&told), run(history));
+            prop_assert_eq!(run(&events), run(history));
         }
     }
 }

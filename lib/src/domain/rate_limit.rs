@@ -1,42 +1,45 @@
-//! How often a client may ask: a sliding window kept in two counters.
+//! Rate limits: a sliding window approximated by two counters of fixed windows.
 //!
-//! The window slides by weighing the previous window's count with the share of it that still lies inside the last
-//! `window` seconds. All arithmetic is in whole milliseconds, scaled by the window, so that nothing is rounded in the
-//! client's favour.
+//! The count of the previous window is weighted by the share of that window that lies within the
+//! last `window` seconds. All arithmetic uses whole milliseconds, scaled by the window, so no
+//! rounding favors the client.
 //!
-//! **How wrong it can be.** Let `W` be the window, `L` the limit, `e` the time since the current window began, `p` and `c`
-//! what was let in in the previous window and in the current one, and `a` those of the `p` that came within the last `W`.
-//! A log would count `c + a`; here the count is `c + p·(W−e)/W`, as if the `p` had come evenly. Since `0 ≤ a ≤ p`, the
-//! difference `a − p·(W−e)/W` lies between `−p·(W−e)/W` (all came early) and `p·e/W` (all came late). A request is let in only
-//! while `c + p·(W−e)/W ≤ L`, hence `c + a ≤ L + p·e/W`. No fixed window lets in more than `L`, so `p ≤ L`, and with `e < W`
-//! any stretch of `W` holds fewer than `2·L`: at most `2·L − 1`, which a client reaches who asks `L` times at the very end of an
-//! idle window and then as soon as each is let in. In the long run it is `L` for each `W`.
+//! **Error bound.** Let `W` be the window, `L` the limit and `e` the time since the current window
+//! began. Let `p` and `c` be the allowed requests of the previous and the current window. Of the
+//! `p`, let `a` be those within the last `W`.
 //!
-//! **Requests at the same time.** Reading the counts, deciding and counting is one step inside Redis (`clients::upstash::ADMIT`), so
-//! they are one after the other, and what is denied was never counted.
+//! An exact log counts `c + a`. This module counts `c + p·(W−e)/W`, as if the `p` were spread
+//! evenly. Since `0 ≤ a ≤ p`, the difference `a − p·(W−e)/W` lies between `−p·(W−e)/W` (all early)
+//! and `p·e/W` (all late). A request is allowed only while `c + p·(W−e)/W ≤ L`, hence
+//! `c + a ≤ L + p·e/W`. A fixed window allows at most `L`, so `p ≤ L`. With `e < W`, any interval
+//! of length `W` has at most `2·L − 1` requests. A client reaches this bound with `L` requests at
+//! the very end of an idle window, followed by one whenever the limit allows it. In the long run,
+//! each `W` has `L`.
+//!
+//! **Concurrent requests.** Redis reads the counts, decides and counts in one atomic step
+//! (`clients::upstash::ADMIT`). A denied request is not counted.
 
 use std::{fmt, net::IpAddr};
 
-/// Which limit a route falls under.
+/// The kind of a limit. Each route has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tier {
-    /// Anyone, by address.
+pub(crate) enum Tier {
+    /// Any client, by address.
     Public,
-    /// A signed-in user, by user.
+    /// A signed-in user, by id.
     Authenticated,
-    /// Making a booking.
+    /// Creating a booking.
     Booking,
-    /// Anything that talks to PayPal.
+    /// Routes that call PayPal.
     Payment,
     /// Operators and crons.
     Admin,
-    /// PayPal itself.
+    /// PayPal's events.
     Webhook,
 }
 
 impl Tier {
-    /// Every tier, for configuration and reports.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Public,
         Self::Authenticated,
         Self::Booking,
@@ -45,9 +48,9 @@ impl Tier {
         Self::Webhook,
     ];
 
-    /// Lower-case name, as in keys, headers and `RATE_LIMIT_<NAME>`.
+    /// The name in keys, headers and, in capitals, `RATE_LIMIT_<NAME>`.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::Authenticated => "authenticated",
@@ -58,18 +61,18 @@ impl Tier {
         }
     }
 
-    /// The limit that holds in place of this one for somebody who is signed in.
+    /// The tier that replaces this one for a signed-in user.
     #[must_use]
-    pub fn of_users(self) -> Self {
+    pub(crate) fn of_users(self) -> Self {
         match self {
             Self::Public => Self::Authenticated,
             other => other,
         }
     }
 
-    /// The limit unless configuration says otherwise.
+    /// The limit without a configured one.
     #[must_use]
-    pub fn default_rule(self) -> Rule {
+    pub(crate) fn default_rule(self) -> Rule {
         let limit = match self {
             Self::Public => 60,
             Self::Authenticated => 120,
@@ -87,14 +90,14 @@ impl Tier {
 /// `limit` requests in any `window_seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Requests, at least 1.
+    /// 1 to 1,000,000.
     pub limit: u32,
-    /// Seconds, 1 to 86,400.
+    /// 1 to 86,400.
     pub window_seconds: u32,
 }
 
 impl Rule {
-    /// Reads `60/60s`.
+    /// Parses a text such as `60/60s`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (limit, window) = text.strip_suffix('s')?.split_once('/')?;
@@ -102,22 +105,22 @@ impl Rule {
             limit: limit.parse().ok()?,
             window_seconds: window.parse().ok()?,
         };
-        let sensible =
+        let is_valid =
             (1..=1_000_000).contains(&rule.limit) && (1..=86_400).contains(&rule.window_seconds);
-        sensible.then_some(rule)
+        is_valid.then_some(rule)
     }
 
     fn window_millis(self) -> u64 {
         u64::from(self.window_seconds) * 1000
     }
 
-    /// The number of the window that `now_millis` (since the Unix epoch) falls in.
+    /// The number of the window that contains `now_millis` (since the Unix epoch).
     #[must_use]
-    pub fn window_index(self, now_millis: u64) -> u64 {
+    pub(crate) fn window_index(self, now_millis: u64) -> u64 {
         now_millis / self.window_millis()
     }
 
-    /// What counts weigh at `now_millis`.
+    /// The weights of the counts at `now_millis`.
     #[must_use]
     pub fn weights(self, now_millis: u64) -> Weights {
         let window = self.window_millis();
@@ -128,7 +131,7 @@ impl Rule {
         }
     }
 
-    /// Decides on a request that would make `current` the count of its own window.
+    /// Decides about a request. `current` includes it.
     #[must_use]
     pub fn decide(self, current: u64, previous: u64, now_millis: u64) -> Decision {
         let weights = self.weights(now_millis);
@@ -156,11 +159,12 @@ impl Rule {
         }
     }
 
-    /// Milliseconds until a repeat would be let in; the denied request is not counted.
+    /// Milliseconds until a retry is allowed. The denied request is not counted.
     fn wait_millis(self, current: u64, previous: u64, elapsed: u64) -> u64 {
         let window = self.window_millis();
         let limit = u64::from(self.limit);
-        // The share of a window, in milliseconds, over which `count` earlier requests may still be weighed.
+        // The largest share of a window, in milliseconds, at which `count` earlier requests weigh
+        // no more than `room`.
         let share = |room: u64, count: u64| {
             (room * window)
                 .checked_div(count)
@@ -175,40 +179,42 @@ impl Rule {
     }
 }
 
-/// A request is let in while `count · current + count before · previous` is `most` at most.
+/// The weights of the two counts. A request is allowed while
+/// `current count · current + previous count · previous ≤ most`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weights {
-    /// The limit, for as long as a window is.
+    /// The limit times the window, in milliseconds.
     pub most: u64,
-    /// Of a request in the present window: all of it, in milliseconds.
+    /// The weight of a request in the current window: the window in milliseconds.
     pub current: u64,
-    /// Of a request in the window before: the part that still lies within the last window's length, in milliseconds.
+    /// The weight of a request in the previous window: the milliseconds of that window which lie
+    /// within the sliding window.
     pub previous: u64,
 }
 
-/// What became of a request, and what the client is told.
+/// The decision about a request, with the figures for the response's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Whether it is let in.
     pub allowed: bool,
-    /// The rule that was applied.
-    pub rule: Rule,
-    /// Requests left at this moment.
-    pub remaining: u64,
-    /// Seconds until the fixed window ends.
-    pub reset_seconds: u64,
-    /// Seconds after which a repeat is let in, if nothing else comes, and not a second sooner; 0 when allowed.
-    pub retry_after_seconds: u64,
+    pub(crate) rule: Rule,
+    /// The number of further requests that are allowed at this time.
+    pub(crate) remaining: u64,
+    /// Seconds until the current fixed window ends.
+    pub(crate) reset_seconds: u64,
+    /// Seconds until a retry is allowed, if no other request comes; 0 for an allowed request. A
+    /// retry one second earlier is denied.
+    pub(crate) retry_after_seconds: u64,
 }
 
-/// Who is counted: an IPv4 address, an IPv6 /64 (one customer's network, RFC 6177), or a user's id.
+/// The party that is counted: an IPv4 address, an IPv6 /64 (one site's network, RFC 6177) or a
+/// user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Client(String);
+pub(crate) struct Client(String);
 
 impl Client {
-    /// The client behind `address`; an IPv4-mapped IPv6 address counts as the IPv4 address.
+    /// The client at `address`. An IPv4-mapped IPv6 address counts as the IPv4 address.
     #[must_use]
-    pub fn from_address(address: IpAddr) -> Self {
+    pub(crate) fn from_address(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.to_string()),
             IpAddr::V6(address) => {
@@ -218,9 +224,9 @@ impl Client {
         }
     }
 
-    /// A client known by something better than its address, which must not be a secret.
+    /// A client with a better name than its address. The name must not be a secret.
     #[must_use]
-    pub fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         Self(name.to_owned())
     }
 }
@@ -241,7 +247,7 @@ mod tests {
     };
 
     #[test]
-    fn rules_are_read_strictly() {
+    fn malformed_rule_is_refused() {
         assert_eq!(
             Rule::parse("60/60s"),
             Some(Rule {
@@ -265,18 +271,18 @@ mod tests {
     }
 
     #[test]
-    fn the_eleventh_is_denied_and_told_when_to_come_back() {
+    fn eleventh_request_is_denied_with_retry_time() {
         let tenth = RULE.decide(10, 0, 0);
         assert!(tenth.allowed);
         assert_eq!(tenth.remaining, 0);
         let eleventh = RULE.decide(11, 0, 0);
         assert!(!eleventh.allowed);
-        // Ten in this window weigh less than ten only after a tenth of the next window.
+        // Ten requests of this window leave room for one after a tenth of the next window.
         assert_eq!(eleventh.retry_after_seconds, 66);
     }
 
     #[test]
-    fn ipv6_clients_are_their_network() {
+    fn ipv6_client_is_its_network() {
         let client = |text: &str| Client::from_address(text.parse().unwrap()).to_string();
         assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
         assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::1"));
@@ -286,4 +292,4 @@ mod tests {
 
 #[cfg(test)]
 #[path = "rate_limit_tests.rs"]
-mod against_a_log;
+mod exact_log_tests;

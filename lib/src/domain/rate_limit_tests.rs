@@ -1,10 +1,10 @@
-//! The two counters against a log of every request that was let in.
+//! Compares the two counters with an exact log of the allowed requests.
 
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// A client as Redis knows it: a count for each fixed window.
+/// The counters of a client in Redis: one for each fixed window.
 #[derive(Default)]
 struct Counters(BTreeMap<u64, u64>);
 
@@ -13,15 +13,15 @@ impl Counters {
         self.0.get(&window).copied().unwrap_or(0)
     }
 
-    /// What a request at `now` would be told.
-    fn would(&self, rule: Rule, now: u64) -> Decision {
+    /// The decision about a request at `now`, without counting it.
+    fn preview(&self, rule: Rule, now: u64) -> Decision {
         let window = rule.window_index(now);
-        let before = window.checked_sub(1).map_or(0, |window| self.of(window));
-        rule.decide(self.of(window) + 1, before, now)
+        let previous = window.checked_sub(1).map_or(0, |window| self.of(window));
+        rule.decide(self.of(window) + 1, previous, now)
     }
 
-    fn ask(&mut self, rule: Rule, now: u64) -> Decision {
-        let decision = self.would(rule, now);
+    fn request(&mut self, rule: Rule, now: u64) -> Decision {
+        let decision = self.preview(rule, now);
         if decision.allowed {
             *self.0.entry(rule.window_index(now)).or_default() += 1;
         }
@@ -29,8 +29,8 @@ impl Counters {
     }
 }
 
-/// Those of the `log` in the `window` milliseconds that end at `now`.
-fn within(log: &[u64], window: u64, now: u64) -> u64 {
+/// The number of requests in the `window` milliseconds that end at `now`.
+fn exact_count(log: &[u64], window: u64, now: u64) -> u64 {
     log.iter()
         .filter(|at| **at + window > now && **at <= now)
         .count()
@@ -38,12 +38,12 @@ fn within(log: &[u64], window: u64, now: u64) -> u64 {
         .unwrap()
 }
 
-/// `limit + p·e/W`, rounded down: what the module's documentation proves to be the most.
-fn most(rule: Rule, counters: &Counters, now: u64) -> u64 {
+/// `limit + p·e/W`, rounded down: the bound that the head of the module proves.
+fn bound(rule: Rule, counters: &Counters, now: u64) -> u64 {
     let window = rule.window_millis();
-    let before = rule.window_index(now).checked_sub(1);
-    let before = before.map_or(0, |window| counters.of(window));
-    u64::from(rule.limit) + before * (now % window) / window
+    let previous = rule.window_index(now).checked_sub(1);
+    let previous = previous.map_or(0, |window| counters.of(window));
+    u64::from(rule.limit) + previous * (now % window) / window
 }
 
 fn rules() -> impl Strategy<Value = Rule> {
@@ -61,22 +61,28 @@ fn pauses() -> impl Strategy<Value = Vec<u64>> {
 
 proptest! {
     #[test]
-    fn never_more_than_the_limit_and_the_stated_error(rule in rules(), pauses in pauses(), start in 0_u64..10_000) {
+    fn error_stays_within_bound(
+        rule in rules(),
+        pauses in pauses(),
+        start in 0_u64..10_000,
+    ) {
         let (mut counters, mut log, mut now) = (Counters::default(), Vec::new(), start);
         let (limit, window) = (u64::from(rule.limit), rule.window_millis());
         for pause in pauses {
             now += pause;
-            let decision = counters.ask(rule, now);
+            let decision = counters.request(rule, now);
             if decision.allowed {
                 log.push(now);
-                let exact = within(&log, window, now);
-                prop_assert!(exact <= most(rule, &counters, now), "{exact} at {now}");
+                let exact = exact_count(&log, window, now);
+                prop_assert!(exact <= bound(rule, &counters, now), "{exact} at {now}");
                 prop_assert!(exact < 2 * limit, "{exact} at {now}");
             } else {
-                // Nor is anybody denied whom an even spread would not deny.
-                let before = rule.window_index(now).checked_sub(1).map_or(0, |window| counters.of(window));
-                let exact = within(&log, window, now) + 1;
-                prop_assert!(exact * window + before * (window - now % window) > limit * window, "{exact} at {now}");
+                // A request is denied only if an even spread denies it.
+                let previous = rule.window_index(now).checked_sub(1);
+                let previous = previous.map_or(0, |window| counters.of(window));
+                let exact = exact_count(&log, window, now) + 1;
+                let used = exact * window + previous * (window - now % window);
+                prop_assert!(used > limit * window, "{exact} at {now}");
             }
         }
         for count in counters.0.values() {
@@ -84,44 +90,52 @@ proptest! {
         }
     }
 
-    /// Whoever knocks while denied is where they were: what was let in is what the counters hold.
     #[test]
-    fn denied_requests_cost_nothing(rule in rules(), pauses in pauses(), knocks in prop::collection::vec(0_usize..5, 200), start in 0_u64..10_000) {
+    fn denied_requests_cost_nothing(
+        rule in rules(),
+        pauses in pauses(),
+        retries in prop::collection::vec(0_usize..5, 200),
+        start in 0_u64..10_000,
+    ) {
         let (mut patient, mut stubborn, mut now) = (Counters::default(), Counters::default(), start);
-        for (pause, knocks) in pauses.into_iter().zip(knocks) {
+        for (pause, retries) in pauses.into_iter().zip(retries) {
             now += pause;
-            prop_assert_eq!(patient.ask(rule, now), stubborn.ask(rule, now));
-            if !stubborn.would(rule, now).allowed {
-                for _ in 0..knocks {
-                    prop_assert!(!stubborn.ask(rule, now).allowed);
+            prop_assert_eq!(patient.request(rule, now), stubborn.request(rule, now));
+            if !stubborn.preview(rule, now).allowed {
+                for _ in 0..retries {
+                    prop_assert!(!stubborn.request(rule, now).allowed);
                 }
             }
-            let held = |counters: &Counters| counters.0.values().sum::<u64>();
-            prop_assert_eq!(held(&patient), held(&stubborn));
+            let total = |counters: &Counters| counters.0.values().sum::<u64>();
+            prop_assert_eq!(total(&patient), total(&stubborn));
         }
     }
 
     #[test]
-    fn coming_back_when_told_is_let_in_and_a_second_sooner_is_not(rule in rules(), pauses in pauses(), start in 0_u64..10_000) {
+    fn retry_time_is_exact_to_a_second(
+        rule in rules(),
+        pauses in pauses(),
+        start in 0_u64..10_000,
+    ) {
         let (mut counters, mut now) = (Counters::default(), start);
         for pause in pauses {
             now += pause;
-            let decision = counters.ask(rule, now);
+            let decision = counters.request(rule, now);
             if decision.allowed {
                 prop_assert_eq!(decision.retry_after_seconds, 0);
                 continue;
             }
-            let told = now + decision.retry_after_seconds * 1000;
-            prop_assert!(counters.would(rule, told).allowed, "told {}", decision.retry_after_seconds);
-            prop_assert!(counters.would(rule, told + 1).allowed, "nor is it a lucky moment");
-            prop_assert!(!counters.would(rule, told - 1000).allowed, "told {}", decision.retry_after_seconds);
+            let wait = decision.retry_after_seconds;
+            let retry = now + wait * 1000;
+            prop_assert!(counters.preview(rule, retry).allowed, "after {wait}");
+            prop_assert!(counters.preview(rule, retry + 1).allowed, "also a moment later");
+            prop_assert!(!counters.preview(rule, retry - 1000).allowed, "after {wait}");
         }
     }
 }
 
-/// The worst case of the module's documentation, to the last request.
 #[test]
-fn the_stated_error_can_be_reached() {
+fn error_bound_can_be_reached() {
     let rule = Rule {
         limit: 10,
         window_seconds: 60,
@@ -129,11 +143,11 @@ fn the_stated_error_can_be_reached() {
     let mut counters = Counters::default();
     let mut log = Vec::new();
     for now in 119_990..180_000 {
-        while counters.would(rule, now).allowed {
-            assert!(counters.ask(rule, now).allowed);
+        while counters.preview(rule, now).allowed {
+            assert!(counters.request(rule, now).allowed);
             log.push(now);
         }
     }
-    let most = log.iter().map(|now| within(&log, 60_000, *now)).max();
-    assert_eq!(most, Some(19), "twice the limit less one");
+    let largest = log.iter().map(|now| exact_count(&log, 60_000, *now)).max();
+    assert_eq!(largest, Some(19), "twice the limit minus one");
 }

@@ -1,31 +1,30 @@
-//! Why a text could not become a value.
+//! Refusals of texts that cannot become values.
 
-/// The refusal of one field: a code to act on and a sentence to read.
+/// The refusal of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Stable, machine-readable.
-    pub code: &'static str,
-    /// For the person who wrote the client.
-    pub detail: &'static str,
+pub(crate) struct Refusal {
+    /// Stable, for programs.
+    pub(crate) code: &'static str,
+    /// A sentence for the client's developer.
+    pub(crate) detail: &'static str,
 }
 
 impl Refusal {
-    /// A refusal with `code` and `detail`.
     #[must_use]
-    pub const fn new(code: &'static str, detail: &'static str) -> Self {
+    pub(crate) const fn new(code: &'static str, detail: &'static str) -> Self {
         Self { code, detail }
     }
 }
 
-/// Accepts `text` of 1 to `most` characters without control characters, trimmed of surrounding white space.
+/// Trims `text` and accepts 1 to `max` characters without control characters.
 ///
-/// Control characters are refused because PostgreSQL cannot store NUL and nobody means the others in a name.
-pub fn plain_text(text: &str, most: usize) -> Result<String, Refusal> {
+/// PostgreSQL cannot store NUL, and other control characters in a name are mistakes.
+pub(crate) fn parse_text(text: &str, max: usize) -> Result<String, Refusal> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Refusal::new("empty", "must not be empty"));
     }
-    if text.chars().count() > most {
+    if text.chars().count() > max {
         return Err(Refusal::new("too_long", "has too many characters"));
     }
     if text.chars().any(char::is_control) {
@@ -37,15 +36,19 @@ pub fn plain_text(text: &str, most: usize) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// Accepts `text` of 1 to `most` characters, each of which `allowed` accepts.
-pub fn token(text: &str, most: usize, allowed: fn(char) -> bool) -> Result<String, Refusal> {
+/// Accepts `text` of 1 to `max` characters if `is_allowed` accepts each of them.
+pub(crate) fn parse_token(
+    text: &str,
+    max: usize,
+    is_allowed: fn(char) -> bool,
+) -> Result<String, Refusal> {
     if text.is_empty() {
         return Err(Refusal::new("empty", "must not be empty"));
     }
-    if text.chars().count() > most {
+    if text.chars().count() > max {
         return Err(Refusal::new("too_long", "has too many characters"));
     }
-    if !text.chars().all(allowed) {
+    if !text.chars().all(is_allowed) {
         return Err(Refusal::new(
             "invalid_characters",
             "contains characters that are not allowed",

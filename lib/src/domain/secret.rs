@@ -1,4 +1,4 @@
-//! Values that must not be printed and are compared in constant time.
+//! Secrets, which are never printed and are compared in constant time.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
@@ -11,21 +11,21 @@ use subtle::ConstantTimeEq;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps `value`.
     #[must_use]
     pub fn new(value: String) -> Self {
         Self(value)
     }
 
-    /// The value, for the request header it belongs in.
+    /// The value, for a request header.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether `candidate` is this secret. Digests are compared, so neither content nor length shows in the time taken.
+    /// Whether `candidate` is this secret. The comparison of digests reveals neither content nor
+    /// length by its duration.
     #[must_use]
-    pub fn matches(&self, candidate: &str) -> bool {
+    pub(crate) fn matches(&self, candidate: &str) -> bool {
         Sha256::digest(&self.0)
             .ct_eq(&Sha256::digest(candidate))
             .into()
@@ -33,8 +33,8 @@ impl Secret {
 
     /// HMAC-SHA-256 (RFC 2104) of `message` under this secret, as base64url without padding.
     #[must_use]
-    pub fn sign(&self, message: &str) -> String {
-        // HMAC takes keys of any length, so construction cannot fail; an empty tag would match nothing.
+    pub(crate) fn sign(&self, message: &str) -> String {
+        // HMAC accepts keys of any length, so this cannot fail. An empty tag would match nothing.
         Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).map_or_else(
             |_| String::new(),
             |mut mac| {
@@ -51,15 +51,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// SHA-256 of `bytes`.
 #[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
 /// SHA-256 of `text` in lower-case hex.
 #[must_use]
-pub fn sha256_hex(text: &str) -> String {
+pub(crate) fn sha256_hex(text: &str) -> String {
     use fmt::Write;
     sha256(text.as_bytes())
         .iter()
@@ -75,12 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_hides_secret() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "Secret(…)");
     }
 
     #[test]
-    fn only_the_same_text_matches() {
+    fn only_equal_text_matches() {
         let secret = Secret::new("a-long-enough-secret".into());
         assert!(secret.matches("a-long-enough-secret"));
         for wrong in [
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn hashing_follows_fips_180() {
+    fn sha256_follows_fips_180() {
         assert_eq!(
             sha256_hex("abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

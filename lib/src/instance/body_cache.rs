@@ -16,7 +16,7 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
 /// Bodies by cache key, least recently used first out.
 #[derive(Debug)]
-pub struct BodyCache(Mutex<LruCache<String, Entity>>);
+pub(crate) struct BodyCache(Mutex<LruCache<String, Entity>>);
 
 impl Default for BodyCache {
     fn default() -> Self {

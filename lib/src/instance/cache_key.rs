@@ -25,7 +25,7 @@ const ABSENCE_SECONDS: u64 = 10;
 
 /// The kind of a cached response. All responses of a kind can be cleared at once by a new epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheKind {
+pub(crate) enum CacheKind {
     /// A page of the list of cars.
     Cars,
     /// A car's page.
@@ -36,7 +36,7 @@ pub enum CacheKind {
 
 impl CacheKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Cars, Self::Car, Self::Availability];
+    pub(crate) const ALL: [Self; 3] = [Self::Cars, Self::Car, Self::Availability];
 
     fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl CacheKind {
 
 /// The data that a cached response depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// The catalogue: all cars, without their bookings.
     Catalogue,
     /// The availability of all cars. Every booking changes it.
@@ -76,7 +76,7 @@ impl Subject {
 
     /// The subjects that a booking of `car` changes. A car has two names, its id and its slug.
     #[must_use]
-    pub fn changed_by_booking(car: &CarIdentity) -> Vec<Self> {
+    pub(crate) fn changed_by_booking(car: &CarIdentity) -> Vec<Self> {
         references_to(car)
             .map(Self::Days)
             .chain([Self::Fleet])
@@ -84,7 +84,7 @@ impl Subject {
     }
 
     /// The subjects that an edit of `car` changes, apart from the lists.
-    pub fn changed_by_edit(car: &CarIdentity) -> impl Iterator<Item = Self> {
+    pub(crate) fn changed_by_edit(car: &CarIdentity) -> impl Iterator<Item = Self> {
         references_to(car).flat_map(|car| [Self::Car(car.clone()), Self::Days(car)])
     }
 }
@@ -97,7 +97,7 @@ fn references_to(car: &CarIdentity) -> impl Iterator<Item = CarRef> {
 
 /// The key of one cached response, with its freshness.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheKey {
+pub(crate) struct CacheKey {
     kind: CacheKind,
     name: String,
     subject: Subject,
@@ -110,7 +110,12 @@ impl CacheKey {
     /// Equivalent queries must have the same canonical text. The text is hashed: a key is short and
     /// holds nothing that a client wrote.
     #[must_use]
-    pub fn new(kind: CacheKind, canonical: &str, subject: Subject, fresh_seconds: u64) -> Self {
+    pub(crate) fn new(
+        kind: CacheKind,
+        canonical: &str,
+        subject: Subject,
+        fresh_seconds: u64,
+    ) -> Self {
         let digest = sha256_hex(canonical);
         Self {
             kind,
@@ -137,7 +142,7 @@ impl CacheKey {
     /// Whether bookings leave the response unchanged. Only such a response may be kept by a cache
     /// that bookings do not reach, such as a CDN.
     #[must_use]
-    pub fn outlives_bookings(&self) -> bool {
+    pub(crate) fn outlives_bookings(&self) -> bool {
         match self.kind {
             CacheKind::Cars => self.subject == Subject::Catalogue,
             CacheKind::Car => true,
@@ -173,18 +178,18 @@ impl CacheKey {
 
 /// The commands that expire everything cached about `subjects`. `generation` must be unique.
 #[must_use]
-pub fn new_generations(subjects: &[Subject], generation: &str) -> Vec<Command> {
+pub(crate) fn new_generations(subjects: &[Subject], generation: &str) -> Vec<Command> {
     let key = Subject::generation_key;
-    renew(subjects.iter().map(key), generation)
+    set_keys(subjects.iter().map(key), generation)
 }
 
 /// The commands that expire everything cached of `kinds`. `epoch` must be unique.
 #[must_use]
-pub fn new_epochs(kinds: &[CacheKind], epoch: &str) -> Vec<Command> {
-    renew(kinds.iter().map(|kind| kind.epoch_key()), epoch)
+pub(crate) fn new_epochs(kinds: &[CacheKind], epoch: &str) -> Vec<Command> {
+    set_keys(kinds.iter().map(|kind| kind.epoch_key()), epoch)
 }
 
-fn renew(keys: impl Iterator<Item = String>, value: &str) -> Vec<Command> {
+fn set_keys(keys: impl Iterator<Item = String>, value: &str) -> Vec<Command> {
     keys.map(|key| Command::set(key, value.to_owned(), GENERATION_SECONDS))
         .collect()
 }

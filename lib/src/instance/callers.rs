@@ -23,7 +23,7 @@ const CAPACITY: usize = 1_000;
 
 /// Users by the digests of their tokens.
 #[derive(Debug, Default)]
-pub struct KnownCallers(Mutex<BTreeMap<[u8; 32], Entry>>);
+pub(crate) struct KnownCallers(Mutex<BTreeMap<[u8; 32], Entry>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {

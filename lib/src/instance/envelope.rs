@@ -17,11 +17,11 @@ pub(crate) struct Envelope {
 
 /// A body and its strong validator (RFC 9110, section 8.8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entity {
+pub(crate) struct Entity {
     /// The value of `ETag`, quotes included.
-    pub etag: String,
+    pub(crate) etag: String,
     /// JSON. Empty when the thing does not exist.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Entity {
@@ -37,7 +37,7 @@ impl Entity {
 
     /// Whether the thing exists.
     #[must_use]
-    pub fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         !self.body.is_empty()
     }
 }

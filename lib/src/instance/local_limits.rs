@@ -12,7 +12,7 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// Counters by window, tier and client, least recently used first out.
 #[derive(Debug)]
-pub struct LocalLimits(Mutex<LruCache<(u64, Tier, Client), u64>>);
+pub(crate) struct LocalLimits(Mutex<LruCache<(u64, Tier, Client), u64>>);
 
 impl Default for LocalLimits {
     fn default() -> Self {

@@ -3,11 +3,11 @@
 //! A memory spares work and never decides about bookings or money: it is gone when the instance
 //! ends.
 
-pub mod body_cache;
-pub mod cache_key;
-pub mod callers;
-pub mod envelope;
-pub mod local_limits;
-pub mod pending_invalidations;
-pub mod request_counts;
-pub mod single_flight;
+pub(crate) mod body_cache;
+pub(crate) mod cache_key;
+pub(crate) mod callers;
+pub(crate) mod envelope;
+pub(crate) mod local_limits;
+pub(crate) mod pending_invalidations;
+pub(crate) mod request_counts;
+pub(crate) mod single_flight;

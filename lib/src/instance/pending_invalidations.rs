@@ -14,7 +14,7 @@ const SLACK_MILLIS: i64 = 3_000;
 
 /// Subjects whose invalidation Redis has not received, and the state of the one task that retries.
 #[derive(Debug, Default)]
-pub struct PendingInvalidations(Mutex<State>);
+pub(crate) struct PendingInvalidations(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {

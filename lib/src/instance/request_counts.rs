@@ -21,22 +21,22 @@ const CAPACITY: usize = 500;
 
 /// One request with its response.
 #[derive(Clone, Copy, Debug)]
-pub struct ServedRequest<'a> {
+pub(crate) struct ServedRequest<'a> {
     /// The route's path in the table.
-    pub route: &'a str,
+    pub(crate) route: &'a str,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The code of the problem, if the response is one.
-    pub problem: Option<&'a str>,
+    pub(crate) problem: Option<&'a str>,
     /// The value of `X-Cache`, if the route is cached.
-    pub cache: Option<&'a str>,
+    pub(crate) cache: Option<&'a str>,
     /// The time until the response.
-    pub millis: u64,
+    pub(crate) millis: u64,
 }
 
 /// Counts that Redis does not have yet.
 #[derive(Debug, Default)]
-pub struct RequestCounts(Mutex<State>);
+pub(crate) struct RequestCounts(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {

@@ -30,7 +30,7 @@ pub(crate) type LoadResult = Result<Envelope, Arc<DatabaseError>>;
 
 /// Loads by cache key.
 #[derive(Debug)]
-pub struct SingleFlight(Mutex<State>);
+pub(crate) struct SingleFlight(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -85,7 +85,7 @@ impl State {
     }
 
     /// Keeps the result that was requested last. The failure of an older load is no result for
-    /// those who wait for a younger one.
+    /// requests that wait for a younger load.
     fn complete(&mut self, key: &str, requested: SequenceNumber, result: LoadResult) {
         let completed = self.next_number();
         let state = self.key(key);
@@ -141,8 +141,8 @@ impl SingleFlight {
         is_valid.then(|| last.result.clone())
     }
 
-    /// Whether a request that has waited since `since` should look into Redis: nobody on this
-    /// instance has since then.
+    /// Whether a request that has waited since `since` should look into Redis: no other request on
+    /// this instance has looked since then.
     pub(crate) fn claims_look(&self, key: &str, since: SequenceNumber) -> bool {
         let mut state = self.state();
         let number = state.next_number();

@@ -1,4 +1,4 @@
-//! Who may do this.
+//! Access control for operators and crons.
 
 use crate::{
     app::App,
@@ -8,19 +8,19 @@ use crate::{
     web::request::Request,
 };
 
-/// Whoever may do what operators do.
+/// A caller with an operator's rights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Operator {
-    /// For the audit log: the place of their token in `ADMIN_TOKEN`, or their id at Supabase.
+    /// For the audit log: the position of the token in `ADMIN_TOKEN`, or the user's id at Supabase.
     pub(super) name: String,
 }
 
-/// Lets operators pass: a bearer token that is one of `ADMIN_TOKEN`, or a Supabase user's whose
-/// role is admin.
+/// Requires an operator: a bearer token from `ADMIN_TOKEN`, or of a Supabase user with the role
+/// `admin`.
 ///
-/// Comes after the request was let in, because the second kind asks Supabase.
+/// Call it after admission, because a user's token can cost a call to Supabase.
 pub(super) async fn require_admin(app: &App, request: &Request) -> Result<Operator, Problem> {
-    if let Some(operator) = operator(app, request).await? {
+    if let Some(operator) = find_operator(app, request).await? {
         return Ok(operator);
     }
     if app.config().admin_tokens.is_empty() && request.bearer().is_none() {
@@ -32,23 +32,16 @@ pub(super) async fn require_admin(app: &App, request: &Request) -> Result<Operat
         .detail("Send Authorization: Bearer with an operator's token."))
 }
 
-/// The operator who is asking, if it is one.
-pub(super) async fn operator(app: &App, request: &Request) -> Result<Option<Operator>, Problem> {
+/// The operator who sent the request, `None` for other callers.
+pub(super) async fn find_operator(
+    app: &App,
+    request: &Request,
+) -> Result<Option<Operator>, Problem> {
     let Some(token) = request.bearer() else {
         return Ok(None);
     };
-    // Every token is compared, so the time taken does not tell which one matched.
-    let place =
-        app.config()
-            .admin_tokens
-            .iter()
-            .enumerate()
-            .fold(None, |found, (place, secret)| {
-                let is_this = secret.matches(token);
-                found.or(is_this.then_some(place + 1))
-            });
-    if let Some(place) = place {
-        let name = format!("operator:{place}");
+    if let Some(position) = admin_token_position(app, token) {
+        let name = format!("operator:{position}");
         return Ok(Some(Operator { name }));
     }
     let user = signed_in_user(app, request.deadline, token).await?;
@@ -57,29 +50,42 @@ pub(super) async fn operator(app: &App, request: &Request) -> Result<Option<Oper
     }))
 }
 
-/// Who calls a cron's route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CronCaller {
-    /// The cron: work is done.
-    Cron,
-    /// Someone without any credentials: told that the route is there, nothing is done.
-    Anyone,
+/// The position of `token` in `ADMIN_TOKEN`, from 1.
+///
+/// Every token is compared, so that the time does not show which one matched.
+fn admin_token_position(app: &App, token: &str) -> Option<usize> {
+    let secrets = app.config().admin_tokens.iter();
+    secrets.enumerate().fold(None, |position, (index, secret)| {
+        let is_match = secret.matches(token);
+        position.or(is_match.then_some(index + 1))
+    })
 }
 
-/// Lets the cron pass, and operators.
+/// The caller of a cron route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CronCaller {
+    Cron,
+    /// A caller without credentials. The route responds, but does no work.
+    Anonymous,
+}
+
+/// Requires the cron or an operator.
 pub(super) async fn require_cron_or_admin(app: &App, request: &Request) -> Result<(), Problem> {
-    match (cron_caller(app, request), operator(app, request).await?) {
+    match (
+        cron_caller(app, request),
+        find_operator(app, request).await?,
+    ) {
         (Ok(CronCaller::Cron), _) | (_, Some(_)) => Ok(()),
-        (Ok(CronCaller::Anyone), None) => Err(Problem::new(Code::Unauthenticated)
+        (Ok(CronCaller::Anonymous), None) => Err(Problem::new(Code::Unauthenticated)
             .detail("Send Authorization: Bearer with CRON_SECRET or an operator's token.")),
         (Err(problem), None) => Err(problem),
     }
 }
 
-/// Tells the cron from others; a wrong secret is refused.
+/// Identifies the caller of a cron route. A wrong secret is refused.
 pub(super) fn cron_caller(app: &App, request: &Request) -> Result<CronCaller, Problem> {
     if !request.headers.contains_key(http::header::AUTHORIZATION) {
-        return Ok(CronCaller::Anyone);
+        return Ok(CronCaller::Anonymous);
     }
     let Some(secret) = &app.config().cron_secret else {
         return Err(

@@ -1,8 +1,9 @@
-//! Responses that come through the cache, with a validator for conditional requests.
+//! Responses through the cache, with an entity tag for conditional requests.
 //!
 //! With `CDN_CACHE_SECONDS` a CDN may keep some responses for other clients (RFC 9213): those that
-//! bookings do not change, fresh, and requested without credentials. Such a response is never older
-//! than its freshness, and for as long again while it is revalidated, like a stale one of our own.
+//! bookings do not change, fresh, and requested without credentials. A CDN serves such a response
+//! while it is fresh, and for as long again while it revalidates it. The same rule applies to stale
+//! entries in Redis.
 
 use super::{problems::Problem, unreadable::reject_unreadable};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 };
 use http::{HeaderName, HeaderValue, header};
 
-/// For caches between us and the client, which may pass it on.
+/// Directives for CDNs alone (RFC 9213).
 pub(super) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// Admits the request and responds to `query` through the cache. `None` when the thing does not

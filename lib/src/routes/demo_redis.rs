@@ -1,6 +1,6 @@
 //! `GET /api/demo/redis`: whether Redis answers, and how fast.
 
-use super::access::operator;
+use super::access::find_operator;
 use crate::{
     app::App,
     clients::upstash::Command,
@@ -16,8 +16,8 @@ use serde_json::json;
 pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Public).await?;
 
-    let asked_at = app.platform().now();
-    let answer = match app.redis() {
+    let started = app.platform().now();
+    let result = match app.redis() {
         Some(redis) => redis
             .pipeline(&[Command::ping()])
             .await
@@ -28,25 +28,24 @@ pub(super) async fn show(app: &App, request: &Request) -> Result<Reply, Problem>
     let latency = app
         .platform()
         .now()
-        .duration_since(asked_at)
+        .duration_since(started)
         .as_millis()
         .max(0);
     let mode = match &app.config().redis {
-        Redis::Upstash { .. } if answer.is_ok() => "normal",
+        Redis::Upstash { .. } if result.is_ok() => "normal",
         Redis::Upstash { .. } => "degraded",
         Redis::Disabled => "disabled",
         Redis::Bypassed => "bypass",
     };
     let mut report = json!({
-        "connected": answer.is_ok(),
-        "latency_ms": answer.is_ok().then_some(latency),
+        "connected": result.is_ok(),
+        "latency_ms": result.is_ok().then_some(latency),
         "mode": mode,
     });
-    // Nobody's role may keep this from being answered: while Supabase is down, only ADMIN_TOKEN
-    // tells more.
-    let is_operator = matches!(operator(app, request).await, Ok(Some(_)));
+    // An error counts as no operator, because the route responds while Supabase is down.
+    let is_operator = matches!(find_operator(app, request).await, Ok(Some(_)));
     if let (true, Some(report)) = (is_operator, report.as_object_mut()) {
-        report.insert("error".to_owned(), answer.err().into());
+        report.insert("error".to_owned(), result.err().into());
         if let Redis::Upstash { url, .. } = &app.config().redis {
             report.insert("endpoint".to_owned(), url.clone().into());
         }

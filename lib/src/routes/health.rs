@@ -1,4 +1,4 @@
-//! `GET /api/health`: what is up and what is degraded. 503 when nobody can book.
+//! `GET /api/health`: the state of the upstreams. 503 when the database is down.
 
 use crate::{
     app::App,

@@ -1,23 +1,19 @@
-//! The reason that a request may give for a cancellation or a refund.
+//! The reason of a cancellation or a refund.
 
 use super::{body::optional_json_fields, problems::Problem};
 use crate::{
-    domain::refusal::plain_text,
+    domain::refusal::parse_text,
     web::{fields::Fields, request::Request},
 };
 
-/// The field `reason`: 1 to 200 characters.
+/// The field `reason`, 1 to 200 characters.
 pub(super) fn reason_field(fields: &mut Fields) -> Option<String> {
-    fields.optional("reason", |text| plain_text(text, 200))
+    fields.optional("reason", |text| parse_text(text, 200))
 }
 
-/// The reason in a body that holds nothing else.
+/// The reason in a body that has no other field.
 pub(super) fn read_reason(request: &Request) -> Result<Option<String>, Problem> {
     let mut fields = optional_json_fields(request)?;
     let reason = reason_field(&mut fields);
-    if fields.is_clean() {
-        Ok(reason)
-    } else {
-        Err(fields.refused().into())
-    }
+    Ok(fields.finish(reason)?)
 }

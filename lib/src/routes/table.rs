@@ -1,5 +1,5 @@
-//! The table of all routes: what hosts serve. `api/` has one function for each route, which
-//! `script/generate` writes.
+//! The table of all routes. `api/` has one function for each of them, which `script/generate`
+//! writes.
 
 use super::{admin, bookings, cars, demo_redis, health, problems::Problem, webhooks};
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     web::{reply::Reply, request::Request},
 };
 use futures_util::future::BoxFuture;
+use http::Method;
 
 type Handler = for<'a> fn(&'a App, &'a Request) -> BoxFuture<'a, Result<Reply, Problem>>;
 
@@ -15,13 +16,20 @@ pub struct Route {
     /// The function's file under `api/`, without `.rs`. With hyphens for slashes it names the
     /// binary.
     pub name: &'static str,
-    /// The methods, as in `Allow`. HEAD comes with GET.
+    /// The value of `Allow`. GET includes HEAD.
     pub methods: &'static str,
     /// The path that clients use. `{car}` and `{id}` stand for one segment.
     pub path: &'static str,
     /// The time in which it responds.
     pub seconds: u64,
     pub(super) handler: Handler,
+}
+
+impl Route {
+    pub(super) fn supports(&self, method: &Method) -> bool {
+        let mut methods = self.methods.split(", ");
+        methods.any(|supported| supported == method.as_str())
+    }
 }
 
 macro_rules! routes {

@@ -1,14 +1,14 @@
-//! Who is calling.
+//! The address of the client.
 
 use http::{HeaderMap, HeaderName};
 use std::net::IpAddr;
 
-/// The client's address: what the one trusted header says, else the peer of the socket.
+/// The client's address: the one in the trusted header, otherwise the peer of the socket.
 ///
-/// Any other forwarding header is the client's own invention. Of several addresses in the trusted header the last is
-/// the one that the nearest proxy saw itself; platforms that overwrite the header send just one.
-#[must_use]
-pub fn client_address(
+/// Clients can forge every other forwarding header. The trusted header may hold several addresses.
+/// The last one is the address that the nearest proxy saw. Platforms that overwrite the header send
+/// one.
+pub(crate) fn client_address(
     headers: &HeaderMap,
     trusted: Option<&HeaderName>,
     peer: Option<IpAddr>,

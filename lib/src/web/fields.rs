@@ -1,4 +1,4 @@
-//! Reading the fields of a query or a JSON body, all of them, before complaining.
+//! Fields of a query or a JSON body. All errors are collected, so that a client sees them at once.
 
 use crate::domain::refusal::Refusal;
 use serde::{
@@ -8,38 +8,40 @@ use serde::{
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 
-/// One field that was refused.
+/// One refused field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// A JSON pointer (RFC 6901); a query parameter is written like a member of the body.
-    pub pointer: String,
-    /// What is wrong, for a program.
-    pub code: &'static str,
-    /// What is wrong, for a person.
-    pub detail: &'static str,
+pub(crate) struct FieldError {
+    /// A JSON pointer (RFC 6901). A query parameter is written like a member of the body.
+    pub(crate) pointer: String,
+    /// The kind of error, for programs.
+    pub(crate) code: &'static str,
+    /// The text for people.
+    pub(crate) detail: &'static str,
 }
 
-/// All fields that were refused, at least one.
+/// All refused fields, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldErrors(pub Vec<FieldError>);
+pub(crate) struct FieldErrors(pub(crate) Vec<FieldError>);
 
-/// Why a body is no JSON object.
+/// A body that is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyError {
-    /// It cannot be read, or names a member twice.
+pub(crate) enum BodyError {
+    /// It is no JSON, or an object names a member twice.
     Malformed,
-    /// It is JSON, but no object.
+    /// It is JSON of another type.
     NotAnObject,
 }
 
-/// The members of a JSON object, each named once (RFC 8259 leaves doubles to the reader; here they are refused, since two
-/// readers could disagree on a price).
+/// The members of a JSON object.
+///
+/// Duplicate members are refused: two readers could see different prices. RFC 8259 leaves them to
+/// the reader.
 struct Members(BTreeMap<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = Members;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
@@ -54,21 +56,22 @@ impl<'de> Deserialize<'de> for Members {
                 Ok(Members(members))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
-/// Fields being read. Refusals are collected; [`Fields::refused`] gives them when the last field has been read.
+/// The fields of one request, and the errors so far.
 #[derive(Debug)]
-pub struct Fields {
+pub(crate) struct Fields {
     members: BTreeMap<String, Value>,
+    /// The JSON pointer of the object that holds the members.
     prefix: String,
     errors: Vec<FieldError>,
 }
 
 impl Fields {
-    /// The fields of a JSON body.
-    pub fn from_json(body: &[u8]) -> Result<Self, BodyError> {
+    /// The members of a JSON body.
+    pub(crate) fn from_json(body: &[u8]) -> Result<Self, BodyError> {
         match serde_json::from_slice::<Members>(body) {
             Ok(Members(members)) => Ok(Self::new(members)),
             Err(error)
@@ -82,16 +85,15 @@ impl Fields {
         }
     }
 
-    /// The parameters of a query. One that is named twice is refused, for nobody can tell which is meant.
-    #[must_use]
-    pub fn from_query(query: &str) -> Self {
+    /// The parameters of a query. A duplicate parameter is refused as ambiguous.
+    pub(crate) fn from_query(query: &str) -> Self {
         let mut fields = Self::new(BTreeMap::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let twice = fields
+            let is_duplicate = fields
                 .members
                 .insert(name.clone().into_owned(), Value::String(value.into_owned()))
                 .is_some();
-            if twice {
+            if is_duplicate {
                 fields.refuse(&name, Refusal::new("duplicate", "must be given once"));
             }
         }
@@ -106,8 +108,8 @@ impl Fields {
         }
     }
 
-    /// A text that must be there.
-    pub fn required<T>(
+    /// A required string.
+    pub(crate) fn required<T>(
         &mut self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -119,8 +121,8 @@ impl Fields {
         self.optional(name, parse)
     }
 
-    /// A text that may be missing or null.
-    pub fn optional<T>(
+    /// A string that may be missing or null.
+    pub(crate) fn optional<T>(
         &mut self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -133,8 +135,9 @@ impl Fields {
         parsed.map_err(|refusal| self.refuse(name, refusal)).ok()
     }
 
-    /// A decimal amount that may be missing or null: a string, `{"amount":…}`, or a number as it is written.
-    pub fn optional_amount<T>(
+    /// A decimal amount that may be missing or null: a string, `{"amount":…}`, or a number with its
+    /// digits as written.
+    pub(crate) fn optional_amount<T>(
         &mut self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
@@ -154,13 +157,13 @@ impl Fields {
         parsed.map_err(|refusal| self.refuse(name, refusal)).ok()
     }
 
-    /// A whole number that may be missing; from a query it arrives as text.
-    pub fn optional_integer(
+    /// A whole number that may be missing or null. A query has it as digits.
+    pub(crate) fn optional_integer(
         &mut self,
         name: &str,
         least: u32,
         most: u32,
-        bounds: Refusal,
+        out_of_range: Refusal,
     ) -> Option<u32> {
         let number = match self.members.get(name)? {
             Value::Null => return None,
@@ -174,13 +177,13 @@ impl Fields {
             .and_then(|number| u32::try_from(number).ok())
             .filter(|number| (least..=most).contains(number));
         if bounded.is_none() {
-            self.refuse(name, bounds);
+            self.refuse(name, out_of_range);
         }
         bounded
     }
 
-    /// `true` or `false`, which may be missing.
-    pub fn optional_flag(&mut self, name: &str) -> Option<bool> {
+    /// `true` or `false`, or missing or null. A query has it as text.
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
         match self.members.get(name)? {
             Value::Null => None,
             Value::Bool(flag) => Some(*flag),
@@ -193,8 +196,9 @@ impl Fields {
         }
     }
 
-    /// An object inside the body, which may be missing or null. `read` reads its fields; their refusals join ours.
-    pub fn optional_object<T>(
+    /// An object inside the body that may be missing or null. `read` reads its fields, and their
+    /// errors join those of the body.
+    pub(crate) fn optional_object<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&mut Self) -> Option<T>,
@@ -217,8 +221,8 @@ impl Fields {
         value
     }
 
-    /// Notes that the field `name` is refused.
-    pub fn refuse(&mut self, name: &str, refusal: Refusal) {
+    /// Adds an error for the field `name`.
+    pub(crate) fn refuse(&mut self, name: &str, refusal: Refusal) {
         let name = name.replace('~', "~0").replace('/', "~1");
         self.errors.push(FieldError {
             pointer: format!("{}/{name}", self.prefix),
@@ -227,97 +231,24 @@ impl Fields {
         });
     }
 
-    /// Whether everything read so far was accepted.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.errors.is_empty()
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
     }
 
-    /// The refusals, once all fields have been read. Call it when a needed value is missing or [`Fields::is_clean`] is false.
-    #[must_use]
-    pub fn refused(self) -> FieldErrors {
-        FieldErrors(self.errors)
+    /// `value`, or the errors if there are any. Call it after the last field.
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, FieldErrors> {
+        self.finish_required(Some(value))
+    }
+
+    /// Like [`Fields::finish`]. `value` is `None` when a required field was refused.
+    pub(crate) fn finish_required<T>(self, value: Option<T>) -> Result<T, FieldErrors> {
+        match value {
+            Some(value) if !self.has_errors() => Ok(value),
+            _ => Err(FieldErrors(self.errors)),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(text: &str) -> Result<String, Refusal> {
-        crate::domain::refusal::plain_text(text, 5)
-    }
-
-    fn codes(fields: Fields) -> Vec<(String, &'static str)> {
-        fields
-            .refused()
-            .0
-            .into_iter()
-            .map(|error| (error.pointer, error.code))
-            .collect()
-    }
-
-    #[test]
-    fn all_refusals_are_collected() {
-        let mut fields =
-            Fields::from_json(br#"{"a":1,"b":null,"c":"","d":"toolong","e":{"f":[]}}"#).unwrap();
-        for name in ["a", "b", "c", "d", "z"] {
-            assert_eq!(fields.required(name, text), None);
-        }
-        fields.optional_object("e", |inner| inner.required("f", text));
-        assert_eq!(
-            codes(fields),
-            [
-                ("/a".into(), "wrong_type"),
-                ("/b".into(), "required"),
-                ("/c".into(), "empty"),
-                ("/d".into(), "too_long"),
-                ("/z".into(), "required"),
-                ("/e/f".into(), "wrong_type"),
-            ]
-        );
-    }
-
-    #[test]
-    fn bodies_that_are_no_objects() {
-        for body in ["", "{", "{\"a\":1,\"a\":2}", "{\"a\":1} x", "\u{feff}{}"] {
-            assert_eq!(
-                Fields::from_json(body.as_bytes()).unwrap_err(),
-                BodyError::Malformed,
-                "{body:?}"
-            );
-        }
-        for body in ["[]", "1", "\"a\"", "null"] {
-            assert_eq!(
-                Fields::from_json(body.as_bytes()).unwrap_err(),
-                BodyError::NotAnObject,
-                "{body:?}"
-            );
-        }
-        assert_eq!(
-            Fields::from_json(&b"[".repeat(10_000)).unwrap_err(),
-            BodyError::Malformed
-        );
-    }
-
-    #[test]
-    fn a_query_says_each_thing_once() {
-        let mut fields = Fields::from_query("page=2&page=3&limit=1e9");
-        assert_eq!(
-            fields.optional_integer(
-                "limit",
-                1,
-                50,
-                Refusal::new("out_of_range", "must be from 1 to 50")
-            ),
-            None
-        );
-        assert_eq!(
-            codes(fields),
-            [
-                ("/page".into(), "duplicate"),
-                ("/limit".into(), "out_of_range")
-            ]
-        );
-    }
-}
+#[path = "fields_tests.rs"]
+mod tests;

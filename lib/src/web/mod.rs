@@ -1,6 +1,6 @@
-//! HTTP as routes see it: a request that has been read, fields that have been checked, a reply that can be sent.
+//! HTTP as routes see it: requests, their fields, and replies.
 
-pub mod address;
-pub mod fields;
-pub mod reply;
-pub mod request;
+pub(crate) mod address;
+pub(crate) mod fields;
+pub(crate) mod reply;
+pub(crate) mod request;

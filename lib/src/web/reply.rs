@@ -1,32 +1,29 @@
-//! What a route answers when all went well.
+//! The reply of a handler that succeeds.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-/// A success: status, JSON, and headers of the route's own.
+/// A status, a JSON body, and the route's own headers.
 #[derive(Debug)]
-pub struct Reply {
-    /// 2xx, or 503 where a report is itself the answer.
-    pub status: StatusCode,
-    /// JSON.
-    pub body: Bytes,
-    /// Headers beyond those that every answer has.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+pub(crate) struct Reply {
+    /// 2xx or 304. The health report may have 503.
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+    /// Headers beyond those of every response.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Reply {
-    /// A reply with `body` written as JSON.
+    /// A reply with `body` serialized as JSON.
     ///
-    /// Our own types cannot fail to serialize; if one did, the body would be empty rather than wrong.
-    #[must_use]
-    pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
+    /// The product's types cannot fail to serialize. If one did, the body would be empty.
+    pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         Self::bytes(status, serde_json::to_vec(body).unwrap_or_default().into())
     }
 
-    /// A reply whose JSON is written already.
-    #[must_use]
-    pub fn bytes(status: StatusCode, body: Bytes) -> Self {
+    /// A reply with a body that is JSON already.
+    pub(crate) fn bytes(status: StatusCode, body: Bytes) -> Self {
         Self {
             status,
             body,
@@ -34,9 +31,9 @@ impl Reply {
         }
     }
 
-    /// A reply with a validator, or 304 without a body when the client has it already (RFC 9110, section 13.1.2).
-    #[must_use]
-    pub fn validated(body: Bytes, etag: &str, if_none_match: Option<&str>) -> Self {
+    /// A reply with an entity tag: 304 without a body when `if_none_match` holds the tag
+    /// (RFC 9110, section 13.1.2).
+    pub(crate) fn validated(body: Bytes, etag: &str, if_none_match: Option<&str>) -> Self {
         let is_known = if_none_match.is_some_and(|known| {
             known.split(',').any(|candidate| {
                 let candidate = candidate.trim();
@@ -54,9 +51,7 @@ impl Reply {
         }
     }
 
-    /// The same reply with one more header.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -67,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_that_the_client_has_is_not_sent_again() {
+    fn known_body_is_not_sent_again() {
         for (known, status) in [
             (None, 200),
             (Some("\"b\""), 200),

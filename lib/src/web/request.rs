@@ -1,42 +1,39 @@
-//! A request as routes see it.
+//! A request as handlers see it.
 
 use crate::{domain::rate_limit::Decision, platform::Deadline};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What a route works on.
+/// A request on its route.
 #[derive(Debug)]
-pub struct Request {
-    /// The method; HEAD arrives as GET.
-    pub method: Method,
+pub(crate) struct Request {
+    /// GET for a HEAD request.
+    pub(crate) method: Method,
     /// The query, without `?`.
-    pub query: String,
-    /// The headers as they came.
-    pub headers: HeaderMap,
-    /// The body, at most 64 KiB.
-    pub body: Bytes,
-    /// What stands for `{car}` or `{id}` in the route's path.
-    pub parameter: Option<String>,
-    /// The route's path in the table; `-` when there is none.
-    pub route: &'static str,
-    /// Names this request in answers and logs.
-    pub id: String,
-    /// Who is calling, as far as it can be known.
-    pub address: Option<IpAddr>,
-    /// When the answer is due.
-    pub deadline: Deadline,
-    /// What the answer will say about itself.
-    pub notes: Notes,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    /// At most 64 KiB in a handler.
+    pub(crate) body: Bytes,
+    /// The value of `{car}` or `{id}` in the path.
+    pub(crate) parameter: Option<String>,
+    /// The route's path in the table, `-` for a request without a route.
+    pub(crate) route: &'static str,
+    /// The id of this request in responses and logs.
+    pub(crate) id: String,
+    /// The client's address, if it is known.
+    pub(crate) address: Option<IpAddr>,
+    /// The time by which the response is due.
+    pub(crate) deadline: Deadline,
+    pub(crate) notes: Notes,
 }
 
 impl Request {
     /// The bearer token (RFC 6750), if there is one.
-    #[must_use]
-    pub fn bearer(&self) -> Option<&str> {
+    pub(crate) fn bearer(&self) -> Option<&str> {
         let text = self
             .headers
             .get(http::header::AUTHORIZATION)?
@@ -48,30 +45,27 @@ impl Request {
             .then_some(token.trim())
     }
 
-    /// The text of the header `name`, if it is one line of visible ASCII.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    /// The value of the header `name`, if it is visible ASCII.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// Where an answer came from.
+/// The source of a response, as in `X-Cache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheOutcome {
-    /// From the cache, fresh.
+pub(crate) enum CacheOutcome {
+    /// The cache, fresh.
     Hit,
-    /// From the database.
+    /// The database.
     Miss,
-    /// From the cache, past its freshness: it is being renewed, or the database did not answer.
+    /// The cache, past its freshness: it is being refreshed, or the database is down.
     Stale,
-    /// From the database, because Redis is off or did not answer.
+    /// The database, because Redis is off or down.
     Bypass,
 }
 
 impl CacheOutcome {
-    /// As in `X-Cache`.
-    #[must_use]
-    pub fn header_value(self) -> &'static str {
+    pub(crate) fn header_value(self) -> &'static str {
         match self {
             Self::Hit => "HIT",
             Self::Miss => "MISS",
@@ -81,33 +75,32 @@ impl CacheOutcome {
     }
 }
 
-/// What is learnt on the way and shown in headers, also when the route ends in a problem.
+/// Values for the response headers that a handler learns on its way. A response with a problem has
+/// them too.
 #[derive(Debug, Default)]
-pub struct Notes(Mutex<Noted>);
+pub(crate) struct Notes(Mutex<NotesSnapshot>);
 
-/// The content of [`Notes`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Noted {
-    /// What the limiter decided, and for which tier.
-    pub limit: Option<(&'static str, Decision)>,
-    /// Where the answer came from.
-    pub cache: Option<CacheOutcome>,
+pub(crate) struct NotesSnapshot {
+    /// The tier that counted the request, and the decision of its limit.
+    pub(crate) limit: Option<(&'static str, Decision)>,
+    pub(crate) cache: Option<CacheOutcome>,
 }
 
 impl Notes {
-    /// Notes the limiter's decision.
-    pub fn limit(&self, tier: &'static str, decision: Decision) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).limit = Some((tier, decision));
+    fn lock(&self) -> MutexGuard<'_, NotesSnapshot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes where the answer came from.
-    pub fn cache(&self, outcome: CacheOutcome) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).cache = Some(outcome);
+    pub(crate) fn set_limit(&self, tier: &'static str, decision: Decision) {
+        self.lock().limit = Some((tier, decision));
     }
 
-    /// What was noted.
-    #[must_use]
-    pub fn read(&self) -> Noted {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn set_cache(&self, outcome: CacheOutcome) {
+        self.lock().cache = Some(outcome);
+    }
+
+    pub(crate) fn snapshot(&self) -> NotesSnapshot {
+        *self.lock()
     }
 }

@@ -1,4 +1,5 @@
-//! The platform's cron calls its routes at about the right time, sometimes twice or days late.
+//! The platform's crons, which call their routes at about the right time, sometimes twice or days
+//! late.
 
 use super::client::{ApiRequest, Client};
 use crate::{instances::CRON_SECRET, world::World};

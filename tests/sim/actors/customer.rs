@@ -1,5 +1,5 @@
-//! A customer looks, holds, orders, approves and authorizes. Some are slow, some repeat a step and
-//! some leave early.
+//! A customer, who reads the availability, creates a hold and an order, approves and authorizes.
+//! Some customers are slow, some repeat a step and some leave early.
 
 use super::{
     client::{ApiRequest, ApiResponse, Client},
@@ -34,14 +34,14 @@ pub(crate) async fn run(world: Arc<World>, number: u64, plan: Plan) {
 }
 
 impl Customer {
-    /// Every step returns `None` when the customer stops.
+    /// Goes through the whole rental. Every step returns `None` when the customer stops.
     async fn rent(self: &Arc<Self>) -> Option<()> {
         let [before, ordering, approving, authorizing] = self.plan.pauses;
         self.client.wait(before).await;
         if self.client.world.is_settling() {
             return None;
         }
-        let shown_price = self.look().await;
+        let shown_price = self.read_price().await;
         let booking = if self.plan.uses_shop {
             None
         } else {
@@ -95,8 +95,8 @@ impl Customer {
         (self.plan.dropout > stage).then_some(())
     }
 
-    /// The shown price, if the customer sees one and the days are free.
-    async fn look(&self) -> Option<Value> {
+    /// Reads the price of the days. `None` if the days are not free or the response is missing.
+    async fn read_price(&self) -> Option<Value> {
         let response = reader::read_days(
             &self.client,
             self.plan.car,
@@ -108,7 +108,7 @@ impl Customer {
         price.is_string().then(|| price.clone())
     }
 
-    /// The members that every request for this rental has.
+    /// The members that all requests for this rental share.
     fn rental(&self) -> Value {
         json!({
             "carId": self.plan.car_name(),

@@ -1,4 +1,5 @@
-//! A person at PayPal's dashboard refunds captures and voids authorizations without the product.
+//! A person at PayPal's dashboard, who refunds captures and voids authorizations without the
+//! product.
 
 use crate::{
     ledger::CaptureStatus,
@@ -25,7 +26,7 @@ pub(crate) async fn act_once(world: Arc<World>) {
     }
 }
 
-/// A refund of a part of a capture, or the void of an authorization.
+/// Chooses a partial refund of a capture or the void of an authorization.
 fn choose(world: &World) -> Option<(String, Value)> {
     let mut state = world.state();
     let now = state.clock.now();
@@ -43,7 +44,7 @@ fn choose(world: &World) -> Option<(String, Value)> {
     let voids: Vec<(String, Value)> = ledger
         .authorizations
         .values()
-        .filter(|authorization| authorization.holds_money())
+        .filter(|authorization| authorization.reserves_money())
         .map(|authorization| {
             let path = format!("/v2/payments/authorizations/{}/void", authorization.id);
             (path, json!({}))
@@ -59,7 +60,7 @@ fn choose(world: &World) -> Option<(String, Value)> {
     changes.into_iter().nth(at)
 }
 
-/// The dashboard belongs to PayPal, so the person sees the result despite any fault.
+/// Sends the change, without the request id that the product would send.
 async fn act(world: &Arc<World>, path: String, body: &Value) {
     let keys = BASE64_STANDARD.encode("simulated-client:simulated-secret");
     let sign_in = post("/v1/oauth2/token", format!("Basic {keys}"))
@@ -75,7 +76,7 @@ async fn act(world: &Arc<World>, path: String, body: &Value) {
     let request = post(&path, format!("Bearer {token}"))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Bytes::from(body.to_string()));
-    // Nobody retries it, so a lost response does no harm.
+    // The dashboard belongs to PayPal and shows the result, so a lost response does no harm.
     let _ = world.send(request.unwrap()).await;
 }
 

@@ -1,6 +1,6 @@
 //! Actors use the product. Each is a task that acts as a person or a machine would.
 //!
-//! A new actor is a file here and a line in [`start`] or [`interfere`].
+//! To add an actor, write a file here and start it in [`start`] or [`interfere`].
 
 mod client;
 mod cron;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 struct Scenario {
     /// All customers want the same car on about the same days.
     is_crowded: bool,
-    /// The usual time between two runs of a cron. A long one stretches the run over weeks.
+    /// The usual time between two runs of a cron. A long time stretches the run over weeks.
     cron_minutes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! An operator captures, voids, refunds, reauthorizes and cancels by hand, sometimes twice.
+//! An operator, who captures, voids, refunds, reauthorizes and cancels by hand, sometimes twice.
 
 use super::client::{ApiRequest, ApiResponse, Client};
 use crate::{instances::ADMIN_TOKEN, world::World};
@@ -30,12 +30,12 @@ pub(crate) async fn run(world: Arc<World>, number: u64, max_minutes: u64) {
 /// Takes one action on a random booking. A partial refund has `key` as its idempotency key.
 pub(crate) async fn act_once(world: Arc<World>, number: u64, key: String) {
     let client = Client::new(&world, format!("203.0.113.{}", 100 + number));
-    if let Some(booking) = any_booking(&world) {
+    if let Some(booking) = pick_booking(&world) {
         act(&client, booking, &key).await;
     }
 }
 
-fn any_booking(world: &World) -> Option<Uuid> {
+fn pick_booking(world: &World) -> Option<Uuid> {
     let mut state = world.state();
     let bookings: Vec<Uuid> = state.checks.books.bookings.keys().copied().collect();
     (!bookings.is_empty()).then(|| state.random.pick(&bookings))
@@ -86,8 +86,8 @@ async fn act(client: &Client, booking: Uuid, key: &str) {
     }
 }
 
-/// The same refund request twice must give one refund. Only a request without a key may order a new
-/// refund, after PayPal has refused the first.
+/// Checks that a repeated refund request gives one refund. A request without a key may order a new
+/// refund if PayPal has refused the first.
 fn compare(
     client: &Client,
     action: Action,

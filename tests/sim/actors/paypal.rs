@@ -1,4 +1,5 @@
-//! PayPal sends webhook events late, in any order, sometimes twice, and again until each succeeds.
+//! PayPal as a sender of webhook events. It sends them late, in any order, sometimes twice, and
+//! retries each until it succeeds. An attacker sends forged events.
 
 use crate::{
     checks::Promise,

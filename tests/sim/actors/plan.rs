@@ -1,4 +1,4 @@
-//! A customer's plan decides the car, the days, the pauses and the point of dropout.
+//! The plan of a customer: the car, the days, the pauses and the point of dropout.
 
 use super::Scenario;
 use crate::{
@@ -33,9 +33,9 @@ pub(crate) struct Plan {
     pub(crate) start: Date,
     pub(crate) end: Date,
     pub(crate) stated_price: StatedPrice,
-    /// Orders through a shop, whose reference makes the hold.
+    /// Orders with a shop's own reference instead of a booking's id. The order creates the hold.
     pub(crate) uses_shop: bool,
-    /// Goes into the order's description and tells the PayPal simulator what to do.
+    /// An instruction to the PayPal simulator, in the order's description.
     pub(crate) script: &'static str,
     pub(crate) dropout: Dropout,
     /// The pause before the customer cancels a paid booking.
@@ -69,7 +69,7 @@ impl Plan {
     ) -> Self {
         let car = &CARS[usize::try_from(car).unwrap()];
         let today = now.to_zoned(TimeZone::UTC).date();
-        // A far start needs a reauthorization before the capture.
+        // A start many days ahead needs a reauthorization before the capture.
         let ahead = if scenario.cron_minutes > 1000 {
             4 + random.below(4)
         } else if scenario.is_crowded {

@@ -1,4 +1,4 @@
-//! A reader repeatedly looks at a car's days and at the list of free cars.
+//! A reader, who repeatedly reads a car's days and the list of free cars.
 
 use super::client::{ApiRequest, ApiResponse, Client};
 use crate::{
@@ -64,7 +64,7 @@ async fn read_list(client: &Client, (start, end): (Date, Date)) -> Option<ApiRes
     Some(response)
 }
 
-/// A response during a database outage may be stale, and says so.
+/// During a database outage a response may be stale. It is marked as stale.
 fn is_current(response: &ApiResponse) -> bool {
     response.status == 200 && response.cache.as_deref() != Some("STALE")
 }

@@ -1,4 +1,4 @@
-//! Bookings of a car must not overlap.
+//! Checks that bookings of a car do not overlap.
 
 use crate::books::Books;
 

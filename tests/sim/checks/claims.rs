@@ -1,5 +1,5 @@
-//! A claim is exclusive. Until it ends, only the task that took it may ask PayPal to move the money
-//! of its payment or refund. The tables keep claims in their `lease_*` columns.
+//! Checks that claims are exclusive. Until a claim ends, only the task that took it may ask PayPal
+//! to move the money of its payment or refund. The tables keep claims in their `lease_*` columns.
 
 use crate::{books::Books, world::Origin};
 use bytes::Bytes;
@@ -13,14 +13,14 @@ use uuid::Uuid;
 pub(super) struct Claims(BTreeMap<Uuid, Claim>);
 
 struct Claim {
-    /// The number of the task that took it.
+    /// The number of the task that took the claim.
     task: u64,
     task_name: String,
     end: Timestamp,
 }
 
 impl Claims {
-    /// The task that changes a claim in the tables has taken it.
+    /// Records changed claims. The task behind the change has taken them.
     pub(super) fn update(&mut self, old: &Books, new: &Books, origin: &Origin) {
         for payment in new.payments.values() {
             let before = old
@@ -51,7 +51,8 @@ impl Claims {
         }));
     }
 
-    /// The request id of a request that moves money contains the payment and the operation.
+    /// A request that moves money during another task's claim. Its request id names the payment and
+    /// the operation.
     pub(super) fn request_violation(
         &self,
         from: &Origin,

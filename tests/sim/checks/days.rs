@@ -1,8 +1,8 @@
-//! A day that was booked and announced before a request must not be free in its response.
+//! Checks that a day is not free in a response if its booking was announced before the request.
 //!
-//! Redis announces a booking when it stores a new generation: the car's generation announces it for
-//! the car's days, the fleet's for the list of free cars. If that write is lost, an older response
-//! may be served for some seconds. A cache accepts this.
+//! A booking is announced when Redis stores a new generation. The car's generation announces it for
+//! the car's days, and the fleet's generation for the list of free cars. If that write is lost,
+//! older responses may be served for some seconds, as with any cache.
 
 use crate::books::Books;
 use jiff::{SignedDuration, Timestamp, civil::Date};
@@ -30,7 +30,7 @@ struct Announcement {
     car: Uuid,
     first: Date,
     end: Date,
-    /// The end of its hold. A later extension does not count.
+    /// The end of the hold. A later extension does not count.
     until: Timestamp,
 }
 

@@ -81,13 +81,13 @@ pub(crate) fn check_final_state(
     }
 }
 
-/// An authorization that holds money without a booking that needs it.
+/// An authorization that reserves money without a booking that needs it.
 fn orphaned_authorization(
     authorization: &Authorization,
     books: &Books,
     now: Timestamp,
 ) -> Option<String> {
-    if !authorization.holds_money() {
+    if !authorization.reserves_money() {
         return None;
     }
     let booking = &books.bookings[&authorization.booking()];
@@ -102,7 +102,7 @@ fn orphaned_authorization(
         && authorization.expires_at <= now;
     (!is_needed && !has_expired).then(|| {
         format!(
-            "PayPal holds {} {} by {} of {}, but its booking {} is {} and its payment {} is {}",
+            "PayPal reserves {} {} by {} of {}, but its booking {} is {} and its payment {} is {}",
             authorization.amount.amount,
             authorization.amount.currency,
             authorization.latest_id(),
@@ -164,7 +164,7 @@ fn inbox_violation(inbox: &[InboxEntry]) -> Option<String> {
         })
 }
 
-/// A valid change never lowers the rank. An end without money ranks below a capture.
+/// A valid change of status never lowers the rank. Ends without a capture rank below a capture.
 fn rank(status: &str) -> u8 {
     match status {
         "created" => 0,
@@ -177,15 +177,15 @@ fn rank(status: &str) -> u8 {
     }
 }
 
-/// A payment that went back, or changed without an entry in the audit log.
+/// A payment that returned to an earlier status, or changed without an entry in the audit log.
 fn invalid_change(changes: &[StatusChange]) -> Option<String> {
     let mut latest: BTreeMap<Uuid, &str> = BTreeMap::new();
     changes.iter().find_map(|change| {
         let before = latest
             .insert(change.payment, &change.to)
             .unwrap_or("created");
-        let went_back = rank(&change.from) > rank(&change.to);
-        (before != change.from || went_back).then(|| {
+        let is_backwards = rank(&change.from) > rank(&change.to);
+        (before != change.from || is_backwards).then(|| {
             format!(
                 "{} went from {} to {} after it was {before}",
                 change.payment, change.from, change.to

@@ -1,4 +1,5 @@
-//! Some invariants are checked after every event, the others when all work is done.
+//! The invariants of the product. Some are checked after every event, the others when all work is
+//! done.
 //!
 //! The checks state the product's rules a second time. They read its tables and PayPal's ledger,
 //! but share no code with the product.
@@ -78,12 +79,13 @@ impl Checks {
             .extend(money::overcharge(&self.books, &self.ledger, now));
     }
 
-    /// Redis has stored a new generation.
+    /// Records that Redis has stored a new generation.
     pub(crate) fn record_generation(&mut self, scope: Scope) {
         self.announcements.announce(scope, &self.books);
     }
 
-    /// Call it before a request for a car's days or for the list of free cars.
+    /// The announcements so far. Take it before a request for a car's days or the list of free
+    /// cars.
     pub(crate) fn snapshot(&self, scope: Scope) -> Snapshot {
         self.announcements.snapshot(scope)
     }
@@ -106,17 +108,17 @@ impl Checks {
         self.violations.extend(violation);
     }
 
-    /// The dashboard has made this refund or voided this authorization.
+    /// Records a refund or a voided authorization by the dashboard.
     pub(crate) fn record_dashboard_change(&mut self, id: &str) {
         self.dashboard_changes.insert(id.to_owned());
     }
 
-    /// The task has received a garbled response.
+    /// Records that the task has received a garbled response.
     pub(crate) fn mark_garbled(&mut self, task: u64) {
         self.garbled_tasks.insert(task);
     }
 
-    /// Only a garbled response justifies a 500 of the product.
+    /// Checks a response of the product. It may be a 500 only after a garbled response.
     pub(crate) fn check_response(&mut self, origin: &Origin, status: u16) {
         if status == 500 && !self.garbled_tasks.contains(&origin.number) {
             self.report(format!(

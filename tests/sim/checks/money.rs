@@ -48,8 +48,8 @@ pub(super) fn unpaid_booking(
                         && authorization.amount.amount == booking.final_price
                         && authorization.amount.currency == booking.currency
                 });
-            // An operator handles a payment that PayPal refused for good or released by itself. The
-            // books record it with a failure code.
+            // PayPal may refuse a payment for good or release it by itself. The books then have a
+            // failure code, and an operator decides.
             let is_refused = || {
                 books
                     .payments_of(booking.id)
@@ -57,7 +57,7 @@ pub(super) fn unpaid_booking(
             };
             (!is_paid && !is_refused()).then(|| {
                 format!(
-                    "{} is {}, and PayPal does not hold {} {} for it",
+                    "{} is {}, and PayPal does not reserve {} {} for it",
                     booking.id, booking.status, booking.final_price, booking.currency
                 )
             })

@@ -16,15 +16,15 @@ pub(super) fn mismatch(
     dashboard_changes: &BTreeSet<String>,
     now: Timestamp,
 ) -> Option<&'static str> {
-    let has_hold = || {
+    let has_authorization = || {
         ledger
             .authorizations_of(payment.id)
-            .any(Authorization::holds_money)
+            .any(Authorization::reserves_money)
     };
-    let has_valid_hold = || {
+    let has_valid_authorization = || {
         ledger
             .authorizations_of(payment.id)
-            .any(|authorization| authorization.holds_money() && authorization.expires_at > now)
+            .any(|authorization| authorization.reserves_money() && authorization.expires_at > now)
     };
     let authorization = payment.authorization_id.as_ref().and_then(|id| {
         ledger
@@ -32,12 +32,12 @@ pub(super) fn mismatch(
             .find(|authorization| authorization.latest_id() == id)
     });
     // A reauthorization after the payment's end changes nothing and may be unknown.
-    let is_over = matches!(payment.status.as_str(), "voided" | "expired");
-    if payment.authorization_id.is_some() && authorization.is_none() && !is_over {
-        return Some("PayPal's latest authorization is another");
+    let has_ended = matches!(payment.status.as_str(), "voided" | "expired");
+    if payment.authorization_id.is_some() && authorization.is_none() && !has_ended {
+        return Some("its authorization is not PayPal's latest");
     }
     match (payment.status.as_str(), authorization) {
-        ("created", None) => has_hold().then_some("PayPal authorized it"),
+        ("created", None) => has_authorization().then_some("PayPal authorized it"),
         // All due work is done, so only PayPal's own decision can be missing.
         ("authorized" | "capturing", Some(_)) => (!ledger.is_undecided(payment.id, now))
             .then_some("it is not captured, although it is long due"),
@@ -48,7 +48,9 @@ pub(super) fn mismatch(
             .failure_code
             .is_none()
             .then_some("it has no failure code"),
-        ("voided" | "expired", _) => has_valid_hold().then_some("PayPal holds its money"),
+        ("voided" | "expired", _) => {
+            has_valid_authorization().then_some("PayPal reserves its money")
+        }
         _ => Some("PayPal has no authorization for it"),
     }
 }
@@ -87,7 +89,7 @@ fn money_mismatch(
         .refunds_of(payment.id)
         .filter(|refund| refund.status == "refunded")
         .collect();
-    let are_the_same = refunds.len()
+    let has_same_refunds = refunds.len()
         == ledger
             .refunds_of(id)
             .filter(|it| !dashboard_changes.contains(&it.id))
@@ -99,7 +101,7 @@ fn money_mismatch(
                 .get(id)
                 .is_some_and(|it| it.amount.amount == refund.amount)
         });
-    (!are_the_same).then_some("PayPal made other refunds than the product ordered")
+    (!has_same_refunds).then_some("PayPal made other refunds than the product ordered")
 }
 
 /// An ordered refund that PayPal has neither made nor refused.
@@ -111,11 +113,12 @@ pub(super) fn open_refund(
 ) -> Option<String> {
     let payment = &books.payments[&refund.payment_id];
     // The product retries these until the account has funds or PayPal has decided on the capture.
-    let waits = matches!(
+    let is_retried = matches!(
         refund.failure_code.as_deref(),
         Some("REFUND_FAILED_INSUFFICIENT_FUNDS" | "PENDING_CAPTURE")
     );
-    let is_stuck = refund.status == "ordered" && !waits && !ledger.is_undecided(payment.id, now);
+    let is_stuck =
+        refund.status == "ordered" && !is_retried && !ledger.is_undecided(payment.id, now);
     is_stuck.then(|| {
         format!(
             "{} of {} is ordered and never refunded ({:?})",

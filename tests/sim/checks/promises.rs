@@ -1,4 +1,4 @@
-//! A successful response is a promise. The final state must keep it.
+//! Checks that the final state keeps the promises that successful responses made.
 
 use crate::{
     books::{Booking, Books},
@@ -21,6 +21,7 @@ pub(crate) enum Promise {
     Cancellation { booking: Uuid, refund: Decimal },
 }
 
+/// A promise that the final state does not keep.
 pub(super) fn broken_promise(
     promise: &Promise,
     books: &Books,

@@ -28,8 +28,8 @@ const CATALOG_TABLES: [&str; 9] = [
     "schema_migrations",
 ];
 
-/// Makes UUIDs depend on the seed. It runs before the migrations, so that column defaults use this
-/// function.
+/// Makes UUIDs depend on the seed. This SQL runs before the migrations, so that column defaults use
+/// the new function.
 const SEEDED_UUIDS: &str = "
     SET allow_system_table_mods = on;
     ALTER FUNCTION pg_catalog.gen_random_uuid() RENAME TO gen_random_uuid_of_the_system;
@@ -91,7 +91,7 @@ impl Database {
         }
     }
 
-    /// Empties the tables and restarts the UUIDs with `seed`.
+    /// Empties the tables and restarts the sequence of UUIDs with `seed`.
     pub(super) fn reset(&mut self, seed: u64) {
         let seed = format!("SET simulation.seed = '{seed}'");
         // Triggers of the append-only tables refuse TRUNCATE, so they are off here.
@@ -147,9 +147,9 @@ impl Database {
         self.value(&sql)
     }
 
-    /// Whether a function never changes bookings, payments or operations. Such a function only
-    /// reads, or writes cron runs or webhook events.
-    pub(crate) fn leaves_books(&self, function: &str) -> bool {
+    /// Whether a function never changes bookings, payments, refunds or operations. Such a function
+    /// only reads, or writes cron runs or webhook events.
+    pub(crate) fn never_changes_books(&self, function: &str) -> bool {
         let is_log = function.ends_with("_cron_run") || function.contains("webhook");
         is_log
             || self
@@ -168,7 +168,7 @@ impl Database {
         let sql = self
             .functions
             .find(name)
-            .and_then(|function| function.call(&arguments));
+            .and_then(|function| function.call_sql(&arguments));
         let Some(sql) = sql else {
             let message = format!("Could not find the function public.{name} in the schema cache");
             let body =

@@ -53,8 +53,9 @@ impl Function {
         self.only_reads
     }
 
-    /// Returns a statement whose one parameter is the body, or `None` for unknown arguments.
-    pub(super) fn call(&self, arguments: &Value) -> Option<String> {
+    /// The statement that calls the function. Its only parameter is the body. `None` for unknown
+    /// arguments.
+    pub(super) fn call_sql(&self, arguments: &Value) -> Option<String> {
         let mut parameters = Vec::new();
         for name in arguments.as_object()?.keys() {
             parameters.push((name, self.arguments.get(name)?));

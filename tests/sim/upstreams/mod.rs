@@ -1,5 +1,5 @@
-//! The upstreams are a real PostgreSQL, a real Redis and the PayPal simulator. Each call is atomic,
-//! so no other event can happen during it.
+//! The upstreams: a real PostgreSQL, a real Redis and the PayPal simulator. Calls are atomic, so no
+//! event happens during a call.
 
 mod database;
 mod functions;

@@ -24,7 +24,7 @@ const TOKEN: &str = "simulated-token";
 pub(super) struct Redis {
     router: Router,
     prefix: String,
-    /// The keys' expiries by the simulated clock. In Redis itself, only scripts set expiries. These
+    /// The keys' expiries by the simulated clock. In Redis itself only scripts set expiries, which
     /// are longer than a run takes in real time.
     expiries: BTreeMap<String, Timestamp>,
     used_keys: BTreeSet<String>,
@@ -87,7 +87,7 @@ impl Redis {
         }
     }
 
-    /// Runs a pipeline or a transaction. They are the same here, because calls never overlap.
+    /// Runs a pipeline or a transaction. Both have the same effect, because calls never overlap.
     pub(super) fn perform(
         &mut self,
         runtime: &Runtime,
@@ -144,8 +144,8 @@ impl Redis {
                 (vec![(*name).to_owned(), self.key(key)], Vec::new())
             }
             ["EXPIRE", key, seconds] => {
-                let life = SignedDuration::from_secs(seconds.parse().unwrap());
-                let expiry = Expiry::new(key, now, life, Condition::Always);
+                let lifetime = SignedDuration::from_secs(seconds.parse().unwrap());
+                let expiry = Expiry::new(key, now, lifetime, Condition::Always);
                 (vec!["EXISTS".to_owned(), self.key(key)], vec![expiry])
             }
             [
@@ -158,7 +158,7 @@ impl Redis {
                 (words.map(str::to_owned).to_vec(), Vec::new())
             }
             ["SET", key, value, rest @ ..] => {
-                let (is_conditional, life) = match rest {
+                let (is_conditional, lifetime) = match rest {
                     ["EX", seconds] => (false, SignedDuration::from_secs(seconds.parse().unwrap())),
                     ["NX", "PX", millis] => {
                         (true, SignedDuration::from_millis(millis.parse().unwrap()))
@@ -167,7 +167,7 @@ impl Redis {
                 };
                 let mut words = vec!["SET".to_owned(), self.key(key), (*value).to_owned()];
                 words.extend(is_conditional.then(|| "NX".to_owned()));
-                let expiry = Expiry::new(key, now, life, Condition::Always);
+                let expiry = Expiry::new(key, now, lifetime, Condition::Always);
                 (words, vec![expiry])
             }
             ["EVALSHA", sha1, count, rest @ ..] => {
@@ -204,16 +204,16 @@ impl Redis {
             let owner = || arguments[4].to_owned();
             let millis = |at: usize| arguments[at].parse().map(SignedDuration::from_millis);
             let seconds = |at: usize| arguments[at].parse().map(SignedDuration::from_secs);
-            let lives = [
+            let lifetimes = [
                 (0, seconds(3), Condition::Admitted),
                 (2, millis(5), Condition::Leader),
                 (4, seconds(8), Condition::EpochIs(owner())),
                 (5, seconds(8), Condition::GenerationIs(owner())),
             ];
-            for (at, life, condition) in lives {
-                // A request without a limit has no life here, and only reads have all keys.
-                if let (Some(key), Ok(life)) = (keys.get(at), life) {
-                    expiries.push(Expiry::new(key, now, life, condition));
+            for (at, lifetime, condition) in lifetimes {
+                // A request without a rate limit has no lifetime, and only reads have all keys.
+                if let (Some(key), Ok(lifetime)) = (keys.get(at), lifetime) {
+                    expiries.push(Expiry::new(key, now, lifetime, condition));
                 }
             }
         }
@@ -245,10 +245,10 @@ impl Redis {
 }
 
 impl Expiry {
-    fn new(key: &str, now: Timestamp, life: SignedDuration, condition: Condition) -> Self {
+    fn new(key: &str, now: Timestamp, lifetime: SignedDuration, condition: Condition) -> Self {
         Self {
             key: key.to_owned(),
-            at: now.checked_add(life).unwrap(),
+            at: now.checked_add(lifetime).unwrap(),
             condition,
         }
     }

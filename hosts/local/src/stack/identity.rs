@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// A process id and its start time. Ids are reused, pairs are not. `None` if it does not run.
+/// A process id with its start time, because ids are reused. `None` if the process does not run.
 pub(super) fn of(pid: u32) -> Option<String> {
     if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
         // The name in parentheses may contain anything. The start time is the 20th word after it.
@@ -31,9 +31,10 @@ pub(super) fn of(pid: u32) -> Option<String> {
     (!started.is_empty()).then(|| format!("{pid} {started}"))
 }
 
-/// Ends children of an earlier start that still run, and so frees their ports.
+/// Ends children of an earlier start that still run, which frees their ports.
 ///
-/// They are left after this program was killed, if the kernel does not end orphans or has not yet.
+/// If this program is killed, its children outlive it until the kernel ends them. Without `setpriv`
+/// the kernel never does.
 pub(super) async fn end_leftovers(state: &StateDir) -> Result<(), Error> {
     for (name, stop_signal) in [
         ("postgrest", Signal::TERM),

@@ -162,7 +162,8 @@ impl Stack {
         Ok(true)
     }
 
-    /// The first server that ended although nobody stopped it.
+    /// An error about the first server that ended without a call of [`Self::stop`] or
+    /// [`Self::apply`].
     pub(crate) async fn unexpected_end(&self) -> Option<Error> {
         if let Some(error) = self
             .postgrest

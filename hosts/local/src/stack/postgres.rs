@@ -68,8 +68,7 @@ impl Postgres {
         })
     }
 
-    /// Starts the cluster, created if missing, and waits until it answers. Does nothing while it
-    /// runs.
+    /// Creates a missing cluster, starts it and waits until it answers. Does nothing if it runs.
     pub(crate) async fn start(&mut self) -> Result<(), Error> {
         if process::runs(self.process.as_mut()) {
             return Ok(());
@@ -97,7 +96,9 @@ impl Postgres {
         };
         let url = self.url();
         let process = self.process.insert(launch.start(&self.state)?);
-        process.ready(START_TIMEOUT, || answers(&url)).await
+        process
+            .wait_until_ready(START_TIMEOUT, || answers(&url))
+            .await
     }
 
     /// Stops the cluster and waits for it. Does nothing if it is stopped.
@@ -197,7 +198,7 @@ fn home(state: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
     }
 }
 
-/// Any user may have created this name in `/var/tmp` before.
+/// Refuses a folder of another user, because any user can create this name in `/var/tmp`.
 fn check_owner(account: &Account, home: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(home) {
         Ok(metadata) if metadata.is_dir() && metadata.uid() == account.uid => Ok(()),
@@ -213,7 +214,7 @@ fn check_owner(account: &Account, home: &Path) -> Result<(), Error> {
     }
 }
 
-/// PostgreSQL reads only data of its own major version.
+/// The programs of the version that wrote `data`, because no other version reads it.
 fn programs_for(data: &Path) -> Result<PostgresPrograms, Error> {
     let written_by = fs::read_to_string(data.join("PG_VERSION")).ok();
     let major = written_by
@@ -234,7 +235,7 @@ fn remove_stale_pid_file(data: &Path) -> Result<(), Error> {
     };
     let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
     let is_alive = pid.is_some_and(|pid| identity::of(pid).is_some());
-    // Without `/proc` the name is unknown, and PostgreSQL decides.
+    // Without `/proc` the name is unknown. The file then stays, and PostgreSQL decides.
     let name = pid.and_then(|pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
     let is_postgres = name.is_none_or(|name| name.trim() == "postgres");
     if is_alive && is_postgres {

@@ -62,14 +62,14 @@ impl Postgrest {
         };
         let port = self.port;
         let process = self.process.insert(launch.start(&self.state)?);
-        // It listens only once it is connected and has loaded the schema.
+        // The server listens only after it has connected to the database and loaded the schema.
         let listens = || async move {
             tokio::net::TcpStream::connect(("127.0.0.1", port))
                 .await
                 .map(drop)
                 .map_err(|error| error.to_string())
         };
-        process.ready(START_TIMEOUT, listens).await
+        process.wait_until_ready(START_TIMEOUT, listens).await
     }
 
     /// Stops the server and waits for it. Does nothing if it is stopped.

@@ -26,7 +26,7 @@ pub(crate) struct Launch {
     pub(crate) arguments: Vec<OsString>,
     /// The whole environment except `PATH`.
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// Another user than this process has.
+    /// The child's user, if it differs from the user of this process.
     pub(crate) account: Option<Account>,
     /// Ends the child gracefully.
     pub(crate) stop_signal: Signal,
@@ -155,7 +155,11 @@ impl Drop for Group {
 
 impl Process {
     /// Waits until `probe` succeeds. Fails if the child ends first or after `limit`.
-    pub(crate) async fn ready<P, F>(&mut self, limit: Duration, probe: P) -> Result<(), Error>
+    pub(crate) async fn wait_until_ready<P, F>(
+        &mut self,
+        limit: Duration,
+        probe: P,
+    ) -> Result<(), Error>
     where
         P: Fn() -> F,
         F: Future<Output = Result<(), String>>,
@@ -165,19 +169,19 @@ impl Process {
             let Err(reason) = probe().await else {
                 return Ok(());
             };
-            if let Some(end) = self.ended() {
-                return Err(self.failed(format!("ended while it started ({end})")));
+            if let Some(end) = self.exit_status() {
+                return Err(self.failure(format!("ended while it started ({end})")));
             }
             if Instant::now() >= deadline {
                 let seconds = limit.as_secs();
-                return Err(self.failed(format!("did not answer within {seconds} s ({reason})")));
+                return Err(self.failure(format!("did not answer within {seconds} s ({reason})")));
             }
             sleep(POLL).await;
         }
     }
 
     /// The exit status, once the child has ended.
-    pub(crate) fn ended(&mut self) -> Option<String> {
+    pub(crate) fn exit_status(&mut self) -> Option<String> {
         match self.child.try_wait() {
             Ok(None) => None,
             Ok(Some(status)) => Some(status.to_string()),
@@ -186,7 +190,7 @@ impl Process {
     }
 
     /// An error about this child, with the end of its log.
-    pub(crate) fn failed(&self, problem: String) -> Error {
+    pub(crate) fn failure(&self, problem: String) -> Error {
         let log = fs::read(&self.log).unwrap_or_default();
         Error::Child {
             name: self.name,
@@ -197,7 +201,7 @@ impl Process {
 
     /// Sends the stop signal and waits. Kills the child after `limit`.
     pub(crate) async fn stop(mut self, limit: Duration) -> Result<(), Error> {
-        if self.ended().is_none() {
+        if self.exit_status().is_none() {
             if let Some(pid) = self.child.id().and_then(identity::as_pid) {
                 identity::signal(self.name, pid, self.stop_signal)?;
             }
@@ -213,13 +217,13 @@ impl Process {
 }
 
 pub(crate) fn runs(process: Option<&mut Process>) -> bool {
-    process.is_some_and(|process| process.ended().is_none())
+    process.is_some_and(|process| process.exit_status().is_none())
 }
 
-/// An error if the child has ended although nobody stopped it.
+/// An error if the child has ended without a stop signal from this program.
 pub(crate) fn unexpected_end(process: &mut Process) -> Option<Error> {
-    let end = process.ended()?;
-    Some(process.failed(format!("ended by itself ({end})")))
+    let end = process.exit_status()?;
+    Some(process.failure(format!("ended by itself ({end})")))
 }
 
 fn last_lines(text: &str) -> String {

@@ -38,7 +38,7 @@ impl Redis {
         })
     }
 
-    /// Starts the server and waits until it answers. Does nothing while it runs.
+    /// Starts the server and waits until it answers. Does nothing if it runs.
     pub(crate) async fn start(&mut self) -> Result<(), Error> {
         if process::runs(self.process.as_mut()) {
             return Ok(());
@@ -67,7 +67,9 @@ impl Redis {
         };
         let url = self.url();
         let process = self.process.insert(launch.start(&self.state)?);
-        process.ready(START_TIMEOUT, || answers(&url)).await
+        process
+            .wait_until_ready(START_TIMEOUT, || answers(&url))
+            .await
     }
 
     /// Stops the server and waits for it. Does nothing if it is stopped.

@@ -31,8 +31,8 @@ pub(super) fn verify(secret: &str, token: &str, now: i64) -> Option<Value> {
 }
 
 fn mac(secret: &str, signed: &str) -> Hmac<Sha256> {
-    // HMAC itself would hash a key longer than a block and pad a shorter one. Doing it here gives a
-    // key of fixed length, for which the constructor cannot fail.
+    // HMAC hashes a key that is longer than a block and pads a shorter one. This code does the same
+    // to get a key of fixed length, for which the constructor cannot fail.
     let mut key = [0; 64];
     let bytes = secret.as_bytes();
     if bytes.len() > key.len() {

@@ -68,11 +68,12 @@ impl Keys {
         }
     }
 
-    /// Decides about one request.
+    /// Admits or refuses one request.
     ///
-    /// The gateway exchanges a new key in `apikey` for a token. As a bearer token a new key is
-    /// accepted only if `apikey` has the same one. A legacy key is itself a token: in `apikey` it
-    /// only admits the request, and the role comes from the bearer token, or is anon without one.
+    /// - A new key in `apikey` is exchanged for a token. As a bearer token it is accepted only if
+    ///   `apikey` is the same key.
+    /// - A legacy key is itself a token. In `apikey` it only admits the request. The bearer token
+    ///   decides the role, which is anon without one.
     pub(super) fn admit(
         &self,
         api_key: Option<&str>,

@@ -49,7 +49,7 @@ pub(crate) fn router(keys: Keys, authority: &str) -> Router {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(60))
         .build(connector);
-    Router::new().fallback(pass).with_state(Gateway {
+    Router::new().fallback(forward).with_state(Gateway {
         keys: Arc::new(keys),
         authority: authority.into(),
         client,
@@ -57,10 +57,10 @@ pub(crate) fn router(keys: Keys, authority: &str) -> Router {
     })
 }
 
-async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response {
-    let (query_key, query) = without_api_key(request.uri().query().unwrap_or_default());
-    let header_key = text(request.headers(), &API_KEY);
-    let authorization = text(request.headers(), &header::AUTHORIZATION);
+async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Response {
+    let (query_key, query) = split_api_key(request.uri().query().unwrap_or_default());
+    let header_key = header_text(request.headers(), &API_KEY);
+    let authorization = header_text(request.headers(), &header::AUTHORIZATION);
     let forwarding = match gateway
         .keys
         .admit(header_key.or(query_key.as_deref()), authorization)
@@ -76,7 +76,7 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
         );
     }
     let Some(path) = request.uri().path().strip_prefix("/rest/v1/") else {
-        return answer(
+        return json_response(
             StatusCode::NOT_FOUND,
             &json!({"message": "no Route matched with those values"}),
         );
@@ -84,7 +84,7 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
     let separator = if query.is_empty() { "" } else { "?" };
     let Ok(uri) = format!("http://{}/{path}{separator}{query}", gateway.authority).parse::<Uri>()
     else {
-        return answer(StatusCode::BAD_REQUEST, &json!({"message": "Bad Request"}));
+        return json_response(StatusCode::BAD_REQUEST, &json!({"message": "Bad Request"}));
     };
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
@@ -110,7 +110,7 @@ async fn pass(State(gateway): State<Gateway>, mut request: Request) -> Response 
             remove_hop_by_hop(response.headers_mut());
             outage::translate(response).await
         }
-        Err(_) => answer(
+        Err(_) => json_response(
             StatusCode::BAD_GATEWAY,
             &json!({"message": "An invalid response was received from the upstream server"}),
         ),
@@ -129,20 +129,20 @@ impl IntoResponse for Refusal {
                 "hint": "Double check your Supabase `anon` or `service_role` API key."
             }),
         };
-        answer(StatusCode::UNAUTHORIZED, &body)
+        json_response(StatusCode::UNAUTHORIZED, &body)
     }
 }
 
-fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
     (status, axum::Json(body)).into_response()
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Splits a query into its `apikey` and the rest. PostgREST would take the key for a filter.
-fn without_api_key(query: &str) -> (Option<String>, String) {
+/// Splits a query into its `apikey` and the rest. PostgREST would read the key as a filter.
+fn split_api_key(query: &str) -> (Option<String>, String) {
     let mut key = None;
     let rest: Vec<&str> = query
         .split('&')
@@ -157,7 +157,7 @@ fn without_api_key(query: &str) -> (Option<String>, String) {
     (key, rest.join("&"))
 }
 
-/// Removes headers of the connection. <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+/// Removes hop-by-hop headers. <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in [
         header::CONNECTION,
@@ -177,13 +177,13 @@ mod tests {
 
     #[test]
     fn api_key_is_removed_from_query() {
-        assert_eq!(without_api_key(""), (None, String::new()));
+        assert_eq!(split_api_key(""), (None, String::new()));
         assert_eq!(
-            without_api_key("slug=eq.a&limit=1"),
+            split_api_key("slug=eq.a&limit=1"),
             (None, "slug=eq.a&limit=1".to_owned())
         );
         assert_eq!(
-            without_api_key("slug=eq.a&apikey=k&limit=1"),
+            split_api_key("slug=eq.a&apikey=k&limit=1"),
             (Some("k".to_owned()), "slug=eq.a&limit=1".to_owned())
         );
     }

@@ -1,7 +1,7 @@
 //! Signed-in users. `GET /auth/v1/user` returns the user of a token.
 //! <https://supabase.com/docs/reference/javascript/auth-getuser>
 
-use super::{Keys, answer, jwt};
+use super::{Keys, json_response, jwt};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub(crate) fn sign_in(keys: &Keys, id: Option<&str>, role: &str, now: i64) -> St
 /// Returns the user of the bearer token: 401 without a token, 403 for an invalid one.
 pub(super) fn show(keys: &Keys, authorization: Option<&str>, now: i64) -> Response {
     let refuse = |status: StatusCode, code: &str, text: &str| {
-        answer(
+        json_response(
             status,
             &json!({"code": status.as_u16(), "error_code": code, "msg": text}),
         )
@@ -42,7 +42,7 @@ pub(super) fn show(keys: &Keys, authorization: Option<&str>, now: i64) -> Respon
         );
     };
     match jwt::verify(&keys.jwt_secret, token, now) {
-        Some(claims) if claims["sub"].is_string() => answer(StatusCode::OK, &user(&claims)),
+        Some(claims) if claims["sub"].is_string() => json_response(StatusCode::OK, &user(&claims)),
         _ => refuse(StatusCode::FORBIDDEN, "bad_jwt", "invalid JWT"),
     }
 }

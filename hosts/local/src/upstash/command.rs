@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Has at least a name.
+/// The first word is the name, which is never missing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Command(Vec<Vec<u8>>);
 

@@ -1,6 +1,6 @@
 //! One multiplexed connection to redis-server, opened on demand and reopened after a loss.
 
-use super::{catalogue, command::Command};
+use super::{command::Command, refused_commands};
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, RedisError, ServerError, Value,
     aio::MultiplexedConnection,
@@ -47,13 +47,14 @@ impl Connection {
         }
     }
 
-    /// Runs commands in order. Commands of other clients may run in between. Also returns the
-    /// number of commands that went to Redis.
+    /// Runs commands in order. Commands of other clients may run in between. Returns the outcomes
+    /// and the number of commands that were sent to Redis.
     pub(super) async fn pipeline(
         &self,
         commands: Vec<Command>,
     ) -> Result<(Vec<Outcome>, usize), RedisError> {
-        let refusals: Vec<Option<String>> = commands.iter().map(catalogue::refusal).collect();
+        let refusals: Vec<Option<String>> =
+            commands.iter().map(refused_commands::refusal).collect();
         let accepted: Vec<&Command> = commands
             .iter()
             .zip(&refusals)
@@ -81,7 +82,7 @@ impl Connection {
         &self,
         commands: Vec<Command>,
     ) -> Result<Result<Vec<Outcome>, String>, RedisError> {
-        if let Some(refusal) = commands.iter().find_map(catalogue::refusal) {
+        if let Some(refusal) = commands.iter().find_map(refused_commands::refusal) {
             return Ok(Err(refusal));
         }
         // One write carries everything, so no other command runs between MULTI and EXEC.
@@ -100,7 +101,7 @@ impl Connection {
                 let mut queue_replies = commands.iter().zip(replies.into_iter().skip(1));
                 Err(queue_replies
                     .find_map(|(command, reply)| outcome(command, reply).err())
-                    .unwrap_or_else(|| text(&error)))
+                    .unwrap_or_else(|| error_text(&error)))
             }
             _ => Err("EXECABORT Transaction discarded".to_owned()),
         })
@@ -171,10 +172,10 @@ where
 fn outcome(command: &Command, value: Value) -> Outcome {
     match value {
         Value::ServerError(error) => {
-            let text = text(&error);
-            // Upstash words this error differently from Redis.
+            let text = error_text(&error);
+            // Upstash has its own text for this error.
             Err(if text.starts_with("ERR unknown command") {
-                catalogue::unavailable(&command.name())
+                refused_commands::unavailable_error(&command.name())
             } else {
                 text
             })
@@ -183,7 +184,7 @@ fn outcome(command: &Command, value: Value) -> Outcome {
     }
 }
 
-pub(super) fn text(error: &ServerError) -> String {
+pub(super) fn error_text(error: &ServerError) -> String {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()),
         None => error.code().to_owned(),

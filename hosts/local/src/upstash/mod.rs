@@ -5,7 +5,7 @@
 //! | `POST /` with `["SET","k","v"]` | one command |
 //! | `GET` or `POST /set/k/v?EX=100` | one command; a POST's body goes before the query's words |
 //! | `POST /pipeline` with `[["SET","k","v"],["GET","k"]]` | commands in order, each with its own reply |
-//! | `POST /multi-exec` with the same | one transaction, or one error and no command |
+//! | `POST /multi-exec` with the same | one transaction, discarded if a command is invalid |
 //!
 //! A reply is `{"result":...}` or `{"error":"..."}`. The last two requests get an array of replies.
 //!
@@ -24,9 +24,9 @@
 //!
 //! Source: <https://upstash.com/docs/redis/features/restapi>
 
-mod catalogue;
 mod command;
 mod connection;
+mod refused_commands;
 mod reply;
 mod request;
 #[cfg(test)]

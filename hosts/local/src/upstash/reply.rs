@@ -1,7 +1,7 @@
 //! Encodes Redis values as the JSON of a reply.
 
 use super::{
-    connection::{Outcome, text},
+    connection::{Outcome, error_text},
     json_response,
 };
 use axum::response::Response;
@@ -36,9 +36,9 @@ impl Encoding {
 }
 
 pub(super) enum Reply {
-    /// Of a command, or of a discarded transaction.
+    /// The reply to a command or a discarded transaction.
     One(Outcome),
-    /// Of a pipeline, or of an executed transaction.
+    /// The replies to a pipeline or an executed transaction.
     Many(Vec<Outcome>),
 }
 
@@ -90,7 +90,7 @@ fn to_json(value: Value, encoding: Encoding) -> serde_json::Value {
             .collect(),
         Value::Boolean(flag) => i64::from(flag).into(),
         Value::Double(number) => encoding.string(number.to_string().as_bytes()),
-        Value::ServerError(error) => encoding.string(text(&error).as_bytes()),
+        Value::ServerError(error) => encoding.string(error_text(&error).as_bytes()),
         // RESP2, the protocol of this connection, has no other kinds.
         _ => serde_json::Value::Null,
     }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
 /// Upstash's own limit.
-const LIMIT_BYTES: usize = 10 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Call {
@@ -30,7 +30,7 @@ pub(super) enum Rejection {
     Unauthorized,
     #[error("ERR method is not allowed, use one of HEAD, GET, POST and PUT")]
     Method,
-    #[error("ERR max request size exceeded. Limit: {LIMIT_BYTES} bytes")]
+    #[error("ERR max request size exceeded. Limit: {MAX_BODY_BYTES} bytes")]
     TooLarge,
     #[error("ERR failed to read the request")]
     Interrupted,
@@ -100,7 +100,7 @@ pub(super) async fn read(request: Request, token: &str) -> Result<Call, Rejectio
 }
 
 async fn read_body(body: axum::body::Body) -> Result<Bytes, Rejection> {
-    match Limited::new(body, LIMIT_BYTES).collect().await {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge),
         Err(_) => Err(Rejection::Interrupted),

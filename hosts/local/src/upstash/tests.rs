@@ -1,4 +1,4 @@
-//! Each test has its own redis-server.
+//! Tests of the Upstash emulator. Each test has its own redis-server.
 
 mod errors;
 mod outage;

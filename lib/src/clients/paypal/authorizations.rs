@@ -1,9 +1,9 @@
-//! Authorizations: money that is held. <https://developer.paypal.com/docs/api/payments/v2/>
+//! Authorizations, captures and refunds. <https://developer.paypal.com/docs/api/payments/v2/>
 
 use super::{Call, PayPal, PayPalError};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    observation::{AuthorizationStatus, CaptureStatus, SeenAuthorization, SeenCapture},
+    observation::{Authorization, AuthorizationStatus, Capture, CaptureStatus},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,11 +13,11 @@ use serde_json::json;
 pub(super) struct AuthorizationBody {
     id: String,
     status: AuthorizationStatus,
-    amount: Value,
+    amount: MoneyBody,
     expiration_time: Option<Timestamp>,
 }
 
-impl From<AuthorizationBody> for SeenAuthorization {
+impl From<AuthorizationBody> for Authorization {
     fn from(body: AuthorizationBody) -> Self {
         Self {
             id: body.id,
@@ -29,22 +29,22 @@ impl From<AuthorizationBody> for SeenAuthorization {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Value {
+pub(super) struct MoneyBody {
     pub(super) currency_code: Currency,
     pub(super) value: Amount,
 }
 
-impl From<Value> for Money {
-    fn from(value: Value) -> Self {
+impl From<MoneyBody> for Money {
+    fn from(body: MoneyBody) -> Self {
         Self {
-            amount: value.value,
-            currency: value.currency_code,
+            amount: body.value,
+            currency: body.currency_code,
         }
     }
 }
 
-/// How PayPal writes `money`.
-fn written(money: Money) -> serde_json::Value {
+/// `money` in PayPal's form.
+fn money_json(money: Money) -> serde_json::Value {
     json!({ "currency_code": money.currency, "value": money.paypal_value() })
 }
 
@@ -52,10 +52,10 @@ fn written(money: Money) -> serde_json::Value {
 pub(super) struct CaptureBody {
     id: String,
     status: CaptureStatus,
-    amount: Value,
+    amount: MoneyBody,
 }
 
-impl From<CaptureBody> for SeenCapture {
+impl From<CaptureBody> for Capture {
     fn from(body: CaptureBody) -> Self {
         Self {
             id: body.id,
@@ -65,13 +65,12 @@ impl From<CaptureBody> for SeenCapture {
     }
 }
 
-/// A refund that PayPal took on.
+/// A refund that PayPal accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refund {
-    /// PayPal's id.
-    pub id: String,
-    /// Whether the money goes back. PENDING counts: PayPal has taken it from us.
-    pub is_made: bool,
+pub(crate) struct Refund {
+    pub(crate) id: String,
+    /// Whether the payer gets the money. A pending refund counts: PayPal has debited our account.
+    pub(crate) is_made: bool,
 }
 
 #[derive(Deserialize)]
@@ -81,45 +80,46 @@ struct RefundBody {
 }
 
 impl PayPal<'_> {
-    /// Takes all the money of an authorization, once: a final capture.
-    pub async fn capture_authorization(
+    /// Captures `money` of an authorization, as the final capture.
+    pub(crate) async fn capture_authorization(
         &self,
         request_id: &str,
         authorization_id: &str,
         money: Money,
-    ) -> Result<SeenCapture, PayPalError> {
+    ) -> Result<Capture, PayPalError> {
         let path = format!("/v2/payments/authorizations/{authorization_id}/capture");
-        let body = json!({ "amount": written(money), "final_capture": true });
+        let body = json!({ "amount": money_json(money), "final_capture": true });
         let call = Call::post("capture_authorization", path, request_id, &body)?;
         self.call::<CaptureBody>(call).await.map(Into::into)
     }
 
-    /// Restarts the three days for which an authorization's funds are honoured. The answer's id takes the place of the old one.
-    pub async fn reauthorize(
+    /// Restarts the three days for which PayPal honors an authorization's funds. The new id
+    /// replaces the old one.
+    pub(crate) async fn reauthorize(
         &self,
         request_id: &str,
         authorization_id: &str,
         money: Money,
-    ) -> Result<SeenAuthorization, PayPalError> {
+    ) -> Result<Authorization, PayPalError> {
         let path = format!("/v2/payments/authorizations/{authorization_id}/reauthorize");
         let call = Call::post(
             "reauthorize",
             path,
             request_id,
-            &json!({ "amount": written(money) }),
+            &json!({ "amount": money_json(money) }),
         )?;
         self.call::<AuthorizationBody>(call).await.map(Into::into)
     }
 
-    /// Gives `money` of a capture back to the payer.
-    pub async fn refund_capture(
+    /// Refunds `money` of a capture to the payer.
+    pub(crate) async fn refund_capture(
         &self,
         request_id: &str,
         capture_id: &str,
         money: Money,
     ) -> Result<Refund, PayPalError> {
         let path = format!("/v2/payments/captures/{capture_id}/refund");
-        let body = json!({ "amount": written(money) });
+        let body = json!({ "amount": money_json(money) });
         let call = Call::post("refund_capture", path, request_id, &body)?;
         let refund: RefundBody = self.call(call).await?;
         Ok(Refund {
@@ -128,8 +128,8 @@ impl PayPal<'_> {
         })
     }
 
-    /// Gives the money of an authorization back to the payer. One that is void already is a success.
-    pub async fn void_authorization(
+    /// Voids an authorization. A void one counts as a success.
+    pub(crate) async fn void_authorization(
         &self,
         request_id: &str,
         authorization_id: &str,
@@ -138,7 +138,7 @@ impl PayPal<'_> {
         let path = format!("/v2/payments/authorizations/{authorization_id}/void");
         let call = Call::post(OPERATION, path, request_id, &json!({}))?;
         match self.exchange(call).await {
-            Ok(answer) if is_void(answer.body()) => Ok(()),
+            Ok(response) if is_void(response.body()) => Ok(()),
             Ok(_) => Err(PayPalError::Unknown {
                 operation: OPERATION,
             }),
@@ -148,12 +148,12 @@ impl PayPal<'_> {
     }
 }
 
-/// Whether a success says that an authorization is void: 204 with nothing, or 200 with the authorization. The page of a
-/// gateway in between voids nothing.
+/// Whether the body of a success proves that an authorization is void: 204 without a body, or 200
+/// with the authorization. A gateway's page proves nothing.
 fn is_void(body: &[u8]) -> bool {
     body.is_empty()
         || serde_json::from_slice::<AuthorizationBody>(body)
-            .is_ok_and(|seen| seen.status == AuthorizationStatus::Voided)
+            .is_ok_and(|authorization| authorization.status == AuthorizationStatus::Voided)
 }
 
 #[cfg(test)]
@@ -161,15 +161,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paypal_says_that_an_authorization_is_void() {
-        let shown = |status: &str| {
+    fn only_paypal_confirms_void() {
+        let body = |status: &str| {
             let amount = json!({ "currency_code": "USD", "value": "237.60" });
             json!({ "id": "A1", "status": status, "amount": amount }).to_string()
         };
         assert!(is_void(b""));
-        assert!(is_void(shown("VOIDED").as_bytes()));
-        assert!(!is_void(shown("CREATED").as_bytes()));
-        assert!(!is_void(&shown("VOIDED").as_bytes()[..20]));
+        assert!(is_void(body("VOIDED").as_bytes()));
+        assert!(!is_void(body("CREATED").as_bytes()));
+        assert!(!is_void(&body("VOIDED").as_bytes()[..20]));
         assert!(!is_void(b"<html><body>Please sign in.</body></html>"));
     }
 }

@@ -1,4 +1,4 @@
-//! What PayPal refuses, and what it leaves in doubt.
+//! Failures of calls to PayPal.
 
 use crate::domain::payment::CallFailure;
 use bytes::Bytes;
@@ -6,71 +6,48 @@ use http::{Response, StatusCode, header};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Why a call to PayPal has no result. `operation` says which call.
+/// A failed call to PayPal. `operation` is the name of the call.
 #[derive(Debug, thiserror::Error)]
-pub enum PayPalError {
-    /// PayPal cannot have seen it.
+pub(crate) enum PayPalError {
+    /// PayPal cannot have received the request.
     #[error("{operation}: PayPal was not reached")]
-    NotSent {
-        /// The call.
-        operation: &'static str,
-    },
-    /// PayPal may have done it: ask for the state before anything else.
-    #[error("{operation}: PayPal's answer is unknown")]
-    Unknown {
-        /// The call.
-        operation: &'static str,
-    },
-    /// Too many requests; nothing was done.
-    #[error("{operation}: PayPal asks to slow down")]
+    NotSent { operation: &'static str },
+    /// PayPal may have acted. The next step is to fetch the state.
+    #[error("{operation}: the result at PayPal is unknown")]
+    Unknown { operation: &'static str },
+    /// Too many requests. PayPal has not acted.
+    #[error("{operation}: PayPal limits the rate of requests")]
     RateLimited {
-        /// The call.
         operation: &'static str,
-        /// Seconds to wait, if PayPal said.
+        /// The value of `Retry-After`.
         retry_after_seconds: Option<u32>,
     },
-    /// An earlier request with the same id is still being worked on.
-    #[error("{operation}: PayPal is still at it")]
-    InProgress {
-        /// The call.
-        operation: &'static str,
-    },
-    /// PayPal decided against it. `debug_id` is what PayPal's support asks for.
+    /// An earlier request with the same id is in progress.
+    #[error("{operation}: PayPal is processing an earlier request with the same id")]
+    InProgress { operation: &'static str },
+    /// PayPal refused the request. PayPal's support needs the `debug_id`.
     #[error("{operation}: PayPal refused with {status}: {} (debug id {debug_id})", .issue.code())]
     Refused {
-        /// The call.
         operation: &'static str,
-        /// The HTTP status.
         status: StatusCode,
         /// The first issue.
         issue: Issue,
-        /// PayPal's correlation id.
         debug_id: String,
     },
-    /// The payer's bank refused, said in an answer that is otherwise a success.
+    /// The payer's bank refused. PayPal reports this in a successful response.
     #[error("{operation}: the payer's bank refused")]
-    Denied {
-        /// The call.
-        operation: &'static str,
-    },
-    /// Our credentials are not accepted.
+    Denied { operation: &'static str },
     #[error("{operation}: PayPal does not accept the credentials")]
-    Unauthenticated {
-        /// The call.
-        operation: &'static str,
-    },
-    /// The configured address or our data cannot be put into a request.
+    Unauthenticated { operation: &'static str },
+    /// The configured address or the data cannot be part of a request.
     #[error("{operation}: the request could not be built")]
-    Unbuildable {
-        /// The call.
-        operation: &'static str,
-    },
+    Unbuildable { operation: &'static str },
 }
 
 impl PayPalError {
     /// A stable code for the database and the log.
     #[must_use]
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         match self {
             Self::NotSent { .. } => "not_sent",
             Self::Unknown { .. } => "unknown",
@@ -83,15 +60,15 @@ impl PayPalError {
         }
     }
 
-    /// Whether the effect may have happened.
+    /// Whether PayPal may have acted.
     #[must_use]
-    pub fn leaves_doubt(&self) -> bool {
+    pub(crate) fn leaves_doubt(&self) -> bool {
         matches!(self, Self::Unknown { .. } | Self::InProgress { .. })
     }
 
-    /// What it means for the next attempt of a call that moves money.
+    /// The meaning for the next attempt of a call that moves money.
     #[must_use]
-    pub fn failure(&self) -> CallFailure {
+    pub(crate) fn failure(&self) -> CallFailure {
         match self {
             Self::Unknown { .. } | Self::InProgress { .. } => CallFailure::Unknown,
             Self::NotSent { .. }
@@ -102,9 +79,10 @@ impl PayPalError {
         }
     }
 
-    /// How long PayPal wants to be left alone, when it said so; half a minute when it did not say how long.
+    /// The wait that PayPal requests, 30 seconds if it gives no number. `None` without a rate
+    /// limit.
     #[must_use]
-    pub fn wait(&self) -> Option<Duration> {
+    pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
             Self::RateLimited {
                 retry_after_seconds,
@@ -116,9 +94,9 @@ impl PayPalError {
         }
     }
 
-    /// The issue, when PayPal refused.
+    /// The issue of a refusal.
     #[must_use]
-    pub fn issue(&self) -> Option<&Issue> {
+    pub(crate) fn issue(&self) -> Option<&Issue> {
         match self {
             Self::Refused { issue, .. } => Some(issue),
             _ => None,
@@ -128,10 +106,10 @@ impl PayPalError {
 
 macro_rules! issues {
     ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
-        /// The `details[].issue` codes that we act on.
+        /// The `details[].issue` codes on which the product acts.
         /// <https://developer.paypal.com/api/rest/reference/orders/v2/errors/>
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Issue {
+        pub(crate) enum Issue {
             $($(#[$doc])* $name,)*
             /// Any other.
             Other(String),
@@ -147,7 +125,7 @@ macro_rules! issues {
 
             /// PayPal's own code.
             #[must_use]
-            pub fn code(&self) -> &str {
+            pub(crate) fn code(&self) -> &str {
                 match self {
                     $(Self::$name => $code,)*
                     Self::Other(code) => code,
@@ -158,49 +136,37 @@ macro_rules! issues {
 }
 
 issues! {
-    /// The payer has not approved yet.
     OrderNotApproved = "ORDER_NOT_APPROVED",
-    /// The payer must do something first.
+    /// The payer must act first.
     PayerActionRequired = "PAYER_ACTION_REQUIRED",
-    /// There is an authorization already.
     OrderAlreadyAuthorized = "ORDER_ALREADY_AUTHORIZED",
-    /// The order is over.
     OrderExpired = "ORDER_EXPIRED",
-    /// The order is over.
     OrderCompletedOrVoided = "ORDER_COMPLETED_OR_VOIDED",
-    /// No more authorizations for this order.
+    /// The order has as many authorizations as PayPal allows.
     MaxAuthorizationCountExceeded = "MAX_AUTHORIZATION_COUNT_EXCEEDED",
-    /// The bank said no.
+    /// The payer's bank refused.
     InstrumentDeclined = "INSTRUMENT_DECLINED",
-    /// The payer cannot pay.
     PayerCannotPay = "PAYER_CANNOT_PAY",
-    /// PayPal said no.
+    /// PayPal refused.
     TransactionRefused = "TRANSACTION_REFUSED",
-    /// It was captured before.
     AuthorizationAlreadyCaptured = "AUTHORIZATION_ALREADY_CAPTURED",
-    /// It was voided.
     AuthorizationVoided = "AUTHORIZATION_VOIDED",
-    /// It lapsed.
     AuthorizationExpired = "AUTHORIZATION_EXPIRED",
-    /// The bank said no to the authorization after all.
+    /// The payer's bank refused after the authorization.
     AuthorizationDenied = "AUTHORIZATION_DENIED",
-    /// It was captured as often as it may be.
+    /// The authorization has as many captures as PayPal allows.
     MaxCaptureCountExceeded = "MAX_CAPTURE_COUNT_EXCEEDED",
-    /// It was voided before.
     PreviouslyVoided = "PREVIOUSLY_VOIDED",
-    /// It was captured, so it cannot be voided.
+    /// A captured authorization cannot be voided.
     PreviouslyCaptured = "PREVIOUSLY_CAPTURED",
-    /// It was refunded before, all of it.
     CaptureFullyRefunded = "CAPTURE_FULLY_REFUNDED",
-    /// Our PayPal account has not enough.
+    /// Our PayPal account lacks the money.
     RefundFailedInsufficientFunds = "REFUND_FAILED_INSUFFICIENT_FUNDS",
-    /// The capture is still being looked at.
+    /// PayPal is reviewing the capture.
     PendingCapture = "PENDING_CAPTURE",
-    /// This kind of payment cannot be reauthorized.
     ReauthorizationNotSupported = "REAUTHORIZATION_NOT_SUPPORTED",
-    /// An earlier request with the same id is not done.
     PreviousRequestInProgress = "PREVIOUS_REQUEST_IN_PROGRESS",
-    /// PayPal does not know the resource.
+    /// The resource is unknown to PayPal.
     InvalidResourceId = "INVALID_RESOURCE_ID",
 }
 
@@ -217,10 +183,10 @@ struct Detail {
     issue: String,
 }
 
-/// Names an answer that is not a success.
-pub(super) fn refusal(operation: &'static str, answer: &Response<Bytes>) -> PayPalError {
-    let status = answer.status();
-    let body: ErrorBody = serde_json::from_slice(answer.body()).unwrap_or_default();
+/// The error of a response that is not a success.
+pub(super) fn refusal(operation: &'static str, response: &Response<Bytes>) -> PayPalError {
+    let status = response.status();
+    let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
     let issue = Issue::parse(
         body.details
             .first()
@@ -230,7 +196,7 @@ pub(super) fn refusal(operation: &'static str, answer: &Response<Bytes>) -> PayP
         StatusCode::UNAUTHORIZED => PayPalError::Unauthenticated { operation },
         StatusCode::TOO_MANY_REQUESTS => PayPalError::RateLimited {
             operation,
-            retry_after_seconds: answer
+            retry_after_seconds: response
                 .headers()
                 .get(header::RETRY_AFTER)
                 .and_then(|value| value.to_str().ok())
@@ -257,17 +223,17 @@ pub(super) fn refusal(operation: &'static str, answer: &Response<Bytes>) -> PayP
 mod tests {
     use super::*;
 
-    fn named(status: u16, body: &'static str) -> PayPalError {
-        let answer = Response::builder()
+    fn error(status: u16, body: &'static str) -> PayPalError {
+        let response = Response::builder()
             .status(status)
             .body(Bytes::from_static(body.as_bytes()))
             .unwrap();
-        refusal("capture", &answer)
+        refusal("capture", &response)
     }
 
     #[test]
-    fn the_issue_is_what_counts() {
-        let error = named(
+    fn first_issue_decides() {
+        let error = error(
             422,
             r#"{"name":"UNPROCESSABLE_ENTITY","debug_id":"d","details":[{"issue":"AUTHORIZATION_VOIDED","description":"x"}]}"#,
         );
@@ -276,11 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn server_errors_and_unfinished_requests_leave_doubt() {
-        assert!(named(500, "").leaves_doubt());
-        assert!(named(503, "<html>").leaves_doubt());
-        assert!(named(409, r#"{"name":"RESOURCE_CONFLICT","details":[{"issue":"PREVIOUS_REQUEST_IN_PROGRESS"}]}"#).leaves_doubt());
-        assert!(!named(429, r#"{"name":"RATE_LIMIT_REACHED"}"#).leaves_doubt());
-        assert!(!named(404, r#"{"name":"RESOURCE_NOT_FOUND"}"#).leaves_doubt());
+    fn server_errors_leave_doubt() {
+        assert!(error(500, "").leaves_doubt());
+        assert!(error(503, "<html>").leaves_doubt());
+        let conflict =
+            r#"{"name":"RESOURCE_CONFLICT","details":[{"issue":"PREVIOUS_REQUEST_IN_PROGRESS"}]}"#;
+        assert!(error(409, conflict).leaves_doubt());
+        assert!(!error(429, r#"{"name":"RATE_LIMIT_REACHED"}"#).leaves_doubt());
+        assert!(!error(404, r#"{"name":"RESOURCE_NOT_FOUND"}"#).leaves_doubt());
     }
 }

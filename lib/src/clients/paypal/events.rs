@@ -1,40 +1,38 @@
-//! Webhook events, as far as they say where to look. <https://developer.paypal.com/api/rest/webhooks/event-names/>
+//! Webhook events. The product reads only the ids of what changed.
+//! <https://developer.paypal.com/api/rest/webhooks/event-names/>
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// What an event is about.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// The payer approved an order.
     OrderApproved,
-    /// Something happened to an order, an authorization, a capture or a refund.
+    /// An order, an authorization, a capture or a refund has changed.
     Payment,
     /// The payer disputes a payment.
     Dispute,
-    /// Nothing that changes anything here.
+    /// An event without effect here.
     Other,
 }
 
-/// An event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// PayPal's id: the same for every delivery of the event.
-    pub id: String,
-    /// As `PAYMENT.CAPTURE.COMPLETED`.
-    pub event_type: String,
-    /// What kind of event it is.
-    pub kind: EventKind,
-    /// The resource's own id.
-    pub resource_id: Option<String>,
-    /// The order it belongs to.
-    pub order_id: Option<String>,
-    /// What the resource was made from: of a refund, the capture.
-    pub parent_id: Option<String>,
-    /// Our payment: the order's `invoice_id`.
-    pub payment: Option<Uuid>,
-    /// Captures that are disputed.
-    pub disputed: Vec<String>,
+pub(crate) struct Event {
+    /// PayPal's id, the same for every delivery of the event.
+    pub(crate) id: String,
+    /// For example `PAYMENT.CAPTURE.COMPLETED`.
+    pub(crate) name: String,
+    pub(crate) kind: EventKind,
+    pub(crate) resource_id: Option<String>,
+    /// The order of the resource.
+    pub(crate) order_id: Option<String>,
+    /// The resource's parent: for a refund, the capture.
+    pub(crate) parent_id: Option<String>,
+    /// Our payment, which is the order's `invoice_id`.
+    pub(crate) payment: Option<Uuid>,
+    /// Ids of the disputed captures.
+    pub(crate) disputed: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -89,9 +87,9 @@ struct DisputedTransaction {
 }
 
 impl Event {
-    /// Reads an event; `None` when it is none, or its id is not one that can be stored.
+    /// Reads an event. `None` when `body` is no event, or the id cannot be stored.
     #[must_use]
-    pub fn read(body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let EventBody {
             id,
             event_type,
@@ -129,7 +127,7 @@ impl Event {
                 .collect(),
             resource_id: resource.id.or(resource.dispute_id),
             id,
-            event_type,
+            name: event_type,
         })
     }
 }
@@ -166,11 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_names_our_payment_and_its_order() {
-        let event = read("PAYMENT.CAPTURE.COMPLETED", &json!({
-            "id": "CAP", "invoice_id": PAYMENT, "supplementary_data": { "related_ids": { "order_id": "ORD", "authorization_id": "AUTH" } },
-        }))
-        .unwrap();
+    fn capture_names_payment_and_order() {
+        let related = json!({ "order_id": "ORD", "authorization_id": "AUTH" });
+        let capture = json!({
+            "id": "CAP",
+            "invoice_id": PAYMENT,
+            "supplementary_data": { "related_ids": related },
+        });
+        let event = read("PAYMENT.CAPTURE.COMPLETED", &capture).unwrap();
         assert_eq!(event.kind, EventKind::Payment);
         assert_eq!(event.payment, Uuid::try_parse(PAYMENT).ok());
         assert_eq!(event.order_id.as_deref(), Some("ORD"));
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refund_names_its_capture() {
+    fn refund_names_capture() {
         let up = "https://api-m.paypal.com/v2/payments/captures/CAP";
         let links =
             json!([{ "rel": "self", "href": "https://x/REF" }, { "rel": "up", "href": up }]);
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_its_own_resource() {
+    fn order_is_its_own_resource() {
         let event = read(
             "CHECKOUT.ORDER.APPROVED",
             &json!({ "id": "ORD", "purchase_units": [{ "invoice_id": PAYMENT }] }),
@@ -201,8 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn a_dispute_names_captures_and_a_stranger_nothing() {
-        let dispute = json!({ "dispute_id": "PP-D-1", "disputed_transactions": [{ "seller_transaction_id": "CAP" }] });
+    fn dispute_names_captures() {
+        let transactions = json!([{ "seller_transaction_id": "CAP" }]);
+        let dispute = json!({ "dispute_id": "PP-D-1", "disputed_transactions": transactions });
         let event = read("CUSTOMER.DISPUTE.CREATED", &dispute).unwrap();
         assert_eq!(
             (event.kind, event.disputed, event.resource_id.as_deref()),
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_not_read() {
+    fn malformed_event_is_refused() {
         for body in [
             "",
             "[]",

@@ -1,7 +1,7 @@
-//! PayPal's Orders v2, Payments v2 and webhooks.
+//! The client of PayPal: Orders v2, Payments v2 and webhooks.
 //!
-//! Each call that moves money carries a `PayPal-Request-Id` that the caller has stored before: the same id gives the
-//! latest status of the earlier request instead of a second one.
+//! Each call that moves money carries a `PayPal-Request-Id`, which the caller has stored before. A
+//! second call with the same id returns the latest state of the first and moves no money.
 //! <https://developer.paypal.com/api/rest/reference/idempotency/>
 
 mod authorizations;
@@ -11,12 +11,11 @@ mod orders;
 mod token;
 mod webhooks;
 
-pub use authorizations::Refund;
-pub use error::{Issue, PayPalError};
-pub use events::{Event, EventKind};
-pub use orders::{NewOrder, OrderLinks};
-pub use token::TokenCache;
-pub use webhooks::{CertificateCache, Delivery};
+pub(crate) use error::{Issue, PayPalError};
+pub(crate) use events::{Event, EventKind};
+pub(crate) use orders::NewOrder;
+pub(crate) use token::TokenCache;
+pub(crate) use webhooks::{CertificateCache, Delivery};
 
 use crate::{
     config::PayPal as Config,
@@ -27,12 +26,13 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
-/// PayPal answers most calls within two seconds; a call that moves money is given time rather than a doubt.
+/// PayPal answers most calls within two seconds. A long timeout avoids unknown results of calls
+/// that move money.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// PayPal as one request sees it.
+/// The client of PayPal for one request.
 #[derive(Clone, Copy)]
-pub struct PayPal<'a> {
+pub(crate) struct PayPal<'a> {
     platform: &'a dyn Platform,
     config: &'a Config,
     tokens: &'a TokenCache,
@@ -40,7 +40,6 @@ pub struct PayPal<'a> {
     deadline: Deadline,
 }
 
-/// One call: what is common to all of them is in [`PayPal::call`].
 struct Call<'c> {
     operation: &'static str,
     method: Method,
@@ -68,12 +67,12 @@ impl<'c> Call<'c> {
     ) -> Result<Self, PayPalError> {
         Ok(Self {
             request_id: Some(request_id),
-            ..Self::question(operation, path, body)?
+            ..Self::post_without_id(operation, path, body)?
         })
     }
 
-    /// A POST that changes nothing, so that it may be repeated without an id.
-    fn question(
+    /// A POST that changes nothing, so a retry needs no id.
+    fn post_without_id(
         operation: &'static str,
         path: String,
         body: &impl Serialize,
@@ -90,9 +89,9 @@ impl<'c> Call<'c> {
 }
 
 impl<'a> PayPal<'a> {
-    /// A PayPal whose calls end by `deadline`.
+    /// A client whose calls end by `deadline`.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         platform: &'a dyn Platform,
         config: &'a Config,
         tokens: &'a TokenCache,
@@ -108,31 +107,32 @@ impl<'a> PayPal<'a> {
         }
     }
 
-    /// Makes a call and reads the answer.
+    /// Makes a call and decodes the response.
     async fn call<R: DeserializeOwned>(&self, call: Call<'_>) -> Result<R, PayPalError> {
         let operation = call.operation;
-        let answer = self.exchange(call).await?;
-        // It was a success: an answer that cannot be read leaves open what happened, not whether.
-        serde_json::from_slice(answer.body()).map_err(|_| PayPalError::Unknown { operation })
+        let response = self.exchange(call).await?;
+        // PayPal has acted, but the result of its action is unknown.
+        serde_json::from_slice(response.body()).map_err(|_| PayPalError::Unknown { operation })
     }
 
-    /// Makes a call; any 2xx is a success. A token that PayPal no longer takes is replaced once: a 401 has moved nothing.
+    /// Makes a call. Any 2xx status is a success. A 401 has moved no money, so the call is retried
+    /// once with a new token.
     async fn exchange(&self, call: Call<'_>) -> Result<Response<Bytes>, PayPalError> {
         let token = self.tokens.token(self).await?;
-        let mut answer = self
+        let mut response = self
             .send(call.operation, self.request(&call, &token)?)
             .await?;
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            self.tokens.forget(&token);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.tokens.remove(&token);
             let token = self.tokens.token(self).await?;
-            answer = self
+            response = self
                 .send(call.operation, self.request(&call, &token)?)
                 .await?;
         }
-        if answer.status().is_success() {
-            Ok(answer)
+        if response.status().is_success() {
+            Ok(response)
         } else {
-            Err(error::refusal(call.operation, &answer))
+            Err(error::refusal(call.operation, &response))
         }
     }
 
@@ -144,7 +144,7 @@ impl<'a> PayPal<'a> {
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(id) = call.request_id {
-            // The default, a minimal representation, leaves out amounts and ids that we compare.
+            // The default representation lacks amounts and ids that the product compares.
             request = request
                 .header("paypal-request-id", id)
                 .header("prefer", "return=representation");

@@ -1,42 +1,40 @@
-//! Orders: what the payer approves. <https://developer.paypal.com/docs/api/orders/v2/>
+//! Orders, which the payer approves. <https://developer.paypal.com/docs/api/orders/v2/>
 
 use super::{
     Call, PayPal, PayPalError,
-    authorizations::{AuthorizationBody, CaptureBody, Value},
+    authorizations::{AuthorizationBody, CaptureBody, MoneyBody},
 };
 use crate::domain::{
     money::Money,
-    observation::{Observation, SeenAuthorization},
+    observation::{Authorization, Observation},
 };
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// What the payer is asked for.
+/// An order to create.
 #[derive(Debug)]
-pub struct NewOrder<'a> {
-    /// Ties the order to our booking: `custom_id`.
-    pub booking: Uuid,
-    /// Unique for the merchant: `invoice_id`.
-    pub payment: Uuid,
-    /// How much.
-    pub money: Money,
-    /// Shown to the payer, up to 127 characters.
-    pub description: &'a str,
-    /// Where the payer goes afterwards.
-    pub return_url: &'a str,
-    /// Where the payer goes when they change their mind.
-    pub cancel_url: &'a str,
+pub(crate) struct NewOrder<'a> {
+    /// Sent as `custom_id`.
+    pub(crate) booking: Uuid,
+    /// Sent as `invoice_id`, which is unique for a merchant.
+    pub(crate) payment: Uuid,
+    pub(crate) money: Money,
+    /// For the payer, up to 127 characters.
+    pub(crate) description: &'a str,
+    /// The payer's next page after the approval.
+    pub(crate) return_url: &'a str,
+    /// The payer's next page after a cancellation.
+    pub(crate) cancel_url: &'a str,
 }
 
-/// An order that was made.
+/// A new order.
 #[derive(Debug)]
-pub struct OrderLinks {
-    /// PayPal's id.
-    pub id: String,
-    /// Where the payer approves it.
-    pub approve_url: String,
+pub(crate) struct OrderLinks {
+    pub(crate) id: String,
+    /// The page on which the payer approves it.
+    pub(crate) approve_url: String,
 }
 
 #[derive(Deserialize)]
@@ -73,35 +71,39 @@ struct Payments {
 #[derive(Deserialize)]
 struct RefundBody {
     status: String,
-    amount: Value,
+    amount: MoneyBody,
 }
 
 impl From<OrderBody> for Observation {
     fn from(body: OrderBody) -> Self {
-        let mut seen = Self::default();
+        let mut observation = Self::default();
         for Payments {
             authorizations,
             captures,
             refunds,
         } in body.purchase_units.into_iter().map(|unit| unit.payments)
         {
-            // A reauthorization comes after the authorization that it prolongs.
-            seen.authorizations
+            // PayPal lists a reauthorization after its authorization.
+            observation
+                .authorizations
                 .extend(authorizations.into_iter().map(Into::into));
-            seen.captures.extend(captures.into_iter().map(Into::into));
-            seen.refunded += refunds
+            observation
+                .captures
+                .extend(captures.into_iter().map(Into::into));
+            observation.refunded += refunds
                 .into_iter()
                 .filter(|refund| matches!(refund.status.as_str(), "COMPLETED" | "PENDING"))
                 .map(|refund| refund.amount.value.decimal())
                 .sum::<Decimal>();
         }
-        seen
+        observation
     }
 }
 
 impl PayPal<'_> {
-    /// Makes an order with intent AUTHORIZE: money is held when the payer has approved, and taken later.
-    pub async fn create_order(
+    /// Creates an order with intent AUTHORIZE: the money is authorized after the payer's approval
+    /// and captured later.
+    pub(crate) async fn create_order(
         &self,
         request_id: &str,
         order: &NewOrder<'_>,
@@ -132,8 +134,8 @@ impl PayPal<'_> {
             request_id,
             &body,
         )?;
-        let made: OrderBody = self.call(call).await?;
-        let approve_url = made
+        let order: OrderBody = self.call(call).await?;
+        let approve_url = order
             .links
             .into_iter()
             .find(|link| matches!(link.rel.as_str(), "payer-action" | "approve"))
@@ -142,30 +144,30 @@ impl PayPal<'_> {
                 operation: OPERATION,
             })?;
         Ok(OrderLinks {
-            id: made.id,
+            id: order.id,
             approve_url,
         })
     }
 
-    /// Asks what has become of an order's money.
-    pub async fn get_order(&self, order_id: &str) -> Result<Observation, PayPalError> {
+    /// Fetches the state of an order's money.
+    pub(crate) async fn get_order(&self, order_id: &str) -> Result<Observation, PayPalError> {
         let call = Call::get("get_order", format!("/v2/checkout/orders/{order_id}"));
         self.call::<OrderBody>(call).await.map(Into::into)
     }
 
-    /// Holds the money of an approved order.
-    pub async fn authorize_order(
+    /// Authorizes the money of an approved order.
+    pub(crate) async fn authorize_order(
         &self,
         request_id: &str,
         order_id: &str,
-    ) -> Result<SeenAuthorization, PayPalError> {
+    ) -> Result<Authorization, PayPalError> {
         const OPERATION: &str = "authorize_order";
         let path = format!("/v2/checkout/orders/{order_id}/authorize");
         let call = Call::post(OPERATION, path, request_id, &json!({}))?;
-        let seen: Observation = self.call::<OrderBody>(call).await?.into();
-        match seen.standing_authorization() {
+        let observation: Observation = self.call::<OrderBody>(call).await?.into();
+        match observation.standing_authorization() {
             Some(authorization) => Ok(authorization.clone()),
-            None if seen.is_denied() => Err(PayPalError::Denied {
+            None if observation.is_denied() => Err(PayPalError::Denied {
                 operation: OPERATION,
             }),
             None => Err(PayPalError::Unknown {

@@ -1,4 +1,4 @@
-//! The OAuth access token, asked for once and kept while it lives.
+//! The OAuth access token, cached until shortly before its expiry.
 //! <https://developer.paypal.com/api/rest/authentication/>
 
 use super::{PayPal, PayPalError};
@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::sync::{Mutex, PoisonError};
 
-/// A token is replaced this long before its end, so that it does not lapse on the way.
+/// The time before its expiry at which a token is replaced. A request with it may be on its way.
 const MARGIN: SignedDuration = SignedDuration::from_secs(120);
 
-/// Holds the token of one PayPal app for one instance; the configuration, and so the mode, is fixed for its life.
+/// The token of one PayPal app on one instance, whose configuration never changes.
 #[derive(Default)]
-pub struct TokenCache(Mutex<Option<Token>>);
+pub(crate) struct TokenCache(Mutex<Option<Token>>);
 
 struct Token {
     value: String,
@@ -22,45 +22,46 @@ struct Token {
 }
 
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenResponse {
     access_token: String,
     expires_in: i64,
 }
 
 impl TokenCache {
-    /// The token, new when there is none that lasts.
+    /// The cached token, otherwise a new one.
     pub(super) async fn token(&self, paypal: &PayPal<'_>) -> Result<String, PayPalError> {
-        if let Some(value) = self.kept(paypal.platform.now()) {
+        if let Some(value) = self.cached(paypal.platform.now()) {
             return Ok(value);
         }
-        let asked_at = paypal.platform.now();
-        let answer = request_token(paypal).await?;
-        let lifetime = SignedDuration::from_secs(answer.expires_in).saturating_sub(MARGIN);
+        let requested_at = paypal.platform.now();
+        let response = request_token(paypal).await?;
+        let lifetime = SignedDuration::from_secs(response.expires_in).saturating_sub(MARGIN);
         let token = Token {
-            value: answer.access_token.clone(),
-            usable_until: asked_at.checked_add(lifetime).unwrap_or(asked_at),
+            value: response.access_token.clone(),
+            usable_until: requested_at.checked_add(lifetime).unwrap_or(requested_at),
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
-        Ok(answer.access_token)
+        Ok(response.access_token)
     }
 
-    /// Drops `value` if it is still the one kept: PayPal no longer takes it.
-    pub(super) fn forget(&self, value: &str) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_some_and(|token| token.value == value) {
-            *kept = None;
+    /// Removes the token `value`, which PayPal has refused, unless a new one has replaced it.
+    pub(super) fn remove(&self, value: &str) {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.as_ref().is_some_and(|token| token.value == value) {
+            *cached = None;
         }
     }
 
-    fn kept(&self, now: Timestamp) -> Option<String> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref()
+    fn cached(&self, now: Timestamp) -> Option<String> {
+        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cached
+            .as_ref()
             .filter(|token| now < token.usable_until)
             .map(|token| token.value.clone())
     }
 }
 
-async fn request_token(paypal: &PayPal<'_>) -> Result<TokenAnswer, PayPalError> {
+async fn request_token(paypal: &PayPal<'_>) -> Result<TokenResponse, PayPalError> {
     const OPERATION: &str = "token";
     let config = paypal.config;
     let pair = format!("{}:{}", config.client_id, config.client_secret.expose());
@@ -78,20 +79,20 @@ async fn request_token(paypal: &PayPal<'_>) -> Result<TokenAnswer, PayPalError> 
         .map_err(|_| PayPalError::Unbuildable {
             operation: OPERATION,
         })?;
-    // Asking for a token moves nothing, so whatever goes wrong here, the call it was for was not sent.
-    let answer = paypal
+    // A request for a token moves no money, and the call that needs it has not been sent.
+    let response = paypal
         .send(OPERATION, request)
         .await
         .map_err(|_| PayPalError::NotSent {
             operation: OPERATION,
         })?;
-    match answer.status() {
+    match response.status() {
         StatusCode::UNAUTHORIZED => Err(PayPalError::Unauthenticated {
             operation: OPERATION,
         }),
-        StatusCode::TOO_MANY_REQUESTS => Err(super::error::refusal(OPERATION, &answer)),
+        StatusCode::TOO_MANY_REQUESTS => Err(super::error::refusal(OPERATION, &response)),
         status if status.is_success() => {
-            serde_json::from_slice(answer.body()).map_err(|_| PayPalError::NotSent {
+            serde_json::from_slice(response.body()).map_err(|_| PayPalError::NotSent {
                 operation: OPERATION,
             })
         }
@@ -109,7 +110,7 @@ mod tests {
         config::{PayPal as Config, PayPalMode},
         domain::secret::Secret,
         platform::{Deadline, Platform},
-        scripted::Scripted,
+        scripted::ScriptedPlatform,
     };
     use futures_util::FutureExt;
     use std::time::Duration;
@@ -126,7 +127,7 @@ mod tests {
         }
     }
 
-    fn ask(platform: &Scripted, config: &Config, tokens: &TokenCache) {
+    fn call(platform: &ScriptedPlatform, config: &Config, tokens: &TokenCache) {
         let deadline = Deadline::after(platform.now(), Duration::from_secs(10));
         let certificates = CertificateCache::default();
         let paypal = PayPal::new(platform, config, tokens, &certificates, deadline);
@@ -134,9 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_replaced_before_its_end_and_after_a_401() {
+    fn token_is_replaced_before_expiry_and_after_401() {
         let token = |body| Ok((200, body));
-        let platform = Scripted::new([
+        let platform = ScriptedPlatform::new([
             token(r#"{"access_token":"first","expires_in":3600}"#),
             Ok((200, ORDER)),
             Ok((200, ORDER)),
@@ -148,22 +149,22 @@ mod tests {
         ]);
         let (config, tokens) = (config(), TokenCache::default());
 
-        ask(&platform, &config, &tokens);
+        call(&platform, &config, &tokens);
         assert_eq!(platform.last_header("authorization"), "Bearer first");
         platform.advance(SignedDuration::from_secs(3600 - 121));
-        ask(&platform, &config, &tokens);
+        call(&platform, &config, &tokens);
         assert_eq!(platform.last_header("authorization"), "Bearer first");
-        // Two minutes before its end it is no longer used.
+        // Two minutes before the expiry.
         platform.advance(SignedDuration::from_secs(1));
-        ask(&platform, &config, &tokens);
+        call(&platform, &config, &tokens);
         assert_eq!(platform.last_header("authorization"), "Bearer second");
-        ask(&platform, &config, &tokens);
+        call(&platform, &config, &tokens);
         assert_eq!(platform.last_header("authorization"), "Bearer third");
-        let asked = platform
+        let token_requests = platform
             .paths()
             .iter()
             .filter(|path| *path == "/v1/oauth2/token")
             .count();
-        assert_eq!(asked, 3);
+        assert_eq!(token_requests, 3);
     }
 }

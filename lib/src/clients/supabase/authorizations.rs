@@ -1,83 +1,98 @@
-//! Money that PayPal holds for a booking, and giving it back.
+//! Authorizations: funds that PayPal holds for a booking, and their release.
 
-use super::{Database, DatabaseError, TouchedCar};
-use crate::domain::{
-    money::{Amount, Currency},
-    observation::SeenAuthorization,
-};
+use super::{CarIdentity, Database, DatabaseError};
+use crate::domain::{money::Money, observation::Authorization};
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// What `begin_authorization` decided.
+/// The result of `begin_authorization`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum AuthorizationStart {
+    /// PayPal has to authorize the order.
+    Authorize(AuthorizationClaim),
+    /// An earlier request authorized it.
+    AlreadyAuthorized(ConfirmedBooking),
+    #[serde(untagged)]
+    Refused(AuthorizationRefusal),
+}
+
+/// A payment that this request may authorize.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuthorizationClaim {
+    pub(crate) payment_id: Uuid,
+    pub(crate) booking_id: Uuid,
+    #[serde(flatten)]
+    pub(crate) price: Money,
+    /// The `PayPal-Request-Id` of the authorization.
+    pub(crate) request_id: String,
+    /// An earlier attempt with this request id has no known outcome.
+    pub(crate) resumed: bool,
+    /// Its days are held for longer, or again.
+    #[serde(flatten)]
+    pub(crate) car: CarIdentity,
+}
+
+/// A booking whose funds are authorized.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfirmedBooking {
+    pub(crate) booking_id: Uuid,
+    pub(crate) authorization_id: String,
+    pub(crate) capture_scheduled_at: Option<Timestamp>,
+}
+
+/// The reason that PayPal must not authorize an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthorizeOutcome {
-    /// Ask PayPal, with the request id given.
-    Authorize,
-    /// It is done; answer as before.
-    AlreadyAuthorized,
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum AuthorizationRefusal {
     /// No payment of ours has this order.
     OrderNotFound,
-    /// The hold lapsed and the days went to somebody else: nothing may be charged.
+    /// The hold expired, and another booking has the days.
     DatesUnavailable,
-    /// The booking is over.
+    /// The booking is canceled or completed, or its first day has passed.
     BookingNotPayable,
-    /// Another request is at it.
+    /// Another request has the claim.
     PaymentInProgress,
 }
 
-/// The answer of `begin_authorization`. What follows `outcome` is there for the first two.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthorizationStart {
-    /// What was decided.
-    pub outcome: AuthorizeOutcome,
-    /// Our payment.
-    pub payment_id: Option<Uuid>,
-    /// Our booking.
-    pub booking_id: Option<Uuid>,
-    /// What the booking costs.
-    pub amount: Option<Amount>,
-    /// Its currency.
-    pub currency: Option<Currency>,
-    /// The `PayPal-Request-Id` of the authorization.
-    pub request_id: Option<String>,
-    /// An earlier attempt with this id has no known outcome.
-    #[serde(default)]
-    pub resumed: bool,
-    /// PayPal's authorization, when it is done.
-    pub authorization_id: Option<String>,
-    /// When the money will be taken, when it is done.
-    pub capture_scheduled_at: Option<Timestamp>,
-    /// The car, whose days are now booked.
-    #[serde(flatten)]
-    pub car: Option<TouchedCar>,
+/// The result of `record_authorization`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum AuthorizationRecord {
+    /// The booking is confirmed, by this call or an earlier one.
+    #[serde(alias = "replayed")]
+    Confirmed {
+        capture_scheduled_at: Option<Timestamp>,
+    },
+    /// Nothing is confirmed, and the authorization must be voided.
+    #[serde(untagged)]
+    Refused(VoidReason),
 }
 
-/// What became of an authorization in the database.
+/// The reason that an authorization must be voided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordOutcome {
-    /// The booking is confirmed.
-    Confirmed,
-    /// It was confirmed before.
-    Replayed,
-    /// Amount or currency are not the booking's. Nothing is confirmed.
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum VoidReason {
+    /// Its amount or currency is not the booking's.
     PaymentMismatch,
-    /// The days went to somebody else. Nothing is confirmed.
+    /// Another booking has the days.
     DatesUnavailable,
-    /// The booking was cancelled meanwhile. Nothing is confirmed.
+    /// The booking was canceled in the meantime.
     BookingNotPayable,
 }
 
-impl RecordOutcome {
-    /// As the database writes it.
+impl VoidReason {
+    /// The name in the database.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Confirmed => "confirmed",
-            Self::Replayed => "replayed",
             Self::PaymentMismatch => "payment_mismatch",
             Self::DatesUnavailable => "dates_unavailable",
             Self::BookingNotPayable => "booking_not_payable",
@@ -85,39 +100,36 @@ impl RecordOutcome {
     }
 }
 
-/// The answer of `record_authorization`.
+/// The result of `begin_void`.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthorizationRecord {
-    /// What was decided.
-    pub outcome: RecordOutcome,
-    /// When the money will be taken.
-    pub capture_scheduled_at: Option<Timestamp>,
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum VoidStart {
+    /// PayPal has to void the authorization.
+    Void {
+        /// The `PayPal-Request-Id`.
+        request_id: String,
+    },
+    AlreadyVoided,
+    /// It is captured or being captured, or nothing is authorized.
+    NotVoidable,
 }
 
-/// The answer of `begin_void`.
+/// An authorization that must be voided.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct VoidStart {
-    /// The `PayPal-Request-Id`; absent when there is nothing to void.
-    pub request_id: Option<String>,
-}
-
-/// An authorization that should be void and is not.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UnvoidedAuthorization {
-    /// Our payment.
-    pub payment_id: Uuid,
-    /// PayPal's authorization.
-    pub authorization_id: String,
-    /// Why it must not stand.
-    pub reason: String,
+pub(crate) struct UnvoidedAuthorization {
+    pub(crate) payment_id: Uuid,
+    pub(crate) authorization_id: String,
+    pub(crate) reason: String,
 }
 
 impl Database<'_> {
-    /// Takes the lease to authorize an order, or says why not.
-    pub async fn begin_authorization(
+    /// Claims the payment of an order, to authorize it.
+    pub(crate) async fn begin_authorization(
         &self,
         order_id: &str,
     ) -> Result<AuthorizationStart, DatabaseError> {
@@ -125,12 +137,12 @@ impl Database<'_> {
         self.call("begin_authorization", &arguments).await
     }
 
-    /// Notes an authorization and confirms the booking, unless it is not what was asked for.
-    pub async fn record_authorization(
+    /// Records an authorization. Confirms the booking if the authorization is for its price.
+    pub(crate) async fn record_authorization(
         &self,
         payment: Uuid,
         request_id: &str,
-        authorization: &SeenAuthorization,
+        authorization: &Authorization,
     ) -> Result<AuthorizationRecord, DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": payment,
@@ -144,8 +156,8 @@ impl Database<'_> {
         self.call("record_authorization", &arguments).await
     }
 
-    /// Notes that PayPal refused (`is_final`) or did not answer, and gives the lease back.
-    pub async fn record_payment_failure(
+    /// Records that PayPal refused (`is_final`) or gave no response, and releases the claim.
+    pub(crate) async fn record_payment_failure(
         &self,
         payment: Uuid,
         request_id: &str,
@@ -164,8 +176,8 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Stores the request id of a void before it is used.
-    pub async fn begin_void(
+    /// Marks an authorization as one to void, and stores the request id before it is used.
+    pub(crate) async fn begin_void(
         &self,
         payment: Uuid,
         authorization_id: &str,
@@ -180,8 +192,12 @@ impl Database<'_> {
         self.call("begin_void", &arguments).await
     }
 
-    /// Notes that PayPal voided.
-    pub async fn record_void(&self, payment: Uuid, request_id: &str) -> Result<(), DatabaseError> {
+    /// Records that PayPal voided.
+    pub(crate) async fn record_void(
+        &self,
+        payment: Uuid,
+        request_id: &str,
+    ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": payment,
             "p_request_id": request_id,
@@ -190,12 +206,84 @@ impl Database<'_> {
         self.call_raw("record_void", &arguments).await.map(drop)
     }
 
-    /// Up to `limit` authorizations that stand for nothing and that nobody is working on.
-    pub async fn authorizations_to_void(
+    /// Up to `limit` authorizations that pay for nothing and have not changed for two minutes.
+    pub(crate) async fn authorizations_to_void(
         &self,
         limit: u32,
     ) -> Result<Vec<UnvoidedAuthorization>, DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         self.call("authorizations_to_void", &arguments).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, from_value, json};
+
+    #[test]
+    fn outcomes_carry_their_own_members() {
+        let claim = json!({
+            "outcome": "authorize", "paymentId": Uuid::nil(), "bookingId": Uuid::nil(),
+            "reference": "EXO-222222", "amount": "237.60", "currency": "USD",
+            "requestId": "P:authorize:1", "resumed": false, "authorizationId": null,
+            "captureScheduledAt": null, "carId": Uuid::nil(), "carSlug": "porsche-911",
+        });
+        let AuthorizationStart::Authorize(claim) = from_value(claim).unwrap() else {
+            panic!("not claimed");
+        };
+        assert_eq!(claim.price.amount.to_string(), "237.60");
+        assert_eq!(claim.car.slug, "porsche-911");
+
+        let confirmed = json!({
+            "outcome": "already_authorized", "bookingId": Uuid::nil(), "requestId": null,
+            "authorizationId": "A", "captureScheduledAt": "2030-01-19T10:00:00Z",
+        });
+        let AuthorizationStart::AlreadyAuthorized(booking) = from_value(confirmed).unwrap() else {
+            panic!("not confirmed");
+        };
+        assert_eq!(booking.authorization_id, "A");
+        assert!(booking.capture_scheduled_at.is_some());
+
+        let refused = json!({ "outcome": "payment_in_progress" });
+        assert!(matches!(
+            from_value(refused).unwrap(),
+            AuthorizationStart::Refused(AuthorizationRefusal::PaymentInProgress)
+        ));
+    }
+
+    #[test]
+    fn replays_confirm_and_mismatches_void() {
+        let record = |outcome| {
+            from_value(json!({ "outcome": outcome, "captureScheduledAt": null })).unwrap()
+        };
+        for outcome in ["confirmed", "replayed"] {
+            assert!(matches!(
+                record(outcome),
+                AuthorizationRecord::Confirmed { .. }
+            ));
+        }
+        for reason in [
+            VoidReason::PaymentMismatch,
+            VoidReason::DatesUnavailable,
+            VoidReason::BookingNotPayable,
+        ] {
+            let AuthorizationRecord::Refused(refused) = record(reason.name()) else {
+                panic!("{reason:?} confirmed");
+            };
+            assert_eq!(refused, reason);
+        }
+    }
+
+    #[test]
+    fn broken_results_are_errors() {
+        let results: [Value; 3] = [
+            json!({ "outcome": "authorized" }),
+            json!({ "outcome": "authorize", "paymentId": Uuid::nil() }),
+            json!({}),
+        ];
+        for result in results {
+            assert!(from_value::<AuthorizationStart>(result).is_err());
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Making and reading bookings.
+//! Bookings: creation, lookup, expiry.
 
-use super::{Database, DatabaseError};
+use super::{CarIdentity, Database, DatabaseError};
 use crate::domain::{
     booking::Customer,
     booking_state::BookingState,
@@ -15,173 +15,181 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// What a price consists of, as the database worked it out. Passes to the client as it is.
-pub type Price = Box<RawValue>;
+/// A price with its lines, as the database computed it. Clients get it unchanged.
+pub(crate) type Price = Box<RawValue>;
 
-/// A booking to make.
+/// The arguments of `create_booking`.
 #[derive(Debug)]
-pub struct BookingRequest<'a> {
-    /// Which car.
-    pub car: &'a CarRef,
-    /// Which days.
-    pub dates: DateRange,
-    /// For whom, if known.
-    pub customer: Option<&'a Customer>,
-    /// What the client believes it costs; refused when wrong, never used.
-    pub client_price: Option<Amount>,
+pub(crate) struct BookingRequest<'a> {
+    pub(crate) car: &'a CarRef,
+    pub(crate) dates: DateRange,
+    pub(crate) customer: Option<&'a Customer>,
+    /// The price that the client expects. Refused unless it is the server's price.
+    pub(crate) client_price: Option<Amount>,
     /// SHA-256 of the idempotency key.
-    pub idempotency_key_hash: Option<String>,
+    pub(crate) idempotency_key_hash: Option<String>,
     /// SHA-256 of the content that came with that key.
-    pub request_hash: Option<String>,
+    pub(crate) request_hash: Option<String>,
     /// The shop's own name for the booking.
-    pub shop_reference: Option<&'a str>,
-    /// For the audit trail.
-    pub request_id: &'a str,
+    pub(crate) shop_reference: Option<&'a str>,
+    /// For the audit log.
+    pub(crate) request_id: &'a str,
 }
 
-/// What `create_booking` decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CreateOutcome {
-    /// A new hold.
-    Created,
-    /// The same request came before: that booking.
-    Replayed,
-    /// The key came before with other content.
+/// The result of `create_booking`.
+#[derive(Debug)]
+pub(crate) enum BookingCreation {
+    Created(Box<Booking>),
+    /// An earlier request like this one created the booking.
+    Replayed(Box<Booking>),
+    Refused(BookingRefusal),
+}
+
+/// The reason that a booking is not created.
+#[derive(Debug, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum BookingRefusal {
+    /// The key came with other content before.
     IdempotencyKeyReused,
-    /// The shop's reference stands for another car or other days.
+    /// The shop's reference names a booking of another car or other days.
     BookingMismatch,
-    /// No such car is offered.
+    /// No car on offer has this name.
     CarNotFound,
-    /// The first day has passed where the car stands.
+    /// The first day has passed at the car's place.
     InThePast,
-    /// The first day is too far ahead.
     TooFarAhead,
-    /// Fewer days than the car's minimum.
+    /// The rental has fewer days than the car's minimum.
     TooShort,
-    /// More days than the car's maximum.
+    /// The rental has more days than the car's maximum.
     TooLong,
     /// The car has no price.
     NotPriced,
-    /// The client's price is not ours. Recorded.
-    PriceMismatch,
-    /// Somebody has some of the days.
-    DatesUnavailable,
-}
-
-/// The answer of `create_booking`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreatedBooking {
-    /// What was decided.
-    pub outcome: CreateOutcome,
-    /// The booking, when there is one.
-    pub booking: Option<Booking>,
-    /// Our price, when the client's was another.
-    pub server_price: Option<Amount>,
-    /// Its currency.
-    pub currency: Option<Currency>,
-    /// The days that are taken.
-    #[serde(default)]
-    pub unavailable_dates: Vec<Date>,
+    /// The client expects another price. `security_events` has a row about it.
+    PriceMismatch {
+        server_price: Amount,
+        currency: Currency,
+    },
+    /// Other bookings have some of the days.
+    DatesUnavailable {
+        unavailable_dates: Vec<Date>,
+    },
 }
 
 /// A booking as its holder sees it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Booking {
-    /// Our id.
-    pub booking_id: Uuid,
-    /// What people say on the telephone.
-    pub reference: String,
-    /// Where it stands.
-    pub status: BookingState,
-    /// The car's id.
-    pub car_id: Uuid,
-    /// The car's slug.
-    pub car_slug: String,
-    /// The car's name.
-    pub car_name: String,
-    /// First day.
-    pub start_date: Date,
-    /// Day of return.
-    pub end_date: Date,
-    /// `end - start`.
-    pub rental_days: u32,
-    /// Until when the days are held without payment.
-    pub hold_expires_at: Option<Timestamp>,
-    /// What it costs.
-    pub price: Price,
-    /// Who booked.
-    pub customer: Option<Box<RawValue>>,
+pub(crate) struct Booking {
+    #[serde(rename = "bookingId")]
+    pub(crate) id: Uuid,
+    /// The booking's name for people, as `EXO-7K2M9Q`.
+    pub(crate) reference: String,
+    pub(crate) status: BookingState,
+    pub(crate) car_id: Uuid,
+    pub(crate) car_slug: String,
+    pub(crate) car_name: String,
+    pub(crate) start_date: Date,
+    /// The day of return.
+    pub(crate) end_date: Date,
+    /// `end_date - start_date`.
+    pub(crate) rental_days: u32,
+    /// The end of an unpaid hold.
+    pub(crate) hold_expires_at: Option<Timestamp>,
+    pub(crate) price: Price,
+    pub(crate) customer: Option<Box<RawValue>>,
     /// The latest payment.
-    pub payment: Option<PaymentSummary>,
-    /// When its money is held, renewed and taken, while that is ahead.
+    pub(crate) payment: Option<PaymentSummary>,
     #[serde(skip_deserializing)]
-    pub payment_plan: Option<PaymentPlan>,
+    pub(crate) payment_plan: Option<PaymentPlan>,
     #[serde(skip_serializing)]
     plan_facts: PlanFacts,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was cancelled.
-    pub cancelled_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) cancelled_at: Option<Timestamp>,
 }
 
 /// A payment as the booking's holder sees it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PaymentSummary {
-    /// Our id.
-    pub payment_id: Uuid,
-    /// Where it stands.
-    pub status: PaymentState,
-    /// PayPal's order.
-    pub order_id: Option<String>,
-    /// How much.
-    pub amount: Amount,
-    /// Of what.
-    pub currency: Currency,
-    /// PayPal's authorization.
-    pub authorization_id: Option<String>,
-    /// The end of that authorization's life.
-    pub authorization_expires_at: Option<Timestamp>,
-    /// PayPal's capture.
-    pub capture_id: Option<String>,
-    /// What went back of it.
-    pub refunded_amount: Amount,
-    /// When the money will be taken.
-    pub capture_scheduled_at: Option<Timestamp>,
+pub(crate) struct PaymentSummary {
+    pub(crate) payment_id: Uuid,
+    pub(crate) status: PaymentState,
+    pub(crate) order_id: Option<String>,
+    pub(crate) amount: Amount,
+    pub(crate) currency: Currency,
+    pub(crate) authorization_id: Option<String>,
+    pub(crate) authorization_expires_at: Option<Timestamp>,
+    pub(crate) capture_id: Option<String>,
+    pub(crate) refunded_amount: Amount,
+    pub(crate) capture_scheduled_at: Option<Timestamp>,
 }
 
 impl Booking {
-    /// The same, with the plan for its money: for a booking that stands or may yet be paid, until the money is taken. A hold
-    /// is planned as if it were paid when it was made.
+    /// Adds the payment plan, if the booking is open and its payment has not ended.
+    ///
+    /// The plan of a hold assumes a payment at the time of its creation.
     #[must_use]
-    pub fn planned(mut self) -> Self {
+    pub(crate) fn with_plan(mut self) -> Self {
         let is_open = matches!(
             self.status,
             BookingState::PendingPayment | BookingState::Upcoming | BookingState::Active
         );
-        let is_over = self.payment.as_ref().is_some_and(|payment| {
+        let has_payment_ended = self.payment.as_ref().is_some_and(|payment| {
             payment.status.is_captured() || payment.status.ended_without_money()
         });
-        self.payment_plan = (is_open && !is_over).then(|| plan(&self.plan_facts, self.created_at));
+        self.payment_plan =
+            (is_open && !has_payment_ended).then(|| plan(&self.plan_facts, self.created_at));
         self
+    }
+
+    #[must_use]
+    pub(crate) fn car(&self) -> CarIdentity {
+        CarIdentity {
+            id: self.car_id,
+            slug: self.car_slug.clone(),
+        }
+    }
+}
+
+impl BookingCreation {
+    /// Reads the outcome first and the booking second: a tagged enum buffers its members, and a
+    /// [`RawValue`] cannot be read from a buffer.
+    fn decode(body: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        #[serde(tag = "outcome", rename_all = "snake_case")]
+        enum Outcome {
+            Created,
+            Replayed,
+            #[serde(untagged)]
+            Refused(BookingRefusal),
+        }
+        #[derive(Deserialize)]
+        struct Creation {
+            booking: Box<Booking>,
+        }
+        let booking = || serde_json::from_slice(body).map(|Creation { booking }| booking);
+        Ok(match serde_json::from_slice(body)? {
+            Outcome::Created => Self::Created(booking()?),
+            Outcome::Replayed => Self::Replayed(booking()?),
+            Outcome::Refused(refusal) => Self::Refused(refusal),
+        })
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct ExpiredHolds {
-    cars: Vec<super::CarIdentity>,
+    cars: Vec<CarIdentity>,
 }
 
 impl Database<'_> {
-    /// Holds a car for a customer, or says why not. One transaction; safe to repeat with an idempotency key or a shop's reference.
-    pub async fn create_booking(
+    /// Holds a car for a customer. Safe to repeat with an idempotency key or a shop's reference.
+    pub(crate) async fn create_booking(
         &self,
         request: &BookingRequest<'_>,
-    ) -> Result<CreatedBooking, DatabaseError> {
+    ) -> Result<BookingCreation, DatabaseError> {
+        const FUNCTION: &str = "create_booking";
         let arguments = serde_json::json!({
             "p_car": request.car,
             "p_start_date": request.dates.start(),
@@ -194,28 +202,91 @@ impl Database<'_> {
             "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
-        self.call("create_booking", &arguments).await
+        let body = self.call_raw(FUNCTION, &arguments).await?;
+        BookingCreation::decode(&body).map_err(|source| DatabaseError::Undecodable {
+            function: FUNCTION,
+            source,
+        })
     }
 
-    /// A booking, if there is one.
-    pub async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
+    pub(crate) async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
         let arguments = serde_json::json!({ "p_booking_id": id, "p_now": self.platform.now() });
         let booking: Option<Booking> = self.call("get_booking", &arguments).await?;
-        Ok(booking.map(Booking::planned))
+        Ok(booking.map(Booking::with_plan))
     }
 
     /// Moves up to `limit` bookings on whose first or last day has come.
-    pub async fn advance_bookings(&self, limit: u32) -> Result<(), DatabaseError> {
+    pub(crate) async fn advance_bookings(&self, limit: u32) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         self.call_raw("advance_bookings", &arguments)
             .await
             .map(drop)
     }
 
-    /// Ends up to `limit` holds whose time has passed, and names the cars that became free.
-    pub async fn expire_holds(&self, limit: u32) -> Result<Vec<super::CarIdentity>, DatabaseError> {
+    /// Expires up to `limit` holds. Returns the cars whose days are free again.
+    pub(crate) async fn expire_holds(&self, limit: u32) -> Result<Vec<CarIdentity>, DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         let expired: ExpiredHolds = self.call("expire_holds", &arguments).await?;
         Ok(expired.cars)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn decode(result: &Value) -> Result<BookingCreation, serde_json::Error> {
+        BookingCreation::decode(result.to_string().as_bytes())
+    }
+
+    #[test]
+    fn created_and_replayed_carry_booking() {
+        let booking = json!({
+            "bookingId": Uuid::nil(), "reference": "EXO-222222", "status": "pending_payment",
+            "carId": Uuid::nil(), "carSlug": "porsche-911", "carName": "Porsche 911",
+            "startDate": "2030-01-20", "endDate": "2030-01-22", "rentalDays": 2,
+            "holdExpiresAt": "2030-01-10T12:15:00Z", "price": { "finalPrice": "237.60" },
+            "customer": null, "payment": null, "planFacts": {},
+            "createdAt": "2030-01-10T12:00:00Z", "cancelledAt": null,
+        });
+        let created = json!({ "outcome": "created", "booking": booking });
+        let Ok(BookingCreation::Created(created)) = decode(&created) else {
+            panic!("not created");
+        };
+        assert_eq!(created.price.get(), r#"{"finalPrice":"237.60"}"#);
+        assert_eq!(created.car().slug, "porsche-911");
+        let replayed = json!({ "outcome": "replayed", "booking": booking });
+        assert!(matches!(
+            decode(&replayed),
+            Ok(BookingCreation::Replayed(_))
+        ));
+    }
+
+    #[test]
+    fn refusals_carry_their_own_members() {
+        let taken = json!({ "outcome": "dates_unavailable", "unavailableDates": ["2030-01-20"] });
+        let Ok(BookingCreation::Refused(BookingRefusal::DatesUnavailable { unavailable_dates })) =
+            decode(&taken)
+        else {
+            panic!("not refused");
+        };
+        assert_eq!(unavailable_dates.len(), 1);
+        let short = json!({ "outcome": "too_short", "minRentalDays": 2, "maxRentalDays": 9 });
+        assert!(matches!(
+            decode(&short),
+            Ok(BookingCreation::Refused(BookingRefusal::TooShort))
+        ));
+    }
+
+    #[test]
+    fn broken_results_are_errors() {
+        for result in [
+            json!({ "outcome": "created", "booking": null }),
+            json!({ "outcome": "price_mismatch", "currency": "USD" }),
+            json!({ "outcome": "held" }),
+        ] {
+            assert!(decode(&result).is_err(), "{result}");
+        }
     }
 }

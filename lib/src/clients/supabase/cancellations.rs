@@ -1,106 +1,111 @@
-//! Giving bookings up.
+//! Cancellations of bookings.
 
-use super::{Database, DatabaseError, TouchedCar};
-use crate::domain::money::{Amount, Currency};
+use super::{CarIdentity, Database, DatabaseError};
+use crate::domain::money::Money;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What `cancel_booking` decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CancelOutcome {
-    /// It is cancelled.
-    Cancelled,
-    /// It was cancelled before.
-    AlreadyCancelled,
-    /// No booking of ours has this id.
-    BookingNotFound,
-    /// It is over, or its first day has come and the customer asks.
-    BookingNotCancellable,
-    /// Its money is being taken at this moment.
-    PaymentInProgress,
-    /// Its money is taken, and only a void was asked for.
-    AlreadyCaptured,
+/// The arguments of `cancel_booking`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CancelRequest<'a> {
+    pub(crate) booking: Uuid,
+    /// For the audit log.
+    pub(crate) actor: &'a str,
+    /// An operator refunds the whole price, and may cancel after the first day.
+    pub(crate) by_operator: bool,
+    /// Cancels only while nothing is captured.
+    pub(crate) void_only: bool,
+    /// In the words of the customer or operator.
+    pub(crate) reason: Option<&'a str>,
+    /// For the audit log.
+    pub(crate) request_id: &'a str,
 }
 
-/// What has become of the money.
+/// The result of `cancel_booking`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum CancelResult {
+    /// The booking is canceled, by this call or an earlier one.
+    #[serde(alias = "already_cancelled")]
+    Cancelled(Cancellation),
+    #[serde(untagged)]
+    Refused(CancelRefusal),
+}
+
+/// A canceled booking and its money.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cancellation {
+    /// The part of the price that goes back. Bookings canceled in SQL may have none.
+    pub(crate) percent: Option<u32>,
+    #[serde(flatten)]
+    pub(crate) refund: Money,
+    pub(crate) refund_status: RefundStatus,
+    #[serde(flatten)]
+    pub(crate) settlement: Settlement,
+    /// Its days are free again.
+    #[serde(flatten)]
+    pub(crate) car: CarIdentity,
+}
+
+/// The state of the money that goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RefundStatus {
-    /// Nothing was paid, or nothing is given back.
+pub(crate) enum RefundStatus {
+    /// Nothing was paid, or nothing goes back.
     None,
-    /// The authorization was given back, or the part of it that is not kept.
+    /// The authorization is void, or only the part that is kept was captured.
     Voided,
-    /// PayPal is still to be asked, or to answer.
+    /// PayPal has not done it yet.
     Pending,
-    /// It was refunded.
     Refunded,
 }
 
-/// What is to be done at PayPal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Settlement {
-    /// Nothing.
+/// The call to PayPal that settles a cancellation.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(
+    tag = "settlement",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum Settlement {
     None,
-    /// Void the authorization.
-    Void,
-    /// Capture the part that is kept.
+    Void {
+        payment_id: Uuid,
+        authorization_id: String,
+    },
+    /// Captures the part that is kept.
     Capture,
-    /// Make the refund that is ordered.
-    Refund,
+    Refund {
+        refund_id: Uuid,
+    },
 }
 
-/// The answer of `cancel_booking`. What follows `outcome` is there for the first two.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Cancellation {
-    /// What was decided.
-    pub outcome: CancelOutcome,
-    /// What the policy gives back, of a hundred.
-    pub percent: Option<u32>,
-    /// How much that is.
-    pub amount: Option<Amount>,
-    /// Of what.
-    pub currency: Option<Currency>,
-    /// What has become of it.
-    pub refund_status: Option<RefundStatus>,
-    /// What is to be done.
-    pub settlement: Option<Settlement>,
-    /// Our payment.
-    pub payment_id: Option<Uuid>,
-    /// The authorization to void.
-    pub authorization_id: Option<String>,
-    /// The refund to make.
-    pub refund_id: Option<Uuid>,
-    /// The car, whose days are free again.
-    #[serde(flatten)]
-    pub car: Option<TouchedCar>,
-}
-
-/// Who wants a booking cancelled, and why.
-#[derive(Clone, Copy, Debug)]
-pub struct CancelRequest<'a> {
-    /// Our booking.
-    pub booking: Uuid,
-    /// For the audit log.
-    pub actor: &'a str,
-    /// An operator gives everything back and may cancel what has begun.
-    pub by_operator: bool,
-    /// Only while nothing is captured.
-    pub void_only: bool,
-    /// In the customer's or operator's words.
-    pub reason: Option<&'a str>,
-    /// For the audit log.
-    pub request_id: &'a str,
+/// The reason that a booking is not canceled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum CancelRefusal {
+    BookingNotFound,
+    /// It is completed, or a customer cancels after its first day has come.
+    BookingNotCancellable,
+    /// A capture is under way, or its outcome is unknown.
+    PaymentInProgress {
+        payment_id: Uuid,
+    },
+    /// The money is captured, and the request was `void_only`.
+    AlreadyCaptured,
 }
 
 impl Database<'_> {
-    /// Cancels a booking, and writes down what is owed for it. Safe to repeat.
-    pub async fn cancel_booking(
+    /// Cancels a booking, and records the money that it owes. Safe to repeat.
+    pub(crate) async fn cancel_booking(
         &self,
         request: &CancelRequest<'_>,
-    ) -> Result<Cancellation, DatabaseError> {
+    ) -> Result<CancelResult, DatabaseError> {
         let arguments = serde_json::json!({
             "p_booking_id": request.booking,
             "p_actor": request.actor,
@@ -111,5 +116,63 @@ impl Database<'_> {
             "p_now": self.platform.now(),
         });
         self.call("cancel_booking", &arguments).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, from_value, json};
+
+    fn cancellation(outcome: &str, settlement: &str) -> Value {
+        json!({
+            "outcome": outcome, "bookingId": Uuid::nil(), "reference": "EXO-222222",
+            "carId": Uuid::nil(), "carSlug": "porsche-911", "percent": null, "currency": "USD",
+            "amount": "118.80", "refundStatus": "pending", "settlement": settlement,
+            "paymentId": Uuid::nil(), "authorizationId": "A", "refundId": Uuid::max(),
+        })
+    }
+
+    #[test]
+    fn settlements_carry_their_own_members() {
+        let void = Settlement::Void {
+            payment_id: Uuid::nil(),
+            authorization_id: "A".into(),
+        };
+        let refund = Settlement::Refund {
+            refund_id: Uuid::max(),
+        };
+        for (name, settlement) in [
+            ("none", Settlement::None),
+            ("void", void),
+            ("capture", Settlement::Capture),
+            ("refund", refund),
+        ] {
+            for outcome in ["cancelled", "already_cancelled"] {
+                let result = from_value(cancellation(outcome, name)).unwrap();
+                let CancelResult::Cancelled(cancellation) = result else {
+                    panic!("{outcome} refused");
+                };
+                assert_eq!(cancellation.settlement, settlement);
+                assert_eq!(cancellation.refund.amount.to_string(), "118.80");
+                assert_eq!(cancellation.car.slug, "porsche-911");
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_are_no_cancellations() {
+        let refused = json!({ "outcome": "payment_in_progress", "paymentId": Uuid::max() });
+        let CancelResult::Refused(refusal) = from_value(refused).unwrap() else {
+            panic!("cancelled");
+        };
+        let payment_id = Uuid::max();
+        assert_eq!(refusal, CancelRefusal::PaymentInProgress { payment_id });
+        for result in [
+            cancellation("canceled", "none"),
+            cancellation("cancelled", "x"),
+        ] {
+            assert!(from_value::<CancelResult>(result).is_err());
+        }
     }
 }

@@ -1,175 +1,172 @@
-//! Taking the money that is held.
+//! Captures and reauthorizations: claims on payments, and the records of their outcomes.
 
 use super::{Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    observation::SeenAuthorization,
+    observation::Authorization,
     payment::CallFailure,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A due payment under our lease.
+/// A payment that this run may capture.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CaptureClaim {
-    /// Our payment.
-    pub payment_id: Uuid,
-    /// Our booking.
-    pub booking_id: Uuid,
-    /// What people call the booking.
-    pub reference: String,
-    /// Proves that the payment is ours to work on.
-    pub lease: Uuid,
-    /// PayPal's order.
-    pub order_id: String,
-    /// What to capture.
-    pub authorization_id: String,
-    /// How much: all, or the part that a cancellation leaves.
-    pub amount: Amount,
-    /// What was authorized, and what a renewal is of: whatever is cancelled between two attempts, one request id has one
+pub(crate) struct CaptureClaim {
+    pub(crate) payment_id: Uuid,
+    pub(crate) booking_id: Uuid,
+    /// Proves the claim.
+    #[serde(rename = "lease")]
+    pub(crate) claim_id: Uuid,
+    pub(crate) order_id: String,
+    pub(crate) authorization_id: String,
+    /// The amount to capture: the price, or the part that a cancellation keeps.
+    pub(crate) amount: Amount,
+    /// The amount to reauthorize. A cancellation does not change it, so each request id has one
     /// amount.
-    pub authorized_amount: Amount,
-    /// Of what.
-    pub currency: Currency,
+    pub(crate) authorized_amount: Amount,
+    pub(crate) currency: Currency,
     /// From 1.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
     /// The `PayPal-Request-Id` of the capture.
-    pub request_id: String,
-    /// An earlier attempt with this id has no known outcome.
-    pub resumed: bool,
-    /// The `PayPal-Request-Id` of a reauthorization, when one is due first.
-    pub reauthorize_request_id: Option<String>,
+    pub(crate) request_id: String,
+    /// An earlier attempt with this request id has no known outcome.
+    pub(crate) resumed: bool,
+    /// The `PayPal-Request-Id` of a reauthorization that has to come first.
+    pub(crate) reauthorize_request_id: Option<String>,
 }
 
 impl CaptureClaim {
-    /// How much of what.
+    /// The money to capture.
     #[must_use]
-    pub fn money(&self) -> Money {
+    pub(crate) fn money(&self) -> Money {
         Money {
             amount: self.amount,
             currency: self.currency,
         }
     }
-}
 
-/// What claiming one booking's payment came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClaimOutcome {
-    /// It is ours to work on.
-    Claimed,
-    /// The money is taken.
-    AlreadyCaptured,
-    /// Somebody else is at it.
-    PaymentInProgress,
-    /// Nothing is authorized for a booking that stands.
-    NotCapturable,
-    /// Nothing is authorized that could be renewed.
-    NotAuthorized,
-    /// No booking of ours has this id.
-    BookingNotFound,
-}
-
-/// The answer of `claim_payment_capture`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClaimedCapture {
-    /// What was decided.
-    pub outcome: ClaimOutcome,
-    /// The claim.
-    pub claim: Option<CaptureClaim>,
-    /// PayPal's capture, when the money is taken.
-    pub capture_id: Option<String>,
-}
-
-/// An authorization to renew, under our lease.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Renewal {
-    /// Our payment.
-    pub payment_id: Uuid,
-    /// Proves that the payment is ours to work on.
-    pub lease: Uuid,
-    /// What to renew.
-    pub authorization_id: String,
-    /// How much.
-    pub amount: Amount,
-    /// Of what.
-    pub currency: Currency,
-    /// The `PayPal-Request-Id` of the reauthorization.
-    pub request_id: String,
-}
-
-/// The answer of `claim_reauthorization`.
-#[derive(Debug, Deserialize)]
-pub struct ClaimedReauthorization {
-    /// What was decided.
-    pub outcome: ClaimOutcome,
-    /// The authorization to renew.
-    #[serde(flatten)]
-    pub renewal: Option<Renewal>,
-}
-
-impl CaptureClaim {
-    /// The renewal that comes before the capture, when one is due.
+    /// The reauthorization that has to come first.
     #[must_use]
-    pub fn renewal(&self) -> Option<Renewal> {
-        Some(Renewal {
+    pub(crate) fn reauthorization(&self) -> Option<ReauthorizationClaim> {
+        Some(ReauthorizationClaim {
             payment_id: self.payment_id,
-            lease: self.lease,
+            claim_id: self.claim_id,
             authorization_id: self.authorization_id.clone(),
-            amount: self.authorized_amount,
-            currency: self.currency,
+            money: Money {
+                amount: self.authorized_amount,
+                currency: self.currency,
+            },
             request_id: self.reauthorize_request_id.clone()?,
         })
     }
 }
 
-#[derive(Deserialize)]
-struct ReauthorizationRecord {
-    outcome: LeaseOutcome,
+/// An authorization that this request may reauthorize.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReauthorizationClaim {
+    pub(crate) payment_id: Uuid,
+    /// Proves the claim.
+    #[serde(rename = "lease")]
+    pub(crate) claim_id: Uuid,
+    pub(crate) authorization_id: String,
+    #[serde(flatten)]
+    pub(crate) money: Money,
+    /// The `PayPal-Request-Id` of the reauthorization.
+    pub(crate) request_id: String,
 }
 
-#[derive(PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LeaseOutcome {
+/// The result of `claim_payment_capture`.
+#[derive(Debug, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum CaptureStart {
+    Claimed {
+        claim: CaptureClaim,
+    },
+    AlreadyCaptured {
+        capture_id: String,
+    },
+    #[serde(untagged)]
+    Refused(ClaimRefusal),
+}
+
+/// The result of `claim_reauthorization`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum ReauthorizationStart {
+    Claimed(ReauthorizationClaim),
+    #[serde(untagged)]
+    Refused(ClaimRefusal),
+}
+
+/// The reason that an operator gets no claim on a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum ClaimRefusal {
+    /// Another request or run has the claim.
+    PaymentInProgress,
+    /// The booking is not confirmed, or nothing is authorized for it.
+    NotCapturable,
+    /// The booking is not confirmed, or nothing is authorized for it.
+    NotAuthorized,
+    BookingNotFound,
+}
+
+/// The result of `record_reauthorization`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum ReauthorizationRecord {
     Recorded,
-    LeaseLost,
+    /// Another run has claimed the payment. Nothing is recorded.
+    #[serde(rename = "lease_lost")]
+    ClaimLost,
 }
 
 impl Database<'_> {
-    /// Claims up to `limit` payments whose capture is due. Nobody else gets them while the lease lasts.
-    pub async fn claim_due_captures(&self, limit: u32) -> Result<Vec<CaptureClaim>, DatabaseError> {
+    /// Claims up to `limit` payments that are due, for two minutes.
+    pub(crate) async fn claim_due_captures(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<CaptureClaim>, DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         self.call("process_scheduled_payment_captures", &arguments)
             .await
     }
 
-    /// Claims the capture of one booking before its schedule.
-    pub async fn claim_payment_capture(
+    /// Claims the payment of a booking, to capture it whatever its schedule says.
+    pub(crate) async fn claim_payment_capture(
         &self,
         booking: Uuid,
         actor: &str,
         request_id: &str,
-    ) -> Result<ClaimedCapture, DatabaseError> {
-        let arguments = self.order_of(booking, actor, request_id);
+    ) -> Result<CaptureStart, DatabaseError> {
+        let arguments = self.operator_arguments(booking, actor, request_id);
         self.call("claim_payment_capture", &arguments).await
     }
 
-    /// Claims the authorization of one booking, to renew it.
-    pub async fn claim_reauthorization(
+    /// Claims the payment of a booking, to reauthorize it.
+    pub(crate) async fn claim_reauthorization(
         &self,
         booking: Uuid,
         actor: &str,
         request_id: &str,
-    ) -> Result<ClaimedReauthorization, DatabaseError> {
-        let arguments = self.order_of(booking, actor, request_id);
+    ) -> Result<ReauthorizationStart, DatabaseError> {
+        let arguments = self.operator_arguments(booking, actor, request_id);
         self.call("claim_reauthorization", &arguments).await
     }
 
-    fn order_of(&self, booking: Uuid, actor: &str, request_id: &str) -> serde_json::Value {
+    fn operator_arguments(
+        &self,
+        booking: Uuid,
+        actor: &str,
+        request_id: &str,
+    ) -> serde_json::Value {
         serde_json::json!({
             "p_booking_id": booking,
             "p_actor": actor,
@@ -178,36 +175,38 @@ impl Database<'_> {
         })
     }
 
-    /// Gives the lease of a renewal back.
-    pub async fn release_payment(&self, renewal: &Renewal) -> Result<(), DatabaseError> {
+    /// Releases the claim of an operator's reauthorization.
+    pub(crate) async fn release_payment(
+        &self,
+        claim: &ReauthorizationClaim,
+    ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
-            "p_payment_id": renewal.payment_id,
-            "p_lease": renewal.lease,
+            "p_payment_id": claim.payment_id,
+            "p_lease": claim.claim_id,
             "p_now": self.platform.now(),
         });
         self.call_raw("release_payment", &arguments).await.map(drop)
     }
 
-    /// Notes the authorization that took the old one's place; `false` when another run has the payment by now.
-    pub async fn record_reauthorization(
+    /// Records the authorization that replaces the old one.
+    pub(crate) async fn record_reauthorization(
         &self,
-        renewal: &Renewal,
-        authorization: &SeenAuthorization,
-    ) -> Result<bool, DatabaseError> {
+        claim: &ReauthorizationClaim,
+        authorization: &Authorization,
+    ) -> Result<ReauthorizationRecord, DatabaseError> {
         let arguments = serde_json::json!({
-            "p_payment_id": renewal.payment_id,
-            "p_lease": renewal.lease,
-            "p_request_id": renewal.request_id,
+            "p_payment_id": claim.payment_id,
+            "p_lease": claim.claim_id,
+            "p_request_id": claim.request_id,
             "p_authorization_id": authorization.id,
             "p_expires_at": authorization.expires_at,
             "p_now": self.platform.now(),
         });
-        let record: ReauthorizationRecord = self.call("record_reauthorization", &arguments).await?;
-        Ok(record.outcome == LeaseOutcome::Recorded)
+        self.call("record_reauthorization", &arguments).await
     }
 
-    /// Notes that the money was taken. Holds even when the lease was lost: what PayPal did is a fact.
-    pub async fn record_capture(
+    /// Records a capture. Counts even when the claim was lost: PayPal has the money.
+    pub(crate) async fn record_capture(
         &self,
         claim: &CaptureClaim,
         capture_id: &str,
@@ -215,7 +214,7 @@ impl Database<'_> {
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": claim.payment_id,
-            "p_lease": claim.lease,
+            "p_lease": claim.claim_id,
             "p_request_id": claim.request_id,
             "p_capture_id": capture_id,
             "p_amount": amount,
@@ -224,8 +223,8 @@ impl Database<'_> {
         self.call_raw("record_capture", &arguments).await.map(drop)
     }
 
-    /// Notes that the money was not taken, or that nobody knows, and when to try again.
-    pub async fn record_capture_failure(
+    /// Records that PayPal did not capture or gave no response, and the time of the next attempt.
+    pub(crate) async fn record_capture_failure(
         &self,
         claim: &CaptureClaim,
         code: &str,
@@ -234,7 +233,7 @@ impl Database<'_> {
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": claim.payment_id,
-            "p_lease": claim.lease,
+            "p_lease": claim.claim_id,
             "p_request_id": claim.request_id,
             "p_error_code": code,
             "p_kind": kind,
@@ -250,18 +249,51 @@ impl Database<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{from_value, json};
 
     #[test]
-    fn a_renewal_is_of_all_that_was_authorized() {
-        let claim: CaptureClaim = serde_json::from_value(serde_json::json!({
-            "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222", "lease": Uuid::nil(),
-            "orderId": "O", "authorizationId": "A", "amount": "118.80", "authorizedAmount": "237.60", "currency": "USD",
-            "attempt": 1, "requestId": "P:capture:2", "resumed": false, "reauthorizeRequestId": "P:reauthorize:1",
-        }))
-        .unwrap();
-        let renewal = claim.renewal().unwrap();
-        assert_eq!(renewal.amount.to_string(), "237.60");
-        assert_eq!(renewal.request_id, "P:reauthorize:1");
+    fn reauthorization_is_for_whole_amount() {
+        let start = json!({ "outcome": "claimed", "claim": {
+            "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222",
+            "lease": Uuid::nil(), "orderId": "O", "authorizationId": "A", "amount": "118.80",
+            "authorizedAmount": "237.60", "currency": "USD", "attempt": 1,
+            "requestId": "P:capture:2", "resumed": false,
+            "reauthorizeRequestId": "P:reauthorize:1",
+        }});
+        let CaptureStart::Claimed { claim } = from_value(start).unwrap() else {
+            panic!("not claimed");
+        };
+        let reauthorization = claim.reauthorization().unwrap();
+        assert_eq!(reauthorization.money.amount.to_string(), "237.60");
+        assert_eq!(reauthorization.request_id, "P:reauthorize:1");
         assert_eq!(claim.money().amount.to_string(), "118.80");
+    }
+
+    #[test]
+    fn claims_and_refusals_are_told_apart() {
+        let claimed = json!({
+            "outcome": "claimed", "paymentId": Uuid::nil(), "lease": Uuid::max(),
+            "authorizationId": "A", "amount": "237.60", "currency": "USD",
+            "requestId": "P:reauthorize:1",
+        });
+        let ReauthorizationStart::Claimed(claim) = from_value(claimed).unwrap() else {
+            panic!("not claimed");
+        };
+        assert_eq!(claim.claim_id, Uuid::max());
+        assert_eq!(claim.money.amount.to_string(), "237.60");
+
+        let refused = json!({ "outcome": "not_authorized" });
+        assert!(matches!(
+            from_value(refused).unwrap(),
+            ReauthorizationStart::Refused(ClaimRefusal::NotAuthorized)
+        ));
+        let captured = json!({ "outcome": "already_captured", "captureId": "C" });
+        assert!(matches!(
+            from_value(captured).unwrap(),
+            CaptureStart::AlreadyCaptured { capture_id } if capture_id == "C"
+        ));
+        let lost = json!({ "outcome": "lease_lost" });
+        let record: ReauthorizationRecord = from_value(lost).unwrap();
+        assert_eq!(record, ReauthorizationRecord::ClaimLost);
     }
 }

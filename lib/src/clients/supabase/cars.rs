@@ -1,4 +1,4 @@
-//! Reading the fleet. These results pass to the client as they are.
+//! The fleet. Clients get the cars, lists and days unchanged.
 
 use super::{Database, DatabaseError};
 use crate::domain::{car::CarRef, dates::DateRange, money::Amount};
@@ -7,72 +7,53 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What `list_cars` filters and orders by; `None` means no filter.
+/// The arguments of `list_cars`. `None` means no filter.
 #[derive(Clone, Debug, Serialize)]
-pub struct CarListing {
+pub(crate) struct CarListing {
     /// From 1.
     #[serde(rename = "p_page")]
-    pub page: u32,
+    pub(crate) page: u32,
     /// 1 to 50.
     #[serde(rename = "p_limit")]
-    pub limit: u32,
+    pub(crate) limit: u32,
     /// A literal part of the car's name, make, model, category or description.
     #[serde(rename = "p_search")]
-    pub search: Option<String>,
-    /// Exactly this category.
+    pub(crate) search: Option<String>,
     #[serde(rename = "p_category")]
-    pub category: Option<String>,
-    /// At least this much a day.
+    pub(crate) category: Option<String>,
+    /// The lowest price a day.
     #[serde(rename = "p_min_price")]
-    pub min_price: Option<Amount>,
-    /// At most this much a day.
+    pub(crate) min_price: Option<Amount>,
+    /// The highest price a day.
     #[serde(rename = "p_max_price")]
-    pub max_price: Option<Amount>,
-    /// All of these.
+    pub(crate) max_price: Option<Amount>,
+    /// Cars that have all of these.
     #[serde(rename = "p_features")]
-    pub features: Option<Vec<String>>,
+    pub(crate) features: Option<Vec<String>>,
     /// `featured`, `price` or `name`.
     #[serde(rename = "p_sort_by")]
-    pub sort_by: &'static str,
+    pub(crate) sort_by: &'static str,
     /// `asc` or `desc`.
     #[serde(rename = "p_sort_order")]
-    pub sort_order: &'static str,
-    /// Bookable from this day …
+    pub(crate) sort_order: &'static str,
+    /// Cars that can be booked from this day to `available_to`. Both days are set, or neither.
     #[serde(rename = "p_available_from")]
-    pub available_from: Option<Date>,
-    /// … until this one. Both or neither.
+    pub(crate) available_from: Option<Date>,
     #[serde(rename = "p_available_to")]
-    pub available_to: Option<Date>,
+    pub(crate) available_to: Option<Date>,
 }
 
-/// A car's two names.
+/// A car's two names: `id` and `slug`, or `carId` and `carSlug` beside a booking's members.
 #[derive(Clone, Debug, Deserialize)]
-pub struct CarIdentity {
-    /// The UUID.
-    pub id: Uuid,
-    /// The slug.
-    pub slug: String,
-}
-
-/// The car of a booking that was touched.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TouchedCar {
-    car_id: Uuid,
-    car_slug: String,
-}
-
-impl From<TouchedCar> for CarIdentity {
-    fn from(car: TouchedCar) -> Self {
-        Self {
-            id: car.car_id,
-            slug: car.car_slug,
-        }
-    }
+pub(crate) struct CarIdentity {
+    #[serde(alias = "carId")]
+    pub(crate) id: Uuid,
+    #[serde(alias = "carSlug")]
+    pub(crate) slug: String,
 }
 
 #[derive(Serialize)]
-struct AtTime<'a, T> {
+struct TimedArguments<'a, T> {
     #[serde(flatten)]
     arguments: &'a T,
     p_now: Timestamp,
@@ -80,24 +61,24 @@ struct AtTime<'a, T> {
 
 impl Database<'_> {
     /// A page of cars, as the body of `GET /api/cars`.
-    pub async fn list_cars(&self, listing: &CarListing) -> Result<Bytes, DatabaseError> {
-        let arguments = AtTime {
+    pub(crate) async fn list_cars(&self, listing: &CarListing) -> Result<Bytes, DatabaseError> {
+        let arguments = TimedArguments {
             arguments: listing,
             p_now: self.platform.now(),
         };
         self.call_raw("list_cars", &arguments).await
     }
 
-    /// One car, as the body of `GET /api/cars/{car}`; `None` when it is unknown or not offered.
-    pub async fn get_car(&self, car: &CarRef) -> Result<Option<Bytes>, DatabaseError> {
+    /// One car, as the body of `GET /api/cars/{car}`. `None` if it is unknown or not on offer.
+    pub(crate) async fn get_car(&self, car: &CarRef) -> Result<Option<Bytes>, DatabaseError> {
         let body = self
             .call_raw("get_car", &serde_json::json!({ "p_car": car }))
             .await?;
         Ok(present(body))
     }
 
-    /// A car's days and the price of renting it over them, as the body of `GET /api/cars/availability`.
-    pub async fn get_availability(
+    /// A car's free days and the price of a rental, as the body of `GET /api/cars/availability`.
+    pub(crate) async fn get_availability(
         &self,
         car: &CarRef,
         dates: DateRange,
@@ -113,13 +94,13 @@ impl Database<'_> {
     }
 
     /// The cars booked most in the last 30 days, most first.
-    pub async fn popular_cars(&self, limit: u32) -> Result<Vec<CarIdentity>, DatabaseError> {
+    pub(crate) async fn popular_cars(&self, limit: u32) -> Result<Vec<CarIdentity>, DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         self.call("popular_cars", &arguments).await
     }
 }
 
-/// SQL NULL arrives as `null`, or as nothing at all.
+/// PostgREST sends SQL NULL as `null` or as an empty body.
 fn present(body: Bytes) -> Option<Bytes> {
     let is_null = matches!(body.trim_ascii(), b"" | b"null");
     (!is_null).then_some(body)

@@ -1,4 +1,4 @@
-//! What the crons did.
+//! Runs of crons.
 
 use super::{Database, DatabaseError};
 use jiff::Timestamp;
@@ -8,35 +8,32 @@ use uuid::Uuid;
 /// One run of a cron.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CronRun {
-    /// Its name.
-    pub name: String,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended; absent while it runs, or when it was cut off.
-    pub finished_at: Option<Timestamp>,
-    /// How many items went well.
-    pub processed: Option<u32>,
-    /// How many did not.
-    pub failed: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Begun {
-    run_id: Uuid,
+pub(crate) struct CronRun {
+    pub(crate) name: String,
+    pub(crate) started_at: Timestamp,
+    /// `None` while it runs, and when it was cut off.
+    pub(crate) finished_at: Option<Timestamp>,
+    /// Items that succeeded.
+    pub(crate) processed: Option<u32>,
+    /// Items that failed.
+    pub(crate) failed: Option<u32>,
 }
 
 impl Database<'_> {
-    /// Notes that the cron `name` begins.
-    pub async fn begin_cron_run(&self, name: &str) -> Result<Uuid, DatabaseError> {
+    /// Records that the cron `name` has started. Returns the id of the run.
+    pub(crate) async fn begin_cron_run(&self, name: &str) -> Result<Uuid, DatabaseError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct RunStart {
+            run_id: Uuid,
+        }
         let arguments = serde_json::json!({ "p_name": name, "p_now": self.platform.now() });
-        let begun: Begun = self.call("begin_cron_run", &arguments).await?;
-        Ok(begun.run_id)
+        let start: RunStart = self.call("begin_cron_run", &arguments).await?;
+        Ok(start.run_id)
     }
 
-    /// Notes how the run went. `error` is a code.
-    pub async fn finish_cron_run(
+    /// Records the end of a run. `error` is a code.
+    pub(crate) async fn finish_cron_run(
         &self,
         run: Uuid,
         processed: usize,
@@ -54,7 +51,7 @@ impl Database<'_> {
     }
 
     /// The latest run of the cron `name`.
-    pub async fn last_cron_run(&self, name: &str) -> Result<Option<CronRun>, DatabaseError> {
+    pub(crate) async fn last_cron_run(&self, name: &str) -> Result<Option<CronRun>, DatabaseError> {
         self.call("last_cron_run", &serde_json::json!({ "p_name": name }))
             .await
     }

@@ -1,83 +1,70 @@
-//! What the database refuses, told by its codes.
+//! Errors of the database, classified by SQLSTATE and PostgREST code.
 
 use crate::platform::TransportError;
 use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Why the database gave no result.
+/// The reason that a call has no result. `function` is the function that was called.
 #[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// No answer came.
+pub(crate) enum DatabaseError {
+    /// No response came.
     #[error("{function}: the database was not reached")]
     NotReached {
-        /// The function called.
         function: &'static str,
-        /// How the transport failed.
         source: TransportError,
     },
-    /// Another transaction was in the way; nothing was written.
+    /// A conflict with another transaction. Nothing was written.
     #[error("{function}: another transaction was in the way ({code})")]
     Contended {
-        /// The function called.
         function: &'static str,
         /// The SQLSTATE.
         code: String,
     },
-    /// The database answers, but not now: starting, full, or out of connections.
+    /// The database is starting, overloaded or out of connections.
     #[error("{function}: the database is unavailable ({status}, {code})")]
     Unavailable {
-        /// The function called.
         function: &'static str,
-        /// What PostgREST answered with.
         status: StatusCode,
-        /// The SQLSTATE or PostgREST code, if any.
+        /// The SQLSTATE or PostgREST's code. Empty if there is none.
         code: String,
     },
-    /// An answer that the contract does not know. The text is for the log only.
-    #[error("{function}: unexpected answer {status}, {code}: {message}")]
+    /// An error that no function is documented to raise. The message is for the log only.
+    #[error("{function}: unexpected response {status}, {code}: {message}")]
     Unexpected {
-        /// The function called.
         function: &'static str,
-        /// What PostgREST answered with.
         status: StatusCode,
-        /// The SQLSTATE or PostgREST code, if any.
+        /// The SQLSTATE or PostgREST's code. Empty if there is none.
         code: String,
-        /// What the database said.
         message: String,
     },
-    /// The result is not what the function promises.
+    /// The result does not have the documented shape.
     #[error("{function}: the result could not be read")]
     Undecodable {
-        /// The function called.
         function: &'static str,
-        /// What was wrong.
         source: serde_json::Error,
     },
-    /// The configured address or key cannot be used in a request.
+    /// The configured address or key is not usable in a request.
     #[error("{function}: the request could not be built")]
-    Unaddressable {
-        /// The function called.
-        function: &'static str,
-    },
-    /// What another request was told, for which this one waited.
+    Unaddressable { function: &'static str },
+    /// The error of another request, whose load this request has waited for.
     #[error(transparent)]
     Shared(Arc<DatabaseError>),
 }
 
 impl DatabaseError {
-    /// Why, whoever was told first.
+    /// The error itself, whichever request got it.
     #[must_use]
-    pub fn reason(&self) -> &Self {
+    pub(crate) fn reason(&self) -> &Self {
         match self {
             Self::Shared(error) => error.reason(),
             error => error,
         }
     }
 
-    /// Whether the database gave no answer or is unable to, as opposed to one that says no.
+    /// Whether the database is down or unreachable. `false` for errors that it reported.
     #[must_use]
-    pub fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         matches!(
             self.reason(),
             Self::NotReached { .. } | Self::Unavailable { .. }
@@ -92,7 +79,7 @@ struct ErrorBody {
     message: Option<String>,
 }
 
-/// Names an error answer by its code: PostgREST's status alone does not tell a conflict from a mistake.
+/// Classifies an error response by its code. The status does not tell a conflict from a mistake.
 pub(super) fn refusal(function: &'static str, status: StatusCode, body: &[u8]) -> DatabaseError {
     let (code, message) = serde_json::from_slice::<ErrorBody>(body)
         .map(|error| {
@@ -105,7 +92,7 @@ pub(super) fn refusal(function: &'static str, status: StatusCode, body: &[u8]) -
     match code.as_str() {
         // Serialization failure, deadlock, lock not available.
         "40001" | "40P01" | "55P03" => DatabaseError::Contended { function, code },
-        // No connection from the pool in time; a statement that ran into its timeout.
+        // A statement timeout, or no connection from the pool in time.
         "57014" | "PGRST000" | "PGRST001" | "PGRST002" | "PGRST003" => DatabaseError::Unavailable {
             function,
             status,
@@ -123,7 +110,7 @@ pub(super) fn refusal(function: &'static str, status: StatusCode, body: &[u8]) -
                 code,
             }
         }
-        // A gateway's answer without a code.
+        // A gateway's response without a code.
         "" if status.is_server_error() => DatabaseError::Unavailable {
             function,
             status,
@@ -142,14 +129,14 @@ pub(super) fn refusal(function: &'static str, status: StatusCode, body: &[u8]) -
 mod tests {
     use super::*;
 
-    fn named(status: u16, body: &str) -> DatabaseError {
+    fn classified(status: u16, body: &str) -> DatabaseError {
         refusal("f", StatusCode::from_u16(status).unwrap(), body.as_bytes())
     }
 
     #[test]
-    fn codes_decide_not_statuses() {
+    fn codes_outrank_statuses() {
         for code in ["40001", "40P01", "55P03"] {
-            let error = named(500, &format!(r#"{{"code":"{code}","message":"m"}}"#));
+            let error = classified(500, &format!(r#"{{"code":"{code}","message":"m"}}"#));
             assert!(matches!(error, DatabaseError::Contended { .. }), "{error}");
         }
         for (status, code) in [
@@ -159,22 +146,22 @@ mod tests {
             (503, "57P03"),
             (500, "57014"),
         ] {
-            let error = named(status, &format!(r#"{{"code":"{code}","message":"m"}}"#));
+            let error = classified(status, &format!(r#"{{"code":"{code}","message":"m"}}"#));
             assert!(
                 matches!(error, DatabaseError::Unavailable { .. }),
                 "{error}"
             );
         }
         assert!(matches!(
-            named(502, "<html>"),
+            classified(502, "<html>"),
             DatabaseError::Unavailable { .. }
         ));
         assert!(matches!(
-            named(401, r#"{"code":"42501"}"#),
+            classified(401, r#"{"code":"42501"}"#),
             DatabaseError::Unexpected { .. }
         ));
         assert!(matches!(
-            named(404, r#"{"code":"PGRST202"}"#),
+            classified(404, r#"{"code":"PGRST202"}"#),
             DatabaseError::Unexpected { .. }
         ));
     }

@@ -1,7 +1,8 @@
 //! The database, reached through PostgREST function calls only.
 //!
-//! Each call is one transaction. A function returns what was decided as an `outcome`; an error means that nothing was
-//! written. The SQL of each function is in `migrations/`, its contract in the comment above it.
+//! Each call is one transaction. A function returns its decision as an `outcome`. An error means
+//! that nothing was written. `migrations/` has the SQL of each function and a comment with its
+//! contract.
 //! <https://docs.postgrest.org/en/stable/references/api/functions.html>
 
 mod authorizations;
@@ -18,22 +19,30 @@ mod refunds;
 mod users;
 mod webhooks;
 
-pub use authorizations::{
-    AuthorizationRecord, AuthorizationStart, AuthorizeOutcome, RecordOutcome,
-    UnvoidedAuthorization, VoidStart,
+pub(crate) use authorizations::{
+    AuthorizationClaim, AuthorizationRecord, AuthorizationRefusal, AuthorizationStart,
+    ConfirmedBooking, VoidReason, VoidStart,
 };
-pub use bookings::{Booking, BookingRequest, CreateOutcome, CreatedBooking, PaymentSummary, Price};
-pub use cancellations::{CancelOutcome, CancelRequest, Cancellation, RefundStatus, Settlement};
-pub use captures::{CaptureClaim, ClaimOutcome, ClaimedCapture, ClaimedReauthorization, Renewal};
-pub use cars::{CarIdentity, CarListing, TouchedCar};
-pub use crons::CronRun;
-pub use error::DatabaseError;
-pub use operators::{AuditListing, BookingListing, BookingPage};
-pub use orders::{OpenOutcome, OpenedPayment, PaymentRequest};
-pub use reconciliation::{DeadLetter, Drift, OpenFinding, PaymentName};
-pub use refunds::{RefundOutcome, RefundRequest, RefundState};
-pub use users::User;
-pub use webhooks::{InboxWork, Replay, ReplayOutcome, Stored};
+pub(crate) use bookings::{Booking, BookingCreation, BookingRefusal, BookingRequest};
+pub(crate) use cancellations::{
+    CancelRefusal, CancelRequest, CancelResult, Cancellation, RefundStatus, Settlement,
+};
+pub(crate) use captures::{
+    CaptureClaim, CaptureStart, ClaimRefusal, ReauthorizationClaim, ReauthorizationRecord,
+    ReauthorizationStart,
+};
+pub(crate) use cars::{CarIdentity, CarListing};
+pub(crate) use error::DatabaseError;
+pub(crate) use operators::{AuditListing, BookingListing};
+pub(crate) use orders::{
+    ExistingOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
+};
+pub(crate) use reconciliation::{DeadLetter, OpenFinding, PaymentName};
+pub(crate) use refunds::{
+    Refund, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
+};
+pub(crate) use users::User;
+pub(crate) use webhooks::{EventClaim, EventReplay};
 
 use crate::{
     config::{Supabase, SupabaseKey},
@@ -48,21 +57,25 @@ use serde::{
 };
 use std::time::Duration;
 
-/// No single statement may take longer: the functions' own statement timeout is 8 seconds.
+/// The timeout of a call. The functions end their statements after 8 seconds.
 const TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The database as one request sees it.
+/// The client of one request.
 #[derive(Clone, Copy)]
-pub struct Database<'a> {
+pub(crate) struct Database<'a> {
     platform: &'a dyn Platform,
     config: &'a Supabase,
     deadline: Deadline,
 }
 
 impl<'a> Database<'a> {
-    /// A database whose calls end by `deadline`.
+    /// A client whose calls end by `deadline`.
     #[must_use]
-    pub fn new(platform: &'a dyn Platform, config: &'a Supabase, deadline: Deadline) -> Self {
+    pub(crate) fn new(
+        platform: &'a dyn Platform,
+        config: &'a Supabase,
+        deadline: Deadline,
+    ) -> Self {
         Self {
             platform,
             config,
@@ -70,7 +83,7 @@ impl<'a> Database<'a> {
         }
     }
 
-    /// Calls `function` with `arguments` and reads its result.
+    /// Calls `function` and decodes its result.
     async fn call<R: DeserializeOwned>(
         &self,
         function: &'static str,
@@ -81,19 +94,19 @@ impl<'a> Database<'a> {
             .map_err(|source| DatabaseError::Undecodable { function, source })
     }
 
-    /// Calls `function` and gives the result's bytes, for answers that pass through unread.
+    /// Calls `function` and returns its result as JSON text.
     async fn call_raw(
         &self,
         function: &'static str,
         arguments: &impl Serialize,
     ) -> Result<Bytes, DatabaseError> {
         let request = self.request(function, arguments)?;
-        let answer = self.exchange(function, request).await?;
-        if !answer.status().is_success() {
-            return Err(refusal(function, answer.status(), answer.body()));
+        let response = self.exchange(function, request).await?;
+        if !response.status().is_success() {
+            return Err(refusal(function, response.status(), response.body()));
         }
-        is_whole(answer.body())
-            .map(|()| answer.into_body())
+        check_json(response.body())
+            .map(|()| response.into_body())
             .map_err(|source| DatabaseError::Undecodable { function, source })
     }
 
@@ -113,8 +126,8 @@ impl<'a> Database<'a> {
         function: &'static str,
         arguments: &impl Serialize,
     ) -> Result<Request<Bytes>, DatabaseError> {
-        let body =
-            written(arguments).map_err(|source| DatabaseError::Undecodable { function, source })?;
+        let body = encode_arguments(arguments)
+            .map_err(|source| DatabaseError::Undecodable { function, source })?;
         let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = format!("{}/rest/v1/rpc/{function}", self.config.url)
@@ -130,7 +143,8 @@ impl<'a> Database<'a> {
         Ok(request)
     }
 
-    /// Adds our key: `sb_secret_…` is refused as a bearer token, a legacy key is needed as both.
+    /// Adds the API key. Supabase refuses `sb_secret_…` as a bearer token and requires a legacy key
+    /// as one.
     fn identify(
         &self,
         headers: &mut HeaderMap,
@@ -150,26 +164,30 @@ impl<'a> Database<'a> {
         Ok(())
     }
 
-    /// Whether the database answers.
-    pub async fn health_check(&self) -> Result<(), DatabaseError> {
+    /// Calls the database and discards the result.
+    pub(crate) async fn health_check(&self) -> Result<(), DatabaseError> {
         self.call_raw("health_check", &serde_json::json!({}))
             .await
             .map(drop)
     }
 }
 
-/// Whether an answer is JSON from beginning to end. A gateway's page is not, and neither is half an answer: believed, the
-/// one would count as something written, and both would be served to clients and kept in the cache.
-fn is_whole(body: &[u8]) -> Result<(), serde_json::Error> {
+/// Checks that a response is complete JSON.
+///
+/// A gateway's page or a truncated response would otherwise count as a successful write, or would
+/// be cached and served to clients.
+fn check_json(body: &[u8]) -> Result<(), serde_json::Error> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
     serde_json::from_slice::<IgnoredAny>(body).map(drop)
 }
 
-/// The named arguments as JSON. What is null is left out and takes the function's default, which is NULL: so nothing
-/// depends on how a server turns a JSON null into an argument.
-fn written(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+/// The named arguments as JSON, without those that are null.
+///
+/// The default of every argument is NULL. Nothing depends on the way in which PostgREST converts a
+/// JSON null.
+fn encode_arguments(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut arguments = serde_json::to_value(arguments)?;
     if let Some(members) = arguments.as_object_mut() {
         members.retain(|_, value| !value.is_null());
@@ -182,18 +200,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_whole_answer_is_one() {
+    fn incomplete_json_is_an_error() {
         for whole in ["", "null", " {\"outcome\":\"recorded\"}\n", "[1]"] {
-            assert!(is_whole(whole.as_bytes()).is_ok(), "{whole:?}");
+            assert!(check_json(whole.as_bytes()).is_ok(), "{whole:?}");
         }
         for part in ["<html>", "{\"outcome\":", "{} {}"] {
-            assert!(is_whole(part.as_bytes()).is_err(), "{part:?}");
+            assert!(check_json(part.as_bytes()).is_err(), "{part:?}");
         }
     }
 
     #[test]
-    fn what_is_null_is_left_out() {
-        let body = written(&serde_json::json!({ "p_a": null, "p_b": { "c": null } })).unwrap();
+    fn null_arguments_are_left_out() {
+        let body =
+            encode_arguments(&serde_json::json!({ "p_a": null, "p_b": { "c": null } })).unwrap();
         assert_eq!(body, br#"{"p_b":{"c":null}}"#);
     }
 }

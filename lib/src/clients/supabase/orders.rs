@@ -1,88 +1,101 @@
-//! Readying a booking for payment.
+//! Opening a booking for payment.
 
-use super::{Database, DatabaseError, TouchedCar};
+use super::{CarIdentity, Database, DatabaseError};
 use crate::domain::{
     car::CarRef,
     dates::DateRange,
-    money::{Amount, Currency},
+    money::{Amount, Currency, Money},
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A booking that is to be paid.
+/// The arguments of `open_payment`.
 #[derive(Clone, Copy, Debug)]
-pub struct PaymentRequest<'a> {
-    /// Our booking.
-    pub booking: Uuid,
-    /// Its car, as the client names it.
-    pub car: &'a CarRef,
-    /// Its days, as the client names them.
-    pub dates: DateRange,
-    /// What the client believes it costs; refused when wrong, never used.
-    pub client_price: Option<Amount>,
-    /// For the audit trail.
-    pub request_id: &'a str,
+pub(crate) struct PaymentRequest<'a> {
+    pub(crate) booking: Uuid,
+    /// The car as the client names it.
+    pub(crate) car: &'a CarRef,
+    /// The days as the client names them.
+    pub(crate) dates: DateRange,
+    /// The price that the client expects. Refused unless it is the server's price.
+    pub(crate) client_price: Option<Amount>,
+    /// For the audit log.
+    pub(crate) request_id: &'a str,
 }
 
-/// What `open_payment` decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OpenOutcome {
-    /// Ask PayPal for an order, with the request id given.
-    CreateOrder,
-    /// There is an order that the payer can still use.
-    OrderExists,
-    /// No booking of ours has this id.
+/// The result of `open_payment`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum PaymentOpening {
+    /// PayPal has to create an order.
+    CreateOrder(NewPayment),
+    /// The payer can still use an order of this booking.
+    OrderExists(ExistingOrder),
+    #[serde(untagged)]
+    Refused(PaymentRefusal),
+}
+
+/// A payment that needs an order.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewPayment {
+    pub(crate) payment_id: Uuid,
+    /// The booking's reference.
+    pub(crate) reference: String,
+    pub(crate) car_name: String,
+    #[serde(flatten)]
+    pub(crate) price: Money,
+    /// The `PayPal-Request-Id` of the order.
+    pub(crate) request_id: String,
+    /// Its days may be held again.
+    #[serde(flatten)]
+    pub(crate) car: CarIdentity,
+}
+
+/// An order that PayPal created for an earlier request.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExistingOrder {
+    pub(crate) order_id: String,
+    pub(crate) booking_id: Uuid,
+    #[serde(flatten)]
+    pub(crate) price: Money,
+    /// The page on which the payer approves the order.
+    pub(crate) approve_url: String,
+    /// Its days may be held again.
+    #[serde(flatten)]
+    pub(crate) car: CarIdentity,
+}
+
+/// The reason that a booking cannot be paid.
+#[derive(Debug, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum PaymentRefusal {
     BookingNotFound,
     /// The booking is for another car or other days.
     BookingMismatch,
-    /// The client's price is not the booking's. Recorded.
-    PriceMismatch,
-    /// The hold lapsed and the days went to somebody else.
+    /// The client expects another price. `security_events` has a row about it.
+    PriceMismatch {
+        server_price: Amount,
+        currency: Currency,
+    },
+    /// The hold expired, and another booking has the days.
     DatesUnavailable,
-    /// The booking is over: cancelled, completed, or its first day has passed.
+    /// The booking is canceled or completed, or its first day has passed.
     BookingNotPayable,
-    /// It is paid.
     AlreadyPaid,
 }
 
-/// The answer of `open_payment`. What follows `outcome` is there for the first two.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OpenedPayment {
-    /// What was decided.
-    pub outcome: OpenOutcome,
-    /// Our payment.
-    pub payment_id: Option<Uuid>,
-    /// Our booking.
-    pub booking_id: Option<Uuid>,
-    /// What people call the booking.
-    pub reference: Option<String>,
-    /// The car's name, for the payer's page.
-    pub car_name: Option<String>,
-    /// The price.
-    pub amount: Option<Amount>,
-    /// The price, when the client's was another.
-    pub server_price: Option<Amount>,
-    /// Its currency.
-    pub currency: Option<Currency>,
-    /// The `PayPal-Request-Id` of the order.
-    pub request_id: Option<String>,
-    /// The order that exists.
-    pub order_id: Option<String>,
-    /// Where the payer approves it.
-    pub approve_url: Option<String>,
-    /// The car, whose days may be held again.
-    #[serde(flatten)]
-    pub car: Option<TouchedCar>,
-}
-
 impl Database<'_> {
-    /// Prepares the payment of a booking. Stores the request id before it is used, and keeps the hold alive.
-    pub async fn open_payment(
+    /// Prepares the payment of a booking: extends its hold, and stores the request id of an order.
+    pub(crate) async fn open_payment(
         &self,
         request: &PaymentRequest<'_>,
-    ) -> Result<OpenedPayment, DatabaseError> {
+    ) -> Result<PaymentOpening, DatabaseError> {
         let arguments = serde_json::json!({
             "p_booking_id": request.booking,
             "p_car": request.car,
@@ -95,8 +108,8 @@ impl Database<'_> {
         self.call("open_payment", &arguments).await
     }
 
-    /// Notes the order that PayPal made.
-    pub async fn record_paypal_order(
+    /// Records the order that PayPal created.
+    pub(crate) async fn record_paypal_order(
         &self,
         payment: Uuid,
         request_id: &str,

@@ -1,85 +1,76 @@
-//! Comparing payments with what PayPal shows, and keeping what does not fit.
+//! Reconciliation: payments to compare with PayPal, and the findings about them.
 
 use super::{Database, DatabaseError};
 use crate::domain::{
     finding::{Finding, FindingKind},
     money::Amount,
-    observation::{PaymentRecord, SeenCapture},
+    observation::{Capture, PaymentRecord},
     payment_state::PaymentState,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// How a payment is named.
+/// An id of a payment.
 #[derive(Clone, Copy, Debug)]
-pub enum PaymentName<'a> {
-    /// By our id.
-    Ours(Uuid),
-    /// By PayPal's id of its order, authorization or capture.
-    PayPals(&'a str),
+pub(crate) enum PaymentName<'a> {
+    Id(Uuid),
+    /// The id of PayPal's order, authorization or capture.
+    PayPalId(&'a str),
 }
 
 /// A finding that is open.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OpenFinding {
-    /// Our payment.
-    pub payment_id: Uuid,
-    /// Our booking.
-    pub booking_id: Uuid,
-    /// What people call the booking.
-    pub reference: String,
-    /// What is wrong.
-    pub kind: FindingKind,
+pub(crate) struct OpenFinding {
+    pub(crate) payment_id: Uuid,
+    pub(crate) booking_id: Uuid,
+    /// The booking's reference.
+    pub(crate) reference: String,
+    pub(crate) kind: FindingKind,
     /// Ids and amounts.
-    pub detail: String,
-    /// Since when.
-    pub found_at: Timestamp,
+    pub(crate) detail: String,
+    pub(crate) found_at: Timestamp,
 }
 
 /// An event that could not be applied.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DeadLetter {
+pub(crate) struct DeadLetter {
     /// PayPal's id of the event.
-    pub event_id: String,
-    /// What it is about.
-    pub event_type: String,
-    /// The resource it names.
-    pub resource_id: Option<String>,
-    /// Why it could not be applied.
-    pub error: Option<String>,
-    /// When it came.
-    pub received_at: Timestamp,
+    pub(crate) event_id: String,
+    pub(crate) event_type: String,
+    /// The resource that the event names.
+    pub(crate) resource_id: Option<String>,
+    /// The code of the last attempt's error.
+    pub(crate) error: Option<String>,
+    pub(crate) received_at: Timestamp,
 }
 
-/// The answer of `payment_drift`.
+/// The result of `payment_drift`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Drift {
+pub(crate) struct Drift {
     /// Oldest first.
-    pub findings: Vec<OpenFinding>,
+    pub(crate) findings: Vec<OpenFinding>,
     /// Oldest first.
-    pub dead_letters: Vec<DeadLetter>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
 }
 
 impl Database<'_> {
-    /// A payment of ours.
-    pub async fn find_payment(
+    pub(crate) async fn find_payment(
         &self,
         name: PaymentName<'_>,
     ) -> Result<Option<PaymentRecord>, DatabaseError> {
-        let (ours, paypals) = match name {
-            PaymentName::Ours(id) => (Some(id), None),
-            PaymentName::PayPals(id) => (None, Some(id)),
+        let arguments = match name {
+            PaymentName::Id(id) => serde_json::json!({ "p_payment_id": id }),
+            PaymentName::PayPalId(id) => serde_json::json!({ "p_paypal_id": id }),
         };
-        let arguments = serde_json::json!({ "p_payment_id": ours, "p_paypal_id": paypals });
         self.call("find_payment", &arguments).await
     }
 
-    /// Up to `limit` payments that were not compared with PayPal for a while, longest first.
-    pub async fn payments_to_reconcile(
+    /// Up to `limit` payments that are due for a comparison with PayPal, longest overdue first.
+    pub(crate) async fn payments_to_reconcile(
         &self,
         limit: u32,
     ) -> Result<Vec<PaymentRecord>, DatabaseError> {
@@ -87,8 +78,8 @@ impl Database<'_> {
         self.call("payments_to_reconcile", &arguments).await
     }
 
-    /// Notes that a payment was compared, and what does not fit.
-    pub async fn record_reconciliation(
+    /// Records that a payment was compared with PayPal, and the findings.
+    pub(crate) async fn record_reconciliation(
         &self,
         payment: Uuid,
         findings: &[Finding],
@@ -103,8 +94,8 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Notes one finding.
-    pub async fn record_finding(
+    /// Records one finding.
+    pub(crate) async fn record_finding(
         &self,
         payment: Uuid,
         finding: &Finding,
@@ -118,11 +109,11 @@ impl Database<'_> {
         self.call_raw("record_finding", &arguments).await.map(drop)
     }
 
-    /// Notes a capture that PayPal shows.
-    pub async fn record_observed_capture(
+    /// Records a capture that PayPal shows.
+    pub(crate) async fn record_observed_capture(
         &self,
         payment: Uuid,
-        capture: &SeenCapture,
+        capture: &Capture,
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": payment,
@@ -135,8 +126,8 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Notes that PayPal shows an authorization that is over: `state` is voided or expired.
-    pub async fn record_observed_end(
+    /// Records that PayPal shows no open authorization. `state` is voided or expired.
+    pub(crate) async fn record_observed_end(
         &self,
         payment: Uuid,
         state: PaymentState,
@@ -151,8 +142,8 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Notes how much PayPal shows as refunded in all.
-    pub async fn record_observed_refunds(
+    /// Records the total of the refunds that PayPal shows.
+    pub(crate) async fn record_observed_refunds(
         &self,
         payment: Uuid,
         total: Amount,
@@ -167,8 +158,8 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Everything that an operator has to look at.
-    pub async fn payment_drift(&self) -> Result<Drift, DatabaseError> {
+    /// The open findings and the dead letters.
+    pub(crate) async fn payment_drift(&self) -> Result<Drift, DatabaseError> {
         self.call("payment_drift", &serde_json::json!({})).await
     }
 }

@@ -1,4 +1,4 @@
-//! Giving captured money back.
+//! Refunds of captured money.
 
 use super::{Database, DatabaseError};
 use crate::domain::{
@@ -9,99 +9,110 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A refund that an operator orders.
+/// The arguments of `order_refund`.
 #[derive(Clone, Copy, Debug)]
-pub struct RefundRequest<'a> {
-    /// Our booking.
-    pub booking: Uuid,
-    /// How much; all that is left when absent.
-    pub amount: Option<Amount>,
-    /// The operator's key: one refund each.
-    pub idempotency_key: Option<&'a str>,
+pub(crate) struct RefundRequest<'a> {
+    pub(crate) booking: Uuid,
+    /// `None` refunds the rest of the capture.
+    pub(crate) amount: Option<Amount>,
+    /// The operator's key. Each key orders one refund.
+    pub(crate) idempotency_key: Option<&'a str>,
     /// In the operator's words.
-    pub reason: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
     /// For the audit log.
-    pub actor: &'a str,
+    pub(crate) actor: &'a str,
     /// For the audit log.
-    pub request_id: &'a str,
+    pub(crate) request_id: &'a str,
 }
 
-/// What became of a refund in the database.
+/// A row of `refunds`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Refund {
+    #[serde(rename = "refundId")]
+    pub(crate) id: Uuid,
+    #[serde(flatten)]
+    pub(crate) money: Money,
+    pub(crate) status: RefundState,
+}
+
+/// The state of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RefundOutcome {
-    /// It is ordered.
+pub(crate) enum RefundState {
+    /// PayPal has not refunded yet.
     Ordered,
-    /// It was ordered before.
-    Replayed,
-    /// The key came before with another amount.
-    IdempotencyKeyReused,
-    /// More than is left of the capture.
-    RefundExceedsRest,
-    /// Nothing was captured for the booking.
-    NotCaptured,
-    /// No booking of ours has this id.
-    BookingNotFound,
-    /// Ask PayPal, with the request id given.
-    Refund,
-    /// Somebody else is at it.
-    PaymentInProgress,
-    /// It is made, refused or unknown.
-    NothingToDo,
-    /// It is recorded.
-    Recorded,
+    Refunded,
+    /// PayPal refused for good.
+    Refused,
 }
 
-/// A refund as the database tells it.
+/// The result of `order_refund`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum RefundOrder {
+    /// The refund is ordered, by this call or an earlier one with the same key.
+    #[serde(alias = "replayed")]
+    Ordered(Refund),
+    #[serde(untagged)]
+    Refused(RefundRefusal),
+}
+
+/// The reason that a refund is not ordered.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum RefundRefusal {
+    /// The key has ordered a refund of another amount.
+    IdempotencyKeyReused,
+    /// The amount is more than the rest of the capture.
+    RefundExceedsRest {
+        rest: Amount,
+        currency: Currency,
+    },
+    NotCaptured,
+    BookingNotFound,
+}
+
+/// The result of `begin_refund`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum RefundStart {
+    /// PayPal has to refund.
+    Refund(RefundClaim),
+    /// Another request has the claim.
+    PaymentInProgress,
+    /// PayPal has refunded, or has refused for good.
+    NothingToDo(Refund),
+}
+
+/// A refund that this request may make.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RefundState {
-    /// What was decided.
-    pub outcome: RefundOutcome,
-    /// Our refund.
-    pub refund_id: Option<Uuid>,
-    /// Our payment.
-    pub payment_id: Option<Uuid>,
-    /// Our booking.
-    pub booking_id: Option<Uuid>,
-    /// How much.
-    pub amount: Option<Amount>,
-    /// Of what.
-    pub currency: Option<Currency>,
-    /// `ordered`, `refunded` or `refused`.
-    pub status: Option<String>,
-    /// PayPal's refund.
-    pub paypal_refund_id: Option<String>,
-    /// Why it was refused, or is late.
-    pub failure_code: Option<String>,
-    /// The `PayPal-Request-Id`, to make it.
-    pub request_id: Option<String>,
-    /// What to refund.
-    pub capture_id: Option<String>,
+pub(crate) struct RefundClaim {
+    pub(crate) payment_id: Uuid,
+    pub(crate) capture_id: String,
+    #[serde(flatten)]
+    pub(crate) money: Money,
+    /// The `PayPal-Request-Id` of the refund.
+    pub(crate) request_id: String,
     /// From 1.
-    #[serde(default)]
-    pub attempt: u32,
-    /// What is left to refund, when more was asked for.
-    pub rest: Option<Amount>,
+    pub(crate) attempt: u32,
 }
 
-impl RefundState {
-    /// How much of what.
-    #[must_use]
-    pub fn money(&self) -> Option<Money> {
-        Some(Money {
-            amount: self.amount?,
-            currency: self.currency?,
-        })
-    }
+/// The result of `record_refund`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum RefundRecord {
+    /// The refund is recorded, by this call or an earlier one.
+    #[serde(alias = "replayed")]
+    Recorded(Refund),
 }
 
 impl Database<'_> {
-    /// Orders a refund, once by its key.
-    pub async fn order_refund(
+    /// Orders a refund, once for each key.
+    pub(crate) async fn order_refund(
         &self,
         request: &RefundRequest<'_>,
-    ) -> Result<RefundState, DatabaseError> {
+    ) -> Result<RefundOrder, DatabaseError> {
         let arguments = serde_json::json!({
             "p_booking_id": request.booking,
             "p_actor": request.actor,
@@ -114,30 +125,31 @@ impl Database<'_> {
         self.call("order_refund", &arguments).await
     }
 
-    /// Takes the lease to make a refund, or says why not.
-    pub async fn begin_refund(&self, refund: Uuid) -> Result<RefundState, DatabaseError> {
+    /// Claims a refund, to make it.
+    pub(crate) async fn begin_refund(&self, refund: Uuid) -> Result<RefundStart, DatabaseError> {
         let arguments = serde_json::json!({ "p_refund_id": refund, "p_now": self.platform.now() });
         self.call("begin_refund", &arguments).await
     }
 
-    /// Notes that PayPal refunded.
-    pub async fn record_refund(
+    /// Records that PayPal refunded. Counts even when the claim was lost.
+    pub(crate) async fn record_refund(
         &self,
         refund: Uuid,
         request_id: &str,
         paypal_refund_id: &str,
-    ) -> Result<RefundState, DatabaseError> {
+    ) -> Result<Refund, DatabaseError> {
         let arguments = serde_json::json!({
             "p_refund_id": refund,
             "p_request_id": request_id,
             "p_paypal_refund_id": paypal_refund_id,
             "p_now": self.platform.now(),
         });
-        self.call("record_refund", &arguments).await
+        let RefundRecord::Recorded(refund) = self.call("record_refund", &arguments).await?;
+        Ok(refund)
     }
 
-    /// Notes that PayPal did not refund, or that nobody knows, and when to try again.
-    pub async fn record_refund_failure(
+    /// Records that PayPal did not refund or gave no response, and the time of the next attempt.
+    pub(crate) async fn record_refund_failure(
         &self,
         refund: Uuid,
         request_id: &str,
@@ -158,9 +170,66 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Up to `limit` refunds that are ordered and that nobody is making.
-    pub async fn refunds_due(&self, limit: u32) -> Result<Vec<Uuid>, DatabaseError> {
+    /// Up to `limit` refunds that are ordered, due and not claimed.
+    pub(crate) async fn refunds_due(&self, limit: u32) -> Result<Vec<Uuid>, DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         self.call("refunds_due", &arguments).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, from_value, json};
+
+    fn refund(outcome: &str) -> Value {
+        json!({
+            "outcome": outcome, "refundId": Uuid::nil(), "paymentId": Uuid::nil(),
+            "bookingId": Uuid::nil(), "amount": "20.00", "currency": "USD", "status": "ordered",
+            "paypalRefundId": null, "failureCode": null,
+        })
+    }
+
+    #[test]
+    fn reused_key_is_a_refusal() {
+        for outcome in ["ordered", "replayed"] {
+            let RefundOrder::Ordered(refund) = from_value(refund(outcome)).unwrap() else {
+                panic!("{outcome} refused");
+            };
+            assert_eq!(refund.status, RefundState::Ordered);
+            assert_eq!(refund.money.amount.to_string(), "20.00");
+        }
+        let reused = from_value(refund("idempotency_key_reused")).unwrap();
+        assert!(matches!(
+            reused,
+            RefundOrder::Refused(RefundRefusal::IdempotencyKeyReused)
+        ));
+        assert!(from_value::<RefundOrder>(refund("recorded")).is_err());
+    }
+
+    #[test]
+    fn claim_carries_request_id_and_attempt() {
+        let mut claim = refund("refund");
+        claim["requestId"] = json!("P:refund:1");
+        claim["captureId"] = json!("C");
+        claim["attempt"] = json!(2);
+        let RefundStart::Refund(claim) = from_value(claim).unwrap() else {
+            panic!("not claimed");
+        };
+        assert_eq!(
+            (claim.request_id.as_str(), claim.attempt),
+            ("P:refund:1", 2)
+        );
+        assert!(matches!(
+            from_value(refund("nothing_to_do")).unwrap(),
+            RefundStart::NothingToDo(Refund {
+                status: RefundState::Ordered,
+                ..
+            })
+        ));
+        assert!(matches!(
+            from_value(refund("payment_in_progress")).unwrap(),
+            RefundStart::PaymentInProgress
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! People who are signed in with Supabase.
+//! Users who are signed in with Supabase.
 
 use super::{Database, DatabaseError, error::refusal};
 use bytes::Bytes;
@@ -7,35 +7,35 @@ use serde::Deserialize;
 
 const OPERATION: &str = "auth/v1/user";
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 #[derive(Debug, Deserialize)]
-pub struct User {
+pub(crate) struct User {
     /// Supabase's id.
-    pub id: String,
+    pub(crate) id: String,
     #[serde(default)]
     app_metadata: AppMetadata,
 }
 
 impl User {
-    /// Whether they are an operator.
+    /// Whether the user is an operator.
     #[must_use]
-    pub fn is_admin(&self) -> bool {
+    pub(crate) fn is_admin(&self) -> bool {
         self.app_metadata.role.as_deref() == Some("admin")
     }
 }
 
-/// Set by the service only; a user can change `user_metadata`, not this.
+/// Metadata that only the service can change. Users can change their `user_metadata`.
 #[derive(Debug, Default, Deserialize)]
 struct AppMetadata {
     role: Option<String>,
 }
 
 impl Database<'_> {
-    /// Whoever `token` belongs to; `None` when it is nobody's.
+    /// The user of `token`, or `None` if the token is not valid.
     ///
-    /// Supabase is asked, so a token that was revoked, or is signed with a key that was rotated, is known for what it is.
+    /// Supabase checks the token, so revoked tokens and rotated keys are refused at once.
     /// <https://supabase.com/docs/reference/javascript/auth-getuser>
-    pub async fn user(&self, token: &str) -> Result<Option<User>, DatabaseError> {
+    pub(crate) async fn user(&self, token: &str) -> Result<Option<User>, DatabaseError> {
         let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {token}")) else {
             return Ok(None);
         };
@@ -51,16 +51,18 @@ impl Database<'_> {
         self.identify(headers, OPERATION)?;
         headers.insert(header::AUTHORIZATION, bearer);
 
-        let answer = self.exchange(OPERATION, request).await?;
-        match answer.status() {
+        let response = self.exchange(OPERATION, request).await?;
+        match response.status() {
             status if status.is_success() => {
-                serde_json::from_slice(answer.body()).map_err(|source| DatabaseError::Undecodable {
-                    function: OPERATION,
-                    source,
+                serde_json::from_slice(response.body()).map_err(|source| {
+                    DatabaseError::Undecodable {
+                        function: OPERATION,
+                        source,
+                    }
                 })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
-            status => Err(refusal(OPERATION, status, answer.body())),
+            status => Err(refusal(OPERATION, status, response.body())),
         }
     }
 }

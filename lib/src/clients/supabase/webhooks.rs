@@ -1,63 +1,53 @@
-//! The inbox of webhooks.
+//! The inbox of webhook events.
 
 use super::{Database, DatabaseError};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// An event that is ours to apply.
+/// An event that this request or run may apply.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InboxWork {
+pub(crate) struct EventClaim {
     /// PayPal's id of the event.
-    pub event_id: String,
-    /// The event as it was verified.
-    pub body: String,
-    /// Proves that the event is ours to apply.
-    pub lease: Uuid,
+    pub(crate) event_id: String,
+    /// The bytes that were verified.
+    pub(crate) body: String,
+    /// Proves the claim.
+    #[serde(rename = "lease")]
+    pub(crate) claim_id: Uuid,
     /// From 1.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
 }
 
-/// The answer of `store_webhook_event`: what is to be applied now, if anything.
+/// The result of `replay_webhook_event`.
 #[derive(Debug, Deserialize)]
-pub struct Stored {
-    /// The event, unless it was applied, waits, or is being applied.
-    pub work: Option<InboxWork>,
-}
-
-/// What `replay_webhook_event` decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplayOutcome {
-    /// It is applied again.
-    Replayed,
-    /// It was applied.
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum EventReplay {
+    /// The dead letter has to be applied again.
+    Replayed {
+        #[serde(rename = "work")]
+        claim: EventClaim,
+    },
     AlreadyProcessed,
-    /// It is still being tried.
+    /// The event is due later, or is being applied.
     Waiting,
-    /// Nobody knows it.
     EventNotFound,
 }
 
-/// The answer of `replay_webhook_event`.
-#[derive(Debug, Deserialize)]
-pub struct Replay {
-    /// What was decided.
-    pub outcome: ReplayOutcome,
-    /// The event, when it is to be applied.
-    pub work: Option<InboxWork>,
-}
-
 impl Database<'_> {
-    /// Puts a verified event into the inbox, once by its id.
-    pub async fn store_webhook_event(
+    /// Stores a verified event, once by its id. Returns the claim if it has to be applied.
+    pub(crate) async fn store_webhook_event(
         &self,
         event_id: &str,
         event_type: &str,
         resource_id: Option<&str>,
         body: &str,
         request_id: &str,
-    ) -> Result<Stored, DatabaseError> {
+    ) -> Result<Option<EventClaim>, DatabaseError> {
+        #[derive(Deserialize)]
+        struct StoredEvent {
+            work: Option<EventClaim>,
+        }
         let arguments = serde_json::json!({
             "p_event_id": event_id,
             "p_event_type": event_type,
@@ -66,24 +56,28 @@ impl Database<'_> {
             "p_request_id": request_id,
             "p_now": self.platform.now(),
         });
-        self.call("store_webhook_event", &arguments).await
+        let stored: StoredEvent = self.call("store_webhook_event", &arguments).await?;
+        Ok(stored.work)
     }
 
     /// Claims up to `limit` events that are due.
-    pub async fn claim_webhook_events(&self, limit: u32) -> Result<Vec<InboxWork>, DatabaseError> {
+    pub(crate) async fn claim_webhook_events(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<EventClaim>, DatabaseError> {
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
         self.call("claim_webhook_events", &arguments).await
     }
 
-    /// Notes that an event is applied, and what it came to.
-    pub async fn record_webhook_result(
+    /// Records that an event is applied, and its effect.
+    pub(crate) async fn record_webhook_result(
         &self,
-        work: &InboxWork,
+        claim: &EventClaim,
         result: &str,
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
-            "p_event_id": work.event_id,
-            "p_lease": work.lease,
+            "p_event_id": claim.event_id,
+            "p_lease": claim.claim_id,
             "p_result": result,
             "p_now": self.platform.now(),
         });
@@ -92,15 +86,15 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Notes that an event could not be applied; the database says when it is tried again.
-    pub async fn record_webhook_failure(
+    /// Records that an event could not be applied. The database schedules the next attempt.
+    pub(crate) async fn record_webhook_failure(
         &self,
-        work: &InboxWork,
+        claim: &EventClaim,
         code: &str,
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
-            "p_event_id": work.event_id,
-            "p_lease": work.lease,
+            "p_event_id": claim.event_id,
+            "p_lease": claim.claim_id,
             "p_error_code": code,
             "p_now": self.platform.now(),
         });
@@ -109,13 +103,13 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Has a dead letter applied again.
-    pub async fn replay_webhook_event(
+    /// Claims a dead letter, to apply it again.
+    pub(crate) async fn replay_webhook_event(
         &self,
         event_id: &str,
         actor: &str,
         request_id: &str,
-    ) -> Result<Replay, DatabaseError> {
+    ) -> Result<EventReplay, DatabaseError> {
         let arguments = serde_json::json!({
             "p_event_id": event_id,
             "p_actor": actor,

@@ -17,7 +17,7 @@ const NO_COUNTER: &str = "limit:none";
 
 /// The two counters of a client, and the limit that both must keep to.
 #[derive(Debug)]
-pub struct LimitCounters {
+pub(crate) struct LimitCounters {
     current: String,
     previous: String,
     weights: Weights,
@@ -28,7 +28,7 @@ pub struct LimitCounters {
 impl LimitCounters {
     /// The counters of `client` at `now` (milliseconds since the Unix epoch).
     #[must_use]
-    pub fn new(tier: Tier, client: &Client, rule: Rule, now: u64) -> Self {
+    pub(crate) fn new(tier: Tier, client: &Client, rule: Rule, now: u64) -> Self {
         let index = rule.window_index(now);
         let key = |index: u64| format!("limit:{}:{client}:{index}", tier.name());
         Self {
@@ -42,7 +42,7 @@ impl LimitCounters {
 
 /// The step that a request takes when it is admitted.
 #[derive(Clone, Copy, Debug)]
-pub enum AdmitStep<'a> {
+pub(crate) enum AdmitStep<'a> {
     /// None: the request is only counted.
     Count,
     /// Take a lease.
@@ -61,21 +61,21 @@ pub enum AdmitStep<'a> {
 
 /// One call of the script. Without `counters` nobody is counted.
 #[derive(Clone, Copy, Debug)]
-pub struct AdmitRequest<'a> {
-    pub counters: Option<&'a LimitCounters>,
-    pub step: AdmitStep<'a>,
+pub(crate) struct AdmitRequest<'a> {
+    pub(crate) counters: Option<&'a LimitCounters>,
+    pub(crate) step: AdmitStep<'a>,
 }
 
 /// Requests of a client in the current window, this one included, and in the previous window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WindowCounts {
-    pub current: u64,
-    pub previous: u64,
+pub(crate) struct WindowCounts {
+    pub(crate) current: u64,
+    pub(crate) previous: u64,
 }
 
 /// The reply to an [`AdmitRequest`].
 #[derive(Debug)]
-pub enum AdmitReply {
+pub(crate) enum AdmitReply {
     /// One request too many. Nothing has changed.
     Denied(WindowCounts),
     /// The step is done.
@@ -89,17 +89,17 @@ pub enum AdmitReply {
 
 /// A lookup's result as Redis stores it.
 #[derive(Debug)]
-pub struct StoredEntry {
+pub(crate) struct StoredEntry {
     /// The envelope, or its head where the reader has the body.
-    pub envelope: Option<String>,
+    pub(crate) envelope: Option<String>,
     /// Epoch and generation in one word, as in envelopes.
-    pub generation: String,
+    pub(crate) generation: String,
 }
 
 impl AdmitReply {
     /// The counts on which the decision rests.
     #[must_use]
-    pub fn counts(&self) -> WindowCounts {
+    pub(crate) fn counts(&self) -> WindowCounts {
         match self {
             Self::Denied(counts) | Self::Admitted { counts, .. } => *counts,
         }
@@ -108,7 +108,7 @@ impl AdmitReply {
 
 impl Upstash<'_> {
     /// Runs the script in one round trip.
-    pub async fn admit(&self, request: &AdmitRequest<'_>) -> Result<AdmitReply, RedisError> {
+    pub(crate) async fn admit(&self, request: &AdmitRequest<'_>) -> Result<AdmitReply, RedisError> {
         let replies = self.pipeline(&[request.encode()]).await?;
         let reply = replies.into_iter().next().and_then(Value::into_list);
         request.decode(reply.ok_or(RedisError::Undecodable)?)

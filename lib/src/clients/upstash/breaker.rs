@@ -1,48 +1,51 @@
-//! Remembers across requests that Redis failed, so that an outage costs one request its 150 ms and the others nothing.
+//! A circuit breaker for Redis. One request of an instance waits for the timeout; the others skip
+//! Redis.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-/// How long Redis is left alone after its first failure; doubled with each failure in a row.
+/// The pause after the first failure. Each further failure in a row doubles it.
 const FIRST_BREAK_MILLIS: i64 = 5_000;
-/// How long at most.
 const LONGEST_BREAK_MILLIS: i64 = 60_000;
 
-/// Closed: Redis is asked. Open: it is left alone until a moment; then one request tries, and the others wait for its luck.
+/// While the breaker is closed, all requests use Redis. While it is open, they skip Redis for a
+/// pause. Then one request tries, and its result closes the breaker or prolongs the pause.
 #[derive(Debug, Default)]
-pub struct Breaker {
-    /// Milliseconds since the Unix epoch; 0: closed.
+pub(crate) struct Breaker {
+    /// Milliseconds since the Unix epoch. 0 when closed.
     open_until: AtomicI64,
     failures: AtomicU32,
 }
 
-/// Leave to ask Redis once. What comes of it counts only while the breaker is as this attempt left it: of many requests that
-/// fail together one opens the breaker, and what began before that can neither lengthen the pause nor end it.
+/// The permission for one request to Redis.
+///
+/// Its result counts only if the breaker has not changed since. Of many requests that fail
+/// together, one opens the breaker. Earlier requests can neither prolong the pause nor end it.
 #[derive(Debug)]
 pub(super) struct Attempt {
     open_until: i64,
 }
 
 impl Breaker {
-    /// Whether this request may ask Redis.
+    /// Permits a request, unless the breaker is open or another request is trying.
     pub(super) fn attempt(&self, now: i64) -> Option<Attempt> {
         let until = self.open_until.load(Ordering::Relaxed);
         if until == 0 {
             return Some(Attempt { open_until: 0 });
         }
-        // Whoever moves the moment on is the one who tries.
+        // The request that replaces the time is the one that tries.
         let next = now + FIRST_BREAK_MILLIS;
-        let is_turn = now >= until && self.replace(until, next);
-        is_turn.then_some(Attempt { open_until: next })
+        let is_permitted = now >= until && self.replace(until, next);
+        is_permitted.then_some(Attempt { open_until: next })
     }
 
-    /// Redis answered.
+    /// Records a reply.
     pub(super) fn succeeded(&self, attempt: &Attempt) {
         if attempt.open_until != 0 && self.replace(attempt.open_until, 0) {
             self.failures.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Redis failed at `now`.
+    /// Records a failure at `now`.
     pub(super) fn failed(&self, attempt: &Attempt, now: i64) {
         let failures = self.failures.load(Ordering::Relaxed);
         let pause = (FIRST_BREAK_MILLIS << failures.min(16)).min(LONGEST_BREAK_MILLIS);
@@ -63,18 +66,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_request_tries_when_the_pause_is_over() {
+    fn one_request_tries_after_pause() {
         let breaker = Breaker::default();
         breaker.failed(&breaker.attempt(1_000).unwrap(), 1_000);
         assert!(breaker.attempt(5_999).is_none());
         let probe = breaker.attempt(6_000).unwrap();
-        assert!(breaker.attempt(6_000).is_none(), "one is trying");
+        assert!(
+            breaker.attempt(6_000).is_none(),
+            "another request is trying"
+        );
         breaker.succeeded(&probe);
         assert!(breaker.attempt(6_001).is_some() && breaker.attempt(6_001).is_some());
     }
 
     #[test]
-    fn a_probe_that_never_came_back_is_followed_by_another() {
+    fn lost_attempt_is_followed_by_another() {
         let breaker = Breaker::default();
         breaker.failed(&breaker.attempt(0).unwrap(), 0);
         assert!(breaker.attempt(5_000).is_some());
@@ -83,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_lengthen_the_pause_to_a_minute() {
+    fn pause_doubles_up_to_a_minute() {
         let breaker = Breaker::default();
         let mut now = 0;
         for pause in [5_000, 10_000, 20_000, 40_000, 60_000, 60_000] {
@@ -96,9 +102,9 @@ mod tests {
         assert!(breaker.attempt(now + 5_000).is_some());
     }
 
-    /// One hiccup under load is one failure, not as many as there were requests.
+    /// One short outage under load counts as one failure, not as one for each request.
     #[test]
-    fn requests_that_fail_together_open_the_breaker_once() {
+    fn concurrent_failures_open_breaker_once() {
         let breaker = Breaker::default();
         let together: Vec<Attempt> = (0..50).map(|_| breaker.attempt(0).unwrap()).collect();
         let (late, failing) = together.split_last().unwrap();
@@ -106,7 +112,10 @@ mod tests {
             breaker.failed(attempt, 150);
         }
         breaker.succeeded(late);
-        assert!(breaker.attempt(5_149).is_none(), "still left alone");
+        assert!(
+            breaker.attempt(5_149).is_none(),
+            "the breaker is still open"
+        );
         breaker.failed(&breaker.attempt(5_150).unwrap(), 5_150);
         assert!(breaker.attempt(15_149).is_none() && breaker.attempt(15_150).is_some());
     }

@@ -1,4 +1,4 @@
-//! Redis commands as Upstash takes them: arrays of strings.
+//! Redis commands in the form that Upstash accepts: arrays of strings.
 
 use super::script::Script;
 use serde::{Serialize, Serializer};
@@ -56,7 +56,7 @@ impl Command {
             .arg(seconds.to_string())
     }
 
-    /// `SET key value NX PX millis`: `OK` for the one who was first.
+    /// `SET key value NX PX millis`. The first caller gets `OK`, the others nil.
     #[must_use]
     pub fn set_if_absent(key: String, value: String, millis: u64) -> Self {
         Self::new("SET")
@@ -94,7 +94,7 @@ impl Command {
             .arg(member)
     }
 
-    /// `ZREMRANGEBYSCORE key -inf (least`: what is below.
+    /// `ZREMRANGEBYSCORE key -inf (least`: removes the members with scores below `least`.
     #[must_use]
     pub fn zremrangebyscore(key: String, least: i64) -> Self {
         Self::new("ZREMRANGEBYSCORE")
@@ -112,9 +112,9 @@ impl Command {
             .arg(last.to_string())
     }
 
-    /// `ZRANGE key +inf least BYSCORE REV LIMIT 0 most`: the newest first.
+    /// `ZRANGE key +inf least BYSCORE REV LIMIT 0 limit`: the newest members first.
     #[must_use]
-    pub fn zrange_newest(key: String, least: i64, most: u32) -> Self {
+    pub fn zrange_newest(key: String, least: i64, limit: u32) -> Self {
         Self::new("ZRANGE")
             .arg(key)
             .arg("+inf")
@@ -123,10 +123,10 @@ impl Command {
             .arg("REV")
             .arg("LIMIT")
             .arg("0")
-            .arg(most.to_string())
+            .arg(limit.to_string())
     }
 
-    /// Runs `script` by its digest; a server that does not know it is sent the source.
+    /// Runs `script` by its digest. The client sends the source if the server does not know it.
     #[must_use]
     pub fn run<const A: usize>(
         script: &'static Script,
@@ -144,7 +144,7 @@ impl Command {
         command
     }
 
-    /// The same with the script's source, if it runs one.
+    /// The same command with its script's source. `None` without a script.
     pub(super) fn with_source(&self) -> Option<Self> {
         let script = self.script?;
         let mut words = self.words.clone();
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipeline_is_an_array_of_arrays() {
+    fn pipeline_serializes_as_nested_arrays() {
         let commands = [
             Command::new("INCR").arg("a"),
             Command::set_if_absent("l".into(), "me".into(), 5000),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_goes_by_its_digest_or_its_source() {
+    fn script_runs_by_digest_or_source() {
         static SCRIPT: Script = Script {
             source: "return 1",
             sha1: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",

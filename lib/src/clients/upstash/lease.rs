@@ -8,7 +8,7 @@ use super::{Command, DELETE_IF_EQUAL};
 
 /// One lease and the owner who wants it.
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     pub(crate) key: String,
     /// A unique name.
     pub(crate) owner: String,
@@ -18,13 +18,13 @@ pub struct Lease {
 impl Lease {
     /// The command that takes the lease if it is free.
     #[must_use]
-    pub fn take(&self) -> Command {
+    pub(crate) fn take(&self) -> Command {
         Command::set_if_absent(self.key.clone(), self.owner.clone(), self.millis)
     }
 
     /// The command that releases the lease if this owner has it.
     #[must_use]
-    pub fn release(&self) -> Command {
+    pub(crate) fn release(&self) -> Command {
         Command::run(&DELETE_IF_EQUAL, [self.key.clone()], [self.owner.clone()])
     }
 }

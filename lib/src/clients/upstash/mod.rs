@@ -1,9 +1,10 @@
-//! Redis over Upstash's REST API: commands in a pipeline, one HTTP request for all of them.
+//! Redis over Upstash's REST API: one HTTP request carries a pipeline of commands.
+//! <https://upstash.com/docs/redis/features/restapi>
 //!
-//! A pipeline is not atomic and each command is billed. Redis is an optimisation here: every error
-//! of this client is answered by going on without it, after at most 150 ms, and with a breaker so
-//! that an outage costs that once. What an operator waits for, and what others rely on after the
-//! answer, is asked with [`Upstash::background`]. <https://upstash.com/docs/redis/features/restapi>
+//! A pipeline is not atomic, and each command is billed. Redis is an optimization: after any error
+//! the caller continues without it. A visitor's request waits at most `REDIS_TIMEOUT_MS`, and a
+//! breaker makes an outage cost that time only once. Operators' requests and work after the
+//! response use [`Upstash::background`].
 
 mod admit;
 mod breaker;
@@ -12,13 +13,12 @@ mod lease;
 mod script;
 mod value;
 
-pub(crate) use admit::GENERATION_SECONDS;
-pub use admit::{
-    ADMIT, AdmitReply, AdmitRequest, AdmitStep, LimitCounters, StoredEntry, WindowCounts,
+pub use admit::ADMIT;
+pub(crate) use admit::{
+    AdmitReply, AdmitRequest, AdmitStep, GENERATION_SECONDS, LimitCounters, StoredEntry,
 };
-pub use breaker::Breaker;
 pub use command::Command;
-pub use lease::Lease;
+pub(crate) use lease::Lease;
 pub use script::{DELETE_IF_EQUAL, Script};
 pub use value::Value;
 
@@ -26,6 +26,7 @@ use crate::{
     domain::secret::Secret,
     platform::{Platform, TransportError},
 };
+use breaker::Breaker;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -36,60 +37,47 @@ use std::{
 };
 use value::Item;
 
-/// Who waits for an answer.
+/// The timeout of operators' requests and of work after the response.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The party that waits for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    /// A visitor: not for long, and not at all while the breaker is open.
+enum Waiter {
+    /// A visitor, who does not wait while the breaker is open.
     Visitor,
-    /// An operator, or nobody. The breaker is neither asked nor told, which is there for visitors:
-    /// a large answer that takes its time says nothing about the small ones, nor does it end a
-    /// pause that they need.
+    /// An operator or nobody. The breaker protects visitors alone: a slow large reply says nothing
+    /// about small ones. So these requests ignore the breaker and leave it unchanged.
     Background,
 }
 
-impl Patience {
-    /// How long one request may take, scripts that must be sent again included.
-    const fn timeout(self) -> Duration {
-        match self {
-            Self::Visitor => Duration::from_millis(150),
-            Self::Background => Duration::from_secs(2),
-        }
-    }
-}
-
-/// Upstash's mark of how far its replicas are. Echoing it lets an instance read what it wrote.
+/// Upstash's position in replication. An instance that echoes it reads its own writes.
 /// <https://upstash.com/docs/redis/howto/readyourwrites>
 const SYNC_TOKEN: HeaderName = HeaderName::from_static("upstash-sync-token");
 
-/// Why Redis gave no answer. Nothing here reaches a client.
+/// A failed request to Redis. Only operators see it.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
-    /// It failed a moment ago and is left alone.
-    #[error("Redis is left alone after a failure")]
+    #[error("the breaker is open after a failure of Redis")]
     BreakerOpen,
-    /// No answer came in time.
-    #[error("Redis was not reached")]
+    /// No reply arrived in time.
+    #[error("Redis did not reply")]
     NotReached(#[from] TransportError),
-    /// Upstash refused the request: a bad token, a used-up quota.
-    #[error("Redis refused with {0}")]
+    /// For example for a wrong token or an exhausted quota.
+    #[error("Redis refused the request with {0}")]
     Refused(StatusCode),
-    /// One command failed.
     #[error("a command failed: {0}")]
     Command(String),
-    /// The answer makes no sense.
-    #[error("the answer could not be read")]
+    #[error("the reply could not be decoded")]
     Undecodable,
 }
 
 impl RedisError {
-    /// Whether Redis surely did nothing of what it was asked, so that asking again does nothing
-    /// twice.
+    /// Whether Redis certainly ran no command, so that a retry runs none twice.
     ///
-    /// A refusal that blames the request comes before any command is run; an error of the server or
-    /// of a gateway before it may come after. When one command of a pipeline failed, those beside
-    /// it were run all the same.
+    /// Upstash returns a 4xx status before it runs a command. A server or a gateway may return a
+    /// 5xx status after that. When one command of a pipeline fails, the others have still run.
     #[must_use]
-    pub fn has_changed_nothing(&self) -> bool {
+    pub(crate) fn has_changed_nothing(&self) -> bool {
         match self {
             Self::BreakerOpen | Self::NotReached(TransportError::NotSent) => true,
             Self::Refused(status) => status.is_client_error(),
@@ -98,61 +86,66 @@ impl RedisError {
     }
 }
 
-/// What an instance remembers of its Redis between requests.
+/// An instance's memory of its Redis between requests.
 #[derive(Debug, Default)]
 pub struct Memory {
     breaker: Breaker,
     sync_token: Mutex<Option<HeaderValue>>,
 }
 
-/// Redis as one request sees it.
+/// The client of Redis for one request.
 #[derive(Clone, Copy)]
 pub struct Upstash<'a> {
     platform: &'a dyn Platform,
     memory: &'a Memory,
     url: &'a str,
     token: &'a Secret,
-    patience: Patience,
+    /// For a visitor.
+    timeout: Duration,
+    waiter: Waiter,
 }
 
 impl<'a> Upstash<'a> {
-    /// The Redis at `url`, an address without a slash at the end.
+    /// The client of the Redis at `url`, an address without a slash at the end. A visitor waits for
+    /// `timeout`.
     #[must_use]
     pub fn new(
         platform: &'a dyn Platform,
         memory: &'a Memory,
         url: &'a str,
         token: &'a Secret,
+        timeout: Duration,
     ) -> Self {
         Self {
             platform,
             memory,
             url,
             token,
-            patience: Patience::Visitor,
+            timeout,
+            waiter: Waiter::Visitor,
         }
     }
 
-    /// The same for what no visitor waits for: each request may take two seconds, is sent also
-    /// while visitors leave Redis alone, and what becomes of it is nothing to them.
+    /// The client for requests that no visitor waits for. They have two seconds, go out while the
+    /// breaker is open, and leave it unchanged.
     #[must_use]
     pub fn background(self) -> Self {
         Self {
-            patience: Patience::Background,
+            waiter: Waiter::Background,
             ..self
         }
     }
 
-    /// Sends `commands` in one request and gives one value for each, in order.
+    /// Sends `commands` in one request and returns their values in order.
     ///
-    /// A failure of any command is a failure of the whole: our pipelines have no command that may
-    /// fail alone. A script that the server has forgotten runs after all the others, so what stands
-    /// beside a script must not depend on it.
+    /// When one command fails, the pipeline fails: no caller has a command that may fail alone. A
+    /// script that is unknown to the server runs after all other commands, so these must not depend
+    /// on it.
     pub async fn pipeline(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         self.guarded(self.run("pipeline", commands)).await
     }
 
-    /// Sends `commands` in one request, of which all are done or none.
+    /// Sends `commands` in one request. Redis runs all of them or none.
     pub async fn transaction(&self, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         self.guarded(self.run("multi-exec", commands)).await
     }
@@ -161,14 +154,14 @@ impl<'a> Upstash<'a> {
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
-        if self.patience == Patience::Background {
-            return self.in_time(work).await;
+        if self.waiter == Waiter::Background {
+            return self.within(BACKGROUND_TIMEOUT, work).await;
         }
         let breaker = &self.memory.breaker;
         let attempt = breaker
             .attempt(self.platform.now().as_millisecond())
             .ok_or(RedisError::BreakerOpen)?;
-        let result = self.in_time(work).await;
+        let result = self.within(self.timeout, work).await;
         if result.is_ok() {
             breaker.succeeded(&attempt);
         } else {
@@ -177,33 +170,35 @@ impl<'a> Upstash<'a> {
         result
     }
 
-    async fn in_time<T>(
+    /// Bounds the whole `work`, which includes a second round trip for unknown scripts.
+    async fn within<T>(
         &self,
+        timeout: Duration,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
-        let alarm = pin!(self.platform.sleep(self.patience.timeout()));
+        let alarm = pin!(self.platform.sleep(timeout));
         match select(pin!(work), alarm).await {
             Either::Left((result, _)) => result,
             Either::Right(((), _)) => Err(TransportError::Unknown.into()),
         }
     }
 
-    /// Scripts that the server does not know, as after its restart, are sent again with their
-    /// source.
+    /// Sends `commands`, then sends unknown scripts again with their source. Redis forgets scripts
+    /// when it restarts.
     async fn run(&self, endpoint: &str, commands: &[Command]) -> Result<Vec<Value>, RedisError> {
         let mut items = self.exchange(endpoint, commands).await?;
         let unknown: Vec<usize> = (0..items.len())
             .filter(|at| items.get(*at).is_some_and(Item::is_unknown_script))
             .collect();
         if !unknown.is_empty() {
-            let again: Vec<Command> = unknown
+            let sources: Vec<Command> = unknown
                 .iter()
                 .filter_map(|at| commands.get(*at)?.with_source())
                 .collect();
-            let answers = self.exchange(endpoint, &again).await?;
-            for (at, answer) in unknown.into_iter().zip(answers) {
+            let replies = self.exchange(endpoint, &sources).await?;
+            for (at, reply) in unknown.into_iter().zip(replies) {
                 if let Some(item) = items.get_mut(at) {
-                    *item = answer;
+                    *item = reply;
                 }
             }
         }
@@ -219,21 +214,21 @@ impl<'a> Upstash<'a> {
         commands: &[Command],
     ) -> Result<Vec<Item>, RedisError> {
         let request = self.request(endpoint, commands)?;
-        let answer = self.platform.send(request).await?;
-        self.remember(answer.headers());
-        if !answer.status().is_success() {
-            return Err(RedisError::Refused(answer.status()));
+        let response = self.platform.send(request).await?;
+        self.store_sync_token(response.headers());
+        if !response.status().is_success() {
+            return Err(RedisError::Refused(response.status()));
         }
-        // A transaction that was discarded answers with one error instead of one item each.
-        if answer.body().starts_with(b"{") {
+        // The reply to a discarded transaction is one error instead of an item for each command.
+        if response.body().starts_with(b"{") {
             let item: Item =
-                serde_json::from_slice(answer.body()).map_err(|_| RedisError::Undecodable)?;
+                serde_json::from_slice(response.body()).map_err(|_| RedisError::Undecodable)?;
             return Err(RedisError::Command(
                 item.into_result().err().unwrap_or_default(),
             ));
         }
         let items: Vec<Item> =
-            serde_json::from_slice(answer.body()).map_err(|_| RedisError::Undecodable)?;
+            serde_json::from_slice(response.body()).map_err(|_| RedisError::Undecodable)?;
         if items.len() == commands.len() {
             Ok(items)
         } else {
@@ -253,21 +248,21 @@ impl<'a> Upstash<'a> {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Bytes::from(body))
             .map_err(|_| RedisError::Undecodable)?;
-        let known = self.memory.sync_token.lock();
-        if let Some(token) = known.unwrap_or_else(PoisonError::into_inner).clone() {
+        let sync_token = self.memory.sync_token.lock();
+        if let Some(token) = sync_token.unwrap_or_else(PoisonError::into_inner).clone() {
             request.headers_mut().insert(SYNC_TOKEN, token);
         }
         Ok(request)
     }
 
-    fn remember(&self, headers: &HeaderMap) {
+    fn store_sync_token(&self, headers: &HeaderMap) {
         if let Some(token) = headers.get(SYNC_TOKEN) {
-            let mut known = self
+            let mut sync_token = self
                 .memory
                 .sync_token
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            *known = Some(token.clone());
+            *sync_token = Some(token.clone());
         }
     }
 }

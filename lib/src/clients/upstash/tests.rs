@@ -1,34 +1,34 @@
 use super::*;
-use crate::scripted::Scripted;
+use crate::scripted::ScriptedPlatform;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 
 const PONG: &str = r#"[{"result":"PONG"}]"#;
+const TIMEOUT: Duration = Duration::from_millis(150);
 
-fn ask(
-    platform: &Scripted,
+fn send(
+    platform: &ScriptedPlatform,
     memory: &Memory,
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
     let token = Secret::new("token".into());
-    let redis = Upstash::new(platform, memory, "http://redis.test", &token);
+    let redis = Upstash::new(platform, memory, "http://redis.test", &token, TIMEOUT);
     redis.pipeline(commands).now_or_never().unwrap()
 }
 
-/// Asks for what no visitor waits for.
-fn ask_patiently(
-    platform: &Scripted,
+fn send_in_background(
+    platform: &ScriptedPlatform,
     memory: &Memory,
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
     let token = Secret::new("token".into());
-    let redis = Upstash::new(platform, memory, "http://redis.test", &token).background();
+    let redis = Upstash::new(platform, memory, "http://redis.test", &token, TIMEOUT).background();
     redis.pipeline(commands).now_or_never().unwrap()
 }
 
 #[test]
-fn a_script_that_is_unknown_is_sent_with_its_source() {
-    let platform = Scripted::new([
+fn unknown_script_is_sent_with_source() {
+    let platform = ScriptedPlatform::new([
         Ok((
             200,
             r#"[{"result":7},{"error":"NOSCRIPT No matching script. Please use EVAL."}]"#,
@@ -39,31 +39,31 @@ fn a_script_that_is_unknown_is_sent_with_its_source() {
         Command::new("INCR").arg("a"),
         Command::run(&DELETE_IF_EQUAL, ["k".into()], ["v".into()]),
     ];
-    let values = ask(&platform, &Memory::default(), &commands).unwrap();
+    let values = send(&platform, &Memory::default(), &commands).unwrap();
     assert_eq!(values, [Value::Integer(7), Value::Integer(1)]);
     assert_eq!(platform.paths(), ["/pipeline", "/pipeline"]);
 }
 
 #[test]
-fn one_failed_command_fails_the_whole() {
-    let platform = Scripted::new([Ok((
+fn failed_command_fails_pipeline() {
+    let platform = ScriptedPlatform::new([Ok((
         200,
         r#"[{"result":7},{"error":"OOM command not allowed when used memory > 'maxmemory'."}]"#,
     ))]);
     let commands = [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")];
-    let error = ask(&platform, &Memory::default(), &commands).unwrap_err();
+    let error = send(&platform, &Memory::default(), &commands).unwrap_err();
     assert!(matches!(error, RedisError::Command(_)), "{error}");
 }
 
 #[test]
-fn a_transaction_that_is_discarded_is_an_error() {
-    let platform = Scripted::new([Ok((
+fn discarded_transaction_is_an_error() {
+    let platform = ScriptedPlatform::new([Ok((
         200,
         r#"{"error":"EXECABORT Transaction discarded because of previous errors."}"#,
     ))]);
     let token = Secret::new("token".into());
     let memory = Memory::default();
-    let redis = Upstash::new(&platform, &memory, "http://redis.test", &token);
+    let redis = Upstash::new(&platform, &memory, "http://redis.test", &token, TIMEOUT);
     let result = redis
         .transaction(&[Command::ping()])
         .now_or_never()
@@ -73,7 +73,7 @@ fn a_transaction_that_is_discarded_is_an_error() {
 }
 
 #[test]
-fn whatever_goes_wrong_redis_is_left_alone_for_five_seconds() {
+fn any_failure_opens_breaker_for_five_seconds() {
     for failure in [
         Err(TransportError::NotSent),
         Err(TransportError::Unknown),
@@ -88,16 +88,16 @@ fn whatever_goes_wrong_redis_is_left_alone_for_five_seconds() {
         Ok((200, "<html>")),
         Ok((200, "[]")),
     ] {
-        let platform = Scripted::new([failure, Ok((200, r#"[{"result":"PONG"}]"#))]);
+        let platform = ScriptedPlatform::new([failure, Ok((200, r#"[{"result":"PONG"}]"#))]);
         let memory = Memory::default();
         let ping = [Command::ping()];
-        ask(&platform, &memory, &ping).unwrap_err();
+        send(&platform, &memory, &ping).unwrap_err();
         platform.advance(SignedDuration::from_millis(4_999));
-        let again = ask(&platform, &memory, &ping);
+        let again = send(&platform, &memory, &ping);
         assert!(matches!(again, Err(RedisError::BreakerOpen)), "{failure:?}");
         platform.advance(SignedDuration::from_millis(1));
         assert_eq!(
-            ask(&platform, &memory, &ping).unwrap(),
+            send(&platform, &memory, &ping).unwrap(),
             [Value::Text("PONG".into())]
         );
         assert_eq!(platform.paths().len(), 2);
@@ -105,20 +105,20 @@ fn whatever_goes_wrong_redis_is_left_alone_for_five_seconds() {
 }
 
 #[test]
-fn what_no_visitor_waits_for_has_two_seconds() {
+fn background_requests_have_two_seconds() {
     let (memory, ping) = (Memory::default(), [Command::ping()]);
-    let platform = Scripted::new((0..3).map(|_| Ok((200, PONG))));
-    platform.take(Duration::from_millis(1_999));
-    let answer = ask_patiently(&platform, &memory, &ping).unwrap();
-    assert_eq!(answer, [Value::Text("PONG".into())]);
-    platform.take(Duration::from_secs(2));
-    let late = ask_patiently(&platform, &memory, &ping).unwrap_err();
+    let platform = ScriptedPlatform::new((0..3).map(|_| Ok((200, PONG))));
+    platform.set_latency(Duration::from_millis(1_999));
+    let values = send_in_background(&platform, &memory, &ping).unwrap();
+    assert_eq!(values, [Value::Text("PONG".into())]);
+    platform.set_latency(Duration::from_secs(2));
+    let late = send_in_background(&platform, &memory, &ping).unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
         "{late}"
     );
-    platform.take(Duration::from_millis(150));
-    let late = ask(&platform, &memory, &ping).unwrap_err();
+    platform.set_latency(TIMEOUT);
+    let late = send(&platform, &memory, &ping).unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
         "{late}"
@@ -127,31 +127,49 @@ fn what_no_visitor_waits_for_has_two_seconds() {
 }
 
 #[test]
-fn what_no_visitor_waits_for_is_nothing_to_visitors() {
+fn visitor_waits_for_configured_timeout() {
+    let (memory, token) = (Memory::default(), Secret::new("token".into()));
+    let platform = ScriptedPlatform::new((0..2).map(|_| Ok((200, PONG))));
+    let timeout = Duration::from_secs(1);
+    let redis = Upstash::new(&platform, &memory, "http://redis.test", &token, timeout);
+    let ping = [Command::ping()];
+    platform.set_latency(Duration::from_millis(999));
+    let values = redis.pipeline(&ping).now_or_never().unwrap().unwrap();
+    assert_eq!(values, [Value::Text("PONG".into())]);
+    platform.set_latency(timeout);
+    let late = redis.pipeline(&ping).now_or_never().unwrap().unwrap_err();
+    assert!(
+        matches!(late, RedisError::NotReached(TransportError::Unknown)),
+        "{late}"
+    );
+}
+
+#[test]
+fn background_requests_ignore_breaker() {
     let (memory, ping) = (Memory::default(), [Command::ping()]);
-    let platform = Scripted::new([
+    let platform = ScriptedPlatform::new([
         Err(TransportError::Unknown),
         Ok((200, PONG)),
         Err(TransportError::NotSent),
         Ok((200, PONG)),
         Ok((200, PONG)),
     ]);
-    ask_patiently(&platform, &memory, &ping).unwrap_err();
-    ask(&platform, &memory, &ping).unwrap();
-    ask(&platform, &memory, &ping).unwrap_err();
-    ask_patiently(&platform, &memory, &ping).unwrap();
-    let left_alone = ask(&platform, &memory, &ping);
-    assert!(matches!(left_alone, Err(RedisError::BreakerOpen)));
+    send_in_background(&platform, &memory, &ping).unwrap_err();
+    send(&platform, &memory, &ping).unwrap();
+    send(&platform, &memory, &ping).unwrap_err();
+    send_in_background(&platform, &memory, &ping).unwrap();
+    let skipped = send(&platform, &memory, &ping);
+    assert!(matches!(skipped, Err(RedisError::BreakerOpen)));
     platform.advance(SignedDuration::from_secs(5));
-    ask(&platform, &memory, &ping).unwrap();
+    send(&platform, &memory, &ping).unwrap();
     assert_eq!(platform.paths().len(), 5);
 }
 
 #[test]
-fn only_what_surely_changed_nothing_is_harmless_to_repeat() {
+fn only_refusals_certainly_change_nothing() {
     let command =
         r#"[{"result":1},{"error":"OOM command not allowed when used memory > 'maxmemory'."}]"#;
-    for (answer, has_changed_nothing) in [
+    for (response, has_changed_nothing) in [
         (Err(TransportError::NotSent), true),
         (Ok((400, "{}")), true),
         (Ok((401, "{}")), true),
@@ -161,14 +179,14 @@ fn only_what_surely_changed_nothing_is_harmless_to_repeat() {
         (Ok((200, command)), false),
         (Ok((200, "<html>")), false),
     ] {
-        let (memory, counting) = (
+        let (memory, increments) = (
             Memory::default(),
             [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")],
         );
-        let platform = Scripted::new([answer]);
-        let error = ask(&platform, &memory, &counting).unwrap_err();
+        let platform = ScriptedPlatform::new([response]);
+        let error = send(&platform, &memory, &increments).unwrap_err();
         assert_eq!(error.has_changed_nothing(), has_changed_nothing, "{error}");
-        let left_alone = ask(&platform, &memory, &counting).unwrap_err();
-        assert!(left_alone.has_changed_nothing());
+        let skipped = send(&platform, &memory, &increments).unwrap_err();
+        assert!(skipped.has_changed_nothing());
     }
 }

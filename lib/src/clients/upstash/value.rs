@@ -1,4 +1,5 @@
-//! What Redis answers. Read without a detour: every cached answer passes here.
+//! Values in Redis' replies. They are decoded without an intermediate form, because every cached
+//! response passes here.
 
 use serde::{
     Deserialize, Deserializer,
@@ -6,16 +7,12 @@ use serde::{
 };
 use std::fmt;
 
-/// What one command gave.
+/// The result of one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// No value.
     Nil,
-    /// A number.
     Integer(i64),
-    /// A string.
     Text(String),
-    /// An array.
     List(Vec<Value>),
 }
 
@@ -55,7 +52,7 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 impl Value {
-    /// The text, if it is one.
+    /// The text of a string.
     #[must_use]
     pub fn into_text(self) -> Option<String> {
         match self {
@@ -64,7 +61,7 @@ impl Value {
         }
     }
 
-    /// The elements, if it is an array.
+    /// The elements of an array.
     #[must_use]
     pub fn into_list(self) -> Option<Vec<Value>> {
         match self {
@@ -73,7 +70,7 @@ impl Value {
         }
     }
 
-    /// The number, also when Redis gives it as text, as `GET` does; `None` for anything else.
+    /// The number. `GET` returns a number as text, so text is parsed too.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         match self {
@@ -84,12 +81,12 @@ impl Value {
     }
 }
 
-/// One element of a pipeline's answer: `{result}` or `{error}`.
+/// One element of a pipeline's reply: `{result}` or `{error}`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Item {
     #[serde(default)]
     error: Option<String>,
-    // Not an Option, which would take `null` for a missing result.
+    // An `Option` would read the result `null` as a missing one.
     #[serde(default = "nil")]
     result: Value,
 }
@@ -107,7 +104,7 @@ impl Item {
         }
     }
 
-    /// Whether the server does not know the script that was named by its digest.
+    /// Whether the server does not know the digest of the script.
     pub(super) fn is_unknown_script(&self) -> bool {
         self.error
             .as_ref()
@@ -120,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_item_has_its_own_answer() {
+    fn each_item_has_its_own_result() {
         let items: Vec<Item> = serde_json::from_str(
             r#"[{"result":1},{"result":["x",null]},{"result":null},{"error":"ERR wrong"}]"#,
         )

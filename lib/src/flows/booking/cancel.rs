@@ -1,101 +1,100 @@
-//! Giving a booking up.
+//! Cancellation of bookings.
 //!
-//! The database cancels, frees the days and writes down what is owed, in one transaction. What
-//! follows at PayPal (a void, a refund, a capture of the part that is kept) is tried at once and,
-//! where it does not succeed, done by the crons.
+//! The database cancels the booking, frees its days and records the money that is owed, in one
+//! transaction. A void, a refund or a capture of the kept part follows at PayPal. It is tried at
+//! once, and the crons retry it.
 
 use crate::{
     app::App,
     clients::supabase::{
-        CancelOutcome, CancelRequest, Cancellation, DatabaseError, PaymentName, RefundStatus,
-        Settlement,
+        CancelRefusal, CancelRequest, CancelResult, Cancellation, DatabaseError, PaymentName,
+        RefundStatus, Settlement,
     },
     flows::{
         cache::invalidate::invalidate_days,
         payment::{
-            capture::{CaptureError, capture_now},
-            observe, refund, void,
+            capture::capture_now, observe::observe_payment, refund::make_refund,
+            void::void_authorization,
         },
     },
     platform::Deadline,
 };
 
-/// Why a booking is not cancelled.
+/// The reason that a booking is not canceled.
 #[derive(Debug, thiserror::Error)]
-pub enum CancelError {
-    /// The database gave no answer.
+pub(crate) enum CancelError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// It cannot be cancelled, or not now.
     #[error("refused: {0:?}")]
-    Refused(CancelOutcome),
+    Refused(CancelRefusal),
 }
 
-/// Cancels the booking of `request`, or finds it cancelled, and settles its money as far as PayPal
-/// answers.
-pub async fn cancel(
+/// Cancels the booking of `request`, unless it is canceled, and settles its money at PayPal.
+pub(crate) async fn cancel(
     app: &App,
     deadline: Deadline,
     request: &CancelRequest<'_>,
 ) -> Result<Cancellation, CancelError> {
     let database = app.database(deadline);
-    let mut cancelled = database.cancel_booking(request).await?;
-    if cancelled.outcome == CancelOutcome::PaymentInProgress
-        && let Some(payment) = cancelled.payment_id
-    {
-        // A capture whose answer was lost would stand in the way until the next run asks; asking
-        // now is as good.
-        match observe::payment(app, deadline, PaymentName::Ours(payment)).await {
-            Ok(_) => cancelled = database.cancel_booking(request).await?,
-            Err(error) => log::warn!("payment={payment} not observed: {error}"),
+    let mut result = database.cancel_booking(request).await?;
+    if let CancelResult::Refused(CancelRefusal::PaymentInProgress { payment_id }) = result {
+        // A capture whose response was lost would block the cancellation until the next run of the
+        // cron.
+        match observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
+            Ok(_) => result = database.cancel_booking(request).await?,
+            Err(error) => log::warn!("payment={payment_id} not observed: {error}"),
         }
     }
-    if !matches!(
-        cancelled.outcome,
-        CancelOutcome::Cancelled | CancelOutcome::AlreadyCancelled
-    ) {
-        return Err(CancelError::Refused(cancelled.outcome));
+    let mut cancellation = match result {
+        CancelResult::Cancelled(cancellation) => cancellation,
+        CancelResult::Refused(refusal) => return Err(CancelError::Refused(refusal)),
+    };
+    invalidate_days(app, [cancellation.car.clone()]).await;
+    let settled = settle(app, deadline, request, &cancellation.settlement).await;
+    // If the whole price is kept, its capture refunds nothing.
+    if let Some(status) = settled
+        && cancellation.refund_status == RefundStatus::Pending
+    {
+        cancellation.refund_status = status;
     }
-    invalidate_days(app, cancelled.car.take().map(Into::into)).await;
-    let settled = settle(app, deadline, request, &cancelled).await;
-    // Where all of it is kept, taking it gives nothing back.
-    if settled.is_some() && cancelled.refund_status == Some(RefundStatus::Pending) {
-        cancelled.refund_status = settled;
-    }
-    Ok(cancelled)
+    Ok(cancellation)
 }
 
-/// Does what is owed. `None` when there is nothing to do, or it could not be done yet: then it is
-/// pending.
+/// Settles the money at PayPal. Returns `None` if there is nothing to do or it did not succeed.
 async fn settle(
     app: &App,
     deadline: Deadline,
     request: &CancelRequest<'_>,
-    cancelled: &Cancellation,
+    settlement: &Settlement,
 ) -> Option<RefundStatus> {
     let booking = request.booking;
-    let settled = match cancelled.settlement? {
+    let settled = match settlement {
         Settlement::None => return None,
-        Settlement::Void => {
-            let (payment, authorization) =
-                (cancelled.payment_id?, cancelled.authorization_id.as_ref()?);
-            void::void(app, deadline, payment, authorization, "booking_cancelled")
-                .await
-                .map(|()| RefundStatus::Voided)
-                .map_err(|error| error.to_string())
-        }
+        Settlement::Void {
+            payment_id,
+            authorization_id,
+        } => void_authorization(
+            app,
+            deadline,
+            *payment_id,
+            authorization_id,
+            "booking_cancelled",
+        )
+        .await
+        .map(|()| RefundStatus::Voided)
+        .map_err(|error| error.to_string()),
         Settlement::Capture => {
             capture_now(app, deadline, booking, request.actor, request.request_id)
                 .await
                 .map(|_| RefundStatus::Voided)
-                .map_err(|error: CaptureError| error.to_string())
+                .map_err(|error| error.to_string())
         }
-        Settlement::Refund => refund::make(app, deadline, cancelled.refund_id?)
+        Settlement::Refund { refund_id } => make_refund(app, deadline, *refund_id)
             .await
             .map(|_| RefundStatus::Refunded)
             .map_err(|error| error.to_string()),
     };
     settled
-        .inspect_err(|error| log::warn!("booking={booking} cancelled, its money waits: {error}"))
+        .inspect_err(|error| log::warn!("booking={booking} canceled, not settled: {error}"))
         .ok()
 }

@@ -18,28 +18,28 @@ const PAUSES_MILLIS: [u64; 5] = [50, 100, 200, 400, 750];
 
 /// The lock of `car`, not taken yet.
 #[must_use]
-pub fn lock_of(app: &App, car: &CarRef) -> Lease {
+pub(crate) fn lock_of(app: &App, car: &CarRef) -> Lease {
     new_lease(app, format!("lock:car:{car}"), LIFETIME_MILLIS)
 }
 
 /// Another request kept the lock for too long.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the car's lock is held by another request")]
-pub struct LockTimeout;
+pub(crate) struct LockTimeout;
 
 /// A lock that this request has or may have, or no lock.
 #[derive(Debug)]
-pub struct Lock(Option<Lease>);
+pub(crate) struct Lock(Option<Lease>);
 
 impl Lock {
     /// No lock, where none is needed or Redis is unavailable.
     #[must_use]
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self(None)
     }
 
     /// Goes on from the attempt during admission: waits briefly for a lock that was not free.
-    pub async fn acquire(
+    pub(crate) async fn acquire(
         app: &App,
         lease: Lease,
         attempt: LockAttempt,
@@ -64,7 +64,7 @@ impl Lock {
 
     /// The command that releases the lock if this request has it.
     #[must_use]
-    pub fn into_release(self) -> Option<Command> {
+    pub(crate) fn into_release(self) -> Option<Command> {
         self.0.map(|lease| lease.release())
     }
 }

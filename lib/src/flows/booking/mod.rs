@@ -1,7 +1,7 @@
 //! Holds, orders and cancellations.
 
-pub mod cancel;
-pub mod hold;
-pub mod lock;
-pub mod order;
-pub mod token;
+pub(crate) mod cancel;
+pub(crate) mod hold;
+pub(crate) mod lock;
+pub(crate) mod order;
+pub(crate) mod token;

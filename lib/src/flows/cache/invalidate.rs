@@ -18,18 +18,18 @@ const PAUSES_SECONDS: [i64; 3] = [5, 10, 20];
 
 /// The commands that expire everything cached about `subjects`.
 #[must_use]
-pub fn invalidation(app: &App, subjects: &[Subject]) -> Vec<Command> {
+pub(crate) fn invalidation(app: &App, subjects: &[Subject]) -> Vec<Command> {
     new_generations(subjects, &unique_name(app))
 }
 
 /// The commands that expire everything cached of `kinds`.
 #[must_use]
-pub fn epoch_invalidation(app: &App, kinds: &[CacheKind]) -> Vec<Command> {
+pub(crate) fn epoch_invalidation(app: &App, kinds: &[CacheKind]) -> Vec<Command> {
     new_epochs(kinds, &unique_name(app))
 }
 
 /// Invalidates everything cached about the availability of `cars`.
-pub async fn invalidate_days(app: &App, cars: impl IntoIterator<Item = CarIdentity>) {
+pub(crate) async fn invalidate_days(app: &App, cars: impl IntoIterator<Item = CarIdentity>) {
     let subjects = cars
         .into_iter()
         .flat_map(|car| Subject::changed_by_booking(&car))
@@ -43,7 +43,7 @@ pub async fn invalidate_days(app: &App, cars: impl IntoIterator<Item = CarIdenti
 /// only this instance cannot reach Redis, and others still serve the old responses. After that it
 /// goes out with the next write, or with a timed retry. Until then old responses stay until their
 /// freshness ends.
-pub async fn invalidate(
+pub(crate) async fn invalidate(
     app: &App,
     mut subjects: Vec<Subject>,
     others: impl IntoIterator<Item = Command>,
@@ -84,7 +84,7 @@ async fn retry(app: &App, others: Vec<Command>) {
     }
 }
 
-/// Sends the pending invalidations and `others`. Returns whether nothing is pending any more.
+/// Sends the pending invalidations and `others`. Returns whether Redis has received them.
 async fn send_pending(app: &App, others: Vec<Command>) -> bool {
     let pending = app.pending_invalidations();
     let subjects = pending.take(app.platform().now().as_millisecond());

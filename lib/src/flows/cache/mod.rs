@@ -1,5 +1,5 @@
 //! The cache of responses in Redis: reading, invalidating and warming.
 
-pub mod invalidate;
-pub mod read;
-pub mod warm;
+pub(crate) mod invalidate;
+pub(crate) mod read;
+pub(crate) mod warm;

@@ -41,16 +41,16 @@ const MIN_LOAD_TIME: Duration = Duration::from_millis(500);
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Loads a response from the database. `None` means that the thing does not exist.
-pub type LoadFn = Box<
+pub(crate) type LoadFn = Box<
     dyn FnOnce(App, Deadline) -> BoxFuture<'static, Result<Option<Bytes>, DatabaseError>> + Send,
 >;
 
 /// A response and its freshness.
 #[derive(Debug)]
-pub struct CachedResponse {
-    pub entity: Entity,
+pub(crate) struct CachedResponse {
+    pub(crate) entity: Entity,
     /// Seconds for which it stays fresh. 0 when it is stale or must not be cached.
-    pub fresh_seconds: u64,
+    pub(crate) fresh_seconds: u64,
 }
 
 impl CachedResponse {
@@ -73,7 +73,7 @@ impl CachedResponse {
 /// The response to `lookup`: the stored one, or the one that `load` returns.
 ///
 /// `entry` is the lookup's result, `None` when Redis did not reply.
-pub async fn read_through(
+pub(crate) async fn read_through(
     app: &App,
     request: &Request,
     lookup: CacheLookup,
@@ -97,7 +97,7 @@ pub async fn read_through(
             generation,
             is_leader,
         }) if envelope.may_be_served_stale(&generation, reader.lookup.began) => {
-            request.notes.cache(CacheOutcome::Stale);
+            request.notes.set_cache(CacheOutcome::Stale);
             if is_leader {
                 refresh_later(app, reader.lookup, generation, reader.load);
             }
@@ -118,7 +118,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn hit(self, envelope: Envelope) -> CachedResponse {
-        self.request.notes.cache(CacheOutcome::Hit);
+        self.request.notes.set_cache(CacheOutcome::Hit);
         if self.lookup.known.as_ref() != Some(&envelope.entity) {
             let name = self.lookup.key.name();
             self.app.body_cache().put(name, &envelope.entity);
@@ -225,7 +225,7 @@ impl Reader<'_> {
             load: load_fn,
         } = self;
         lookup.began = now(app);
-        request.notes.cache(miss_or_bypass(entry.as_ref()));
+        request.notes.set_cache(miss_or_bypass(entry.as_ref()));
         match (load_fn(app.clone(), request.deadline).await, entry) {
             (Ok(body), Some(entry)) => {
                 let envelope = lookup.envelope(entry.generation, body);
@@ -260,15 +260,15 @@ impl Reader<'_> {
         let now = now(self.app);
         match (result, entry) {
             (Ok(envelope), Some(_)) => {
-                self.request.notes.cache(CacheOutcome::Hit);
+                self.request.notes.set_cache(CacheOutcome::Hit);
                 Ok(CachedResponse::fresh(envelope, now))
             }
             (Ok(envelope), None) => {
-                self.request.notes.cache(CacheOutcome::Bypass);
+                self.request.notes.set_cache(CacheOutcome::Bypass);
                 Ok(CachedResponse::uncacheable(envelope.entity))
             }
             (Err(error), entry) => {
-                self.request.notes.cache(miss_or_bypass(entry.as_ref()));
+                self.request.notes.set_cache(miss_or_bypass(entry.as_ref()));
                 stale_or_error(self.request, &self.lookup.key, entry.as_ref(), error)
             }
         }
@@ -344,7 +344,7 @@ fn stale_or_error(
     });
     match old {
         Some(entity) if error.is_outage() => {
-            request.notes.cache(CacheOutcome::Stale);
+            request.notes.set_cache(CacheOutcome::Stale);
             Ok(CachedResponse::uncacheable(entity))
         }
         _ => Err(DatabaseError::Shared(error)),

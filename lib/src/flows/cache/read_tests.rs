@@ -152,7 +152,7 @@ impl Instance {
             let body = result
                 .map(|response| String::from_utf8(response.entity.body.to_vec()).unwrap())
                 .map_err(|error| error.to_string());
-            let cache = request.notes.read().cache.unwrap().header_value();
+            let cache = request.notes.snapshot().cache.unwrap().header_value();
             (body, cache, self.world.millis())
         }
         .boxed()

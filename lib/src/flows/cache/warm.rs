@@ -14,7 +14,7 @@ use crate::{
 
 /// A response could not be warmed.
 #[derive(Debug, thiserror::Error)]
-pub enum WarmError {
+pub(crate) enum WarmError {
     #[error(transparent)]
     Redis(#[from] RedisError),
     #[error(transparent)]
@@ -24,7 +24,7 @@ pub enum WarmError {
 /// Loads the response of `key` and stores it, even when one is stored already.
 ///
 /// Returns `false` when there is nothing to store or Redis is off.
-pub async fn warm(
+pub(crate) async fn warm(
     app: &App,
     deadline: Deadline,
     key: CacheKey,

@@ -1,62 +1,47 @@
-//! Holding the payer's money for a booking.
+//! Authorization: PayPal holds the payer's funds, and the booking is confirmed.
 //!
-//! 1. The database takes a lease on the payment, keeps the days, and stores the request id.
-//! 2. PayPal authorizes, or tells what it did when an earlier answer was lost.
-//! 3. What PayPal authorized is compared with the price; the database compares again and confirms
-//!    the booking.
-//! 4. What must not stand is voided: another amount, or days that went to somebody else.
+//! 1. The database claims the payment, keeps the days and stores the request id.
+//! 2. PayPal authorizes. After a lost response it shows what it did.
+//! 3. The authorization is compared with the price. The database compares too, and confirms the
+//!    booking.
+//! 4. An authorization of another amount is voided, and one for days that another booking has.
 //!
-//! A crash between any two steps is mended by the next request for the same order: the request id
-//! is the same.
+//! After a crash between two steps, the next request for the order resumes with the same request
+//! id.
 
-use super::{UpstreamError, void::void};
+use super::{UpstreamError, void::void_authorization};
 use crate::{
     app::App,
     clients::{
         paypal::{Issue, PayPalError},
-        supabase::{AuthorizationStart, AuthorizeOutcome, DatabaseError, RecordOutcome},
+        supabase::{
+            AuthorizationClaim, AuthorizationRecord, AuthorizationRefusal, AuthorizationStart,
+            ConfirmedBooking, DatabaseError, VoidReason,
+        },
     },
     domain::{
-        money::Money,
-        observation::SeenAuthorization,
+        observation::Authorization,
         payment::{Verdict, judge_authorization},
     },
     flows::cache::invalidate::invalidate_days,
     platform::Deadline,
 };
 use futures_util::future::join;
-use jiff::Timestamp;
-use uuid::Uuid;
 
-/// A booking whose money is held.
-#[derive(Debug)]
-pub struct Authorized {
-    /// Our booking.
-    pub booking: Uuid,
-    /// PayPal's authorization.
-    pub authorization_id: String,
-    /// When the money will be taken.
-    pub capture_scheduled_at: Option<Timestamp>,
-}
-
-/// Why no money is held.
+/// The reason that a booking is not confirmed.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthorizeError {
-    /// The database gave no answer.
+pub(crate) enum AuthorizeError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// PayPal refused or gave no answer.
+    /// PayPal refused or gave no response.
     #[error(transparent)]
     PayPal(#[from] PayPalError),
-    /// Nothing was asked of PayPal.
+    /// No request went to PayPal.
     #[error("refused: {0:?}")]
-    Refused(AuthorizeOutcome),
+    Refused(AuthorizationRefusal),
     /// PayPal authorized, and the authorization is void again.
     #[error("voided: {0:?}")]
-    Voided(RecordOutcome),
-    /// The database said yes and left out what is needed.
-    #[error("begin_authorization left out a part of its answer")]
-    Incomplete,
+    Voided(VoidReason),
 }
 
 impl From<UpstreamError> for AuthorizeError {
@@ -68,123 +53,94 @@ impl From<UpstreamError> for AuthorizeError {
     }
 }
 
-/// The payment under our lease.
-struct Leased {
-    payment: Uuid,
-    booking: Uuid,
-    price: Money,
-    request_id: String,
-    resumed: bool,
-}
-
-/// Holds the money of the approved order `order_id` and confirms its booking.
-pub async fn authorize(
+/// Authorizes the approved order `order_id` and confirms its booking.
+pub(crate) async fn authorize(
     app: &App,
     deadline: Deadline,
     order_id: &str,
-) -> Result<Authorized, AuthorizeError> {
-    let mut start = app.database(deadline).begin_authorization(order_id).await?;
-    match start.outcome {
-        AuthorizeOutcome::AlreadyAuthorized => done(start).ok_or(AuthorizeError::Incomplete),
-        AuthorizeOutcome::Authorize => {
-            let car = start.car.take();
-            let leased = leased(start).ok_or(AuthorizeError::Incomplete)?;
-            // Also when it fails: the hold was prolonged or revived.
-            let invalidation = invalidate_days(app, car.map(Into::into));
-            join(invalidation, proceed(app, deadline, &leased, order_id))
-                .await
-                .1
+) -> Result<ConfirmedBooking, AuthorizeError> {
+    match app.database(deadline).begin_authorization(order_id).await? {
+        AuthorizationStart::AlreadyAuthorized(booking) => Ok(booking),
+        AuthorizationStart::Authorize(claim) => {
+            // Needed after a failure too: the hold was extended or revived.
+            let invalidation = invalidate_days(app, [claim.car.clone()]);
+            let confirmation = confirm(app, deadline, &claim, order_id);
+            join(invalidation, confirmation).await.1
         }
-        refused => Err(AuthorizeError::Refused(refused)),
+        AuthorizationStart::Refused(refusal) => Err(AuthorizeError::Refused(refusal)),
     }
 }
 
-fn done(start: AuthorizationStart) -> Option<Authorized> {
-    Some(Authorized {
-        booking: start.booking_id?,
-        authorization_id: start.authorization_id?,
-        capture_scheduled_at: start.capture_scheduled_at,
-    })
-}
-
-fn leased(start: AuthorizationStart) -> Option<Leased> {
-    Some(Leased {
-        payment: start.payment_id?,
-        booking: start.booking_id?,
-        price: Money {
-            amount: start.amount?,
-            currency: start.currency?,
-        },
-        request_id: start.request_id?,
-        resumed: start.resumed,
-    })
-}
-
-async fn proceed(
+async fn confirm(
     app: &App,
     deadline: Deadline,
-    leased: &Leased,
+    claim: &AuthorizationClaim,
     order_id: &str,
-) -> Result<Authorized, AuthorizeError> {
+) -> Result<ConfirmedBooking, AuthorizeError> {
     let database = app.database(deadline);
-    let authorization = match ask_paypal(app, deadline, leased, order_id).await {
+    let authorization = match authorize_at_paypal(app, deadline, claim, order_id).await {
         Ok(authorization) => authorization,
         Err(error) => {
-            // With a doubt left the request id stays in use, and the next attempt asks before it
-            // repeats.
+            // If the outcome is unknown, the request id stays in use, and the next attempt first
+            // looks at the order.
             let is_final = error.issue().is_some() || matches!(error, PayPalError::Denied { .. });
             database
-                .record_payment_failure(leased.payment, &leased.request_id, error.code(), is_final)
+                .record_payment_failure(claim.payment_id, &claim.request_id, error.code(), is_final)
                 .await?;
             return Err(error.into());
         }
     };
-    // The database records every outcome, also the one we void: money that is held must never be
-    // unknown.
-    let verdict = judge_authorization(leased.price, authorization.money);
+    // An authorization that gets voided is recorded too: held funds must never be unknown.
+    let verdict = judge_authorization(claim.price, authorization.money);
     let record = database
-        .record_authorization(leased.payment, &leased.request_id, &authorization)
+        .record_authorization(claim.payment_id, &claim.request_id, &authorization)
         .await?;
-    let refused = match (verdict, record.outcome) {
-        (Verdict::Confirm, RecordOutcome::Confirmed | RecordOutcome::Replayed) => {
-            return Ok(Authorized {
-                booking: leased.booking,
+    let reason = match (verdict, record) {
+        (
+            Verdict::Confirm,
+            AuthorizationRecord::Confirmed {
+                capture_scheduled_at,
+            },
+        ) => {
+            return Ok(ConfirmedBooking {
+                booking_id: claim.booking_id,
                 authorization_id: authorization.id,
-                capture_scheduled_at: record.capture_scheduled_at,
+                capture_scheduled_at,
             });
         }
-        (Verdict::Confirm, refused) => refused,
-        (Verdict::Void, _) => RecordOutcome::PaymentMismatch,
+        (Verdict::Confirm, AuthorizationRecord::Refused(reason)) => reason,
+        (Verdict::Void, _) => VoidReason::PaymentMismatch,
     };
-    void(
+    void_authorization(
         app,
         deadline,
-        leased.payment,
+        claim.payment_id,
         &authorization.id,
-        refused.name(),
+        reason.name(),
     )
     .await?;
-    Err(AuthorizeError::Voided(refused))
+    Err(AuthorizeError::Voided(reason))
 }
 
-/// The authorization of the order, asked for if it may exist already, else made.
-async fn ask_paypal(
+/// Returns the order's authorization. Looks at the order first if an earlier attempt may have
+/// authorized it.
+async fn authorize_at_paypal(
     app: &App,
     deadline: Deadline,
-    leased: &Leased,
+    claim: &AuthorizationClaim,
     order_id: &str,
-) -> Result<SeenAuthorization, PayPalError> {
+) -> Result<Authorization, PayPalError> {
     let paypal = app.paypal(deadline);
-    if leased.resumed
+    if claim.resumed
         && let Some(authorization) = paypal.get_order(order_id).await?.standing_authorization()
     {
         return Ok(authorization.clone());
     }
-    match paypal.authorize_order(&leased.request_id, order_id).await {
+    match paypal.authorize_order(&claim.request_id, order_id).await {
         Err(error)
             if error.leaves_doubt() || error.issue() == Some(&Issue::OrderAlreadyAuthorized) =>
         {
-            // One look now may spare the customer a second try.
+            // A look at the order may spare the customer a second attempt.
             match paypal.get_order(order_id).await {
                 Ok(seen) => seen.standing_authorization().cloned().ok_or(error),
                 Err(_) => Err(error),

@@ -1,20 +1,19 @@
-//! Taking money that is due.
+//! Captures of payments that are due.
 //!
-//! Each payment is claimed under a lease, with the request id of its capture stored before it is
-//! handed out. Whatever happens between then and the record (a crash, a lost answer, a second
-//! cron), the next claim carries the same request id and says that the outcome is unknown, so
-//! PayPal is asked before anything is repeated.
+//! Each payment is claimed, and the claim stores the request id of its capture. After a crash, a
+//! lost response or an overlap of two runs, the next claim has the same request id. It says that
+//! the outcome is unknown, so the order is looked up before the capture is retried.
 
-use super::reauthorize::{self, RenewError};
+use super::reauthorize::{ReauthorizeError, reauthorize};
 use crate::{
     app::App,
     clients::{
         paypal::{Issue, PayPalError},
-        supabase::{CaptureClaim, ClaimOutcome, DatabaseError, Renewal},
+        supabase::{CaptureClaim, CaptureStart, ClaimRefusal, DatabaseError, ReauthorizationClaim},
     },
     domain::{
         money::Amount,
-        observation::{CaptureStatus, SeenCapture},
+        observation::{Capture, CaptureStatus},
         payment::{CallFailure, retry_at},
     },
     platform::Deadline,
@@ -23,102 +22,33 @@ use futures_util::{StreamExt, stream};
 use std::{sync::OnceLock, time::Duration};
 use uuid::Uuid;
 
-/// Payments claimed at once: at two calls of 20 seconds each they are worked off inside the lease
-/// of two minutes.
+/// Payments in one batch. With two calls of 20 seconds each they are done within the claim of two
+/// minutes.
 const BATCH: u32 = 32;
-/// Captures under way at once; PayPal publishes no limit and answers 429 above it.
+/// Captures at the same time. PayPal publishes no limit, and responds with 429 above it.
 const PARALLEL: usize = 16;
-/// No new batch is claimed with less time than this left: that long a batch may take.
+/// The time that a new batch needs.
 const RESERVE: Duration = Duration::from_secs(90);
 
-/// What became of one due payment.
+/// The result for one payment.
 #[derive(Debug)]
-pub struct CaptureResult {
-    /// Our booking.
-    pub booking: Uuid,
-    /// PayPal's capture, or why there is none.
-    pub result: Result<String, NotCaptured>,
+pub(crate) struct CaptureResult {
+    pub(crate) booking: Uuid,
+    /// The id of the capture.
+    pub(crate) result: Result<String, CaptureFailure>,
 }
 
-/// Why money was not taken.
+/// The reason that a payment is not captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotCaptured {
+pub(crate) struct CaptureFailure {
     /// PayPal's issue, or a code of ours.
-    pub code: String,
-    /// What it means for the next attempt.
-    pub kind: CallFailure,
-}
-
-/// Captures what is due until nothing is left, the time runs short, or PayPal asks to slow down;
-/// the next run goes on.
-pub async fn capture_due(
-    app: &App,
-    deadline: Deadline,
-) -> Result<Vec<CaptureResult>, DatabaseError> {
-    let mut results = Vec::new();
-    let slow_down = OnceLock::new();
-    loop {
-        let claims = app.database(deadline).claim_due_captures(BATCH).await?;
-        let is_last = claims.len() < BATCH as usize;
-        let mut batch: Vec<CaptureResult> = stream::iter(claims)
-            .map(|claim| capture_one(app, deadline, claim, &slow_down))
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
-        results.append(&mut batch);
-        let is_short = deadline.left(app.platform().now()) < RESERVE;
-        if is_last || is_short || slow_down.get().is_some() {
-            return Ok(results);
-        }
-    }
-}
-
-/// Why one booking's money is not captured.
-#[derive(Debug, thiserror::Error)]
-pub enum CaptureError {
-    /// The database gave no answer.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// Nothing was asked of PayPal.
-    #[error("refused: {0:?}")]
-    Refused(ClaimOutcome),
-    /// PayPal did not capture.
-    #[error("not captured: {}", .0.code)]
-    NotCaptured(NotCaptured),
-}
-
-/// Captures the money of `booking` now, whatever its schedule says, and gives PayPal's capture.
-pub async fn capture_now(
-    app: &App,
-    deadline: Deadline,
-    booking: Uuid,
-    actor: &str,
-    request_id: &str,
-) -> Result<String, CaptureError> {
-    let claimed = app
-        .database(deadline)
-        .claim_payment_capture(booking, actor, request_id)
-        .await?;
-    match (claimed.outcome, claimed.claim, claimed.capture_id) {
-        (ClaimOutcome::Claimed, Some(claim), _) => {
-            let captured = capture_one(app, deadline, claim, &OnceLock::new()).await;
-            captured.result.map_err(CaptureError::NotCaptured)
-        }
-        (ClaimOutcome::AlreadyCaptured, _, Some(capture_id)) => Ok(capture_id),
-        (outcome, ..) => Err(CaptureError::Refused(outcome)),
-    }
-}
-
-/// Why a payment is not captured (yet), with the kind that decides what happens next.
-#[derive(Debug)]
-struct Failed {
-    code: String,
-    kind: CallFailure,
-    /// How long PayPal wants to be left alone.
+    pub(crate) code: String,
+    pub(crate) kind: CallFailure,
+    /// The pause that PayPal asks for.
     wait: Option<Duration>,
 }
 
-impl Failed {
+impl CaptureFailure {
     fn new(code: &str, kind: CallFailure) -> Self {
         Self {
             code: code.to_owned(),
@@ -131,9 +61,8 @@ impl Failed {
         Self::new(code, CallFailure::Retryable)
     }
 
-    /// PayPal was not asked, because it wants to be left alone for `wait`: what was in doubt stays
-    /// so.
-    fn not_asked(claim: &CaptureClaim, wait: Duration) -> Self {
+    /// No request went to PayPal, which asks for a pause. An unknown outcome stays unknown.
+    fn not_sent(claim: &CaptureClaim, wait: Duration) -> Self {
         let kind = if claim.resumed {
             CallFailure::Unknown
         } else {
@@ -146,7 +75,7 @@ impl Failed {
     }
 }
 
-impl From<&PayPalError> for Failed {
+impl From<&PayPalError> for CaptureFailure {
     fn from(error: &PayPalError) -> Self {
         Self {
             wait: error.wait(),
@@ -155,36 +84,96 @@ impl From<&PayPalError> for Failed {
     }
 }
 
+/// Captures the payments that are due, until none is left, the time runs short or PayPal asks for a
+/// pause. The next run resumes.
+pub(crate) async fn capture_due(
+    app: &App,
+    deadline: Deadline,
+) -> Result<Vec<CaptureResult>, DatabaseError> {
+    let mut results = Vec::new();
+    let pause = OnceLock::new();
+    loop {
+        let claims = app.database(deadline).claim_due_captures(BATCH).await?;
+        let is_last = claims.len() < BATCH as usize;
+        let mut batch: Vec<CaptureResult> = stream::iter(claims)
+            .map(|claim| capture_one(app, deadline, claim, &pause))
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        results.append(&mut batch);
+        let is_short = deadline.left(app.platform().now()) < RESERVE;
+        if is_last || is_short || pause.get().is_some() {
+            return Ok(results);
+        }
+    }
+}
+
+/// The reason that a booking's payment is not captured now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CaptureError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// No request went to PayPal.
+    #[error("refused: {0:?}")]
+    Refused(ClaimRefusal),
+    #[error("not captured: {}", .0.code)]
+    Failed(CaptureFailure),
+}
+
+/// Captures the payment of `booking` whatever its schedule says, and returns the id of the capture.
+pub(crate) async fn capture_now(
+    app: &App,
+    deadline: Deadline,
+    booking: Uuid,
+    actor: &str,
+    request_id: &str,
+) -> Result<String, CaptureError> {
+    let start = app
+        .database(deadline)
+        .claim_payment_capture(booking, actor, request_id)
+        .await?;
+    match start {
+        CaptureStart::Claimed { claim } => {
+            let capture = capture_one(app, deadline, claim, &OnceLock::new()).await;
+            capture.result.map_err(CaptureError::Failed)
+        }
+        CaptureStart::AlreadyCaptured { capture_id } => Ok(capture_id),
+        CaptureStart::Refused(refusal) => Err(CaptureError::Refused(refusal)),
+    }
+}
+
+/// Captures a claimed payment and records the outcome. Sets `pause` if PayPal asks for one.
 async fn capture_one(
     app: &App,
     deadline: Deadline,
     claim: CaptureClaim,
-    slow_down: &OnceLock<Duration>,
+    pause: &OnceLock<Duration>,
 ) -> CaptureResult {
     let database = app.database(deadline);
-    let outcome = match slow_down.get() {
-        Some(wait) => Err(Failed::not_asked(&claim, *wait)),
-        None => take_money(app, deadline, &claim).await,
+    let result = match pause.get() {
+        Some(wait) => Err(CaptureFailure::not_sent(&claim, *wait)),
+        None => capture_at_paypal(app, deadline, &claim).await,
     };
-    let recorded = match &outcome {
+    let recorded = match &result {
         Ok((capture_id, amount)) => database.record_capture(&claim, capture_id, *amount).await,
-        Err(failed) => {
-            if let Some(wait) = failed.wait {
-                slow_down.get_or_init(|| wait);
+        Err(failure) => {
+            if let Some(wait) = failure.wait {
+                pause.get_or_init(|| wait);
             }
-            // Asking PayPal is cheap, and nobody can cancel while the answer is out.
-            let attempt = match failed.kind {
+            // An unknown outcome is looked up soon: a look is cheap, and the booking cannot be
+            // canceled before.
+            let attempt = match failure.kind {
                 CallFailure::Unknown => 1,
                 CallFailure::Retryable | CallFailure::Final => claim.attempt,
             };
-            let retry_at = retry_at(app.platform().now(), attempt, failed.wait);
+            let retry_at = retry_at(app.platform().now(), attempt, failure.wait);
             database
-                .record_capture_failure(&claim, &failed.code, failed.kind, retry_at)
+                .record_capture_failure(&claim, &failure.code, failure.kind, retry_at)
                 .await
         }
     };
     if let Err(error) = recorded {
-        // The lease lapses and the next claim asks PayPal what happened.
+        // The claim expires, and the next one looks at the order.
         log::error!(
             "payment={} the outcome of a capture was not recorded: {error}",
             claim.payment_id
@@ -192,24 +181,22 @@ async fn capture_one(
     }
     CaptureResult {
         booking: claim.booking_id,
-        result: outcome
-            .map(|(capture_id, _)| capture_id)
-            .map_err(|Failed { code, kind, .. }| NotCaptured { code, kind }),
+        result: result.map(|(capture_id, _)| capture_id),
     }
 }
 
-async fn take_money(
+async fn capture_at_paypal(
     app: &App,
     deadline: Deadline,
     claim: &CaptureClaim,
-) -> Result<(String, Amount), Failed> {
+) -> Result<(String, Amount), CaptureFailure> {
     if claim.resumed
         && let Some(capture) = find_capture(app, deadline, claim).await?
     {
         return judge(capture);
     }
-    let authorization_id = match claim.renewal() {
-        Some(renewal) => renew(app, deadline, &renewal).await?,
+    let authorization_id = match claim.reauthorization() {
+        Some(reauthorization) => reauthorize_first(app, deadline, &reauthorization).await?,
         None => claim.authorization_id.clone(),
     };
     match app
@@ -221,60 +208,64 @@ async fn take_money(
         Err(error) if error.issue() == Some(&Issue::AuthorizationAlreadyCaptured) => {
             match find_capture(app, deadline, claim).await? {
                 Some(capture) => judge(capture),
-                None => Err(Failed::from(&error)),
+                None => Err(CaptureFailure::from(&error)),
             }
         }
-        Err(error) => Err(Failed::from(&error)),
+        Err(error) => Err(CaptureFailure::from(&error)),
     }
 }
 
-/// The capture that PayPal shows, the one that took money first.
+/// The capture that decides, if the order has captures.
 async fn find_capture(
     app: &App,
     deadline: Deadline,
     claim: &CaptureClaim,
-) -> Result<Option<SeenCapture>, Failed> {
+) -> Result<Option<Capture>, CaptureFailure> {
     let seen = app
         .paypal(deadline)
         .get_order(&claim.order_id)
         .await
-        .map_err(|error| Failed {
+        .map_err(|error| CaptureFailure {
             wait: error.wait(),
-            ..Failed::new(error.code(), CallFailure::Unknown)
+            ..CaptureFailure::new(error.code(), CallFailure::Unknown)
         })?;
     Ok(seen.decisive_capture().cloned())
 }
 
-/// The id to capture: the new one, or the old one where PayPal does not reauthorize (it can be
-/// captured until day 29, only without the assurance that the funds are there).
+/// Returns the authorization to capture: the new one, or the old one if PayPal refuses to
+/// reauthorize. The old one can be captured until day 29, but PayPal does not honor its funds.
 ///
-/// Nothing is captured before the reauthorization has its end in the database: a new id that is not
-/// recorded would be lost, and a repeat gives the same one.
-async fn renew(app: &App, deadline: Deadline, renewal: &Renewal) -> Result<String, Failed> {
-    match reauthorize::renew(app, deadline, renewal).await {
+/// The reauthorization is recorded before the capture. Otherwise a crash would lose the new id. A
+/// retry returns the same id.
+async fn reauthorize_first(
+    app: &App,
+    deadline: Deadline,
+    claim: &ReauthorizationClaim,
+) -> Result<String, CaptureFailure> {
+    match reauthorize(app, deadline, claim).await {
         Ok(authorization_id) => Ok(authorization_id),
-        Err(RenewError::PayPal(error)) if error.issue().is_some() => {
-            Ok(renewal.authorization_id.clone())
+        Err(ReauthorizeError::PayPal(error)) if error.issue().is_some() => {
+            Ok(claim.authorization_id.clone())
         }
-        Err(RenewError::PayPal(error)) => Err(Failed {
+        Err(ReauthorizeError::PayPal(error)) => Err(CaptureFailure {
             wait: error.wait(),
-            ..Failed::retryable(error.code())
+            ..CaptureFailure::retryable(error.code())
         }),
-        Err(RenewError::LeaseLost) => Err(Failed::retryable("lease_lost")),
-        Err(RenewError::Refused(_) | RenewError::Database(_)) => {
-            Err(Failed::retryable("database_unavailable"))
+        Err(ReauthorizeError::ClaimLost) => Err(CaptureFailure::retryable("lease_lost")),
+        Err(ReauthorizeError::Refused(_) | ReauthorizeError::Database(_)) => {
+            Err(CaptureFailure::retryable("database_unavailable"))
         }
     }
 }
 
-fn judge(capture: SeenCapture) -> Result<(String, Amount), Failed> {
+fn judge(capture: Capture) -> Result<(String, Amount), CaptureFailure> {
     match capture.status {
         CaptureStatus::Completed | CaptureStatus::PartiallyRefunded | CaptureStatus::Refunded => {
             Ok((capture.id, capture.money.amount))
         }
-        CaptureStatus::Pending => Err(Failed::new("capture_pending", CallFailure::Unknown)),
+        CaptureStatus::Pending => Err(CaptureFailure::new("capture_pending", CallFailure::Unknown)),
         CaptureStatus::Declined | CaptureStatus::Failed => {
-            Err(Failed::new("capture_declined", CallFailure::Final))
+            Err(CaptureFailure::new("capture_declined", CallFailure::Final))
         }
     }
 }

@@ -1,5 +1,4 @@
-//! When a run claims more and when it ends, against upstreams that always answer and take their
-//! time.
+//! The end of a run: upstreams that always respond, and a PayPal that takes time.
 
 use super::*;
 use crate::{
@@ -12,37 +11,37 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-/// A database with due payments, and a PayPal.
+/// A database with due payments, and PayPal.
 struct Upstreams {
     now: Mutex<Timestamp>,
-    /// Still due.
+    /// Payments that are due and not claimed.
     due: Mutex<u32>,
     /// Whether earlier attempts have no known outcome.
     is_resumed: bool,
-    /// How long PayPal takes.
-    pause: SignedDuration,
-    /// Whether PayPal asks to slow down.
-    is_busy: bool,
-    asked: Mutex<Vec<(String, Value)>>,
+    /// The duration of a call to PayPal.
+    latency: SignedDuration,
+    /// Whether PayPal responds with 429.
+    is_rate_limited: bool,
+    requests: Mutex<Vec<(String, Value)>>,
 }
 
 impl Upstreams {
-    fn new(due: u32, pause: SignedDuration) -> Self {
+    fn new(due: u32, latency: SignedDuration) -> Self {
         Self {
             now: Mutex::new(Timestamp::UNIX_EPOCH),
             due: Mutex::new(due),
             is_resumed: false,
-            pause,
-            is_busy: false,
-            asked: Mutex::default(),
+            latency,
+            is_rate_limited: false,
+            requests: Mutex::default(),
         }
     }
 
-    /// The bodies of what was asked under a path that ends so.
-    fn asked(&self, path: &str) -> Vec<Value> {
-        let asked = self.asked.lock().unwrap();
-        let of_path = asked.iter().filter(|(asked, _)| asked.ends_with(path));
-        of_path.map(|(_, body)| body.clone()).collect()
+    /// The bodies of the requests whose path ends with `suffix`.
+    fn bodies(&self, suffix: &str) -> Vec<Value> {
+        let requests = self.requests.lock().unwrap();
+        let matches = requests.iter().filter(|(path, _)| path.ends_with(suffix));
+        matches.map(|(_, body)| body.clone()).collect()
     }
 
     fn claims(&self, limit: u32) -> Value {
@@ -50,14 +49,15 @@ impl Upstreams {
         let claimed = limit.min(*due);
         *due -= claimed;
         let claim = json!({
-            "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222", "lease": Uuid::nil(), "orderId": "O",
-            "authorizationId": "A", "amount": "10.00", "authorizedAmount": "10.00", "currency": "USD", "attempt": 3, "requestId": "R", "resumed": self.is_resumed,
-            "reauthorizeRequestId": null,
+            "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222",
+            "lease": Uuid::nil(), "orderId": "O", "authorizationId": "A", "amount": "10.00",
+            "authorizedAmount": "10.00", "currency": "USD", "attempt": 3, "requestId": "R",
+            "resumed": self.is_resumed, "reauthorizeRequestId": null,
         });
         json!(vec![claim; usize::try_from(claimed).unwrap()])
     }
 
-    fn answer(&self, path: &str, body: &Value) -> (u16, Value) {
+    fn respond(&self, path: &str, body: &Value) -> (u16, Value) {
         if path.ends_with("/process_scheduled_payment_captures") {
             let limit = body["p_limit"].as_u64().unwrap();
             return (200, self.claims(u32::try_from(limit).unwrap()));
@@ -69,8 +69,8 @@ impl Upstreams {
             return (200, json!({ "access_token": "t", "expires_in": 32_400 }));
         }
         let mut now = self.now.lock().unwrap();
-        *now = now.checked_add(self.pause).unwrap();
-        if self.is_busy {
+        *now = now.checked_add(self.latency).unwrap();
+        if self.is_rate_limited {
             return (429, json!({ "name": "RATE_LIMIT_REACHED" }));
         }
         let amount = json!({ "currency_code": "USD", "value": "10.00" });
@@ -88,12 +88,12 @@ impl Platform for Upstreams {
     ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
         let path = request.uri().path().to_owned();
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let (status, answer) = self.answer(&path, &body);
-        self.asked.lock().unwrap().push((path, body));
+        let (status, result) = self.respond(&path, &body);
+        self.requests.lock().unwrap().push((path, body));
         let response = http::Response::builder()
             .status(status)
             .header("retry-after", "120")
-            .body(Bytes::from(answer.to_string()))
+            .body(Bytes::from(result.to_string()))
             .unwrap();
         async move { Ok(response) }.boxed()
     }
@@ -113,7 +113,7 @@ impl Platform for Upstreams {
     fn after_response(&self, _: BoxFuture<'static, ()>) {}
 }
 
-/// A run that has four minutes.
+/// Runs the captures with a deadline of four minutes.
 fn run(upstreams: Upstreams) -> (Vec<CaptureResult>, Arc<Upstreams>) {
     let config = scripted::config(&[], &[]).unwrap();
     let upstreams = Arc::new(upstreams);
@@ -126,42 +126,41 @@ fn run(upstreams: Upstreams) -> (Vec<CaptureResult>, Arc<Upstreams>) {
 const CLAIM: &str = "/process_scheduled_payment_captures";
 
 #[test]
-fn while_there_is_time_a_run_goes_on_to_the_last() {
+fn run_ends_when_nothing_is_due() {
     let (results, upstreams) = run(Upstreams::new(1_000, SignedDuration::from_millis(100)));
     assert_eq!(results.len(), 1_000);
-    assert!(results.iter().all(|captured| captured.result.is_ok()));
-    assert_eq!(upstreams.asked("/capture").len(), 1_000);
+    assert!(results.iter().all(|result| result.result.is_ok()));
+    assert_eq!(upstreams.bodies("/capture").len(), 1_000);
     assert_eq!(
-        upstreams.asked(CLAIM).len(),
+        upstreams.bodies(CLAIM).len(),
         32,
         "31 full batches and the rest"
     );
 }
 
-/// Sixty seconds a batch: after the third the last ninety seconds have begun.
+/// A batch takes 60 seconds. Less than 90 seconds are left after the third.
 #[test]
-fn a_run_that_is_short_of_time_claims_no_more() {
+fn late_run_claims_no_further_batch() {
     let (results, upstreams) = run(Upstreams::new(1_000, SignedDuration::from_millis(1_875)));
-    assert_eq!(upstreams.asked(CLAIM).len(), 3);
-    assert_eq!(results.len(), 96, "all that it claimed is worked off");
-    assert!(results.iter().all(|captured| captured.result.is_ok()));
+    assert_eq!(upstreams.bodies(CLAIM).len(), 3);
+    assert_eq!(results.len(), 96, "all claimed payments are captured");
+    assert!(results.iter().all(|result| result.result.is_ok()));
     assert_eq!(*upstreams.due.lock().unwrap(), 904);
 }
 
-/// What was not asked because PayPal is busy waits as long as PayPal wants, and is no clearer than
-/// it was.
+/// Payments without a call wait as long as PayPal asks for. An unknown outcome stays unknown.
 #[test]
-fn a_busy_paypal_is_asked_for_no_more_and_doubts_stay() {
+fn rate_limit_ends_run_and_keeps_doubts() {
     for (is_resumed, kind) in [(false, "retryable"), (true, "unknown")] {
         let (results, upstreams) = run(Upstreams {
-            is_busy: true,
+            is_rate_limited: true,
             is_resumed,
             ..Upstreams::new(1_000, SignedDuration::ZERO)
         });
-        let asked = upstreams.asked("/capture").len() + upstreams.asked("/orders/O").len();
-        assert!((1..=PARALLEL).contains(&asked), "{asked}");
+        let calls = upstreams.bodies("/capture").len() + upstreams.bodies("/orders/O").len();
+        assert!((1..=PARALLEL).contains(&calls), "{calls}");
         assert_eq!(results.len(), 32);
-        let failures = upstreams.asked("/record_capture_failure");
+        let failures = upstreams.bodies("/record_capture_failure");
         assert_eq!(failures.len(), 32);
         for failure in failures {
             assert_eq!(failure["p_kind"], kind);

@@ -1,14 +1,14 @@
 //! The money of a booking: authorized, captured, voided, refunded, and compared with PayPal.
 
-pub mod authorize;
-pub mod capture;
+pub(crate) mod authorize;
+pub(crate) mod capture;
 mod capture_of;
-pub mod observe;
-pub mod reauthorize;
-pub mod reconcile;
-pub mod refund;
+pub(crate) mod observe;
+pub(crate) mod reauthorize;
+pub(crate) mod reconcile;
+pub(crate) mod refund;
 mod upstream_error;
-pub mod void;
-pub mod webhook;
+pub(crate) mod void;
+pub(crate) mod webhook;
 
-pub use upstream_error::UpstreamError;
+pub(crate) use upstream_error::UpstreamError;

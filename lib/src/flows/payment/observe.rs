@@ -1,53 +1,55 @@
-//! Bringing a payment up to what PayPal shows of it.
+//! Observation: a payment's record is brought up to date with PayPal.
 //!
-//! 1. Our record is read, then PayPal's order.
-//! 2. What differs becomes events; [`step`] says what each does to the state.
-//! 3. Each is recorded. Money that we did not know of goes the way of every authorization, so it is
-//!    compared with the price and confirms the booking, or is voided.
+//! 1. The database returns our record, and PayPal its order.
+//! 2. Differences become events. [`transition`] decides what each event does to the
+//!    state.
+//! 3. Each is recorded. An unknown authorization is handled like any other: it is compared with the
+//!    price, and confirms the booking or is voided.
 //!
-//! Nothing here asks PayPal to move money of its own accord, so two observers at once do no harm.
+//! Two observers at once do no harm: an observation does not make PayPal move money.
 
-use super::{UpstreamError, authorize};
+use super::{
+    UpstreamError,
+    authorize::{AuthorizeError, authorize},
+};
 use crate::{
     app::App,
     clients::supabase::PaymentName,
     domain::{
         observation::{Difference, Observation, PaymentRecord, differences},
-        payment_state::{PaymentState, PaymentStep, step},
+        payment_state::{PaymentState, PaymentTransition, transition},
     },
     platform::Deadline,
 };
 
 /// A payment that was compared with PayPal.
 #[derive(Debug)]
-pub struct Observed {
-    /// Our record, with every difference applied.
-    pub record: PaymentRecord,
-    /// What PayPal shows.
-    pub seen: Observation,
-    /// How much was new.
-    pub applied: usize,
+pub(crate) struct ObservedPayment {
+    /// Our record after all differences were applied.
+    pub(crate) record: PaymentRecord,
+    pub(crate) seen: Observation,
+    /// The number of differences that were applied.
+    pub(crate) applied: usize,
 }
 
-/// Observes the payment that `name` names; `None` when it is not ours, or PayPal was never asked
-/// about it.
-pub async fn payment(
+/// Observes a payment. Returns `None` if we have no such payment, or it has no order.
+pub(crate) async fn observe_payment(
     app: &App,
     deadline: Deadline,
     name: PaymentName<'_>,
-) -> Result<Option<Observed>, UpstreamError> {
+) -> Result<Option<ObservedPayment>, UpstreamError> {
     match app.database(deadline).find_payment(name).await? {
-        Some(record) => observe(app, deadline, record).await,
+        Some(record) => observe_record(app, deadline, record).await,
         None => Ok(None),
     }
 }
 
-/// Observes the payment of `record`.
-pub async fn observe(
+/// Observes the payment of `record`. Returns `None` if it has no order.
+pub(super) async fn observe_record(
     app: &App,
     deadline: Deadline,
     record: PaymentRecord,
-) -> Result<Option<Observed>, UpstreamError> {
+) -> Result<Option<ObservedPayment>, UpstreamError> {
     let Some(order_id) = record.order_id.clone() else {
         return Ok(None);
     };
@@ -55,11 +57,13 @@ pub async fn observe(
     let differences = differences(&record, &seen, app.platform().now());
     let mut applied = 0;
     for difference in &differences {
-        let state = match step(record.status, difference.event(&record)) {
-            PaymentStep::Moves(state, _) => state,
-            // Another part: the state stays what it is, the sum does not.
-            PaymentStep::Known if matches!(difference, Difference::Refunded(_)) => record.status,
-            PaymentStep::Known | PaymentStep::Refused => continue,
+        let state = match transition(record.status, difference.event(&record)) {
+            PaymentTransition::To(state) => state,
+            // A further partial refund changes the sum and not the state.
+            PaymentTransition::Unchanged if matches!(difference, Difference::Refunded(_)) => {
+                record.status
+            }
+            PaymentTransition::Unchanged | PaymentTransition::Impossible => continue,
         };
         apply(app, deadline, &record, &order_id, difference, state).await?;
         applied += 1;
@@ -67,11 +71,11 @@ pub async fn observe(
     let record = if applied == 0 {
         record
     } else {
-        let name = PaymentName::Ours(record.payment_id);
-        let fresh = app.database(deadline).find_payment(name).await?;
-        fresh.unwrap_or(record)
+        let name = PaymentName::Id(record.payment_id);
+        let updated = app.database(deadline).find_payment(name).await?;
+        updated.unwrap_or(record)
     };
-    Ok(Some(Observed {
+    Ok(Some(ObservedPayment {
         record,
         seen,
         applied,
@@ -89,17 +93,17 @@ async fn apply(
     let database = app.database(deadline);
     let payment = record.payment_id;
     match difference {
-        Difference::Authorized => match authorize::authorize(app, deadline, order_id).await {
+        Difference::Authorized => match authorize(app, deadline, order_id).await {
             Ok(_) => {}
-            Err(authorize::AuthorizeError::Database(error)) => return Err(error.into()),
-            Err(authorize::AuthorizeError::PayPal(error)) => return Err(error.into()),
-            // What may not stand is marked, voided, and found again by the crons.
+            Err(AuthorizeError::Database(error)) => return Err(error.into()),
+            Err(AuthorizeError::PayPal(error)) => return Err(error.into()),
+            // A refused authorization is marked and voided. If the void fails, the cron retries it.
             Err(error) => log::warn!("payment={payment} observed: {error}"),
         },
         Difference::Captured(capture) => {
             database.record_observed_capture(payment, capture).await?;
         }
-        Difference::Voided | Difference::Lapsed => {
+        Difference::Voided | Difference::Expired => {
             database.record_observed_end(payment, state).await?;
         }
         Difference::Refunded(total) => database.record_observed_refunds(payment, *total).await?,

@@ -1,58 +1,60 @@
-//! Renewing an authorization: the three days for which PayPal honours its funds begin anew.
+//! Reauthorization: PayPal honors the funds for another three days.
 
 use crate::{
     app::App,
     clients::{
         paypal::PayPalError,
-        supabase::{ClaimOutcome, DatabaseError, Renewal},
+        supabase::{
+            ClaimRefusal, DatabaseError, ReauthorizationClaim, ReauthorizationRecord,
+            ReauthorizationStart,
+        },
     },
-    domain::money::Money,
     platform::Deadline,
 };
 use uuid::Uuid;
 
-/// Why an authorization is not renewed.
+/// The reason that there is no new authorization.
 #[derive(Debug, thiserror::Error)]
-pub enum RenewError {
-    /// The database gave no answer.
+pub(crate) enum ReauthorizeError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// PayPal refused or gave no answer.
+    /// PayPal refused or gave no response.
     #[error(transparent)]
     PayPal(#[from] PayPalError),
-    /// Nothing was asked of PayPal.
+    /// No request went to PayPal.
     #[error("refused: {0:?}")]
-    Refused(ClaimOutcome),
-    /// Another run has the payment by now; a repeat gives it the same authorization.
+    Refused(ClaimRefusal),
+    /// Another run has claimed the payment. Its retry gets the same authorization.
     #[error("another run has the payment")]
-    LeaseLost,
+    ClaimLost,
 }
 
-/// Renews what `renewal` claims, and gives the id that takes the old one's place.
-pub async fn renew(app: &App, deadline: Deadline, renewal: &Renewal) -> Result<String, RenewError> {
+/// Reauthorizes the claimed payment, and returns the id of the new authorization.
+pub(crate) async fn reauthorize(
+    app: &App,
+    deadline: Deadline,
+    claim: &ReauthorizationClaim,
+) -> Result<String, ReauthorizeError> {
     let database = app.database(deadline);
-    let money = Money {
-        amount: renewal.amount,
-        currency: renewal.currency,
-    };
     match app
         .paypal(deadline)
-        .reauthorize(&renewal.request_id, &renewal.authorization_id, money)
+        .reauthorize(&claim.request_id, &claim.authorization_id, claim.money)
         .await
     {
         Ok(authorization) => {
-            let is_recorded = database
-                .record_reauthorization(renewal, &authorization)
+            let record = database
+                .record_reauthorization(claim, &authorization)
                 .await?;
-            is_recorded
-                .then_some(authorization.id)
-                .ok_or(RenewError::LeaseLost)
+            match record {
+                ReauthorizationRecord::Recorded => Ok(authorization.id),
+                ReauthorizationRecord::ClaimLost => Err(ReauthorizeError::ClaimLost),
+            }
         }
         Err(error) => {
             database
                 .record_payment_failure(
-                    renewal.payment_id,
-                    &renewal.request_id,
+                    claim.payment_id,
+                    &claim.request_id,
                     error.code(),
                     error.issue().is_some(),
                 )
@@ -62,22 +64,24 @@ pub async fn renew(app: &App, deadline: Deadline, renewal: &Renewal) -> Result<S
     }
 }
 
-/// Renews the authorization of `booking` because an operator wants it, and gives the new id.
-pub async fn renew_now(
+/// Reauthorizes the payment of `booking` for an operator, and returns the id of the new
+/// authorization.
+pub(crate) async fn reauthorize_now(
     app: &App,
     deadline: Deadline,
     booking: Uuid,
     actor: &str,
     request_id: &str,
-) -> Result<String, RenewError> {
+) -> Result<String, ReauthorizeError> {
     let database = app.database(deadline);
-    let claimed = database
+    let start = database
         .claim_reauthorization(booking, actor, request_id)
         .await?;
-    let (ClaimOutcome::Claimed, Some(renewal)) = (claimed.outcome, claimed.renewal) else {
-        return Err(RenewError::Refused(claimed.outcome));
+    let claim = match start {
+        ReauthorizationStart::Claimed(claim) => claim,
+        ReauthorizationStart::Refused(refusal) => return Err(ReauthorizeError::Refused(refusal)),
     };
-    let renewed = renew(app, deadline, &renewal).await;
-    database.release_payment(&renewal).await?;
-    renewed
+    let result = reauthorize(app, deadline, &claim).await;
+    database.release_payment(&claim).await?;
+    result
 }

@@ -1,45 +1,43 @@
-//! Making refunds that are ordered.
+//! Refunds that are ordered.
 //!
-//! A refund is ordered with the decision that owes it (a cancellation, an operator's order, money
-//! that came too late). Its request id and amount are stored before PayPal is asked, so a repeat
-//! after a lost answer gives the same refund.
+//! A cancellation, an operator or a capture that came too late orders a refund. The order stores
+//! the amount and the request id before the call to PayPal, so a retry after a lost response makes
+//! the same refund.
 
-use super::observe;
+use super::observe::observe_payment;
 use crate::{
     app::App,
     clients::{
         paypal::{Issue, PayPalError},
-        supabase::{DatabaseError, PaymentName, RefundOutcome, RefundState},
+        supabase::{DatabaseError, PaymentName, Refund, RefundStart},
     },
     domain::payment::{CallFailure, retry_at},
     platform::Deadline,
 };
 use uuid::Uuid;
 
-/// Refunds made in one run of the cron.
-const MOST: u32 = 50;
+/// The most refunds that one run of the cron makes.
+const LIMIT: u32 = 50;
 
-/// Why a refund is not made. Where that is not final, the order stands and a later run makes it.
+/// The reason that a refund is not made. Unless it is final, a later run makes the refund.
 #[derive(Debug, thiserror::Error)]
-pub enum RefundError {
-    /// The database gave no answer.
+pub(crate) enum RefundError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// PayPal refused or gave no answer.
+    /// PayPal refused or gave no response.
     #[error(transparent)]
     PayPal(#[from] PayPalError),
-    /// PayPal took it on and did not make it.
+    /// PayPal accepted the call, and the refund failed.
     #[error("PayPal did not make the refund")]
     NotMade,
-    /// Somebody else is making it.
     #[error("another run is making the refund")]
     InProgress,
 }
 
 impl RefundError {
-    /// Whether the refund will not be made at all, which is an operator's matter.
+    /// Whether the refund will never be made. An operator has to decide then.
     #[must_use]
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::PayPal(error) => failure(error) == CallFailure::Final,
             Self::NotMade => true,
@@ -48,25 +46,27 @@ impl RefundError {
     }
 }
 
-/// Makes `refund`, unless it is made. What comes back says where it stands.
-pub async fn make(app: &App, deadline: Deadline, refund: Uuid) -> Result<RefundState, RefundError> {
+/// Makes `refund`, unless PayPal has made or refused it. Returns its row.
+pub(crate) async fn make_refund(
+    app: &App,
+    deadline: Deadline,
+    refund: Uuid,
+) -> Result<Refund, RefundError> {
     let database = app.database(deadline);
-    let begun = database.begin_refund(refund).await?;
-    let (Some(request_id), Some(capture_id), Some(money)) =
-        (&begun.request_id, &begun.capture_id, begun.money())
-    else {
-        return match begun.outcome {
-            RefundOutcome::PaymentInProgress => Err(RefundError::InProgress),
-            _ => Ok(begun),
-        };
+    let claim = match database.begin_refund(refund).await? {
+        RefundStart::Refund(claim) => claim,
+        RefundStart::PaymentInProgress => return Err(RefundError::InProgress),
+        RefundStart::NothingToDo(refund) => return Ok(refund),
     };
-    let made = app
+    let result = app
         .paypal(deadline)
-        .refund_capture(request_id, capture_id, money)
+        .refund_capture(&claim.request_id, &claim.capture_id, claim.money)
         .await;
-    let (code, kind, wait, error) = match made {
+    let (code, kind, wait, error) = match result {
         Ok(made) if made.is_made => {
-            return Ok(database.record_refund(refund, request_id, &made.id).await?);
+            return Ok(database
+                .record_refund(refund, &claim.request_id, &made.id)
+                .await?);
         }
         Ok(_) => (
             "refund_failed".to_owned(),
@@ -81,24 +81,21 @@ pub async fn make(app: &App, deadline: Deadline, refund: Uuid) -> Result<RefundS
             RefundError::PayPal(error),
         ),
     };
-    let retry_at = retry_at(app.platform().now(), begun.attempt, wait);
+    let retry_at = retry_at(app.platform().now(), claim.attempt, wait);
     database
-        .record_refund_failure(refund, request_id, &code, kind, retry_at)
+        .record_refund_failure(refund, &claim.request_id, &code, kind, retry_at)
         .await?;
-    if kind == CallFailure::Final
-        && let Some(payment) = begun.payment_id
-    {
-        // Somebody may have refunded at PayPal; that is learnt at once.
-        let observed = observe::payment(app, deadline, PaymentName::Ours(payment)).await;
-        if let Err(error) = observed {
+    if kind == CallFailure::Final {
+        // A refund made in PayPal's dashboard may be the cause.
+        let payment = claim.payment_id;
+        if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment)).await {
             log::warn!("payment={payment} not observed after a refused refund: {error}");
         }
     }
     Err(error)
 }
 
-/// An empty account is filled again and a capture under review is released: these are tried again,
-/// anything else refused stays refused.
+/// A lack of funds and a capture under review are temporary. Other refusals are final.
 fn failure(error: &PayPalError) -> CallFailure {
     match error.issue() {
         Some(Issue::RefundFailedInsufficientFunds | Issue::PendingCapture) => {
@@ -108,10 +105,10 @@ fn failure(error: &PayPalError) -> CallFailure {
     }
 }
 
-/// Makes what is ordered and not made, because whoever ordered it did not come to the end.
-pub async fn make_leftovers(app: &App, deadline: Deadline) -> Result<(), DatabaseError> {
-    for refund in app.database(deadline).refunds_due(MOST).await? {
-        match make(app, deadline, refund).await {
+/// Makes the refunds that are due.
+pub(crate) async fn make_due_refunds(app: &App, deadline: Deadline) -> Result<(), DatabaseError> {
+    for refund in app.database(deadline).refunds_due(LIMIT).await? {
+        match make_refund(app, deadline, refund).await {
             Ok(_) | Err(RefundError::InProgress) => {}
             Err(RefundError::Database(error)) => return Err(error),
             Err(error) => log::error!("refund={refund} could not be made: {error}"),

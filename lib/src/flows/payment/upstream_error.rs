@@ -4,7 +4,7 @@ use crate::clients::{paypal::PayPalError, supabase::DatabaseError};
 
 /// The database or PayPal failed. The step may be retried.
 #[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
+pub(crate) enum UpstreamError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]

@@ -1,19 +1,24 @@
-//! Giving an authorization back to the payer.
+//! Voids: PayPal releases the payer's funds.
 
 use super::{UpstreamError, capture_of::record_capture_of};
 use crate::{
     app::App,
-    clients::{paypal::Issue, supabase::DatabaseError},
+    clients::{
+        paypal::Issue,
+        supabase::{DatabaseError, VoidStart},
+    },
     platform::Deadline,
 };
 use uuid::Uuid;
 
-/// Leftovers worked off in one run of the cron.
-const MOST: u32 = 50;
+/// The most authorizations that one run of the cron voids.
+const LIMIT: u32 = 50;
 
-/// Voids `authorization_id`. The mark and the request id are stored first, so that a crash leaves a
-/// trace to follow.
-pub async fn void(
+/// Voids `authorization_id`.
+///
+/// The database first marks the payment and stores the request id. After a crash the cron finds
+/// the mark.
+pub(crate) async fn void_authorization(
     app: &App,
     deadline: Deadline,
     payment: Uuid,
@@ -24,8 +29,9 @@ pub async fn void(
     let start = database
         .begin_void(payment, authorization_id, reason)
         .await?;
-    let Some(request_id) = start.request_id else {
-        return Ok(());
+    let request_id = match start {
+        VoidStart::Void { request_id } => request_id,
+        VoidStart::AlreadyVoided | VoidStart::NotVoidable => return Ok(()),
     };
     match app
         .paypal(deadline)
@@ -38,7 +44,7 @@ pub async fn void(
                 .record_payment_failure(payment, &request_id, error.code(), error.issue().is_some())
                 .await?;
             if error.issue() == Some(&Issue::PreviouslyCaptured) {
-                // The money was taken: recording that orders it back.
+                // The record of the capture orders a refund.
                 record_capture_of(app, deadline, payment).await?;
             }
             Err(error.into())
@@ -46,26 +52,19 @@ pub async fn void(
     }
 }
 
-/// Voids what should be void and is not, because whoever began it did not come to the end.
-pub async fn void_leftovers(app: &App, deadline: Deadline) -> Result<(), DatabaseError> {
-    for leftover in app.database(deadline).authorizations_to_void(MOST).await? {
-        let result = void(
-            app,
-            deadline,
-            leftover.payment_id,
-            &leftover.authorization_id,
-            &leftover.reason,
-        )
-        .await;
+/// Voids the authorizations whose void was not started or not finished.
+pub(crate) async fn void_due_authorizations(
+    app: &App,
+    deadline: Deadline,
+) -> Result<(), DatabaseError> {
+    for due in app.database(deadline).authorizations_to_void(LIMIT).await? {
+        let payment = due.payment_id;
+        let result =
+            void_authorization(app, deadline, payment, &due.authorization_id, &due.reason).await;
         match result {
             Ok(()) => {}
             Err(UpstreamError::Database(error)) => return Err(error),
-            Err(error) => {
-                log::error!(
-                    "payment={} could not be voided: {error}",
-                    leftover.payment_id
-                );
-            }
+            Err(error) => log::error!("payment={payment} could not be voided: {error}"),
         }
     }
     Ok(())

@@ -1,19 +1,19 @@
-//! Applying PayPal's events.
+//! PayPal's events and their effects.
 //!
-//! An event only says where to look. What is true is asked of PayPal and applied as a difference,
-//! so an event that is doubled, late or out of order does no harm, and one that was lost is made up
-//! for by the next.
+//! An event names a payment. The payment is then observed, so its state comes from PayPal and not
+//! from the event. Duplicate, late or reordered events do no harm, and the next event makes up for
+//! a lost one.
 
 use super::{
     UpstreamError,
-    authorize::{self, AuthorizeError},
-    observe,
+    authorize::{AuthorizeError, authorize},
+    observe::observe_payment,
 };
 use crate::{
     app::App,
     clients::{
         paypal::{Event, EventKind, PayPalError},
-        supabase::{AuthorizeOutcome, DatabaseError, InboxWork, PaymentName},
+        supabase::{AuthorizationRefusal, DatabaseError, EventClaim, PaymentName},
     },
     domain::{
         finding::{Finding, FindingKind},
@@ -24,14 +24,14 @@ use crate::{
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
 
-/// Events applied at once.
+/// Events applied at the same time.
 const PARALLEL: usize = 4;
-/// Events claimed at once: what can be applied well inside the lease of two minutes.
+/// Events in one batch. They are done well within the claim of two minutes.
 const BATCH: u32 = 20;
-/// No new batch is claimed with less time than this left.
+/// The time that a new batch needs.
 const RESERVE: Duration = Duration::from_secs(30);
 
-/// Why an event could not be applied. It is tried again.
+/// The reason that an event could not be applied. It is retried.
 #[derive(Debug, thiserror::Error)]
 enum ApplyError {
     #[error(transparent)]
@@ -40,13 +40,13 @@ enum ApplyError {
     PayPal(#[from] PayPalError),
     #[error("the stored event cannot be read")]
     Unreadable,
-    /// Our record of the payment may be on its way; what stays unknown becomes a dead letter that
-    /// an operator sees.
+    /// The order may not be recorded yet. After the last attempt an operator sees the dead letter.
     #[error("the event is about a payment that is not ours")]
     UnknownPayment,
+    /// Another request has claimed the payment.
     #[error("the payment is being worked on")]
     InProgress,
-    /// The payer has approved a moment ago; their browser is on its way back to do the rest.
+    /// The payer has just approved the order, and the browser will send the next request.
     #[error("left to the payer for now")]
     LeftToPayer,
 }
@@ -75,20 +75,23 @@ impl From<UpstreamError> for ApplyError {
 
 /// The result of one run over the inbox.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct InboxRun {
-    pub applied: usize,
+pub(crate) struct InboxRun {
+    pub(crate) applied: usize,
     /// Events that are retried or became dead letters.
-    pub failed: usize,
+    pub(crate) failed: usize,
 }
 
-/// Applies what is due in the inbox until nothing is left or the time runs short.
-pub async fn work_inbox(app: &App, deadline: Deadline) -> Result<InboxRun, DatabaseError> {
+/// Applies the events that are due, until none is left or the time runs short.
+pub(crate) async fn process_inbox(
+    app: &App,
+    deadline: Deadline,
+) -> Result<InboxRun, DatabaseError> {
     let mut run = InboxRun::default();
     loop {
-        let claimed = app.database(deadline).claim_webhook_events(BATCH).await?;
-        let is_last = claimed.len() < BATCH as usize;
-        let mut results = stream::iter(claimed)
-            .map(|work| async move { process(app, deadline, &work).await })
+        let claims = app.database(deadline).claim_webhook_events(BATCH).await?;
+        let is_last = claims.len() < BATCH as usize;
+        let mut results = stream::iter(claims)
+            .map(|claim| async move { process_event(app, deadline, &claim).await })
             .buffer_unordered(PARALLEL);
         while let Some(is_applied) = results.next().await {
             run.applied += usize::from(is_applied);
@@ -100,47 +103,47 @@ pub async fn work_inbox(app: &App, deadline: Deadline) -> Result<InboxRun, Datab
     }
 }
 
-/// Applies one event and notes how it went; whether it is applied.
-pub async fn process(app: &App, deadline: Deadline, work: &InboxWork) -> bool {
+/// Applies one event and records the result. Returns whether it is applied and recorded.
+pub(crate) async fn process_event(app: &App, deadline: Deadline, claim: &EventClaim) -> bool {
     let database = app.database(deadline);
-    let applied = apply(app, deadline, work).await;
-    let recorded = match &applied {
-        Ok(result) => database.record_webhook_result(work, result).await,
+    let result = apply(app, deadline, claim).await;
+    let recorded = match &result {
+        Ok(effect) => database.record_webhook_result(claim, effect).await,
         Err(error) => {
             log::warn!(
                 "event={} attempt={} not applied: {error}",
-                work.event_id,
-                work.attempt
+                claim.event_id,
+                claim.attempt
             );
-            database.record_webhook_failure(work, error.code()).await
+            database.record_webhook_failure(claim, error.code()).await
         }
     };
     if let Err(error) = recorded {
-        // The lease lapses, and applying it again finds nothing new.
+        // The claim expires. The event is applied again and has no further effect.
         log::error!(
             "event={} its outcome was not recorded: {error}",
-            work.event_id
+            claim.event_id
         );
         return false;
     }
-    applied.is_ok()
+    result.is_ok()
 }
 
-/// What applying an event came to.
+/// Applies an event and returns its effect, as it is stored.
 async fn apply(
     app: &App,
     deadline: Deadline,
-    work: &InboxWork,
+    claim: &EventClaim,
 ) -> Result<&'static str, ApplyError> {
-    let event = Event::read(work.body.as_bytes()).ok_or(ApplyError::Unreadable)?;
+    let event = Event::read(claim.body.as_bytes()).ok_or(ApplyError::Unreadable)?;
     match event.kind {
         EventKind::OrderApproved => match &event.order_id {
-            Some(order_id) => complete(app, deadline, order_id, work.attempt).await,
+            Some(order_id) => apply_approval(app, deadline, order_id, claim.attempt).await,
             None => Err(ApplyError::Unreadable),
         },
         EventKind::Payment => {
             let observed = match payment_name(&event) {
-                Some(name) => observe::payment(app, deadline, name).await?,
+                Some(name) => observe_payment(app, deadline, name).await?,
                 None => None,
             };
             match observed {
@@ -149,23 +152,24 @@ async fn apply(
                 None => Err(ApplyError::UnknownPayment),
             }
         }
-        EventKind::Dispute => report(app, deadline, &event).await,
+        EventKind::Dispute => report_dispute(app, deadline, &event).await,
         EventKind::Other => Ok("ignored"),
     }
 }
 
 fn payment_name(event: &Event) -> Option<PaymentName<'_>> {
-    let ids = [&event.order_id, &event.parent_id, &event.resource_id];
-    let by_paypal = ids.into_iter().find_map(Option::as_deref);
+    let paypal_ids = [&event.order_id, &event.parent_id, &event.resource_id];
+    let paypal_id = paypal_ids.into_iter().find_map(Option::as_deref);
     event
         .payment
-        .map(PaymentName::Ours)
-        .or_else(|| by_paypal.map(PaymentName::PayPals))
+        .map(PaymentName::Id)
+        .or_else(|| paypal_id.map(PaymentName::PayPalId))
 }
 
-/// The payer has approved: the money is held although the payer's browser may never come back. It
-/// gets a minute, until the second attempt, so that the two do not stand in each other's way.
-async fn complete(
+/// Authorizes an order that the payer has approved, in case the payer's browser does not return.
+///
+/// The browser gets a minute for its own request: the first attempt only checks the state.
+async fn apply_approval(
     app: &App,
     deadline: Deadline,
     order_id: &str,
@@ -173,7 +177,7 @@ async fn complete(
 ) -> Result<&'static str, ApplyError> {
     let record = app
         .database(deadline)
-        .find_payment(PaymentName::PayPals(order_id))
+        .find_payment(PaymentName::PayPalId(order_id))
         .await?
         .ok_or(ApplyError::UnknownPayment)?;
     if record.status != PaymentState::Created {
@@ -182,24 +186,30 @@ async fn complete(
     if attempt == 1 {
         return Err(ApplyError::LeftToPayer);
     }
-    match authorize::authorize(app, deadline, order_id).await {
+    match authorize(app, deadline, order_id).await {
         Ok(_) => Ok("applied"),
-        Err(AuthorizeError::Refused(AuthorizeOutcome::PaymentInProgress)) => {
+        Err(AuthorizeError::Refused(AuthorizationRefusal::PaymentInProgress)) => {
             Err(ApplyError::InProgress)
         }
         Err(AuthorizeError::Database(error)) => Err(error.into()),
-        // PayPal decided against it; the payer is told when they ask.
+        // PayPal's refusals are final. The payer gets them as the response to the browser's
+        // request.
         Err(AuthorizeError::PayPal(error)) if error.issue().is_none() => Err(error.into()),
         Err(_) => Ok("nothing_new"),
     }
 }
 
-async fn report(app: &App, deadline: Deadline, event: &Event) -> Result<&'static str, ApplyError> {
+/// Records a finding for each disputed payment of ours.
+async fn report_dispute(
+    app: &App,
+    deadline: Deadline,
+    event: &Event,
+) -> Result<&'static str, ApplyError> {
     let database = app.database(deadline);
-    let mut reported = false;
+    let mut is_reported = false;
     for transaction in &event.disputed {
         if let Some(record) = database
-            .find_payment(PaymentName::PayPals(transaction))
+            .find_payment(PaymentName::PayPalId(transaction))
             .await?
         {
             let finding = Finding {
@@ -207,10 +217,10 @@ async fn report(app: &App, deadline: Deadline, event: &Event) -> Result<&'static
                 detail: event.resource_id.clone().unwrap_or_default(),
             };
             database.record_finding(record.payment_id, &finding).await?;
-            reported = true;
+            is_reported = true;
         }
     }
-    if reported {
+    if is_reported {
         Ok("reported")
     } else {
         Err(ApplyError::UnknownPayment)

@@ -8,22 +8,22 @@ use crate::{
 /// Redis gave no reply.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::flows) struct AdmitError {
-    /// Whether Redis may have done the step all the same.
+    /// Whether Redis may still have done the step.
     pub(in crate::flows) in_doubt: bool,
 }
 
-/// Asks Redis. There is no round trip when nobody is counted and there is no step.
+/// Counts the request and does `step`. Without counters and without a step there is no round trip.
 pub(in crate::flows) async fn admit_in_redis(
     app: &App,
     request_id: &str,
     counters: Option<&LimitCounters>,
     step: AdmitStep<'_>,
 ) -> Result<AdmitReply, AdmitError> {
-    let not_asked = AdmitError { in_doubt: false };
+    let not_sent = AdmitError { in_doubt: false };
     if counters.is_none() && matches!(step, AdmitStep::Count) {
-        return Err(not_asked);
+        return Err(not_sent);
     }
-    let redis = app.redis().ok_or(not_asked)?;
+    let redis = app.redis().ok_or(not_sent)?;
     let request = AdmitRequest { counters, step };
     redis.admit(&request).await.map_err(|error| {
         if !matches!(error, RedisError::BreakerOpen) {

@@ -19,7 +19,7 @@ const LEADER_MILLIS: u64 = 5_000;
 
 /// One request's lookup of a cache key.
 #[derive(Clone, Debug)]
-pub struct CacheLookup {
+pub(crate) struct CacheLookup {
     pub(in crate::flows) key: CacheKey,
     /// The keys of the envelope, its epoch and its generation.
     names: [String; 3],
@@ -34,7 +34,7 @@ pub struct CacheLookup {
 
 /// A lookup's result.
 #[derive(Debug)]
-pub struct CacheEntry {
+pub(crate) struct CacheEntry {
     pub(in crate::flows) envelope: Option<Envelope>,
     /// Epoch and generation in one word, as in envelopes.
     pub(in crate::flows) generation: String,
@@ -45,7 +45,7 @@ pub struct CacheEntry {
 impl CacheLookup {
     /// A lookup of `key` that begins now.
     #[must_use]
-    pub fn new(app: &App, key: CacheKey) -> Self {
+    pub(crate) fn new(app: &App, key: CacheKey) -> Self {
         Self {
             leader: new_lease(app, format!("load:{}", key.name()), LEADER_MILLIS),
             names: key.names_to_read(),
@@ -57,7 +57,7 @@ impl CacheLookup {
     }
 
     #[must_use]
-    pub fn key(&self) -> &CacheKey {
+    pub(crate) fn key(&self) -> &CacheKey {
         &self.key
     }
 
@@ -98,7 +98,7 @@ impl CacheLookup {
     }
 }
 
-/// Looks up again, without counting anybody.
+/// Looks up without counting a request.
 pub(in crate::flows) async fn look_up(
     redis: &Upstash<'_>,
     lookup: &CacheLookup,

@@ -1,5 +1,5 @@
 //! The round trip to Redis that most requests begin with.
 
-pub mod admit;
-pub mod lease;
-pub mod lookup;
+pub(crate) mod admit;
+pub(crate) mod lease;
+pub(crate) mod lookup;

@@ -18,11 +18,11 @@ use crate::{
 
 /// The request is over its rate limit.
 #[derive(Clone, Copy, Debug)]
-pub struct LimitExceeded(pub Decision);
+pub(crate) struct LimitExceeded(pub(crate) Decision);
 
 /// The attempt to take a lock during admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockAttempt {
+pub(crate) enum LockAttempt {
     /// The lock is ours.
     Success,
     /// Another request has the lock.
@@ -36,14 +36,14 @@ pub enum LockAttempt {
 /// Counts `request` against `tier`. A known user counts by id, anybody else by address.
 ///
 /// Without Redis each instance counts alone. That limit is weaker and never fails.
-pub async fn admit(app: &App, request: &Request, tier: Tier) -> Result<(), LimitExceeded> {
+pub(crate) async fn admit(app: &App, request: &Request, tier: Tier) -> Result<(), LimitExceeded> {
     count(app, request, tier, AdmitStep::Count).await.map(drop)
 }
 
 /// Counts `request` and looks up a cached response in the same round trip.
 ///
 /// Returns `None` when Redis was not asked or did not reply.
-pub async fn admit_reader(
+pub(crate) async fn admit_reader(
     app: &App,
     request: &Request,
     tier: Tier,
@@ -51,16 +51,16 @@ pub async fn admit_reader(
 ) -> Result<Option<CacheEntry>, LimitExceeded> {
     let admission = count(app, request, tier, lookup.step()).await?;
     Ok(match admission {
-        Admission::Counted {
+        Admission::WithRedis {
             has_lease,
             entry: Some(stored),
         } => Some(lookup.decode(has_lease, stored)),
-        Admission::Counted { entry: None, .. } | Admission::WithoutRedis { .. } => None,
+        Admission::WithRedis { entry: None, .. } | Admission::WithoutRedis { .. } => None,
     })
 }
 
 /// Counts `request` and tries to take `lock` in the same round trip.
-pub async fn admit_with_lock(
+pub(crate) async fn admit_with_lock(
     app: &App,
     request: &Request,
     tier: Tier,
@@ -68,10 +68,10 @@ pub async fn admit_with_lock(
 ) -> Result<LockAttempt, LimitExceeded> {
     let admission = count(app, request, tier, AdmitStep::Lease(lock)).await?;
     Ok(match admission {
-        Admission::Counted {
+        Admission::WithRedis {
             has_lease: true, ..
         } => LockAttempt::Success,
-        Admission::Counted {
+        Admission::WithRedis {
             has_lease: false, ..
         } => LockAttempt::Conflict,
         Admission::WithoutRedis { in_doubt: true } => LockAttempt::InDoubt,
@@ -82,11 +82,11 @@ pub async fn admit_with_lock(
 /// An admitted request.
 enum Admission {
     /// Redis replied.
-    Counted {
+    WithRedis {
         has_lease: bool,
         entry: Option<StoredEntry>,
     },
-    /// Redis gave no reply. `in_doubt`: it may have done the step all the same.
+    /// Redis gave no reply. If `in_doubt` is true, it may still have done the step.
     WithoutRedis { in_doubt: bool },
 }
 
@@ -95,8 +95,8 @@ impl From<Result<AdmitReply, AdmitError>> for Admission {
         match reply {
             Ok(AdmitReply::Admitted {
                 has_lease, entry, ..
-            }) => Self::Counted { has_lease, entry },
-            Ok(AdmitReply::Denied(_)) => Self::Counted {
+            }) => Self::WithRedis { has_lease, entry },
+            Ok(AdmitReply::Denied(_)) => Self::WithRedis {
                 has_lease: false,
                 entry: None,
             },
@@ -126,7 +126,7 @@ async fn count(
         }
         Err(_) => app.local_limits().decide(tier, &client, rule, now),
     };
-    request.notes.limit(tier.name(), decision);
+    request.notes.set_limit(tier.name(), decision);
     if decision.allowed {
         return Ok(reply.into());
     }
@@ -153,7 +153,7 @@ fn identify(app: &App, request: &Request, tier: Tier) -> (Tier, Client, bool) {
         .is_some_and(|address| limits.exempts(address));
     match (known_user(app, request), request.address) {
         (Some(user), _) => {
-            let is_exempt = is_exempt_address || limits.exempts_name(&user);
+            let is_exempt = is_exempt_address || limits.exempts_user(&user);
             (tier.of_users(), Client::named(&user), is_exempt)
         }
         (None, Some(address)) => (tier, Client::from_address(address), is_exempt_address),

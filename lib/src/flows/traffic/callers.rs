@@ -35,7 +35,7 @@ pub(super) fn known_user(app: &App, request: &Request) -> Option<String> {
 
 /// Looks up the sender of `request` after the response. Call it for admitted requests only: a
 /// denied request must not cost Supabase anything.
-pub fn identify_later(app: &App, request: &Request) {
+pub(crate) fn identify_later(app: &App, request: &Request) {
     let (Some(token), Some(text)) = (token_of(request), request.bearer()) else {
         return;
     };
@@ -62,7 +62,7 @@ pub fn identify_later(app: &App, request: &Request) {
 ///
 /// Supabase is not asked about a text that is no token, an expired token, or one that was invalid a
 /// moment ago.
-pub async fn signed_in_user(
+pub(crate) async fn signed_in_user(
     app: &App,
     deadline: Deadline,
     text: &str,

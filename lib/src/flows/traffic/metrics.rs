@@ -16,7 +16,7 @@ use futures_util::future::try_join_all;
 const CHUNK: usize = 120;
 
 /// Counts one request, and reports to Redis after the response when a report is due.
-pub fn count(app: &App, request: ServedRequest<'_>) {
+pub(crate) fn count(app: &App, request: ServedRequest<'_>) {
     let now = app.platform().now().as_millisecond();
     if app.request_counts().count(request, now) {
         app.after_response(|app| Box::pin(async move { report(&app).await }));
@@ -28,7 +28,7 @@ pub fn count(app: &App, request: ServedRequest<'_>) {
 /// Counts that Redis surely did not add are reported the next time. A batch that Redis may have
 /// applied is dropped: counting it twice would show false traffic. A lost answer therefore costs
 /// five seconds of one instance's counts.
-pub async fn report(app: &App) {
+pub(crate) async fn report(app: &App) {
     let Some(redis) = app.redis() else { return };
     let minutes = app.request_counts().take();
     let commands = minutes.report();
@@ -44,7 +44,7 @@ pub async fn report(app: &App) {
 
 /// The counts of all instances in the last `minutes`, the current one included. `None` when Redis
 /// is off.
-pub async fn window(app: &App, minutes: u32) -> Result<Option<Counts>, RedisError> {
+pub(crate) async fn window(app: &App, minutes: u32) -> Result<Option<Counts>, RedisError> {
     let Some(redis) = app.redis() else {
         return Ok(None);
     };

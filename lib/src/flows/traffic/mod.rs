@@ -1,6 +1,6 @@
 //! Rate limits, callers and request metrics.
 
-pub mod admission;
-pub mod callers;
-pub mod metrics;
-pub mod violations;
+pub(crate) mod admission;
+pub(crate) mod callers;
+pub(crate) mod metrics;
+pub(crate) mod violations;

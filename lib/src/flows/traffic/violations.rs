@@ -18,14 +18,14 @@ const WINDOW_SECONDS: u32 = 24 * 3_600;
 /// One request over its rate limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Violation {
-    pub at: Timestamp,
-    pub tier: String,
+pub(crate) struct Violation {
+    pub(crate) at: Timestamp,
+    pub(crate) tier: String,
     /// The route's path in the table.
-    pub route: String,
+    pub(crate) route: String,
     /// The address, the IPv6 network or the user that was counted.
-    pub identifier: String,
-    pub request_id: String,
+    pub(crate) identifier: String,
+    pub(crate) request_id: String,
 }
 
 /// The commands that store `violation` and remove old entries and those beyond the capacity.
@@ -48,15 +48,15 @@ pub(super) fn store(violation: &Violation) -> Vec<Command> {
 
 /// The stored violations of a window.
 #[derive(Debug, Default)]
-pub struct ViolationList {
+pub(crate) struct ViolationList {
     /// Newest first.
-    pub violations: Vec<Violation>,
+    pub(crate) violations: Vec<Violation>,
     /// Whether the capacity is used up within the window, so that there may have been more.
-    pub truncated: bool,
+    pub(crate) truncated: bool,
 }
 
 /// The violations since `start`. `None` when Redis is off.
-pub async fn list(app: &App, start: Timestamp) -> Result<Option<ViolationList>, RedisError> {
+pub(crate) async fn list(app: &App, start: Timestamp) -> Result<Option<ViolationList>, RedisError> {
     let Some(redis) = app.redis() else {
         return Ok(None);
     };
@@ -78,7 +78,7 @@ pub async fn list(app: &App, start: Timestamp) -> Result<Option<ViolationList>, 
 }
 
 /// Deletes all violations. Returns `false` when Redis is off.
-pub async fn clear(app: &App) -> Result<bool, RedisError> {
+pub(crate) async fn clear(app: &App) -> Result<bool, RedisError> {
     let Some(redis) = app.redis() else {
         return Ok(false);
     };

@@ -1,11 +1,11 @@
-//! `GET /api/admin/audit`: who did what to bookings and money, newest first.
+//! `GET /api/admin/audit`: the audit log of bookings and money, newest first.
 
 use crate::{
     app::App,
     clients::supabase::AuditListing,
     domain::{
         rate_limit::Tier,
-        refusal::{Refusal, plain_text},
+        refusal::{Refusal, parse_text},
     },
     flows::traffic::admission::admit,
     routes::{access::require_admin, problems::Problem},
@@ -30,7 +30,7 @@ fn read(query: &str) -> Result<AuditListing, FieldErrors> {
     const PAGE: Refusal = Refusal::new("out_of_range", "must be a whole number from 1 to 10000");
     const LIMIT: Refusal = Refusal::new("out_of_range", "must be a whole number from 1 to 200");
     let mut fields = Fields::from_query(query);
-    let text = |text: &str| plain_text(text, 255);
+    let text = |text: &str| parse_text(text, 255);
     let listing = AuditListing {
         page: fields
             .optional_integer("page", 1, 10_000, PAGE)
@@ -42,9 +42,5 @@ fn read(query: &str) -> Result<AuditListing, FieldErrors> {
         action: fields.optional("action", text),
         actor: fields.optional("actor", text),
     };
-    if fields.is_clean() {
-        Ok(listing)
-    } else {
-        Err(fields.refused())
-    }
+    fields.finish(listing)
 }

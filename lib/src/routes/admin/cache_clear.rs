@@ -1,4 +1,4 @@
-//! `POST /api/admin/cache/clear`: gives up what is cached, at once and without searching it.
+//! `POST /api/admin/cache/clear`: clears cache entries at once, without a search.
 
 use crate::{
     app::App,
@@ -16,7 +16,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-/// What is to be given up.
+/// A part of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     All,
@@ -49,7 +49,7 @@ impl Scope {
         match self {
             Self::All => &CacheKind::ALL,
             Self::Cars => &[CacheKind::Cars, CacheKind::Car],
-            // Pages that were asked for with dates show who is free.
+            // Lists can be filtered by days.
             Self::Availability => &[CacheKind::Availability, CacheKind::Cars],
         }
     }
@@ -61,7 +61,7 @@ pub(in crate::routes) async fn clear(app: &App, request: &Request) -> Result<Rep
     let (scope, car) = read(request)?;
 
     let commands = match &car {
-        Some(car) => forgetting(app, request, car).await,
+        Some(car) => car_invalidation(app, request, car).await,
         None => epoch_invalidation(app, scope.kinds()),
     };
     let cleared = match app.redis() {
@@ -88,20 +88,21 @@ pub(in crate::routes) async fn clear(app: &App, request: &Request) -> Result<Rep
     ))
 }
 
-/// The commands that give up one car under both its names, and the lists, which show it. A car that
-/// is not shown any more does not tell its other name: then everything goes.
-async fn forgetting(app: &App, request: &Request, car: &CarRef) -> Vec<Command> {
+/// The commands that clear one car under its slug and its id, and the lists.
+///
+/// The second name of a car that is no longer listed is unknown. Then everything is cleared.
+async fn car_invalidation(app: &App, request: &Request, car: &CarRef) -> Vec<Command> {
     #[derive(Deserialize)]
-    struct Shown {
+    struct CarPage {
         car: CarIdentity,
     }
-    let shown = app.database(request.deadline).get_car(car).await;
-    let shown: Option<Shown> = shown
+    let body = app.database(request.deadline).get_car(car).await;
+    let page: Option<CarPage> = body
         .ok()
         .flatten()
         .and_then(|body| serde_json::from_slice(&body).ok());
-    match shown {
-        Some(Shown { car }) => {
+    match page {
+        Some(CarPage { car }) => {
             let lists = [Subject::Catalogue, Subject::Fleet];
             let subjects: Vec<Subject> = Subject::changed_by_edit(&car).chain(lists).collect();
             invalidation(app, &subjects)
@@ -114,9 +115,5 @@ fn read(request: &Request) -> Result<(Scope, Option<CarRef>), Problem> {
     let mut fields = optional_json_fields(request)?;
     let scope = fields.optional("scope", Scope::parse);
     let car = fields.optional("carId", CarRef::parse);
-    if fields.is_clean() {
-        Ok((scope.unwrap_or(Scope::All), car))
-    } else {
-        Err(fields.refused().into())
-    }
+    Ok(fields.finish((scope.unwrap_or(Scope::All), car))?)
 }

@@ -1,6 +1,5 @@
 //! `/api/admin`: routes for operators and crons.
 
-mod warming;
 mod window;
 
 pub(super) mod audit;

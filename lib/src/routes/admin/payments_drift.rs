@@ -1,5 +1,5 @@
-//! `GET /api/admin/payments/drift`: where money and bookings do not fit together, and what to do
-//! about it.
+//! `GET /api/admin/payments/drift`: payments that do not match their bookings or PayPal, with a
+//! repair for each.
 
 use crate::{
     app::App,
@@ -13,18 +13,18 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 
-/// A finding, and what an operator does about it.
+/// A finding, and its repair by an operator.
 #[derive(Debug, Serialize)]
-pub(in crate::routes) struct Advised {
+pub(super) struct FindingWithRepair {
     #[serde(flatten)]
     finding: OpenFinding,
     repair: &'static str,
 }
 
-/// Everything that is open.
+/// All open findings and dead letters.
 #[derive(Debug)]
-pub(in crate::routes) struct Open {
-    pub(super) findings: Vec<Advised>,
+pub(super) struct DriftReport {
+    pub(super) findings: Vec<FindingWithRepair>,
     pub(super) dead_letters: Vec<DeadLetter>,
 }
 
@@ -32,24 +32,23 @@ pub(in crate::routes) async fn show(app: &App, request: &Request) -> Result<Repl
     admit(app, request, Tier::Admin).await?;
     require_admin(app, request).await?;
 
-    let Open {
+    let DriftReport {
         findings,
         dead_letters,
-    } = drift(app, request).await?;
+    } = drift_report(app, request).await?;
     Ok(Reply::json(
         StatusCode::OK,
         &json!({ "success": true, "drift": findings, "deadLetters": dead_letters }),
     ))
 }
 
-/// What is open, with advice.
-pub(in crate::routes) async fn drift(app: &App, request: &Request) -> Result<Open, Problem> {
+pub(super) async fn drift_report(app: &App, request: &Request) -> Result<DriftReport, Problem> {
     let drift = app.database(request.deadline).payment_drift().await?;
-    let findings = drift.findings.into_iter().map(|finding| Advised {
+    let findings = drift.findings.into_iter().map(|finding| FindingWithRepair {
         repair: finding.kind.advice(),
         finding,
     });
-    Ok(Open {
+    Ok(DriftReport {
         findings: findings.collect(),
         dead_letters: drift.dead_letters,
     })

@@ -1,6 +1,6 @@
-//! `GET, POST /api/admin/payments/reconcile`: the cron that compares our payments with PayPal.
+//! `GET, POST /api/admin/payments/reconcile`: the cron that compares all payments with PayPal.
 
-use super::payments_drift::drift;
+use super::payments_drift::drift_report;
 use crate::{
     app::App,
     domain::rate_limit::Tier,
@@ -31,7 +31,7 @@ pub(in crate::routes) async fn run(app: &App, request: &Request) -> Result<Reply
         failed: run.failed,
     })
     .await?;
-    let drift = drift(app, request).await?;
+    let drift = drift_report(app, request).await?;
     let ReconcileRun {
         checked,
         repaired,

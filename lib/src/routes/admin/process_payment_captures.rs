@@ -9,8 +9,8 @@ use crate::{
         cache::invalidate::invalidate_days,
         payment::{
             capture::{CaptureResult, capture_due},
-            refund::make_leftovers,
-            void::void_leftovers,
+            refund::make_due_refunds,
+            void::void_due_authorizations,
         },
         traffic::admission::admit,
     },
@@ -33,7 +33,7 @@ const MAX_BOOKINGS: u32 = 500;
 pub(in crate::routes) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin).await?;
     match cron_caller(app, request)? {
-        CronCaller::Anyone => {
+        CronCaller::Anonymous => {
             let last_run = app.database(request.deadline).last_cron_run(NAME).await?;
             Ok(reply(&[], &json!({ "lastRun": last_run })))
         }
@@ -57,8 +57,8 @@ async fn process(app: &App, request: &Request) -> Result<Vec<CaptureResult>, Dat
     let freed = database.expire_holds(MAX_BOOKINGS).await?;
     invalidate_days(app, freed).await;
     database.advance_bookings(MAX_BOOKINGS).await?;
-    void_leftovers(app, deadline).await?;
-    make_leftovers(app, deadline).await?;
+    void_due_authorizations(app, deadline).await?;
+    make_due_refunds(app, deadline).await?;
     capture_due(app, deadline).await
 }
 

@@ -1,9 +1,9 @@
-//! `GET, DELETE /api/admin/rate-limit-monitoring`: who asked too often.
+//! `GET, DELETE /api/admin/rate-limit-monitoring`: the requests over their rate limit.
 
 use super::window::read_minutes;
 use crate::{
     app::App,
-    domain::{rate_limit::Tier, refusal::plain_text},
+    domain::{rate_limit::Tier, refusal::parse_text},
     flows::{
         traffic::admission::admit,
         traffic::violations::{self, Violation, ViolationList},
@@ -16,8 +16,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Entries shown one by one; the totals count all.
-const SHOWN: usize = 100;
+/// The most violations in a response. The totals count all.
+const MAX_LISTED: usize = 100;
 
 pub(in crate::routes) async fn monitor(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin).await?;
@@ -26,27 +26,26 @@ pub(in crate::routes) async fn monitor(app: &App, request: &Request) -> Result<R
         return Ok(clear(app, request).await);
     }
     let (minutes, identifier) = read_minutes(request, |fields| {
-        fields.optional("identifier", |text| plain_text(text, 100))
+        fields.optional("identifier", |text| parse_text(text, 100))
     })?;
 
     let now = app.platform().now();
     let window = SignedDuration::from_mins(minutes.into());
-    let found = violations::list(app, now.checked_sub(window).unwrap_or(now)).await;
-    let found = found.unwrap_or_else(|error| {
+    let list = violations::list(app, now.checked_sub(window).unwrap_or(now)).await;
+    let list = list.unwrap_or_else(|error| {
         log::warn!("request={} violations: {error}", request.id);
         None
     });
-    let is_available = found.is_some();
+    let is_available = list.is_some();
     let ViolationList {
         violations,
         truncated,
-    } = found.unwrap_or_default();
+    } = list.unwrap_or_default();
     let violations: Vec<Violation> = violations
         .into_iter()
         .filter(|violation| {
-            identifier
-                .as_ref()
-                .is_none_or(|wanted| violation.identifier == *wanted)
+            let client = identifier.as_ref();
+            client.is_none_or(|client| violation.identifier == *client)
         })
         .collect();
     Ok(Reply::json(
@@ -60,7 +59,7 @@ pub(in crate::routes) async fn monitor(app: &App, request: &Request) -> Result<R
             "byTier": totals(&violations, |violation| &violation.tier),
             "byRoute": totals(&violations, |violation| &violation.route),
             "byIdentifier": totals(&violations, |violation| &violation.identifier),
-            "violations": violations.iter().take(SHOWN).collect::<Vec<_>>(),
+            "violations": violations.iter().take(MAX_LISTED).collect::<Vec<_>>(),
         }),
     ))
 }

@@ -1,11 +1,10 @@
-//! `POST /api/admin/webhooks/{id}/replay`: has a dead letter applied again, from the bytes that
-//! were stored.
+//! `POST /api/admin/webhooks/{id}/replay`: applies a dead letter again, from its stored body.
 
 use crate::{
     app::App,
-    clients::supabase::ReplayOutcome,
+    clients::supabase::EventReplay,
     domain::rate_limit::Tier,
-    flows::{payment::webhook, traffic::admission::admit},
+    flows::{payment::webhook::process_event, traffic::admission::admit},
     routes::{
         access::require_admin,
         problems::{Code, Problem},
@@ -24,12 +23,13 @@ pub(in crate::routes) async fn replay(app: &App, request: &Request) -> Result<Re
         .database(request.deadline)
         .replay_webhook_event(event_id, &operator.name, &request.id)
         .await?;
-    let status = match (replay.outcome, replay.work) {
-        (ReplayOutcome::EventNotFound, _) => return Err(Problem::new(Code::EventNotFound)),
-        (_, Some(work)) if webhook::process(app, request.deadline, &work).await => "processed",
-        (ReplayOutcome::AlreadyProcessed, _) => "processed",
-        (ReplayOutcome::Replayed | ReplayOutcome::Waiting, _) => "waiting",
+    let is_processed = match replay {
+        EventReplay::Replayed { claim } => process_event(app, request.deadline, &claim).await,
+        EventReplay::AlreadyProcessed => true,
+        EventReplay::Waiting => false,
+        EventReplay::EventNotFound => return Err(Problem::new(Code::EventNotFound)),
     };
+    let status = if is_processed { "processed" } else { "waiting" };
     Ok(Reply::json(
         StatusCode::OK,
         &json!({ "success": true, "eventId": event_id, "status": status }),

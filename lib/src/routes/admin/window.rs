@@ -1,4 +1,4 @@
-//! The window that operators look at.
+//! The time window of a report.
 
 use crate::{
     domain::refusal::Refusal,
@@ -6,8 +6,7 @@ use crate::{
     web::{fields::Fields, request::Request},
 };
 
-/// `minutes` of the query: 1 to 1440, 60 when it is not there. `more` reads what else is in the
-/// query.
+/// The parameter `minutes`: 1 to 1440, by default 60. `more` reads further parameters.
 pub(in crate::routes) fn read_minutes<T>(
     request: &Request,
     more: impl FnOnce(&mut Fields) -> T,
@@ -18,9 +17,5 @@ pub(in crate::routes) fn read_minutes<T>(
         .optional_integer("minutes", 1, 1_440, MINUTES)
         .unwrap_or(60);
     let more = more(&mut fields);
-    if fields.is_clean() {
-        Ok((minutes, more))
-    } else {
-        Err(fields.refused().into())
-    }
+    Ok(fields.finish((minutes, more))?)
 }

@@ -1,5 +1,5 @@
-//! `POST /api/bookings/authorize-paypal-order`: holds the money of an approved order and confirms
-//! the booking.
+//! `POST /api/bookings/authorize-paypal-order`: authorizes the payment of an approved order and
+//! confirms the booking.
 
 use crate::{
     app::App,
@@ -15,15 +15,15 @@ pub(in crate::routes) async fn authorize(app: &App, request: &Request) -> Result
     admit(app, request, Tier::Payment).await?;
     let order_id = read(request)?;
 
-    let authorized = authorize::authorize(app, request.deadline, &order_id).await?;
+    let booking = authorize::authorize(app, request.deadline, &order_id).await?;
     Ok(Reply::json(
         StatusCode::OK,
         &json!({
             "success": true,
-            "bookingId": authorized.booking,
-            "authorizationId": authorized.authorization_id,
+            "bookingId": booking.booking_id,
+            "authorizationId": booking.authorization_id,
             "status": "upcoming",
-            "captureScheduledAt": authorized.capture_scheduled_at,
+            "captureScheduledAt": booking.capture_scheduled_at,
         }),
     ))
 }
@@ -31,5 +31,5 @@ pub(in crate::routes) async fn authorize(app: &App, request: &Request) -> Result
 fn read(request: &Request) -> Result<String, Problem> {
     let mut fields = json_fields(request)?;
     let order_id = fields.required("orderID", parse_order_id);
-    order_id.ok_or_else(|| fields.refused().into())
+    Ok(fields.finish_required(order_id)?)
 }

@@ -1,10 +1,9 @@
-//! `POST /api/bookings/{id}/cancel`: gives a booking up, and its money back as far as the policy
-//! says.
+//! `POST /api/bookings/{id}/cancel`: cancels a booking and refunds it by the policy.
 
-use super::show::{Party, booking_id, require_party};
+use super::party::{Party, booking_id, require_party};
 use crate::{
     app::App,
-    clients::supabase::{CancelRequest, Cancellation, RefundStatus},
+    clients::supabase::{CancelRequest, Cancellation},
     domain::rate_limit::Tier,
     flows::{booking::cancel, traffic::admission::admit},
     routes::{access::Operator, problems::Problem, reason::read_reason},
@@ -21,10 +20,10 @@ pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Re
     let reason = read_reason(request)?;
 
     let (actor, by_operator) = match &party {
-        Party::Holder => ("customer", false),
+        Party::Customer => ("customer", false),
         Party::Operator(Operator { name }) => (name.as_str(), true),
     };
-    let wish = CancelRequest {
+    let cancel_request = CancelRequest {
         booking: id,
         actor,
         by_operator,
@@ -32,12 +31,12 @@ pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Re
         reason: reason.as_deref(),
         request_id: &request.id,
     };
-    let cancelled = cancel::cancel(app, request.deadline, &wish).await?;
-    Ok(answer(id, &cancelled))
+    let cancellation = cancel::cancel(app, request.deadline, &cancel_request).await?;
+    Ok(cancellation_reply(id, &cancellation))
 }
 
-/// The same answer the first time and every time after.
-pub(in crate::routes) fn answer(booking: Uuid, cancelled: &Cancellation) -> Reply {
+/// A retry gets the same reply.
+pub(in crate::routes) fn cancellation_reply(booking: Uuid, cancellation: &Cancellation) -> Reply {
     Reply::json(
         StatusCode::OK,
         &json!({
@@ -45,10 +44,10 @@ pub(in crate::routes) fn answer(booking: Uuid, cancelled: &Cancellation) -> Repl
             "bookingId": booking,
             "status": "cancelled",
             "refund": {
-                "percent": cancelled.percent,
-                "amount": cancelled.amount,
-                "currency": cancelled.currency,
-                "status": cancelled.refund_status.unwrap_or(RefundStatus::None),
+                "percent": cancellation.percent,
+                "amount": cancellation.refund.amount,
+                "currency": cancellation.refund.currency,
+                "status": cancellation.refund_status,
             },
         }),
     )

@@ -1,88 +1,47 @@
 //! `POST /api/bookings/create-paypal-order`: the order that the payer approves.
 
-use super::create::read_dates;
+use super::order_input::OrderInput;
 use crate::{
     app::App,
-    clients::{
-        supabase::{BookingRequest, OpenOutcome, PaymentRequest},
-        upstash::Lease,
-    },
-    domain::{
-        booking::{BookingName, parse_description},
-        car::CarRef,
-        dates::DateRange,
-        money::Amount,
-        rate_limit::Tier,
-    },
+    clients::{supabase::PaymentRefusal, upstash::Lease},
+    domain::{booking::BookingName, rate_limit::Tier},
     flows::{
         booking::{
             hold::hold,
             lock::{Lock, lock_of},
-            order::{OrderError, PayableOrder, open},
+            order::{self, OrderError, PayableOrder},
             token::booking_token,
         },
-        traffic::admission::{LockAttempt, admit, admit_with_lock},
+        traffic::admission::{LimitExceeded, LockAttempt, admit, admit_with_lock},
     },
-    routes::{body::json_fields, problems::Problem, unreadable::reject_unreadable},
+    routes::{problems::Problem, unreadable::reject_unreadable},
     web::{reply::Reply, request::Request},
 };
 use http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-/// What a shop asks for.
-#[derive(Debug)]
-struct OrderInput {
-    car: CarRef,
-    dates: DateRange,
-    booking: BookingName,
-    description: Option<String>,
-    price: Option<Amount>,
-}
-
-impl OrderInput {
-    fn payment_of<'a>(&'a self, booking: Uuid, request: &'a Request) -> PaymentRequest<'a> {
-        PaymentRequest {
-            booking,
-            car: &self.car,
-            dates: self.dates,
-            client_price: self.price,
-            request_id: &request.id,
-        }
-    }
-}
-
-/// An order, and the token of the booking when this request made it.
+/// An order, and the token of the booking when this request created it.
 struct OrderResult {
     order: PayableOrder,
     token: Option<String>,
 }
 
 pub(in crate::routes) async fn create(app: &App, request: &Request) -> Result<Reply, Problem> {
-    // Read before the admission, which tries to take the car's lock in the same round trip.
-    let input = match read(request) {
+    // Parsed before the admission, which tries to take the car's lock in the same round trip.
+    let input = match OrderInput::read(request) {
         Ok(input) => input,
         Err(problem) => return Err(reject_unreadable(app, request, Tier::Payment, problem).await),
     };
-    let lock = match input.booking {
-        BookingName::ShopReference(_) => {
-            let lease = lock_of(app, &input.car);
-            let attempt = admit_with_lock(app, request, Tier::Payment, &lease).await?;
-            Some((lease, attempt))
-        }
-        BookingName::Id(_) => {
-            admit(app, request, Tier::Payment).await?;
-            None
-        }
-    };
+    let lock = admit_order(app, request, &input).await?;
 
     let OrderResult { order, token } = order_for(app, request, &input, lock).await?;
     let mut body = json!({
         "success": true,
         "orderID": order.order_id,
         "bookingId": order.booking,
-        "amount": order.money.amount,
-        "currency": order.money.currency,
+        "amount": order.price.amount,
+        "currency": order.price.currency,
         "approveUrl": order.approve_url,
     });
     if let (Some(token), Some(body)) = (token, body.as_object_mut()) {
@@ -91,25 +50,36 @@ pub(in crate::routes) async fn create(app: &App, request: &Request) -> Result<Re
     Ok(Reply::json(StatusCode::CREATED, &body))
 }
 
-/// The order of a booking of ours, or of the hold that a shop's reference makes.
+/// Admits the request. Only a shop's reference can make a new hold, which needs the car's lock.
+async fn admit_order(
+    app: &App,
+    request: &Request,
+    input: &OrderInput,
+) -> Result<Option<(Lease, LockAttempt)>, LimitExceeded> {
+    match input.booking {
+        BookingName::ShopReference(_) => {
+            let lease = lock_of(app, &input.car);
+            let attempt = admit_with_lock(app, request, Tier::Payment, &lease).await?;
+            Ok(Some((lease, attempt)))
+        }
+        BookingName::Id(_) => {
+            admit(app, request, Tier::Payment).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// The order of an existing booking, or of a new hold under a shop's reference.
 async fn order_for(
     app: &App,
     request: &Request,
     input: &OrderInput,
     lock: Option<(Lease, LockAttempt)>,
 ) -> Result<OrderResult, Problem> {
-    let description = input.description.as_deref();
     if let BookingName::Id(id) = input.booking {
-        match open(
-            app,
-            request.deadline,
-            &input.payment_of(id, request),
-            description,
-        )
-        .await
-        {
-            // A UUID that is not ours is a shop's reference like any other.
-            Err(OrderError::Refused(opened)) if opened.outcome == OpenOutcome::BookingNotFound => {}
+        match open_order(app, request, input, id).await {
+            // An unknown UUID is a shop's reference like any other.
+            Err(OrderError::Refused(PaymentRefusal::BookingNotFound)) => {}
             result => {
                 return Ok(OrderResult {
                     order: result?,
@@ -123,46 +93,23 @@ async fn order_for(
         None => Lock::none(),
     };
     let reference = input.booking.reference();
-    let wished = BookingRequest {
-        car: &input.car,
-        dates: input.dates,
-        customer: None,
-        client_price: input.price,
-        idempotency_key_hash: None,
-        request_hash: None,
-        shop_reference: Some(&reference),
-        request_id: &request.id,
-    };
-    let hold = hold(app, request.deadline, lock, &wished).await?;
-    let id = hold.booking.booking_id;
-    let order = open(
-        app,
-        request.deadline,
-        &input.payment_of(id, request),
-        description,
-    )
-    .await?;
+    let booking_request = input.booking_request(&reference, &request.id);
+    let hold = hold(app, request.deadline, lock, &booking_request).await?;
+    let id = hold.booking.id;
+    let order = open_order(app, request, input, id).await?;
     Ok(OrderResult {
         order,
         token: hold.is_new.then(|| booking_token(app, id)),
     })
 }
 
-fn read(request: &Request) -> Result<OrderInput, Problem> {
-    let mut fields = json_fields(request)?;
-    let car = fields.required("carId", CarRef::parse);
-    let dates = read_dates(&mut fields);
-    let booking = fields.required("bookingId", BookingName::parse);
-    let description = fields.optional("description", parse_description);
-    let price = fields.optional_amount("totalPrice", Amount::parse);
-    match (car, dates, booking) {
-        (Some(car), Some(dates), Some(booking)) if fields.is_clean() => Ok(OrderInput {
-            car,
-            dates,
-            booking,
-            description,
-            price,
-        }),
-        _ => Err(fields.refused().into()),
-    }
+async fn open_order(
+    app: &App,
+    request: &Request,
+    input: &OrderInput,
+    booking: Uuid,
+) -> Result<PayableOrder, OrderError> {
+    let payment = input.payment_request(booking, &request.id);
+    let description = input.description.as_deref();
+    order::open_order(app, request.deadline, &payment, description).await
 }

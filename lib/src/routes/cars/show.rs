@@ -16,21 +16,21 @@ const FRESH_SECONDS: u64 = 300;
 
 pub(in crate::routes) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
     let car = CarRef::parse(request.parameter.as_deref().unwrap_or_default());
-    // A name that no car can have names no car.
+    // An invalid name is an unknown car.
     let car = car.map_err(|_| Problem::new(Code::CarNotFound));
     cached(app, request, car, cache_key, load)
         .await?
         .ok_or_else(|| Problem::new(Code::CarNotFound))
 }
 
-/// What gives the car's page.
+/// Loads the car's page.
 pub(in crate::routes) fn load(car: CarRef) -> LoadFn {
     Box::new(move |app, deadline| {
         Box::pin(async move { app.database(deadline).get_car(&car).await })
     })
 }
 
-/// Where the car's page is kept.
+/// The key of the car's page.
 pub(in crate::routes) fn cache_key(car: &CarRef) -> CacheKey {
     CacheKey::new(
         CacheKind::Car,

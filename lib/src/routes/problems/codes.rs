@@ -4,23 +4,22 @@ use http::StatusCode;
 
 macro_rules! codes {
     ($($name:ident $code:literal $status:ident $retryable:literal $title:literal,)*) => {
-        /// What went wrong, for a program.
+        /// The code of a problem, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code {
             $(#[doc = $title] $name,)*
         }
 
         impl Code {
-            /// Every code, in the order of the statuses.
+            /// Every code, ordered by status.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// As in `code`, lower case with underscores.
+            /// The value of the member `code`.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The HTTP status.
             #[must_use]
             pub fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
@@ -32,9 +31,7 @@ macro_rules! codes {
                 match self { $(Self::$name => $retryable,)* }
             }
 
-            /// One sentence for a person.
-            #[must_use]
-            pub fn title(self) -> &'static str {
+            pub(super) fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
         }

@@ -5,8 +5,8 @@ use crate::{
     clients::{
         paypal::{Issue, PayPalError},
         supabase::{
-            AuthorizeOutcome, CancelOutcome, ClaimOutcome, CreateOutcome, CreatedBooking,
-            OpenOutcome, RecordOutcome, RefundOutcome, RefundState,
+            AuthorizationRefusal, BookingRefusal, CancelRefusal, ClaimRefusal, PaymentRefusal,
+            RefundRefusal, VoidReason,
         },
     },
     domain::{
@@ -16,7 +16,9 @@ use crate::{
     },
     flows::{
         booking::{cancel::CancelError, hold::HoldError, lock::LockTimeout, order::OrderError},
-        payment::{authorize::AuthorizeError, capture::CaptureError, reauthorize::RenewError},
+        payment::{
+            authorize::AuthorizeError, capture::CaptureError, reauthorize::ReauthorizeError,
+        },
         traffic::admission::LimitExceeded,
     },
 };
@@ -44,65 +46,60 @@ impl From<HoldError> for Problem {
         match error {
             HoldError::Database(error) => error.into(),
             HoldError::Locked(timeout) => timeout.into(),
-            HoldError::Refused(refused) => not_held(&refused),
+            HoldError::Refused(refusal) => refusal.into(),
         }
     }
 }
 
-fn not_held(refused: &CreatedBooking) -> Problem {
-    let start = |code, detail| {
-        Problem::field(
-            Code::RentalNotAllowed,
-            "/startDate",
-            Refusal::new(code, detail),
-        )
-    };
-    let end = |code, detail| {
-        Problem::field(
-            Code::RentalNotAllowed,
-            "/endDate",
-            Refusal::new(code, detail),
-        )
-    };
-    match refused.outcome {
-        CreateOutcome::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused)
-            .detail("Use a new Idempotency-Key for another booking."),
-        CreateOutcome::BookingMismatch => mismatch(),
-        CreateOutcome::CarNotFound => Problem::new(Code::CarNotFound),
-        CreateOutcome::InThePast => {
-            start("in_the_past", "must not have passed where the car stands")
+impl From<BookingRefusal> for Problem {
+    fn from(refusal: BookingRefusal) -> Self {
+        let start = |code, detail| rental_not_allowed("/startDate", code, detail);
+        let end = |code, detail| rental_not_allowed("/endDate", code, detail);
+        match refusal {
+            BookingRefusal::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused)
+                .detail("Use a new Idempotency-Key for another booking."),
+            BookingRefusal::BookingMismatch => booking_mismatch(),
+            BookingRefusal::CarNotFound => Self::new(Code::CarNotFound),
+            BookingRefusal::InThePast => {
+                start("in_the_past", "must not have passed where the car stands")
+            }
+            BookingRefusal::TooFarAhead => start("too_far_ahead", "must be at most a year ahead"),
+            BookingRefusal::TooShort => end(
+                "too_short",
+                "makes the rental shorter than this car's shortest",
+            ),
+            BookingRefusal::TooLong => end(
+                "too_long",
+                "makes the rental longer than this car's longest",
+            ),
+            BookingRefusal::NotPriced => start("not_priced", "has no price for this car"),
+            BookingRefusal::PriceMismatch {
+                server_price,
+                currency,
+            } => price_mismatch(server_price, currency),
+            BookingRefusal::DatesUnavailable { unavailable_dates } => {
+                dates_unavailable().member("unavailableDates", json!(unavailable_dates))
+            }
         }
-        CreateOutcome::TooFarAhead => start("too_far_ahead", "must be at most a year ahead"),
-        CreateOutcome::TooShort => end(
-            "too_short",
-            "makes the rental shorter than this car's shortest",
-        ),
-        CreateOutcome::TooLong => end(
-            "too_long",
-            "makes the rental longer than this car's longest",
-        ),
-        CreateOutcome::NotPriced => start("not_priced", "has no price for this car"),
-        CreateOutcome::PriceMismatch => wrong_price(refused.server_price, refused.currency),
-        CreateOutcome::DatesUnavailable => {
-            unavailable().member("unavailableDates", json!(refused.unavailable_dates))
-        }
-        // Both come with a booking; one without it is a broken promise of the database.
-        CreateOutcome::Created | CreateOutcome::Replayed => Problem::new(Code::Internal),
     }
 }
 
-fn wrong_price(server_price: Option<Amount>, currency: Option<Currency>) -> Problem {
+fn rental_not_allowed(pointer: &str, code: &'static str, detail: &'static str) -> Problem {
+    Problem::field(Code::RentalNotAllowed, pointer, Refusal::new(code, detail))
+}
+
+fn price_mismatch(server_price: Amount, currency: Currency) -> Problem {
     Problem::new(Code::PriceMismatch)
         .detail("Show the customer the price in serverPrice, or leave totalPrice out.")
         .member("serverPrice", json!(server_price))
         .member("currency", json!(currency))
 }
 
-fn unavailable() -> Problem {
+fn dates_unavailable() -> Problem {
     Problem::new(Code::DatesUnavailable).detail("Choose other days; see /api/cars/availability.")
 }
 
-fn mismatch() -> Problem {
+fn booking_mismatch() -> Problem {
     Problem::new(Code::BookingMismatch)
         .detail("carId, startDate and endDate must be those of the booking.")
 }
@@ -112,15 +109,16 @@ impl From<OrderError> for Problem {
         match error {
             OrderError::Database(error) => error.into(),
             OrderError::PayPal(error) => error.into(),
-            OrderError::Incomplete => Self::new(Code::Internal).because(error),
-            OrderError::Refused(refused) => match refused.outcome {
-                OpenOutcome::BookingNotFound => Self::new(Code::BookingNotFound),
-                OpenOutcome::BookingMismatch => mismatch(),
-                OpenOutcome::PriceMismatch => wrong_price(refused.server_price, refused.currency),
-                OpenOutcome::DatesUnavailable => unavailable(),
-                OpenOutcome::BookingNotPayable => Self::new(Code::BookingNotPayable),
-                OpenOutcome::AlreadyPaid => Self::new(Code::AlreadyPaid),
-                OpenOutcome::CreateOrder | OpenOutcome::OrderExists => Self::new(Code::Internal),
+            OrderError::Refused(refusal) => match refusal {
+                PaymentRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
+                PaymentRefusal::BookingMismatch => booking_mismatch(),
+                PaymentRefusal::PriceMismatch {
+                    server_price,
+                    currency,
+                } => price_mismatch(server_price, currency),
+                PaymentRefusal::DatesUnavailable => dates_unavailable(),
+                PaymentRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
+                PaymentRefusal::AlreadyPaid => Self::new(Code::AlreadyPaid),
             },
         }
     }
@@ -131,29 +129,25 @@ impl From<AuthorizeError> for Problem {
         match error {
             AuthorizeError::Database(error) => error.into(),
             AuthorizeError::PayPal(error) => not_authorized(error),
-            AuthorizeError::Incomplete => Self::new(Code::Internal).because(error),
-            AuthorizeError::Refused(outcome) => match outcome {
-                AuthorizeOutcome::OrderNotFound => Self::new(Code::OrderNotFound),
-                AuthorizeOutcome::DatesUnavailable => unavailable()
+            AuthorizeError::Refused(refusal) => match refusal {
+                AuthorizationRefusal::OrderNotFound => Self::new(Code::OrderNotFound),
+                AuthorizationRefusal::DatesUnavailable => dates_unavailable()
                     .detail("The hold lapsed and the days are taken. Nothing was charged."),
-                AuthorizeOutcome::BookingNotPayable => Self::new(Code::BookingNotPayable),
-                AuthorizeOutcome::PaymentInProgress => {
+                AuthorizationRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
+                AuthorizationRefusal::PaymentInProgress => {
                     Self::new(Code::PaymentInProgress).retry_after(2)
                 }
-                AuthorizeOutcome::Authorize | AuthorizeOutcome::AlreadyAuthorized => {
-                    Self::new(Code::Internal)
+            },
+            AuthorizeError::Voided(reason) => match reason {
+                VoidReason::PaymentMismatch => Self::new(Code::PaymentMismatch)
+                    .detail("The authorization was voided; make a new order."),
+                VoidReason::BookingNotPayable => {
+                    Self::new(Code::BookingNotPayable).detail("The authorization was voided.")
+                }
+                VoidReason::DatesUnavailable => {
+                    dates_unavailable().detail("The days are taken. The authorization was voided.")
                 }
             },
-            AuthorizeError::Voided(RecordOutcome::PaymentMismatch) => {
-                Self::new(Code::PaymentMismatch)
-                    .detail("The authorization was voided; make a new order.")
-            }
-            AuthorizeError::Voided(RecordOutcome::BookingNotPayable) => {
-                Self::new(Code::BookingNotPayable).detail("The authorization was voided.")
-            }
-            AuthorizeError::Voided(_) => {
-                unavailable().detail("The days are taken. The authorization was voided.")
-            }
         }
     }
 }
@@ -162,33 +156,30 @@ impl From<CancelError> for Problem {
     fn from(error: CancelError) -> Self {
         match error {
             CancelError::Database(error) => error.into(),
-            CancelError::Refused(outcome) => match outcome {
-                CancelOutcome::BookingNotFound => Self::new(Code::BookingNotFound),
-                CancelOutcome::BookingNotCancellable => {
+            CancelError::Refused(refusal) => match refusal {
+                CancelRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
+                CancelRefusal::BookingNotCancellable => {
                     Self::new(Code::BookingNotCancellable).detail("From the first day on, call us.")
                 }
-                CancelOutcome::PaymentInProgress => {
+                CancelRefusal::PaymentInProgress { .. } => {
                     Self::new(Code::PaymentInProgress).retry_after(5)
                 }
-                CancelOutcome::AlreadyCaptured => Self::new(Code::AlreadyCaptured)
+                CancelRefusal::AlreadyCaptured => Self::new(Code::AlreadyCaptured)
                     .detail("Refund it, or cancel the booking, which refunds it."),
-                CancelOutcome::Cancelled | CancelOutcome::AlreadyCancelled => {
-                    Self::new(Code::Internal)
-                }
             },
         }
     }
 }
 
-fn unclaimed(outcome: ClaimOutcome) -> Problem {
-    match outcome {
-        ClaimOutcome::BookingNotFound => Problem::new(Code::BookingNotFound),
-        ClaimOutcome::AlreadyCaptured => Problem::new(Code::AlreadyCaptured),
-        ClaimOutcome::PaymentInProgress => Problem::new(Code::PaymentInProgress).retry_after(5),
-        ClaimOutcome::NotCapturable | ClaimOutcome::NotAuthorized => {
-            Problem::new(Code::PaymentNotCapturable)
+impl From<ClaimRefusal> for Problem {
+    fn from(refusal: ClaimRefusal) -> Self {
+        match refusal {
+            ClaimRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
+            ClaimRefusal::PaymentInProgress => Self::new(Code::PaymentInProgress).retry_after(5),
+            ClaimRefusal::NotCapturable | ClaimRefusal::NotAuthorized => {
+                Self::new(Code::PaymentNotCapturable)
+            }
         }
-        ClaimOutcome::Claimed => Problem::new(Code::Internal),
     }
 }
 
@@ -196,23 +187,23 @@ impl From<CaptureError> for Problem {
     fn from(error: CaptureError) -> Self {
         match error {
             CaptureError::Database(error) => error.into(),
-            CaptureError::Refused(outcome) => unclaimed(outcome),
-            CaptureError::NotCaptured(failed) if failed.kind == CallFailure::Final => {
+            CaptureError::Refused(refusal) => refusal.into(),
+            CaptureError::Failed(failure) if failure.kind == CallFailure::Final => {
                 Self::new(Code::PaymentProviderRefused)
-                    .detail(format!("PayPal answered {}.", failed.code))
+                    .detail(format!("PayPal answered {}.", failure.code))
             }
-            CaptureError::NotCaptured(_) => Self::new(Code::PaymentProviderUnavailable)
+            CaptureError::Failed(_) => Self::new(Code::PaymentProviderUnavailable)
                 .detail("It is tried again by the cron; it cannot be captured twice.")
                 .retry_after(30),
         }
     }
 }
 
-impl From<RenewError> for Problem {
-    fn from(error: RenewError) -> Self {
+impl From<ReauthorizeError> for Problem {
+    fn from(error: ReauthorizeError) -> Self {
         match error {
-            RenewError::Database(error) => error.into(),
-            RenewError::PayPal(error) => {
+            ReauthorizeError::Database(error) => error.into(),
+            ReauthorizeError::PayPal(error) => {
                 let detail = error
                     .issue()
                     .map(|issue| format!("PayPal answered {}.", issue.code()));
@@ -222,26 +213,28 @@ impl From<RenewError> for Problem {
                     None => problem,
                 }
             }
-            RenewError::Refused(outcome) => unclaimed(outcome),
-            RenewError::LeaseLost => Self::new(Code::PaymentInProgress).retry_after(5),
+            ReauthorizeError::Refused(refusal) => refusal.into(),
+            ReauthorizeError::ClaimLost => Self::new(Code::PaymentInProgress).retry_after(5),
         }
     }
 }
 
-/// Why a refund was not ordered.
-pub(in crate::routes) fn not_refunded(refused: &RefundState) -> Problem {
-    match refused.outcome {
-        RefundOutcome::BookingNotFound => Problem::new(Code::BookingNotFound),
-        RefundOutcome::NotCaptured => {
-            Problem::new(Code::RefundNotPossible).detail("Nothing was captured for this booking.")
+impl From<RefundRefusal> for Problem {
+    fn from(refusal: RefundRefusal) -> Self {
+        match refusal {
+            RefundRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
+            RefundRefusal::NotCaptured => {
+                Self::new(Code::RefundNotPossible).detail("Nothing was captured for this booking.")
+            }
+            RefundRefusal::RefundExceedsRest { rest, currency } => {
+                Self::new(Code::RefundNotPossible)
+                    .detail("More than is left of what was captured.")
+                    .member("rest", json!(rest))
+                    .member("currency", json!(currency))
+            }
+            RefundRefusal::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused)
+                .detail("Use a new Idempotency-Key for another refund."),
         }
-        RefundOutcome::RefundExceedsRest => Problem::new(Code::RefundNotPossible)
-            .detail("More than is left of what was captured.")
-            .member("rest", json!(refused.rest))
-            .member("currency", json!(refused.currency)),
-        RefundOutcome::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused)
-            .detail("Use a new Idempotency-Key for another refund."),
-        _ => Problem::new(Code::Internal),
     }
 }
 

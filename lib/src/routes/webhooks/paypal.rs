@@ -1,16 +1,15 @@
-//! `POST /api/webhooks/paypal`: PayPal tells what happened. The event is verified, stored,
-//! answered, then applied.
+//! `POST /api/webhooks/paypal`: an event from PayPal.
 //!
-//! 1. The signature is verified over the bytes as they came.
-//! 2. The event goes into the inbox, once by its id. Only then is it answered 200: anything else
-//!    has PayPal send it again.
-//! 3. It is applied after the response; what fails is tried again by `GET /api/webhooks/retry`.
+//! 1. The signature is verified over the raw bytes.
+//! 2. The event goes into the inbox, once by its id. Then the response is 200. After any other
+//!    status PayPal sends the event again.
+//! 3. The event is applied after the response. `GET /api/webhooks/retry` retries a failed event.
 
 use crate::{
     app::App,
     clients::paypal::{Delivery, Event},
     domain::rate_limit::Tier,
-    flows::{payment::webhook, traffic::admission::admit},
+    flows::{payment::webhook::process_event, traffic::admission::admit},
     platform::Deadline,
     routes::problems::{Code, Problem},
     web::{reply::Reply, request::Request},
@@ -19,8 +18,8 @@ use http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
 
-/// How long applying an event may take once PayPal has its answer.
-const APPLY_WITHIN: Duration = Duration::from_secs(50);
+/// The time to apply an event after the response.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(50);
 
 pub(in crate::routes) async fn receive(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Webhook).await?;
@@ -32,21 +31,21 @@ pub(in crate::routes) async fn receive(app: &App, request: &Request) -> Result<R
     let event = Event::read(&request.body).ok_or_else(unreadable)?;
     let body = std::str::from_utf8(&request.body).map_err(|_| unreadable())?;
 
-    let stored = app
+    let claim = app
         .database(request.deadline)
         .store_webhook_event(
             &event.id,
-            &event.event_type,
+            &event.name,
             event.resource_id.as_deref(),
             body,
             &request.id,
         )
         .await?;
-    if let Some(work) = stored.work {
+    if let Some(claim) = claim {
         app.after_response(|app| {
             Box::pin(async move {
-                let deadline = Deadline::after(app.platform().now(), APPLY_WITHIN);
-                webhook::process(&app, deadline, &work).await;
+                let deadline = Deadline::after(app.platform().now(), APPLY_TIMEOUT);
+                process_event(&app, deadline, &claim).await;
             })
         });
     }

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     domain::rate_limit::Tier,
     flows::{
-        payment::webhook::{InboxRun, work_inbox},
+        payment::webhook::{InboxRun, process_inbox},
         traffic::admission::admit,
     },
     routes::{
@@ -23,12 +23,12 @@ const NAME: &str = "webhooks-retry";
 pub(in crate::routes) async fn run(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin).await?;
     match cron_caller(app, request)? {
-        CronCaller::Anyone => {
+        CronCaller::Anonymous => {
             let last_run = app.database(request.deadline).last_cron_run(NAME).await?;
             Ok(reply(InboxRun::default(), Some(json!(last_run))))
         }
         CronCaller::Cron => {
-            let work = work_inbox(app, request.deadline);
+            let work = process_inbox(app, request.deadline);
             let run = run_cron(app, request, NAME, work, |run| CronCounts {
                 succeeded: run.applied,
                 failed: run.failed,

@@ -1,3 +1,5 @@
+//! Requests and commands that the emulator refuses.
+
 use super::{Redis, TOKEN};
 use axum::body::Body;
 use http::{Request, StatusCode, header};

@@ -1,3 +1,5 @@
+//! Lost connections to Redis, and one connection for all clients.
+
 use super::{Emulator, Redis};
 use http::StatusCode;
 use serde_json::json;

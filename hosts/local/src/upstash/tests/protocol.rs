@@ -1,3 +1,5 @@
+//! Successful requests, in each form that Upstash documents.
+
 use super::{Redis, TOKEN};
 use axum::body::Body;
 use http::{Request, StatusCode};

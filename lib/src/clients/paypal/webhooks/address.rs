@@ -1,4 +1,4 @@
-//! Where PayPal publishes the certificates that it signs with, and the names these bear.
+//! The addresses and the names of PayPal's signing certificates.
 
 use crate::config::{PayPal as Config, PayPalMode};
 use rustls_pki_types::ServerName;
@@ -6,11 +6,11 @@ use rustls_pki_types::ServerName;
 /// The path in front of a certificate's id.
 const FOLDER: &str = "/v1/notifications/certs/";
 
-/// What is PayPal's own. Events of the sandbox may come with the certificate of either side; real money takes the word
-/// of the live side alone.
+/// The live side accepts its own certificates alone. The sandbox accepts those of both sides.
 ///
-/// PayPal documents neither. The addresses are those that its events name, and those of its API; the names are those that
-/// its SDK for Java looks for, `messageverificationcerts` and `.paypal.com` with or without the sandbox in between.
+/// PayPal documents neither addresses nor names. The addresses are those in its events and those of
+/// its API. The names are those that its SDK for Java accepts: `messageverificationcerts` and
+/// `.paypal.com`, with or without `.sandbox` in between.
 /// <https://github.com/paypal/PayPal-Java-SDK>
 const LIVE: Origins = Origins {
     addresses: &["https://api.paypal.com", "https://api-m.paypal.com"],
@@ -43,9 +43,9 @@ const fn origins(mode: PayPalMode) -> &'static Origins {
 
 /// Whether `url` is the address of one of PayPal's certificates.
 ///
-/// It is compared, not parsed: scheme, host and port must be written as they are written above or, for a PayPal at
-/// another address, in the configuration. What two parsers could read in two ways is refused.
-pub(super) fn is_paypals(url: &str, config: &Config) -> bool {
+/// The text is compared, not parsed, because two parsers may disagree about a URL. Scheme, host and
+/// port must be spelled as above or as in the configuration.
+pub(super) fn is_certificate_url(url: &str, config: &Config) -> bool {
     origins(config.mode)
         .addresses
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn is_paypals(url: &str, config: &Config) -> bool {
         })
 }
 
-/// The names of which a certificate must bear one to be PayPal's.
+/// The names of PayPal's certificates. A certificate must have one of them.
 pub(super) fn names(mode: PayPalMode) -> impl Iterator<Item = ServerName<'static>> {
     origins(mode)
         .names

@@ -1,8 +1,8 @@
-//! Verification by certificate, here.
+//! Verification of events by the product, with PayPal's certificate.
 //!
-//! PayPal must publish the intermediate certificates with its own, as a TLS server does. It does not promise to: an event
-//! whose certificate leads nowhere is refused, and the log says so. Revocation is not looked at; PayPal puts another
-//! certificate at another address.
+//! PayPal must publish the intermediate certificates with its own, as a TLS server does, but does
+//! not promise it. An event whose certificate has no chain to a root is refused and logged.
+//! Revocation is not checked: PayPal publishes a new certificate at a new address.
 
 use super::{Delivery, address, chain::Chain, roots::digicert};
 use crate::clients::paypal::{PayPal, PayPalError, error};
@@ -14,42 +14,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const OPERATION: &str = "webhook_certificate";
 
-/// The one algorithm that PayPal signs with.
+/// PayPal's only signature algorithm.
 const ALGORITHM: &str = "SHA256withRSA";
 
 /// PayPal signs with one or two certificates at a time.
-const MOST_KEPT: usize = 4;
+const CAPACITY: usize = 4;
 
-/// PayPal may replace a certificate under its address before its end.
-const MOST_AGE: SignedDuration = SignedDuration::from_hours(1);
+/// PayPal may replace the certificate at an address before its expiry.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The certificates that events came with lately, for one instance. Only those that were PayPal's are kept, so that
-/// nobody else can push them out.
+/// Certificates of recent events on one instance. Only PayPal's certificates are cached, so a
+/// stranger cannot evict them.
 #[derive(Default)]
-pub struct CertificateCache(Mutex<Vec<Kept>>);
+pub(crate) struct CertificateCache(Mutex<Vec<CachedChain>>);
 
-struct Kept {
+struct CachedChain {
     url: String,
     chain: Arc<Chain>,
     fetched_at: Timestamp,
 }
 
 impl CertificateCache {
-    fn kept(&self, url: &str, now: Timestamp) -> Option<Arc<Chain>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter()
-            .find(|kept| kept.url == url && now.duration_since(kept.fetched_at) < MOST_AGE)
-            .map(|kept| Arc::clone(&kept.chain))
+    fn get(&self, url: &str, now: Timestamp) -> Option<Arc<Chain>> {
+        let chains = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        chains
+            .iter()
+            .find(|cached| cached.url == url && now.duration_since(cached.fetched_at) < MAX_AGE)
+            .map(|cached| Arc::clone(&cached.chain))
     }
 
-    /// Takes the place of what was kept for `url`, else of what has been kept the longest.
-    fn keep(&self, url: &str, chain: Chain, fetched_at: Timestamp) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|kept| kept.url != url);
-        if kept.len() == MOST_KEPT {
-            kept.remove(0);
+    /// Replaces the chain of `url`. A full cache drops its oldest chain.
+    fn insert(&self, url: &str, chain: Chain, fetched_at: Timestamp) {
+        let mut chains = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        chains.retain(|cached| cached.url != url);
+        if chains.len() == CAPACITY {
+            chains.remove(0);
         }
-        kept.push(Kept {
+        chains.push(CachedChain {
             url: url.to_owned(),
             chain: Arc::new(chain),
             fetched_at,
@@ -58,41 +59,41 @@ impl CertificateCache {
 }
 
 impl PayPal<'_> {
-    pub(super) async fn check_signature(
+    pub(super) async fn verify_by_certificate(
         &self,
         delivery: &Delivery,
         webhook_id: &str,
         root: Option<&TrustAnchor<'static>>,
     ) -> Result<bool, PayPalError> {
         let url = &delivery.certificate_url;
-        if delivery.algorithm != ALGORITHM || !address::is_paypals(url, self.config) {
+        if delivery.algorithm != ALGORITHM || !address::is_certificate_url(url, self.config) {
             return Ok(false);
         }
         let roots = root.map_or_else(digicert, |root| vec![root.clone()]);
         let text = delivery.signed_text(webhook_id);
         let now = self.platform.now();
-        if let Some(chain) = self.certificates.kept(url, now)
+        if let Some(chain) = self.certificates.get(url, now)
             && let Ok(signer) = chain.signer(&roots, self.config.mode, now)
         {
-            return Ok(signer.signed(&text, &delivery.signature));
+            return Ok(signer.has_signed(&text, &delivery.signature));
         }
         let Some(chain) = self.fetch_chain(url).await? else {
             return Ok(false);
         };
         let now = self.platform.now();
         let is_signed = match chain.signer(&roots, self.config.mode, now) {
-            Ok(signer) => signer.signed(&text, &delivery.signature),
+            Ok(signer) => signer.has_signed(&text, &delivery.signature),
             Err(error) => {
-                log::warn!("paypal: {url} is not a certificate to trust: {error}");
+                log::warn!("paypal: the certificate at {url} is not trusted: {error}");
                 return Ok(false);
             }
         };
-        self.certificates.keep(url, chain, now);
+        self.certificates.insert(url, chain, now);
         Ok(is_signed)
     }
 
-    /// Fetches what PayPal publishes at `url`; `None` when that is nothing. It is public, so PayPal's token stays here,
-    /// and no host follows a redirect elsewhere.
+    /// Fetches the chain that PayPal publishes at `url`. `None` when there is none. The chain is
+    /// public, so the request carries no token. Hosts follow no redirects.
     async fn fetch_chain(&self, url: &str) -> Result<Option<Chain>, PayPalError> {
         let request =
             Request::get(url)
@@ -100,16 +101,16 @@ impl PayPal<'_> {
                 .map_err(|_| PayPalError::Unbuildable {
                     operation: OPERATION,
                 })?;
-        let answer = self.send(OPERATION, request).await?;
-        match answer.status() {
-            // What is no chain is PayPal's mistake, not the delivery's.
-            StatusCode::OK => Chain::read(answer.body())
+        let response = self.send(OPERATION, request).await?;
+        match response.status() {
+            // An unreadable chain is a failure of PayPal and says nothing about the delivery.
+            StatusCode::OK => Chain::read(response.body())
                 .map(Some)
                 .ok_or(PayPalError::Unknown {
                     operation: OPERATION,
                 }),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
-            _ => Err(error::refusal(OPERATION, &answer)),
+            _ => Err(error::refusal(OPERATION, &response)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The certificate that signs, and those that lead from it to a root (RFC 5280).
+//! Certificate chains: the signing certificate and its intermediates (RFC 5280).
 
 use super::{address, signature};
 use crate::config::PayPalMode;
@@ -9,18 +9,19 @@ use std::time::Duration;
 use webpki::{EndEntityCert, Error, KeyUsage};
 
 /// A chain is a few kilobytes.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// What PayPal published at an address. Whether it is good is asked anew for each event: it is so at a time only.
+/// The certificates at an address. They are checked for each event, because validity depends on
+/// time.
 pub(super) struct Chain {
     signer: CertificateDer<'static>,
     intermediates: Vec<CertificateDer<'static>>,
 }
 
 impl Chain {
-    /// Reads PEM in which the signer comes first. `None` when it is no such thing.
+    /// Reads PEM with the signer's certificate first. `None` when the PEM is malformed.
     pub(super) fn read(pem: &Bytes) -> Option<Self> {
-        if pem.len() > MOST_BYTES {
+        if pem.len() > MAX_BYTES {
             return None;
         }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -31,7 +32,7 @@ impl Chain {
         })
     }
 
-    /// The signer, if at `now` it is PayPal's by the word of one of `roots`.
+    /// The signer, if its certificate is PayPal's and one of `roots` certifies it at `now`.
     pub(super) fn signer(
         &self,
         roots: &[TrustAnchor<'_>],
@@ -43,7 +44,7 @@ impl Chain {
         let since_epoch =
             Duration::try_from(since_epoch).map_err(|_| Error::InvalidCertValidity)?;
         signer.verify_for_usage(
-            signature::OF_CERTIFICATES,
+            signature::CERTIFICATE_ALGORITHMS,
             roots,
             &self.intermediates,
             UnixTime::since_unix_epoch(since_epoch),
@@ -51,25 +52,25 @@ impl Chain {
             None,
             None,
         )?;
-        let mut checked = Err(Error::UnsupportedNameType);
+        let mut result = Err(Error::UnsupportedNameType);
         for name in address::names(mode) {
-            checked = signer.verify_is_valid_for_subject_name(&name);
-            if checked.is_ok() {
+            result = signer.verify_is_valid_for_subject_name(&name);
+            if result.is_ok() {
                 break;
             }
         }
-        checked.map(|()| Signer(signer))
+        result.map(|()| Signer(signer))
     }
 }
 
-/// A certificate that is PayPal's.
+/// A trusted certificate of PayPal.
 pub(super) struct Signer<'a>(EndEntityCert<'a>);
 
 impl Signer<'_> {
-    /// Whether `signature` is its signature of `text`.
-    pub(super) fn signed(&self, text: &str, signature: &[u8]) -> bool {
+    /// Whether `signature` is the signer's signature of `text`.
+    pub(super) fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
         self.0
-            .verify_signature(signature::OF_EVENTS, text.as_bytes(), signature)
+            .verify_signature(signature::EVENT_ALGORITHM, text.as_bytes(), signature)
             .is_ok()
     }
 }

@@ -1,19 +1,22 @@
-//! Whether an event that came in is PayPal's. <https://developer.paypal.com/api/rest/webhooks/rest/>
+//! Verification of webhook events. <https://developer.paypal.com/api/rest/webhooks/rest/>
 //!
-//! PayPal posts each event with five headers and signs, with the key of a certificate that it publishes,
+//! PayPal posts each event with five headers. It signs this text with the key of a certificate that
+//! it publishes:
 //!
 //! ```text
-//! PAYPAL-TRANSMISSION-ID|PAYPAL-TRANSMISSION-TIME|the webhook's id|CRC-32 of the body, as an unsigned decimal
+//! PAYPAL-TRANSMISSION-ID|PAYPAL-TRANSMISSION-TIME|webhook id|unsigned CRC-32 of the body
 //! ```
 //!
-//! with RSA, SHA-256 and the padding of PKCS #1 v1.5 (`PAYPAL-AUTH-ALGO: SHA256withRSA`). `PAYPAL-TRANSMISSION-SIG` is
-//! the signature in base64, `PAYPAL-CERT-URL` the certificate's address. There are two ways to verify it, see
-//! [`Verification`]: PayPal is asked with all of that ([`postback`]), or it is done here, for which the certificate is
-//! fetched and must lead to a root that is trusted ([`certificate`]).
+//! The algorithm is RSA with SHA-256 and the padding of PKCS #1 v1.5 (`PAYPAL-AUTH-ALGO:
+//! SHA256withRSA`). `PAYPAL-TRANSMISSION-SIG` is the signature in base64, and `PAYPAL-CERT-URL` the
+//! address of the certificate. [`Verification`] has two ways. Either PayPal verifies the delivery
+//! ([`postback`]), or the product does, with a certificate that a trusted root certifies
+//! ([`certificate`]).
 //!
-//! The checksum is over the bytes that came in, and PayPal computes it again over the event that it is asked about. So
-//! those bytes are never parsed and written again. PayPal repeats a delivery for three days and signs each attempt
-//! anew; how old one is decides nothing, since an event only says where to look.
+//! The checksum covers the received bytes, and PayPal computes it from the posted event again.
+//! These bytes are therefore never parsed and serialized again. PayPal retries a delivery for three
+//! days and signs each attempt. The age of a delivery does not matter, because an event only names
+//! what to fetch.
 
 mod address;
 mod certificate;
@@ -24,7 +27,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use certificate::CertificateCache;
+pub(crate) use certificate::CertificateCache;
 
 use super::{PayPal, PayPalError};
 use crate::config::Verification;
@@ -34,16 +37,16 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use http::HeaderMap;
 use jiff::Timestamp;
 
-/// No header of PayPal's is longer; the longest by its definition is the signature, with 500 characters.
-const MOST_HEADER_BYTES: usize = 1024;
+/// PayPal's longest header is the signature, with up to 500 characters.
+const MAX_HEADER_BYTES: usize = 1024;
 
-/// The checksum of zip and zlib, which others call CRC-32 without more.
+/// The CRC-32 of zip and zlib.
 static CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// An event as it came in: what is signed, and by whom it is said to be.
-pub struct Delivery {
+/// A received event with its signature.
+pub(crate) struct Delivery {
     transmission_id: String,
-    /// RFC 3339, kept as it was written, since that is what is signed.
+    /// RFC 3339 in the received spelling, which is signed.
     transmission_time: String,
     certificate_url: String,
     algorithm: String,
@@ -52,16 +55,17 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Reads the five headers. `None` when one is missing, comes twice or is malformed: PayPal did not send that.
+    /// Reads the five headers. `None` when one is missing, repeated or malformed: such a request is
+    /// not from PayPal.
     #[must_use]
-    pub fn read(headers: &HeaderMap, body: &Bytes) -> Option<Self> {
+    pub(crate) fn read(headers: &HeaderMap, body: &Bytes) -> Option<Self> {
         let read = |name| {
             let mut values = headers.get_all(name).iter();
             let text = values.next()?.to_str().ok()?;
-            let is_alone = values.next().is_none();
+            let is_single = values.next().is_none();
             let is_word = text.bytes().all(|byte| byte.is_ascii_graphic());
-            let has_length = (1..=MOST_HEADER_BYTES).contains(&text.len());
-            (is_alone && is_word && has_length).then(|| text.to_owned())
+            let has_length = (1..=MAX_HEADER_BYTES).contains(&text.len());
+            (is_single && is_word && has_length).then(|| text.to_owned())
         };
         let transmission_time = read("paypal-transmission-time")?;
         transmission_time.parse::<Timestamp>().ok()?;
@@ -77,7 +81,7 @@ impl Delivery {
         })
     }
 
-    /// What PayPal signs when it delivers to the webhook `webhook_id`.
+    /// The text that PayPal signs for the webhook `webhook_id`.
     fn signed_text(&self, webhook_id: &str) -> String {
         let (id, time) = (&self.transmission_id, &self.transmission_time);
         let checksum = CRC_32.checksum(&self.body);
@@ -86,10 +90,12 @@ impl Delivery {
 }
 
 impl PayPal<'_> {
-    /// Whether PayPal signed `delivery`, and for our webhook. `false`: it is forged, or was changed on its way.
+    /// Whether PayPal signed `delivery` for our webhook. Otherwise the delivery is forged or
+    /// altered.
     ///
-    /// An error says nothing about the delivery: PayPal was not reached, or its answer cannot be used.
-    pub async fn verify_webhook(&self, delivery: &Delivery) -> Result<bool, PayPalError> {
+    /// An error says nothing about the delivery. PayPal was not reached, or its response is
+    /// unusable.
+    pub(crate) async fn verify_webhook(&self, delivery: &Delivery) -> Result<bool, PayPalError> {
         let webhook = self
             .config
             .webhook
@@ -98,9 +104,9 @@ impl PayPal<'_> {
                 operation: "verify_webhook",
             })?;
         match &webhook.verification {
-            Verification::Api => self.ask_about(delivery, &webhook.id).await,
+            Verification::Api => self.verify_by_api(delivery, &webhook.id).await,
             Verification::Certificate { root } => {
-                self.check_signature(delivery, &webhook.id, root.as_ref())
+                self.verify_by_certificate(delivery, &webhook.id, root.as_ref())
                     .await
             }
         }

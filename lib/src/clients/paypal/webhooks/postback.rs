@@ -1,7 +1,7 @@
-//! Verification by PayPal: the delivery is posted back.
+//! Verification of events by PayPal: the delivery is posted back.
 //! <https://developer.paypal.com/docs/api/webhooks/v1/#verify-webhook-signature_post>
 //!
-//! PayPal knows the events of real webhooks. Those of its simulator it does not: they verify by certificate only.
+//! PayPal verifies the events of real webhooks only. Its simulator's events need a certificate.
 
 use super::Delivery;
 use crate::clients::paypal::{Call, PayPal, PayPalError};
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 #[derive(Serialize)]
-struct Question<'a> {
+struct VerificationRequest<'a> {
     auth_algo: &'a str,
     cert_url: &'a str,
     transmission_id: &'a str,
     transmission_sig: String,
     transmission_time: &'a str,
     webhook_id: &'a str,
-    /// The bytes that came in.
+    /// The received bytes.
     webhook_event: &'a RawValue,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct VerificationResponse {
     verification_status: Status,
 }
 
@@ -34,16 +34,16 @@ enum Status {
 }
 
 impl PayPal<'_> {
-    pub(super) async fn ask_about(
+    pub(super) async fn verify_by_api(
         &self,
         delivery: &Delivery,
         webhook_id: &str,
     ) -> Result<bool, PayPalError> {
-        // PayPal's events are JSON; anything else is not worth a question.
+        // PayPal's events are JSON. Any other body is forged.
         let Ok(event) = serde_json::from_slice(&delivery.body) else {
             return Ok(false);
         };
-        let question = Question {
+        let request = VerificationRequest {
             auth_algo: &delivery.algorithm,
             cert_url: &delivery.certificate_url,
             transmission_id: &delivery.transmission_id,
@@ -52,12 +52,12 @@ impl PayPal<'_> {
             webhook_id,
             webhook_event: event,
         };
-        let call = Call::question(
+        let call = Call::post_without_id(
             "verify_webhook",
             "/v1/notifications/verify-webhook-signature".to_owned(),
-            &question,
+            &request,
         )?;
-        let answer: Answer = self.call(call).await?;
-        Ok(answer.verification_status == Status::Success)
+        let response: VerificationResponse = self.call(call).await?;
+        Ok(response.verification_status == Status::Success)
     }
 }

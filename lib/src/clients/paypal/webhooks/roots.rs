@@ -1,9 +1,9 @@
-//! The roots that PayPal's signing certificates lead to: DigiCert's, which issues PayPal's certificates.
+//! The roots of DigiCert, the authority that issues PayPal's signing certificates.
 //! <https://www.digicert.com/kb/digicert-root-certificates.htm>
 //!
-//! Trusting these four instead of every public root keeps a mistake of any other authority away from the payments, and
-//! a tenth of the Worker's size. Should PayPal go to another authority, events are refused, the log says so, and
-//! `PAYPAL_WEBHOOK_VERIFICATION=api` asks PayPal instead.
+//! With four roots instead of all public ones, another authority's mistake cannot forge an event,
+//! and the Worker is a tenth smaller. If PayPal changes its authority, events are refused and
+//! logged. With `PAYPAL_WEBHOOK_VERIFICATION=api`, PayPal then verifies them.
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::anchor_from_trusted_cert;
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_root_is_the_public_one_of_its_name() {
+    fn roots_match_public_roots() {
         let roots = digicert();
         assert_eq!(roots.len(), DIGICERT.len());
         for root in &roots {
@@ -40,7 +40,7 @@ mod tests {
                 .iter()
                 .find(|public| public.subject == root.subject);
             let key = public.map(|public| &public.subject_public_key_info);
-            // Browsers have stopped to trust the oldest one, which PayPal's own SDKs still carry.
+            // Browsers no longer trust the oldest root. PayPal's SDKs still contain it.
             assert!(key.is_none_or(|key| *key == root.subject_public_key_info));
         }
         let known = roots.iter().filter(|root| {

@@ -1,4 +1,5 @@
-//! RSASSA-PKCS1-v1_5 (RFC 8017, 8.2), for certificates and for events: `webpki` brings no cryptography of its own.
+//! RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) for certificates and events. `webpki` has no
+//! cryptography of its own.
 
 use rsa::{
     PublicKey,
@@ -10,17 +11,17 @@ use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
 
-/// What PayPal signs events with.
-pub(super) const OF_EVENTS: &dyn SignatureVerificationAlgorithm = &Rsa::Sha256;
+/// The algorithm of events.
+pub(super) const EVENT_ALGORITHM: &dyn SignatureVerificationAlgorithm = &Rsa::Sha256;
 
-/// What certificates are signed with. An authority with another kind of key would have to be added here.
-pub(super) const OF_CERTIFICATES: &[&dyn SignatureVerificationAlgorithm] =
+/// The algorithms of certificates. DigiCert's roots have RSA keys.
+pub(super) const CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
     &[&Rsa::Sha256, &Rsa::Sha384, &Rsa::Sha512];
 
 /// The smallest key that public authorities certify: 2048 bits.
-const LEAST_KEY_BYTES: usize = 256;
+const MIN_KEY_BYTES: usize = 256;
 
-/// By digest.
+/// The algorithm for each digest.
 #[derive(Debug)]
 enum Rsa {
     Sha256,
@@ -36,7 +37,7 @@ impl SignatureVerificationAlgorithm for Rsa {
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
         let key = PublicKey::from_pkcs1_der(public_key).map_err(|_| InvalidSignature)?;
-        if key.size() < LEAST_KEY_BYTES {
+        if key.size() < MIN_KEY_BYTES {
             return Err(InvalidSignature);
         }
         match self {

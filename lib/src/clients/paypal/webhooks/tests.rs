@@ -1,4 +1,4 @@
-//! The local PayPal's certificates, and events signed with its key.
+//! Tests with the local PayPal's certificates and with events signed by its key.
 
 mod addresses;
 mod certificates;
@@ -12,7 +12,7 @@ use crate::{
     config::{PayPal as Config, PayPalMode, Verification, Webhook},
     domain::secret::Secret,
     platform::{Deadline, Platform, TransportError},
-    scripted::Scripted,
+    scripted::ScriptedPlatform,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use std::{sync::LazyLock, time::Duration};
 use webpki::anchor_from_trusted_cert;
 
-/// A file of the local PayPal's.
+/// A file of the local PayPal.
 macro_rules! local {
     ($file:literal) => {
         include_str!(concat!(
@@ -36,18 +36,18 @@ macro_rules! local {
 pub(super) use local;
 
 const ROOT: &str = local!("root.pem");
-/// What the local PayPal publishes.
+/// The chain that the local PayPal publishes.
 const CHAIN: &str = concat!(local!("webhook.pem"), local!("intermediate.pem"));
 const BASE: &str = "http://paypal.test:4010";
 const URL: &str = "http://paypal.test:4010/v1/notifications/certs/CERT-LOCAL";
 const WEBHOOK: &str = "LOCAL-WEBHOOK";
 const NOW: &str = "2027-06-01T12:00:00Z";
-/// Its spaces, its order and its characters beyond ASCII are as they come.
+/// A parser and serializer would change the spaces of this text.
 const EVENT: &str = r#"{"id":"WH-1", "event_type":"PAYMENT.CAPTURE.COMPLETED","summary":"12,50 €","resource":{"id":"C1"}}"#;
 
-type Answer = Result<(u16, &'static str), TransportError>;
+type Response = Result<(u16, &'static str), TransportError>;
 
-/// What a test changes of an event before PayPal signs it.
+/// An event before PayPal signs it.
 #[derive(Clone)]
 struct Event {
     id: &'static str,
@@ -99,20 +99,20 @@ impl Event {
         .collect()
     }
 
-    /// This, as it comes in with `signature`.
+    /// The delivery of this event with `signature`.
     fn delivered_with(&self, signature: &[u8]) -> Delivery {
         Delivery::read(&self.headers(signature), &self.body).unwrap()
     }
 
-    /// This, signed and delivered.
+    /// The delivery of this event with PayPal's signature.
     fn delivered(&self) -> Delivery {
         self.delivered_with(&self.signature())
     }
 }
 
-/// One instance of the product, whose PayPal answers by a script.
+/// An instance of the product with a scripted PayPal.
 struct Instance {
-    platform: Scripted,
+    platform: ScriptedPlatform,
     config: Config,
     tokens: TokenCache,
     certificates: CertificateCache,
@@ -122,10 +122,10 @@ impl Instance {
     fn new(
         start: &str,
         verification: Verification,
-        answers: impl IntoIterator<Item = Answer>,
+        responses: impl IntoIterator<Item = Response>,
     ) -> Self {
         Self {
-            platform: Scripted::at(start, answers),
+            platform: ScriptedPlatform::at(start, responses),
             config: Config {
                 base_url: BASE.into(),
                 mode: PayPalMode::Sandbox,
@@ -141,12 +141,12 @@ impl Instance {
         }
     }
 
-    /// One that verifies by certificate and trusts `root`.
-    fn trusting(root: &str, start: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
+    /// An instance that verifies by certificate and trusts `root`.
+    fn trusting(root: &str, start: &str, responses: impl IntoIterator<Item = Response>) -> Self {
         let root = CertificateDer::from_pem_slice(root.as_bytes()).unwrap();
         let root = anchor_from_trusted_cert(&root).unwrap().to_owned();
         let verification = Verification::Certificate { root: Some(root) };
-        Self::new(start, verification, answers)
+        Self::new(start, verification, responses)
     }
 
     fn verify(&self, delivery: &Delivery) -> Result<bool, PayPalError> {
@@ -163,7 +163,7 @@ impl Instance {
         .unwrap()
     }
 
-    /// How often PayPal was asked for anything.
+    /// The number of requests to PayPal.
     fn requests(&self) -> usize {
         self.platform.paths().len()
     }

@@ -1,11 +1,10 @@
-//! `POST /api/admin/bookings/{id}/capture`: takes the money of a booking now, whatever its schedule
-//! says.
+//! `POST /api/admin/bookings/{id}/capture`: captures the payment of a booking before its schedule.
 
 use crate::{
     app::App,
     domain::rate_limit::Tier,
     flows::{payment::capture::capture_now, traffic::admission::admit},
-    routes::{access::require_admin, bookings::show::booking_id, problems::Problem},
+    routes::{access::require_admin, bookings::party::booking_id, problems::Problem},
     web::{reply::Reply, request::Request},
 };
 use http::StatusCode;
@@ -16,9 +15,9 @@ pub(in crate::routes) async fn capture(app: &App, request: &Request) -> Result<R
     let operator = require_admin(app, request).await?;
     let id = booking_id(request)?;
 
-    let captured = capture_now(app, request.deadline, id, &operator.name, &request.id).await?;
+    let capture_id = capture_now(app, request.deadline, id, &operator.name, &request.id).await?;
     Ok(Reply::json(
         StatusCode::OK,
-        &json!({ "success": true, "bookingId": id, "captureId": captured }),
+        &json!({ "success": true, "bookingId": id, "captureId": capture_id }),
     ))
 }

@@ -1,4 +1,4 @@
-//! `GET /api/admin/bookings`: bookings with their money and its plan, newest first.
+//! `GET /api/admin/bookings`: bookings with their payments and capture plans, newest first.
 
 use crate::{
     app::App,
@@ -9,7 +9,7 @@ use crate::{
         dates::parse_date,
         payment_state::PaymentState,
         rate_limit::Tier,
-        refusal::{Refusal, plain_text},
+        refusal::{Refusal, parse_text},
     },
     flows::traffic::admission::admit,
     routes::{access::require_admin, problems::Problem},
@@ -49,31 +49,27 @@ fn read(query: &str, now: Timestamp) -> Result<BookingListing, FieldErrors> {
         limit: fields
             .optional_integer("limit", 1, 100, LIMIT)
             .unwrap_or(25),
-        status: fields.optional("status", booking_state),
-        payment_status: fields.optional("paymentStatus", payment_state),
+        status: fields.optional("status", parse_booking_state),
+        payment_status: fields.optional("paymentStatus", parse_payment_state),
         car: fields.optional("carId", CarRef::parse),
         from: fields.optional("from", parse_date),
         to: fields.optional("to", parse_date),
-        search: fields.optional("search", |text| plain_text(text, 100)),
+        search: fields.optional("search", |text| parse_text(text, 100)),
         now,
     };
-    if fields.is_clean() {
-        Ok(listing)
-    } else {
-        Err(fields.refused())
-    }
+    fields.finish(listing)
 }
 
-fn booking_state(text: &str) -> Result<BookingState, Refusal> {
-    let found = BookingState::ALL
+fn parse_booking_state(text: &str) -> Result<BookingState, Refusal> {
+    let state = BookingState::ALL
         .into_iter()
         .find(|state| state.name() == text);
-    found.ok_or(Refusal::new("unknown_value", "must be a booking's status"))
+    state.ok_or(Refusal::new("unknown_value", "must be a booking's status"))
 }
 
-fn payment_state(text: &str) -> Result<PaymentState, Refusal> {
-    let found = PaymentState::ALL
+fn parse_payment_state(text: &str) -> Result<PaymentState, Refusal> {
+    let state = PaymentState::ALL
         .into_iter()
         .find(|state| state.name() == text);
-    found.ok_or(Refusal::new("unknown_value", "must be a payment's status"))
+    state.ok_or(Refusal::new("unknown_value", "must be a payment's status"))
 }

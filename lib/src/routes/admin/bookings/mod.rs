@@ -1,4 +1,4 @@
-//! `/api/admin/bookings`: the list of bookings, and an operator's actions on one.
+//! `/api/admin/bookings`: the list of bookings, and an operator's actions on a booking.
 
 pub(in crate::routes) mod capture;
 pub(in crate::routes) mod list;

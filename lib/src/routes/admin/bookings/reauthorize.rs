@@ -1,11 +1,11 @@
-//! `POST /api/admin/bookings/{id}/reauthorize`: renews the authorization of a booking, so that
-//! PayPal honours its funds again.
+//! `POST /api/admin/bookings/{id}/reauthorize`: reauthorizes the payment of a booking, so that
+//! PayPal honors its funds again.
 
 use crate::{
     app::App,
     domain::rate_limit::Tier,
-    flows::{payment::reauthorize::renew_now, traffic::admission::admit},
-    routes::{access::require_admin, bookings::show::booking_id, problems::Problem},
+    flows::{payment::reauthorize::reauthorize_now, traffic::admission::admit},
+    routes::{access::require_admin, bookings::party::booking_id, problems::Problem},
     web::{reply::Reply, request::Request},
 };
 use http::StatusCode;
@@ -16,9 +16,10 @@ pub(in crate::routes) async fn reauthorize(app: &App, request: &Request) -> Resu
     let operator = require_admin(app, request).await?;
     let id = booking_id(request)?;
 
-    let renewed = renew_now(app, request.deadline, id, &operator.name, &request.id).await?;
+    let authorization_id =
+        reauthorize_now(app, request.deadline, id, &operator.name, &request.id).await?;
     Ok(Reply::json(
         StatusCode::OK,
-        &json!({ "success": true, "bookingId": id, "authorizationId": renewed }),
+        &json!({ "success": true, "bookingId": id, "authorizationId": authorization_id }),
     ))
 }

@@ -1,16 +1,17 @@
-//! `POST /api/admin/bookings/{id}/refund`: gives back what was captured, or a part of it. The
-//! booking stays as it is.
+//! `POST /api/admin/bookings/{id}/refund`: refunds a captured payment, or a part of it. The booking
+//! stays as it is.
 
 use crate::{
     app::App,
-    clients::supabase::{RefundOutcome, RefundRequest, RefundState},
+    clients::supabase::{Refund, RefundOrder, RefundRequest, RefundState},
     domain::{money::Amount, rate_limit::Tier, refusal::Refusal},
-    flows::{payment::refund, traffic::admission::admit},
+    flows::{payment::refund::make_refund, traffic::admission::admit},
     routes::{
         access::require_admin,
         body::optional_json_fields,
-        bookings::{create::read_idempotency_key, show::booking_id},
-        problems::{Problem, not_refunded},
+        bookings::party::booking_id,
+        idempotency_key::{IDEMPOTENCY_KEY, read_idempotency_key},
+        problems::Problem,
         reason::reason_field,
     },
     web::{reply::Reply, request::Request},
@@ -19,9 +20,10 @@ use http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-/// What an operator asks for.
+/// A refund that an operator requests.
 #[derive(Debug)]
-struct Asked {
+struct RefundInput {
+    /// `None` refunds everything that is left.
     amount: Option<Amount>,
     idempotency_key: Option<String>,
     reason: Option<String>,
@@ -31,78 +33,79 @@ pub(in crate::routes) async fn refund(app: &App, request: &Request) -> Result<Re
     admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
     let id = booking_id(request)?;
-    let asked = read(request)?;
+    let input = read(request)?;
 
-    let ordered = app
+    let order = app
         .database(request.deadline)
         .order_refund(&RefundRequest {
             booking: id,
-            amount: asked.amount,
-            idempotency_key: asked.idempotency_key.as_deref(),
-            reason: asked.reason.as_deref(),
+            amount: input.amount,
+            idempotency_key: input.idempotency_key.as_deref(),
+            reason: input.reason.as_deref(),
             actor: &operator.name,
             request_id: &request.id,
         })
         .await?;
-    let (RefundOutcome::Ordered | RefundOutcome::Replayed, Some(refund)) =
-        (ordered.outcome, ordered.refund_id)
-    else {
-        return Err(not_refunded(&ordered));
+    let ordered = match order {
+        RefundOrder::Ordered(refund) => refund,
+        RefundOrder::Refused(refusal) => return Err(refusal.into()),
     };
-    // What is ordered is made, now or by the cron.
-    let state = match refund::make(app, request.deadline, refund).await {
-        Ok(state) => state,
+    let refund_id = ordered.id;
+    // The order is stored. Unless PayPal refuses it, the cron makes it later.
+    let refund = match make_refund(app, request.deadline, refund_id).await {
+        Ok(refund) => refund,
         Err(error) => {
-            log::warn!("refund={refund} not made: {error}");
-            let status = error.is_final().then(|| "refused".to_owned());
-            RefundState { status, ..ordered }
+            log::warn!("refund={refund_id} not made: {error}");
+            let status = if error.is_final() {
+                RefundState::Refused
+            } else {
+                RefundState::Ordered
+            };
+            Refund { status, ..ordered }
         }
     };
-    Ok(answer(id, refund, &state))
+    Ok(refund_reply(id, &refund))
 }
 
-fn answer(booking: Uuid, refund: Uuid, state: &RefundState) -> Reply {
-    let status = match state.status.as_deref() {
-        Some("ordered") | None => "pending",
-        Some(status) => status,
+fn refund_reply(booking: Uuid, refund: &Refund) -> Reply {
+    let status = match refund.status {
+        RefundState::Ordered => "pending",
+        RefundState::Refunded => "refunded",
+        RefundState::Refused => "refused",
     };
     Reply::json(
         StatusCode::OK,
         &json!({
             "success": true,
             "bookingId": booking,
-            "refundId": refund,
-            "amount": state.amount,
-            "currency": state.currency,
+            "refundId": refund.id,
+            "amount": refund.money.amount,
+            "currency": refund.money.currency,
             "status": status,
         }),
     )
 }
 
-/// A part of the money needs a key: nobody could tell a repeat from a second refund.
-fn read(request: &Request) -> Result<Asked, Problem> {
+/// A partial refund needs a key. Without one, a retry would look like a second refund.
+fn read(request: &Request) -> Result<RefundInput, Problem> {
     const KEY: Refusal = Refusal::new(
         "required",
-        "the header is required with amount, so that a repeat is not a second refund",
+        "the header is required with amount, so that a retry is not a second refund",
     );
-    const NOTHING: Refusal = Refusal::new("invalid_amount", "must be more than nothing");
+    const ZERO: Refusal = Refusal::new("invalid_amount", "must be greater than zero");
     let mut fields = optional_json_fields(request)?;
     let amount = fields.optional_amount("amount", |text| match Amount::parse(text) {
-        Ok(amount) if amount.decimal().is_zero() => Err(NOTHING),
+        Ok(amount) if amount.decimal().is_zero() => Err(ZERO),
         parsed => parsed,
     });
     let reason = reason_field(&mut fields);
     let idempotency_key = read_idempotency_key(request, &mut fields);
-    if amount.is_some() && idempotency_key.is_none() && fields.is_clean() {
-        fields.refuse("Idempotency-Key", KEY);
+    if amount.is_some() && idempotency_key.is_none() && !fields.has_errors() {
+        fields.refuse(IDEMPOTENCY_KEY, KEY);
     }
-    if fields.is_clean() {
-        Ok(Asked {
-            amount,
-            idempotency_key,
-            reason,
-        })
-    } else {
-        Err(fields.refused().into())
-    }
+    Ok(fields.finish(RefundInput {
+        amount,
+        idempotency_key,
+        reason,
+    })?)
 }

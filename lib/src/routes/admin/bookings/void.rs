@@ -1,5 +1,5 @@
-//! `POST /api/admin/bookings/{id}/void`: gives an authorization back, all of it, and the booking up
-//! with it.
+//! `POST /api/admin/bookings/{id}/void`: voids the authorization of a booking and cancels the
+//! booking.
 
 use crate::{
     app::App,
@@ -8,7 +8,7 @@ use crate::{
     flows::{booking::cancel, traffic::admission::admit},
     routes::{
         access::require_admin,
-        bookings::{cancel::answer, show::booking_id},
+        bookings::{cancel::cancellation_reply, party::booking_id},
         problems::Problem,
         reason::read_reason,
     },
@@ -21,7 +21,7 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
     let id = booking_id(request)?;
     let reason = read_reason(request)?;
 
-    let wish = CancelRequest {
+    let cancel_request = CancelRequest {
         booking: id,
         actor: &operator.name,
         by_operator: true,
@@ -29,6 +29,6 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
         reason: reason.as_deref(),
         request_id: &request.id,
     };
-    let voided = cancel::cancel(app, request.deadline, &wish).await?;
-    Ok(answer(id, &voided))
+    let cancellation = cancel::cancel(app, request.deadline, &cancel_request).await?;
+    Ok(cancellation_reply(id, &cancellation))
 }

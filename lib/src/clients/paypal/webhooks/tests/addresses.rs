@@ -1,17 +1,17 @@
-//! Whose address a certificate comes from.
+//! Tests of certificate addresses.
 
 use super::{BASE, Event, Instance, NOW, ROOT, URL};
 use crate::{clients::paypal::webhooks::address, config::PayPalMode};
 
-fn is_paypals(url: &str, mode: PayPalMode, base_url: &str) -> bool {
+fn is_certificate_url(url: &str, mode: PayPalMode, base_url: &str) -> bool {
     let mut config = Instance::trusting(ROOT, NOW, []).config;
     config.mode = mode;
     config.base_url = base_url.into();
-    address::is_paypals(url, &config)
+    address::is_certificate_url(url, &config)
 }
 
 #[test]
-fn real_money_takes_the_word_of_the_live_side_alone() {
+fn live_side_accepts_only_live_addresses() {
     for (host, in_live, in_sandbox) in [
         ("api.paypal.com", true, true),
         ("api-m.paypal.com", true, true),
@@ -23,12 +23,12 @@ fn real_money_takes_the_word_of_the_live_side_alone() {
         let url = format!("https://{host}/v1/notifications/certs/CERT-360caa42-fca2a594-5edc0ebc");
         let (live, sandbox) = (PayPalMode::Live, PayPalMode::Sandbox);
         assert_eq!(
-            is_paypals(&url, live, "https://api-m.paypal.com"),
+            is_certificate_url(&url, live, "https://api-m.paypal.com"),
             in_live,
             "{url}"
         );
         assert_eq!(
-            is_paypals(&url, sandbox, "https://api-m.sandbox.paypal.com"),
+            is_certificate_url(&url, sandbox, "https://api-m.sandbox.paypal.com"),
             in_sandbox,
             "{url}"
         );
@@ -36,7 +36,7 @@ fn real_money_takes_the_word_of_the_live_side_alone() {
 }
 
 #[test]
-fn nobody_else_is_asked_for_a_certificate() {
+fn strangers_address_is_never_requested() {
     let forged = [
         "https://evil.test/v1/notifications/certs/CERT-1",
         "https://api.paypal.com@evil.test/v1/notifications/certs/CERT-1",
@@ -68,7 +68,7 @@ fn nobody_else_is_asked_for_a_certificate() {
         "https://api.paypal.com/V1/notifications/certs/CERT-1",
         "https://api.paypal.com/v2/checkout/orders/CERT-1",
         "https://api.paypal.com",
-        // The configured address, but for its scheme, its port or its name.
+        // The configured address with another scheme, port or name.
         "https://paypal.test:4010/v1/notifications/certs/CERT-LOCAL",
         "http://paypal.test:4011/v1/notifications/certs/CERT-LOCAL",
         "http://paypal.test:40100/v1/notifications/certs/CERT-LOCAL",
@@ -90,14 +90,14 @@ fn nobody_else_is_asked_for_a_certificate() {
 }
 
 #[test]
-fn another_paypal_is_asked_where_it_is_configured() {
-    assert!(is_paypals(URL, PayPalMode::Sandbox, BASE));
-    assert!(is_paypals(
+fn configured_address_is_accepted() {
+    assert!(is_certificate_url(URL, PayPalMode::Sandbox, BASE));
+    assert!(is_certificate_url(
         "http://127.0.0.1:4010/paypal/v1/notifications/certs/CERT-LOCAL",
         PayPalMode::Sandbox,
         "http://127.0.0.1:4010/paypal"
     ));
-    assert!(!is_paypals(
+    assert!(!is_certificate_url(
         URL,
         PayPalMode::Sandbox,
         "http://127.0.0.1:4010/paypal"

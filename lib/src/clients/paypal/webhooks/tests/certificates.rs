@@ -1,6 +1,6 @@
-//! Verification by certificate: what is signed, what is fetched, and what is kept of it.
+//! Tests of verification by certificate: signatures, fetched certificates and the cache.
 
-use super::{Answer, CHAIN, EVENT, Event, Instance, NOW, ROOT, URL};
+use super::{CHAIN, EVENT, Event, Instance, NOW, ROOT, Response, URL};
 use crate::platform::TransportError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -8,18 +8,18 @@ use jiff::SignedDuration;
 use proptest::{prelude::*, test_runner::TestCaseError};
 use std::sync::LazyLock;
 
-/// Of the default event, by `openssl dgst -sha256 -sign webhook.key.pem` over
+/// The signature of the default event, by `openssl dgst -sha256 -sign webhook.key.pem` over
 /// `69cd13f0-d67a-11e5-baa3-778b53f4ae55|2027-06-01T11:59:58Z|LOCAL-WEBHOOK|1882289615`.
 const SIGNATURE: &str = "faU3MqW9pVGHcsYAirwrf/Ux4DMroSaMd40tod1O9kQiVrEd+jsQnIAx+PDg+Zu5QZEw4wzBlPq96oDu2kKwR7j49lNUyXtoYEyRu7fQvxtXDPsQes403xIboh/mVFPN93g4/30vMtjFUWyS1i4IjsxojzNQScSt9Mzi/7u+1MuwdQ59yIzEaQbxEpmFWzugsOOxyagGcy14VggPnM72AP+G4r9thpuwGjaowHnpSrZsfeMdEyfuXdcrFEfh42lhatw6f65GMZtanmmgo3N71tDZbWNcHYv8+0ogud/7/0XeJib5DJ13jeWcvNAhgPfp1NgDqaYFVyVKM6nVuauFXw==";
 
-const PUBLISHED: Answer = Ok((200, CHAIN));
+const PUBLISHED: Response = Ok((200, CHAIN));
 
 fn signature() -> Vec<u8> {
     BASE64_STANDARD.decode(SIGNATURE).unwrap()
 }
 
 #[test]
-fn what_openssl_signs_is_paypals() {
+fn signature_of_openssl_is_valid() {
     let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
     let delivery = Event::default().delivered_with(&signature());
     assert!(instance.verify(&delivery).unwrap());
@@ -27,13 +27,13 @@ fn what_openssl_signs_is_paypals() {
     let request = instance.platform.last_request();
     assert_eq!(request.method(), http::Method::GET);
     assert_eq!(request.uri().to_string(), URL);
-    // PayPal's token is for PayPal's API alone.
+    // The token is for PayPal's API alone.
     assert!(request.headers().is_empty());
     assert_eq!(instance.requests(), 1);
 }
 
 #[test]
-fn whatever_was_signed_must_be_as_it_was() {
+fn changed_event_is_refused() {
     let changed = |change: fn(&mut Event)| {
         let mut event = Event::default();
         change(&mut event);
@@ -50,7 +50,7 @@ fn whatever_was_signed_must_be_as_it_was() {
             changed(|event| event.body = EVENT.replace("C1", "C2").into()),
         ),
         (
-            "the same JSON, written again",
+            "the same JSON, serialized again",
             changed(|event| event.body = EVENT.replace(": ", ":").replace(", ", ",").into()),
         ),
         (
@@ -72,14 +72,14 @@ fn whatever_was_signed_must_be_as_it_was() {
         ),
     ];
     let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
-    for (what, event) in &forged {
+    for (change, event) in &forged {
         let delivery = event.delivered_with(&signature());
-        assert!(!instance.verify(&delivery).unwrap(), "{what}");
+        assert!(!instance.verify(&delivery).unwrap(), "{change}");
     }
-    // Signed by PayPal, for the webhook of somebody else.
+    // Signed by PayPal for another webhook.
     let elsewhere = changed(|event| event.webhook = "1JE4291016473214C");
     assert!(!instance.verify(&elsewhere.delivered()).unwrap());
-    // Signed by PayPal, and then something put in the place of another.
+    // Signed by PayPal, then with a part of the text moved to another header.
     let shifted = Event {
         id: "69cd13f0|2027-06-01T11:59:58Z",
         ..Event::default()
@@ -93,7 +93,7 @@ fn whatever_was_signed_must_be_as_it_was() {
 }
 
 #[test]
-fn an_old_delivery_is_as_good_as_a_new_one() {
+fn old_delivery_is_valid() {
     let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
     for time in ["2027-05-29T12:00:00Z", "2027-06-01T12:05:00Z"] {
         let event = Event {
@@ -105,7 +105,7 @@ fn an_old_delivery_is_as_good_as_a_new_one() {
 }
 
 #[test]
-fn a_certificate_is_fetched_once_an_hour() {
+fn certificate_is_fetched_once_an_hour() {
     let instance = Instance::trusting(ROOT, NOW, [PUBLISHED, PUBLISHED]);
     let good = Event::default().delivered();
     let forged = Event::default().delivered_with(b"forged");
@@ -120,18 +120,18 @@ fn a_certificate_is_fetched_once_an_hour() {
 }
 
 #[test]
-fn a_certificate_that_has_ended_is_fetched_again() {
+fn expired_certificate_is_fetched_again() {
     let instance = Instance::trusting(ROOT, "2126-10-31T22:50:00Z", [PUBLISHED, PUBLISHED]);
     let delivery = Event::default().delivered();
     assert!(instance.verify(&delivery).unwrap());
     instance.platform.advance(SignedDuration::from_mins(15));
-    // PayPal still publishes the old one.
+    // PayPal still publishes the expired one.
     assert!(!instance.verify(&delivery).unwrap());
     assert_eq!(instance.requests(), 2);
 }
 
 #[test]
-fn only_so_many_certificates_are_kept() {
+fn certificate_cache_is_bounded() {
     const URLS: [&str; 5] = [
         "http://paypal.test:4010/v1/notifications/certs/CERT-1",
         "http://paypal.test:4010/v1/notifications/certs/CERT-2",
@@ -154,11 +154,11 @@ fn only_so_many_certificates_are_kept() {
 }
 
 #[test]
-fn paypals_silence_is_not_a_forgery() {
+fn failure_of_paypal_is_an_error() {
     let junk: &str = "<html>Service unavailable</html>";
     let cut = CHAIN.get(..900).unwrap();
     let large: &str = format!("{}{CHAIN}", "#".repeat(64 * 1024)).leak();
-    for (answer, code) in [
+    for (response, code) in [
         (Err(TransportError::NotSent), "not_sent"),
         (Err(TransportError::Unknown), "unknown"),
         (Err(TransportError::TooLarge), "unknown"),
@@ -166,32 +166,32 @@ fn paypals_silence_is_not_a_forgery() {
         (Ok((503, CHAIN)), "unknown"),
         (Ok((429, "")), "rate_limited"),
         (Ok((403, r#"{"name":"NOT_AUTHORIZED"}"#)), "NOT_AUTHORIZED"),
-        // Not followed: what is elsewhere is not PayPal's.
+        // Redirects are not followed.
         (Ok((302, r#"{"name":"MOVED"}"#)), "MOVED"),
         (Ok((200, "")), "unknown"),
         (Ok((200, junk)), "unknown"),
         (Ok((200, cut)), "unknown"),
         (Ok((200, large)), "unknown"),
     ] {
-        let instance = Instance::trusting(ROOT, NOW, [answer, PUBLISHED]);
+        let instance = Instance::trusting(ROOT, NOW, [response, PUBLISHED]);
         let delivery = Event::default().delivered();
         let error = instance.verify(&delivery).unwrap_err();
-        assert_eq!(error.code(), code, "{answer:?}");
+        assert_eq!(error.code(), code, "{response:?}");
         assert_eq!(instance.requests(), 1);
-        // Nothing of it is kept.
-        assert!(instance.verify(&delivery).unwrap(), "{answer:?}");
+        // The failed response is not cached.
+        assert!(instance.verify(&delivery).unwrap(), "{response:?}");
     }
 }
 
 #[test]
-fn a_certificate_that_paypal_does_not_know_is_a_forgery() {
+fn unknown_certificate_is_a_forgery() {
     for status in [404, 410] {
         let instance = Instance::trusting(ROOT, NOW, [Ok((status, "{}"))]);
         assert!(!instance.verify(&Event::default().delivered()).unwrap());
     }
 }
 
-/// One instance for all cases: the certificate is fetched once.
+/// One instance for all cases, which fetches the certificate once.
 static INSTANCE: LazyLock<Instance> = LazyLock::new(|| Instance::trusting(ROOT, NOW, [PUBLISHED]));
 
 fn is_refused(body: Vec<u8>, signature: &[u8]) -> Result<(), TestCaseError> {
@@ -220,21 +220,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_bit_of_the_body_can_change(flips in flips()) {
+    fn changed_bit_of_body_is_refused(flips in flips()) {
         let body = flipped(EVENT.as_bytes(), &flips);
         prop_assume!(body != EVENT.as_bytes());
         is_refused(body, &signature())?;
     }
 
     #[test]
-    fn no_bit_of_the_signature_can_change(flips in flips()) {
+    fn changed_bit_of_signature_is_refused(flips in flips()) {
         let flipped = flipped(&signature(), &flips);
         prop_assume!(flipped != signature());
         is_refused(EVENT.into(), &flipped)?;
     }
 
     #[test]
-    fn no_other_signature_will_do(other in prop::collection::vec(any::<u8>(), 1..700)) {
+    fn other_signature_is_refused(other in prop::collection::vec(any::<u8>(), 1..700)) {
         is_refused(EVENT.into(), &other)?;
     }
 }

@@ -1,4 +1,4 @@
-//! Which certificates are PayPal's. `certificates/make` says what the files are.
+//! Tests of certificate chains. `certificates/make` describes the files.
 
 use super::{CHAIN, Event, Instance, NOW, ROOT, local};
 use crate::config::{PayPalMode, Verification};
@@ -19,8 +19,8 @@ fn verifies(root: &str, start: &str, published: &'static str, mode: PayPalMode) 
 }
 
 #[test]
-fn a_chain_is_good_for_as_long_as_its_certificates() {
-    for (now, is_good) in [
+fn chain_is_valid_while_its_certificates_are() {
+    for (now, is_valid) in [
         ("1969-12-31T23:59:59Z", false),
         ("2020-01-01T00:00:00Z", false),
         ("2027-01-01T00:00:00Z", true),
@@ -29,12 +29,12 @@ fn a_chain_is_good_for_as_long_as_its_certificates() {
         ("9999-12-30T00:00:00Z", false),
     ] {
         let sandbox = PayPalMode::Sandbox;
-        assert_eq!(verifies(ROOT, now, CHAIN, sandbox), is_good, "{now}");
+        assert_eq!(verifies(ROOT, now, CHAIN, sandbox), is_valid, "{now}");
     }
 }
 
 #[test]
-fn a_chain_leads_from_the_signer_to_the_root_that_is_trusted() {
+fn chain_leads_from_signer_to_trusted_root() {
     const REVERSED: &str = concat!(local!("intermediate.pem"), local!("webhook.pem"));
     const COMPLETE: &str = concat!(
         local!("webhook.pem"),
@@ -55,21 +55,21 @@ fn a_chain_leads_from_the_signer_to_the_root_that_is_trusted() {
 }
 
 #[test]
-fn without_a_root_of_its_own_only_digicerts_are_trusted() {
+fn default_roots_are_digicerts() {
     let verification = Verification::Certificate { root: None };
     let instance = Instance::new(NOW, verification, [Ok((200, CHAIN))]);
     assert!(!instance.verify(&Event::default().delivered()).unwrap());
 }
 
 #[test]
-fn a_certificate_is_paypals_by_name_and_purpose() {
+fn certificate_needs_name_and_purpose() {
     const BY_STRANGER: &str = concat!(other!("by-stranger.pem"), other!("stranger.pem"));
-    for (what, published, in_live, in_sandbox) in [
-        ("the live side's", other!("live.pem"), true, true),
-        ("the sandbox's", other!("sandbox.pem"), false, true),
-        ("a stranger's", other!("stranger.pem"), false, false),
+    for (kind, published, in_live, in_sandbox) in [
+        ("of the live side", other!("live.pem"), true, true),
+        ("of the sandbox", other!("sandbox.pem"), false, true),
+        ("of a stranger", other!("stranger.pem"), false, false),
         (
-            "named where names no longer count",
+            "with its name in the subject only",
             other!("subject-only.pem"),
             false,
             false,
@@ -80,49 +80,49 @@ fn a_certificate_is_paypals_by_name_and_purpose() {
         ("for another key", other!("small.pem"), false, false),
     ] {
         let live = verifies(OTHER_ROOT, NOW, published, PayPalMode::Live);
-        assert_eq!(live, in_live, "{what}, live");
+        assert_eq!(live, in_live, "{kind}, live");
         let sandbox = verifies(OTHER_ROOT, NOW, published, PayPalMode::Sandbox);
-        assert_eq!(sandbox, in_sandbox, "{what}, sandbox");
+        assert_eq!(sandbox, in_sandbox, "{kind}, sandbox");
     }
 }
 
 #[test]
-fn a_small_key_signs_nothing() {
+fn small_key_is_refused() {
     let key = PrivateKey::from_pkcs8_pem(other!("small.key.pem")).unwrap();
     let event = Event::default();
     let delivery = event.delivered_with(&event.signature_by(&key));
     let instance = Instance::trusting(OTHER_ROOT, NOW, [Ok((200, other!("small.pem")))]);
     assert!(!instance.verify(&delivery).unwrap());
-    // It was its size: the certificate itself is in order, and kept.
+    // Only the key's size is wrong: the certificate is valid and cached.
     assert!(!instance.verify(&delivery).unwrap());
     assert_eq!(instance.requests(), 1);
 }
 
 #[test]
-fn what_is_not_paypals_pushes_nothing_out() {
+fn strangers_certificate_evicts_nothing() {
     const URLS: [&str; 4] = [
         "http://paypal.test:4010/v1/notifications/certs/CERT-1",
         "http://paypal.test:4010/v1/notifications/certs/CERT-2",
         "http://paypal.test:4010/v1/notifications/certs/CERT-3",
         "http://paypal.test:4010/v1/notifications/certs/CERT-4",
     ];
-    let answers = [
+    let chains = [
         CHAIN,
         other!("live.pem"),
         CHAIN,
         local!("webhook.pem"),
         ROOT,
     ];
-    let instance = Instance::trusting(ROOT, NOW, answers.map(|chain| Ok((200, chain))));
+    let instance = Instance::trusting(ROOT, NOW, chains.map(|chain| Ok((200, chain))));
     assert!(instance.verify(&Event::default().delivered()).unwrap());
-    for (url, is_good) in URLS.into_iter().zip([false, true, false, false]) {
+    for (url, is_valid) in URLS.into_iter().zip([false, true, false, false]) {
         let event = Event {
             url,
             ..Event::default()
         };
         assert_eq!(
             instance.verify(&event.delivered()).unwrap(),
-            is_good,
+            is_valid,
             "{url}"
         );
     }

@@ -1,10 +1,10 @@
-//! What is read of a request.
+//! Tests of reading deliveries.
 
 use super::{Delivery, EVENT, Event};
 use bytes::Bytes;
 
 #[test]
-fn each_header_must_be_there_once() {
+fn each_header_is_required_once() {
     let event = Event::default();
     let headers = event.headers(b"signature");
     let body = Bytes::from_static(EVENT.as_bytes());
@@ -34,10 +34,10 @@ fn each_header_must_be_there_once() {
 }
 
 #[test]
-fn the_time_and_the_signature_are_parsed() {
+fn time_and_signature_are_parsed() {
     let event = Event::default();
     let body = Bytes::new();
-    for (name, value, is_read) in [
+    for (name, value, is_valid) in [
         ("paypal-transmission-time", "2027-06-01T11:59:58.123Z", true),
         ("paypal-transmission-time", "1999-01-01T00:00:00Z", true),
         (
@@ -52,14 +52,14 @@ fn the_time_and_the_signature_are_parsed() {
         ("paypal-transmission-sig", "QUJ", false),
         ("paypal-transmission-sig", "QU|D", false),
         ("paypal-transmission-sig", "QUI", false),
-        // The same bytes have one way to be written.
+        // The base64 of the same bytes must be canonical.
         ("paypal-transmission-sig", "QUJ=", false),
     ] {
         let mut headers = event.headers(b"signature");
         headers.insert(name, value.parse().unwrap());
         assert_eq!(
             Delivery::read(&headers, &body).is_some(),
-            is_read,
+            is_valid,
             "{name}: {value}"
         );
     }

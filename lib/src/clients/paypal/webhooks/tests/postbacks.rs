@@ -1,19 +1,19 @@
-//! Verification by PayPal.
+//! Tests of verification by PayPal.
 
-use super::{Answer, EVENT, Event, Instance, NOW};
+use super::{EVENT, Event, Instance, NOW, Response};
 use crate::{config::Verification, platform::TransportError};
 use bytes::Bytes;
 
-const TOKEN: Answer = Ok((200, r#"{"access_token":"first","expires_in":3600}"#));
-const SUCCESS: Answer = Ok((200, r#"{"verification_status":"SUCCESS"}"#));
+const TOKEN: Response = Ok((200, r#"{"access_token":"first","expires_in":3600}"#));
+const SUCCESS: Response = Ok((200, r#"{"verification_status":"SUCCESS"}"#));
 
-fn asking(answers: impl IntoIterator<Item = Answer>) -> Instance {
-    Instance::new(NOW, Verification::Api, answers)
+fn instance(responses: impl IntoIterator<Item = Response>) -> Instance {
+    Instance::new(NOW, Verification::Api, responses)
 }
 
 #[test]
-fn paypal_is_asked_with_the_bytes_that_came_in() {
-    let instance = asking([TOKEN, SUCCESS]);
+fn received_bytes_are_posted_back() {
+    let instance = instance([TOKEN, SUCCESS]);
     let event = Event::default();
     assert!(
         instance
@@ -39,26 +39,30 @@ fn paypal_is_asked_with_the_bytes_that_came_in() {
 }
 
 #[test]
-fn paypals_word_is_what_counts() {
+fn paypals_result_decides() {
     let delivery = Event::default().delivered();
     let failure = Ok((200, r#"{"verification_status":"FAILURE"}"#));
-    assert!(!asking([TOKEN, failure]).verify(&delivery).unwrap());
-    // The signature is good, but PayPal was asked.
+    assert!(!instance([TOKEN, failure]).verify(&delivery).unwrap());
+    // The signature is valid, but PayPal decides.
     let event = Event {
         url: "https://evil.test/",
         ..Event::default()
     };
-    assert!(!asking([TOKEN, failure]).verify(&event.delivered()).unwrap());
+    assert!(
+        !instance([TOKEN, failure])
+            .verify(&event.delivered())
+            .unwrap()
+    );
 }
 
 #[test]
-fn what_is_not_json_is_not_asked_about() {
+fn invalid_json_is_refused_without_request() {
     for body in ["", "{", "{}{}", "event=1", "\u{feff}{}"] {
         let event = Event {
             body: Bytes::from_static(body.as_bytes()),
             ..Event::default()
         };
-        let instance = asking([]);
+        let instance = instance([]);
         assert!(!instance.verify(&event.delivered()).unwrap(), "{body}");
         assert_eq!(instance.requests(), 0);
     }
@@ -66,12 +70,12 @@ fn what_is_not_json_is_not_asked_about() {
         body: Bytes::from_static(b"{\"id\":\"\xff\"}"),
         ..Event::default()
     };
-    assert!(!asking([]).verify(&event.delivered()).unwrap());
+    assert!(!instance([]).verify(&event.delivered()).unwrap());
 }
 
 #[test]
-fn without_paypals_word_nothing_is_known() {
-    for (answers, code) in [
+fn failure_of_paypal_proves_nothing() {
+    for (responses, code) in [
         (vec![Err(TransportError::NotSent)], "not_sent"),
         (vec![Ok((401, "{}"))], "unauthenticated"),
         (vec![TOKEN, Err(TransportError::NotSent)], "not_sent"),
@@ -89,8 +93,8 @@ fn without_paypals_word_nothing_is_known() {
             "VALIDATION_ERROR",
         ),
     ] {
-        let shown = format!("{answers:?}");
-        let error = asking(answers)
+        let shown = format!("{responses:?}");
+        let error = instance(responses)
             .verify(&Event::default().delivered())
             .unwrap_err();
         assert_eq!(error.code(), code, "{shown}");
@@ -98,8 +102,8 @@ fn without_paypals_word_nothing_is_known() {
 }
 
 #[test]
-fn without_a_webhook_there_is_nothing_to_verify() {
-    let mut instance = asking([]);
+fn missing_webhook_is_an_error() {
+    let mut instance = instance([]);
     instance.config.webhook = None;
     let error = instance.verify(&Event::default().delivered()).unwrap_err();
     assert_eq!(error.code(), "unbuildable");

@@ -1,12 +1,12 @@
 //! The commands that the service refuses.
 //!
 //! All clients share one connection. No command may change its state, block it, or turn it into a
-//! subscription. The server's administration is not offered either.
+//! subscription. Commands that administer the server are refused too.
 
 use super::command::Command;
 
 const UNAVAILABLE: &[&[u8]] = &[
-    // They block the connection.
+    // Block the connection.
     b"BLPOP",
     b"BRPOP",
     b"BRPOPLPUSH",
@@ -17,7 +17,7 @@ const UNAVAILABLE: &[&[u8]] = &[
     b"BZMPOP",
     b"WAIT",
     b"WAITAOF",
-    // They turn it into a subscription.
+    // Turn the connection into a subscription.
     b"SUBSCRIBE",
     b"PSUBSCRIBE",
     b"SSUBSCRIBE",
@@ -25,7 +25,7 @@ const UNAVAILABLE: &[&[u8]] = &[
     b"PUNSUBSCRIBE",
     b"SUNSUBSCRIBE",
     b"MONITOR",
-    // They change its state.
+    // Change the state of the connection.
     b"MULTI",
     b"EXEC",
     b"DISCARD",
@@ -40,7 +40,7 @@ const UNAVAILABLE: &[&[u8]] = &[
     b"READONLY",
     b"READWRITE",
     b"ASKING",
-    // They administer the server.
+    // Administer the server.
     b"ACL",
     b"BGREWRITEAOF",
     b"BGSAVE",
@@ -74,11 +74,11 @@ pub(super) fn refusal(command: &Command) -> Option<String> {
             .options()
             .any(|word| word.eq_ignore_ascii_case(b"BLOCK"));
     (name.is_empty() || blocking_read || UNAVAILABLE.contains(&name.as_slice()))
-        .then(|| unavailable(&name))
+        .then(|| unavailable_error(&name))
 }
 
 /// The error text for a refused or unknown command.
-pub(super) fn unavailable(name: &[u8]) -> String {
+pub(super) fn unavailable_error(name: &[u8]) -> String {
     format!(
         "ERR Command is not available: '{}'. See https://upstash.com/docs/redis/overall/compatibility for details",
         String::from_utf8_lossy(name)

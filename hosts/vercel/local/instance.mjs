@@ -1,4 +1,4 @@
-// The instance of one function: an executable that serves HTTP on its own port, started on demand.
+// Starts and ends the instance of a function: an executable that serves HTTP on its own port.
 
 import { spawn } from "node:child_process";
 import http from "node:http";
@@ -15,7 +15,7 @@ function freePort() {
   });
 }
 
-export class Instances {
+export class FunctionInstance {
   #executable;
   #environment;
   #running;
@@ -26,7 +26,7 @@ export class Instances {
     this.#environment = environment;
   }
 
-  // The port of the instance and the agent for its connections. Starts an instance if none runs.
+  // Returns the port of the instance and the agent for its connections. Starts a missing instance.
   running() {
     this.#running ??= this.#start();
     return this.#running;

@@ -1,4 +1,4 @@
-//! What a CDN may keep for others: `CDN_CACHE_SECONDS`.
+//! Responses that a CDN may cache: `CDN_CACHE_SECONDS`.
 
 use super::*;
 use crate::scripted;
@@ -8,24 +8,24 @@ const REDIS: [(&str, &str); 3] = [
     scripted::REDIS[1],
     ("CDN_CACHE_SECONDS", "30"),
 ];
-/// Fresh for another 42 seconds; the time here begins at 0.
+/// Fresh for another 42 seconds. The script begins at 0.
 const HIT: &str = r#"[{"result":[1,0,0,"ab 0 42000 \"e\"\n{}","ab"]}]"#;
 const NEARLY_STALE: &str = r#"[{"result":[1,0,0,"ab 0 12999 \"e\"\n{}","ab"]}]"#;
 const STALE: &str = r#"[{"result":[1,0,0,"ab -60000 0 \"e\"\n{}","ab"]}]"#;
 const MISS: &str = r#"[{"result":[1,0,1,null,"ab"]}]"#;
 const ABSENT: &str = r#"[{"result":[1,0,0,"ab 0 9000 \"e\"\n","ab"]}]"#;
-const UNREAD: &str = r#"[{"result":[1,0,0]}]"#;
+const COUNTED: &str = r#"[{"result":[1,0,0]}]"#;
 const DENIED: &str = r#"[{"result":[61,0]}]"#;
 
-/// Asks, with `more` configured and `headers` sent; Redis answers first, then the database.
-fn ask(
+/// Gets `path` with `more` variables and with `headers`. Redis replies first, then the database.
+fn get(
     more: &[(&'static str, &'static str)],
     path: &str,
     headers: &[(&str, &str)],
-    answers: &[&'static str],
+    replies: &[&'static str],
 ) -> Response<Bytes> {
-    let answers = answers.iter().map(|body| Ok((200, *body)));
-    let platform = Arc::new(Scripted::new(answers)) as Arc<dyn Platform>;
+    let replies = replies.iter().map(|body| Ok((200, *body)));
+    let platform = Arc::new(ScriptedPlatform::new(replies)) as Arc<dyn Platform>;
     let service = Service::new(config(&[more, &REDIS[..]].concat(), &[]), platform);
     let mut request = http::Request::builder().uri(path);
     for (name, value) in headers {
@@ -36,76 +36,76 @@ fn ask(
     service.handle(request, address).now_or_never().unwrap()
 }
 
-fn header<'a>(answer: &'a Response<Bytes>, name: &str) -> &'a str {
-    answer
+fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
+    response
         .headers()
         .get(name)
         .map_or("", |value| value.to_str().unwrap())
 }
 
-fn kept(answer: &Response<Bytes>) -> &str {
-    header(answer, "cdn-cache-control")
+fn cdn_directives(response: &Response<Bytes>) -> &str {
+    header(response, "cdn-cache-control")
 }
 
 #[test]
-fn what_all_may_see_is_kept_and_says_nothing_of_the_one_who_asked() {
+fn cdn_caches_fresh_pages_without_client_limits() {
     let whole = "max-age=30, stale-while-revalidate=30";
-    // Never longer than it is fresh.
+    // Not longer than the remaining freshness.
     let rest = "max-age=12, stale-while-revalidate=12";
-    for (path, answers, directives) in [
+    for (path, replies, directives) in [
         ("/api/cars", &[HIT][..], whole),
         ("/api/cars/123", &[HIT], whole),
         ("/api/cars?page=2", &[NEARLY_STALE], rest),
         ("/api/cars/123", &[MISS, "{}"], whole),
     ] {
-        let answer = ask(&[], path, &[], answers);
-        assert_eq!(answer.status(), 200, "{path}");
-        assert_eq!(kept(&answer), directives, "{path}");
-        assert_eq!(header(&answer, "cache-control"), "no-cache");
+        let response = get(&[], path, &[], replies);
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(cdn_directives(&response), directives, "{path}");
+        assert_eq!(header(&response, "cache-control"), "no-cache");
         for name in ["ratelimit", "ratelimit-policy", "x-ratelimit-remaining"] {
-            assert_eq!(header(&answer, name), "", "{path} {name}");
+            assert_eq!(header(&response, name), "", "{path} {name}");
         }
-        assert_ne!(header(&answer, "x-request-id"), "");
+        assert_ne!(header(&response, "x-request-id"), "");
     }
-    let unchanged = ask(&[], "/api/cars", &[("if-none-match", "\"e\"")], &[HIT]);
+    let unchanged = get(&[], "/api/cars", &[("if-none-match", "\"e\"")], &[HIT]);
     assert_eq!(unchanged.status(), 304);
-    assert_eq!(kept(&unchanged), whole);
+    assert_eq!(cdn_directives(&unchanged), whole);
 }
 
 #[test]
-fn what_a_booking_changes_is_not_kept_nor_what_is_stale_refused_or_somebodys() {
+fn only_fresh_public_responses_reach_cdn() {
     let days = "/api/cars/availability?carId=123&startDate=2027-01-01&endDate=2027-01-03";
     let free = "/api/cars?availableFrom=2027-01-01&availableTo=2027-01-03";
     let token = [("authorization", "Bearer x")];
-    for (path, headers, answer, status) in [
+    for (path, headers, reply, status) in [
         (days, &[][..], HIT, 200),
         (free, &[], HIT, 200),
         ("/api/cars", &token, HIT, 200),
         ("/api/cars", &[], STALE, 200),
         ("/api/cars", &[], DENIED, 429),
-        ("/api/cars?page=0", &[], UNREAD, 422),
+        ("/api/cars?page=0", &[], COUNTED, 422),
         ("/api/cars/nobody", &[], ABSENT, 404),
     ] {
-        let answer = ask(&[], path, headers, &[answer]);
-        assert_eq!(answer.status(), status, "{path}");
-        assert_eq!(kept(&answer), "", "{path}");
-        assert_ne!(header(&answer, "ratelimit"), "", "{path}");
+        let response = get(&[], path, headers, &[reply]);
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(cdn_directives(&response), "", "{path}");
+        assert_ne!(header(&response, "ratelimit"), "", "{path}");
     }
-    // Redis makes no sense: the database's answer is kept nowhere.
-    let answer = ask(&[], "/api/cars", &[], &["garbage", "{}"]);
-    assert_eq!(header(&answer, "x-cache"), "BYPASS");
-    assert_eq!(kept(&answer), "");
+    // After a malformed reply of Redis, the response of the database is cached nowhere.
+    let response = get(&[], "/api/cars", &[], &["garbage", "{}"]);
+    assert_eq!(header(&response, "x-cache"), "BYPASS");
+    assert_eq!(cdn_directives(&response), "");
 }
 
 #[test]
-fn set_to_nought_nothing_is_kept() {
-    let answer = ask(&[("CDN_CACHE_SECONDS", "0")], "/api/cars", &[], &[HIT]);
-    assert_eq!(kept(&answer), "");
-    assert_ne!(header(&answer, "ratelimit"), "");
+fn zero_seconds_disable_cdn_caching() {
+    let response = get(&[("CDN_CACHE_SECONDS", "0")], "/api/cars", &[], &[HIT]);
+    assert_eq!(cdn_directives(&response), "");
+    assert_ne!(header(&response, "ratelimit"), "");
 }
 
 #[test]
-fn pages_that_may_read_it_are_told_apart_only_where_they_must_be() {
+fn only_listed_origins_vary_cdn_responses() {
     let origin = [("origin", "https://a.example")];
     for (allowed, headers, allow, vary) in [
         ("*", &origin[..], "*", ""),
@@ -116,10 +116,10 @@ fn pages_that_may_read_it_are_told_apart_only_where_they_must_be() {
         ("", &origin, "", ""),
     ] {
         let more = [("ALLOWED_ORIGINS", allowed)];
-        let answer = ask(&more, "/api/cars", headers, &[HIT]);
-        assert_ne!(kept(&answer), "");
-        let allows = header(&answer, "access-control-allow-origin");
+        let response = get(&more, "/api/cars", headers, &[HIT]);
+        assert_ne!(cdn_directives(&response), "");
+        let allows = header(&response, "access-control-allow-origin");
         assert_eq!(allows, allow, "{allowed}");
-        assert_eq!(header(&answer, "vary"), vary, "{allowed}");
+        assert_eq!(header(&response, "vary"), vary, "{allowed}");
     }
 }

@@ -1,8 +1,7 @@
-//! Percentiles of measured times.
+//! Durations of requests and their percentiles.
 
 use std::{fmt, time::Duration};
 
-/// The durations of requests.
 #[derive(Default)]
 pub(crate) struct Times(Vec<Duration>);
 
