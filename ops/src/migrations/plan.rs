@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_version_0_1_0_are_not_compared() {
+    fn older_texts_are_not_compared() {
         let migrations = migrations(&["1", "2"], &["f"]);
         let registry = registry(&migrations, &["~1", "~2"], &[]);
         let steps = migrations.plan(&registry).unwrap();
