@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_and_refusals_are_told_apart() {
+    fn claims_and_refusals_are_distinct() {
         let claimed = json!({
             "outcome": "claimed", "paymentId": Uuid::nil(), "lease": Uuid::max(),
             "authorizationId": "A", "amount": "237.60", "currency": "USD",

@@ -352,5 +352,4 @@ fn stale_or_error(
 }
 
 #[cfg(test)]
-#[path = "read_tests.rs"]
 mod tests;

@@ -192,8 +192,7 @@ async fn apply_approval(
             Err(ApplyError::InProgress)
         }
         Err(AuthorizeError::Database(error)) => Err(error.into()),
-        // PayPal's refusals are final. The payer gets them as the response to the browser's
-        // request.
+        // PayPal's refusals are final. The response to the browser's own request shows them.
         Err(AuthorizeError::PayPal(error)) if error.issue().is_none() => Err(error.into()),
         Err(_) => Ok("nothing_new"),
     }
