@@ -13,10 +13,10 @@ CREATE TABLE IF NOT EXISTS public.customers (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS customers_email_once ON public.customers (lower(email));
 
--- A rental is half-open: pick-up on start_date, return on end_date. The price is the one of the
--- hold; later changes of the catalogue do not touch it. Contact data is stored with the booking as
--- well, because the e-mail address of a request is unproven: knowing an address must neither show
--- nor change its owner's bookings.
+-- A rental is half-open: pick-up on start_date, return on end_date. The hold fixes the price, and
+-- later changes of the catalogue do not touch it. Contact data is also stored with each booking,
+-- because the e-mail address of a request is unproven. A caller who knows an address must neither
+-- see nor change its owner's bookings.
 CREATE TABLE IF NOT EXISTS public.bookings (
     id                   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     reference            text NOT NULL,
@@ -68,8 +68,9 @@ COMMENT ON COLUMN public.bookings.blocked IS
     'The days the car is away or being prepared: the rental and its turnaround.';
 COMMENT ON COLUMN public.bookings.contact IS '{fullName, email, phone} as given with this booking.';
 
--- A payment is one attempt to pay a booking. void_reason marks an authorization that must be voided
--- (wrong amount, days gone) and does not stand for the booking.
+-- A payment is one attempt to pay a booking. void_reason marks an authorization that must be
+-- voided, for a wrong amount or because the days are taken. Such a payment does not pay the
+-- booking.
 CREATE TABLE IF NOT EXISTS public.payments (
     id                       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     booking_id               uuid NOT NULL REFERENCES public.bookings ON DELETE RESTRICT,

@@ -1,6 +1,5 @@
--- Two live bookings of one car never share a day: the database refuses the second, whatever the
--- callers do. `blocked` includes the turnaround, so a car in preparation is as taken as one on the
--- road.
+-- Two live bookings of one car never share a day. The database refuses the second, whatever the
+-- callers do. `blocked` includes the turnaround, so a car cannot be booked while it is prepared.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

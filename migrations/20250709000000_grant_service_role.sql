@@ -1,6 +1,6 @@
--- Privileges on tables: service_role has what the product needs, nobody else anything. Tables are
--- named one by one, so that a later table stays closed until its own file grants it. Privileges on
--- functions are in functions/privileges.sql.
+-- Privileges on tables: service_role has the ones that the product needs, other roles have none.
+-- Tables are named one by one, so that a later table stays closed until its own file grants it.
+-- Privileges on functions are in functions/privileges.sql.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;

@@ -1,9 +1,9 @@
--- Brings a database up to date with psql alone; `exo migrate` does the same and knows which text it
--- applied. From a checkout: psql "$DATABASE_URL" -f migrations/apply.sql
+-- Applies the missing migrations with psql alone. `exo migrate` does the same, and records
+-- checksums. From a checkout: psql "$DATABASE_URL" -f migrations/apply.sql
 --
 -- A dated file is applied when public.schema_migrations does not list it. The functions are applied
--- each time, in one transaction; no table is locked unless a trigger is missing. A lock that is not
--- free within five seconds ends the script: run it again, it resumes.
+-- each time, in one transaction. They lock no table unless a trigger is missing or different. If a
+-- lock is not free within five seconds, the script stops. Run it again, and it resumes.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -14,7 +14,7 @@ SET statement_timeout = 0;
 SELECT pg_catalog.pg_advisory_lock(7311716450684200818) IS NULL AS locked \gset
 SET lock_timeout = '5s';
 
--- The list itself is created by the first file.
+-- The first file creates the list itself.
 SELECT to_regclass('public.schema_migrations') IS NULL AS is_due \gset
 \if :is_due
     \ir 20250101000000_base_schema.sql
@@ -111,7 +111,7 @@ SET LOCAL check_function_bodies = off;
 DELETE FROM internal.schema_functions;
 COMMIT;
 
--- PostgREST reads the functions' signatures once.
+-- PostgREST caches the functions' signatures.
 -- https://docs.postgrest.org/en/stable/references/schema_cache.html
 NOTIFY pgrst, 'reload schema';
 SELECT pg_catalog.pg_advisory_unlock(7311716450684200818) AS unlocked \gset

@@ -1,4 +1,4 @@
-//! Puts the files of `migrations/` into the program, so that `exo` works without the checkout.
+//! Embeds the files of `migrations/` in the program, so that `exo` works without the checkout.
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
@@ -7,7 +7,7 @@ use std::{env, error::Error, fmt::Write as _, fs, path::Path};
     reason = "cargo names the folders of a build script in the environment"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
-    // Read when the script runs: a shared target folder serves checkouts in several places.
+    // Read at run time, because checkouts in several places may share one target folder.
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../migrations");
     println!("cargo::rerun-if-changed={}", folder.display());
 
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds each `*.sql` of a folder to the list. `apply.sql` is the script for `psql`.
+/// Adds each `*.sql` file of a folder to the list, except `apply.sql`, the script for `psql`.
 fn add(folder: &Path, prefix: &str, list: &mut String) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let path = fs::canonicalize(entry?.path())?;

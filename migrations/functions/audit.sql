@@ -1,6 +1,6 @@
--- The audit log, the security events and the trace of bookings: written once, never changed.
+-- Writing the audit log, the security events and the history of bookings. Rows are never changed.
 
--- Trigger of audit_log: refuses every change, also by the owner, whom privileges do not stop.
+-- Trigger of audit_log: refuses every change, even by the owner, whom privileges do not stop.
 CREATE OR REPLACE FUNCTION internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -34,7 +34,7 @@ COMMENT ON FUNCTION public.record_security_event IS
     'personal data.';
 
 -- Trigger of bookings: one row in booking_events for each change of state. Every function sets
--- updated_at to its p_now, so the trace has the caller's time instead of the clock's.
+-- updated_at to its p_now, so the row has the caller's time instead of the clock's.
 CREATE OR REPLACE FUNCTION internal.record_booking_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

@@ -19,9 +19,9 @@ BEGIN
 END;
 $$;
 
--- Why an order cannot be authorized, or NULL. An attempt in doubt is always let through, so that
--- its outcome is learned. If it was authorized, record_authorization decides, and has it voided
--- when the days are gone.
+-- The reason why an order cannot be authorized, or NULL. An attempt without a known outcome is
+-- allowed again, because PayPal then returns that outcome. If PayPal had authorized it,
+-- record_authorization decides, and has it voided if the days are taken.
 CREATE OR REPLACE FUNCTION internal.authorization_refusal(
     p_booking public.bookings, p_payment public.payments, p_order_id text, p_now timestamptz
 ) RETURNS text
@@ -87,8 +87,8 @@ COMMENT ON FUNCTION public.begin_authorization IS
     'payment_in_progress (another caller has claimed the payment for 60 s). Keeps the hold for 15 '
     'minutes. Locks car, booking, payment. Writes the hold, the claim and the operation.';
 
--- Confirms a booking that has just been paid. Returns NULL, or the reason why it cannot be. An
--- expired hold is confirmed as long as its days are free.
+-- Confirms a booking that has just been paid. Returns NULL, or the reason why it cannot be
+-- confirmed. An expired hold is confirmed while its days are free.
 CREATE OR REPLACE FUNCTION internal.confirm_booking(p_booking public.bookings, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -108,7 +108,7 @@ EXCEPTION
 END;
 $$;
 
--- Writes a security event: PayPal authorized something else than the payment asked for.
+-- Writes a security event: PayPal authorized another amount or currency, or a second time.
 CREATE OR REPLACE FUNCTION internal.record_payment_mismatch(
     p_payment public.payments, p_authorization_id text, p_amount numeric, p_currency text, p_now timestamptz
 ) RETURNS void
@@ -180,7 +180,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_authorization IS
-    'After PayPal authorized. Outcomes: confirmed (booking upcoming, capture scheduled); '
+    'After PayPal has authorized. Outcomes: confirmed (booking upcoming, capture scheduled); '
     'replayed; and three that the caller must void: payment_mismatch (amount, currency, or a '
     'second authorization; one row in security_events), dates_unavailable, booking_not_payable '
     '(cancelled meanwhile). The payment is marked before the void, so it is found after a crash '

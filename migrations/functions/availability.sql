@@ -31,8 +31,8 @@ BEGIN
 END;
 $$;
 
--- Those of the days that are blocked already. Days from p_end_date on: the turnaround would reach
--- into the next booking.
+-- The days of this rental and its turnaround that other bookings block. Days from p_end_date on
+-- mean that the turnaround would reach into the next booking.
 CREATE OR REPLACE FUNCTION internal.unavailable_dates(
     p_car public.cars, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS date[]

@@ -1,4 +1,4 @@
--- Bookings as they are read, and their way through the calendar.
+-- Reading bookings, and starting and completing them by date.
 
 -- Locks the car, then the booking. A caller that also needs the payment locks it afterwards. No
 -- such booking: all fields NULL.
@@ -27,7 +27,8 @@ BEGIN
 END;
 $$;
 
--- The facts from which the product plans when money is held, reauthorized and captured.
+-- The facts from which the product computes the payment plan: when money is authorized,
+-- reauthorized and captured.
 CREATE OR REPLACE FUNCTION internal.plan_facts_json(p_booking public.bookings) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -93,6 +94,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.advance_bookings IS
-    'Starts and completes bookings. On its first day at the car''s place a booking becomes '
-    'active, on its last day completed. Returns {outcome: advanced, count}. Skips locked '
+    'Starts and completes bookings. A booking becomes active on its first day and completed on '
+    'its last day, in the car''s time zone. Returns {outcome: advanced, count}. Skips locked '
     'bookings.';

@@ -14,7 +14,7 @@ BEGIN
 END;
 $$;
 
--- Why this actor cannot cancel the booking at this moment, or NULL.
+-- The reason why this actor cannot cancel the booking at this moment, or NULL.
 CREATE OR REPLACE FUNCTION internal.cancellation_refusal(
     p_booking public.bookings, p_payment public.payments, p_by_operator boolean, p_void_only boolean, p_now timestamptz
 ) RETURNS text
@@ -68,7 +68,7 @@ BEGIN
 END;
 $$;
 
--- The response of a cancellation, the first time and every time after.
+-- The response of a cancellation. A repeated request gets the same one.
 CREATE OR REPLACE FUNCTION internal.cancellation_json(p_outcome text, p_booking public.bookings) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -147,12 +147,12 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.cancel_booking IS
-    'Cancels a booking and writes its settlement: the whole price for a hold or when an operator '
-    'cancels, otherwise by cancellation_rules. Outcomes: cancelled; already_cancelled (the same '
-    'response as the first time); booking_not_found; booking_not_cancellable (completed, or its '
-    'first day has come and no operator cancels); payment_in_progress (a capture is running or in '
-    'doubt; paymentId); already_captured (p_void_only, and there is a capture). The first two '
-    'have percent, amount and currency of the refund, refundStatus none|voided|pending|refunded, '
-    'and settlement, the call to make at PayPal: void (authorizationId), capture (the part that '
-    'is kept), refund (refundId) or none. Locks car, booking, payment. Writes the booking, the '
-    'mark or the refund, and the audit log.';
+    'Cancels a booking and writes its settlement. A hold, or a cancellation by an operator, '
+    'refunds the whole price. Otherwise cancellation_rules decide. Outcomes: cancelled; '
+    'already_cancelled (the same response as the first time); booking_not_found; '
+    'booking_not_cancellable (completed, or its first day has come and no operator cancels); '
+    'payment_in_progress (a capture is running or in doubt; paymentId); already_captured '
+    '(p_void_only, and there is a capture). The first two have percent, amount and currency of '
+    'the refund, refundStatus none|voided|pending|refunded, and settlement, the call to make at '
+    'PayPal: void (authorizationId), capture (the part that is kept), refund (refundId) or none. '
+    'Locks car, booking, payment. Writes the booking, the mark or the refund, and the audit log.';

@@ -1,4 +1,4 @@
--- When an authorized payment is captured.
+-- The schedule of captures.
 --
 -- The active rule with the highest priority whose moment is known decides:
 --   on_contract          signature of the contract (bookings.contract_signed_at)
@@ -11,8 +11,8 @@
 -- The runbook's rollback may drop the schedule's columns and triggers. Every function works without
 -- them. Only the trigger function, note_capture_attempt and triggers.sql write these columns.
 
--- The only reader of the schedule. Through jsonb it returns NULL where the runbook's rollback has
--- dropped the column.
+-- The only reader of the schedule. Read through jsonb, a column that the runbook's rollback dropped
+-- is NULL.
 CREATE OR REPLACE FUNCTION internal.capture_scheduled_at(p_booking public.bookings) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -20,7 +20,7 @@ BEGIN
 END;
 $$;
 
--- The moment that a rule names for a booking; NULL while it is unknown.
+-- The moment that a rule sets for a booking. NULL while it is unknown.
 CREATE OR REPLACE FUNCTION internal.capture_moment(
     p_rule public.payment_capture_rules, p_booking public.bookings
 ) RETURNS timestamptz
@@ -80,7 +80,7 @@ COMMENT ON FUNCTION internal.schedule_payment_capture IS
     'Trigger of bookings: sets payment_capture_scheduled_at and payment_capture_rule_id by the '
     'deciding rule.';
 
--- Records the time of a capture attempt. Dynamic, because it must also work without the column.
+-- Records the time of a capture attempt. The SQL is dynamic, so that it works without the column.
 CREATE OR REPLACE FUNCTION internal.note_capture_attempt(p_booking_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

@@ -3,8 +3,8 @@
 -- A run claims payments for two minutes. After a crash the claim expires and the operation stays
 -- open, so the next run repeats the same call under the same request id.
 
--- Ends a capture that is known not to have happened, when the next one has another authorization or
--- amount. A request id must never be used for two different calls.
+-- Ends the open capture operation of a payment, whose capture is known not to have happened. The
+-- next capture has another authorization or amount, so it needs another request id.
 CREATE OR REPLACE FUNCTION internal.give_up_capture(p_payment_id uuid, p_reason text, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -59,7 +59,7 @@ BEGIN
 END;
 $$;
 
--- Whether a payment is to be captured by now: its schedule has come, or an earlier capture has no
+-- Whether a payment is due for capture: its scheduled time has come, or an earlier capture has no
 -- outcome yet, or the booking was cancelled and a part of the price is kept.
 CREATE OR REPLACE FUNCTION internal.capture_is_due(
     p_booking public.bookings, p_payment public.payments, p_now timestamptz
@@ -105,9 +105,9 @@ COMMENT ON FUNCTION public.process_scheduled_payment_captures IS
     'Claims up to p_limit payments whose capture is due: status capturing, a claim of 2 minutes, '
     'the operation written. Returns [{paymentId, bookingId, reference, lease, authorizationId, '
     'authorizedAt, authorizationExpiresAt, orderId, amount, authorizedAmount, currency, attempt, '
-    'requestId, resumed, reauthorizeRequestId}]. amount is to be captured, authorizedAmount to be '
-    'reauthorized. resumed: an earlier capture has no known outcome, look it up at PayPal first. '
-    'reauthorizeRequestId: reauthorize first, and end that (record_reauthorization, '
+    'requestId, resumed, reauthorizeRequestId}]. Capture amount, and reauthorize authorizedAmount. '
+    'resumed: an earlier capture has no known outcome, look it up at PayPal first. '
+    'reauthorizeRequestId: reauthorize first, and record the outcome (record_reauthorization, '
     'record_payment_failure) before capturing. Two runs claim disjoint payments (SKIP LOCKED). '
     'Each claim ends with record_capture or record_capture_failure.';
 
@@ -158,8 +158,8 @@ BEGIN
 END;
 $$;
 
--- Orders a refund after an unwanted capture (the booking is cancelled, or the authorization was to
--- be voided), less the part that a cancellation keeps.
+-- Orders a refund after an unwanted capture, less the part that a cancellation keeps. A capture is
+-- unwanted if the booking is cancelled or the authorization was to be voided.
 CREATE OR REPLACE FUNCTION internal.give_back_what_is_not_kept(p_payment public.payments, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -173,7 +173,7 @@ BEGIN
 END;
 $$;
 
--- Records a capture, and a refund if the money was not to be taken.
+-- Records a capture, and orders a refund if the capture is unwanted.
 CREATE OR REPLACE FUNCTION internal.set_captured(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_now timestamptz
 ) RETURNS void
@@ -211,10 +211,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_capture IS
-    'PayPal captured. Outcomes: captured, replayed (recorded before; a different capture id goes '
-    'to security_events as duplicate_capture). The capture is recorded even when the claim '
-    'expired or the payment ended meanwhile. For a cancelled booking it orders a refund of the '
-    'part that is not kept. Locks the payment.';
+    'After PayPal has captured. Outcomes: captured, replayed (recorded before; a different '
+    'capture id goes to security_events as duplicate_capture). The capture is recorded even when '
+    'the claim expired or the payment ended meanwhile. For a cancelled booking it orders a refund '
+    'of the part that is not kept. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_capture_failure(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL,

@@ -1,4 +1,4 @@
--- Values as they leave the database.
+-- The formats of values in responses.
 
 -- A moment in RFC 3339, UTC, whole seconds.
 CREATE OR REPLACE FUNCTION internal.utc(p_at timestamptz) RETURNS text
@@ -25,7 +25,7 @@ BEGIN
 END;
 $$;
 
--- An ILIKE pattern that finds the text as a literal part.
+-- An ILIKE pattern that matches every value with this text in it, taken literally.
 CREATE OR REPLACE FUNCTION internal.contains_pattern(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN

@@ -1,7 +1,8 @@
 -- Holds: unpaid bookings that keep their days for 15 minutes.
 --
--- Locks are always taken in one order: car, booking, payment. Parallel bookings of one car queue at
--- its row instead of deadlocking in the exclusion constraint, which still has the last word.
+-- Locks are always taken in one order: car, booking, payment. Concurrent bookings of one car wait
+-- for its row instead of deadlocking in the exclusion constraint. The constraint remains the last
+-- check.
 
 -- The end of a hold that begins or is extended at p_now. The customer has 15 minutes to pay.
 CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
@@ -11,7 +12,7 @@ BEGIN
 END;
 $$;
 
--- A hold that has expired keeps its price for a day. During that time it may be found and revived.
+-- Whether an expired hold may be found and revived at its price: within a day of its creation.
 CREATE OR REPLACE FUNCTION internal.price_still_stands(p_booking public.bookings, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -35,7 +36,7 @@ BEGIN
 END;
 $$;
 
--- The response to an idempotency key that was used before, or NULL.
+-- The response to a request with an idempotency key that is known already, or NULL.
 CREATE OR REPLACE FUNCTION internal.answer_by_key(p_key_hash text, p_request_hash text, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -47,9 +48,9 @@ BEGIN
 END;
 $$;
 
--- The response to a shop reference that was used before, or NULL (also for a car that is not
--- listed). An expired hold counts for the same car and dates only, because there it can still be
--- paid.
+-- The response to a request with a shop reference that is known already, or NULL (also for a car
+-- that is not listed). An expired hold counts only for the same car and dates, because it can then
+-- still be paid.
 CREATE OR REPLACE FUNCTION internal.answer_by_shop_reference(
     p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb
@@ -72,7 +73,7 @@ BEGIN
 END;
 $$;
 
--- The response that exists already, by key or by shop reference, or NULL.
+-- The response to a request that is known by its key or by its shop reference, or NULL.
 CREATE OR REPLACE FUNCTION internal.earlier_answer(
     p_key_hash text, p_request_hash text, p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date,
     p_now timestamptz
@@ -84,8 +85,8 @@ BEGIN
 END;
 $$;
 
--- Expires the lapsed holds that still occupy these days or this shop reference. The caller holds
--- the car's lock. A locked hold of another car is left alone.
+-- Sets holds past their end to expired if they occupy these days or this shop reference. The caller
+-- has locked the car. A locked hold of another car is skipped.
 CREATE OR REPLACE FUNCTION internal.expire_colliding_holds(
     p_car_id uuid, p_days daterange, p_shop_reference text, p_now timestamptz
 ) RETURNS void
@@ -117,7 +118,7 @@ BEGIN
 END;
 $$;
 
--- The three members that belong to a contact; NULL without an object.
+-- The members fullName, email and phone of an object, or NULL if it is no object.
 CREATE OR REPLACE FUNCTION internal.contact_json(p_customer jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -203,7 +204,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN jsonb_build_object('outcome', 'car_not_found');
     END IF;
-    -- Again under the lock: earlier requests for this car have finished.
+    -- Check again under the lock, after earlier requests for this car.
     v_answer := coalesce(
         internal.earlier_answer(p_key_hash, p_request_hash, p_shop_reference, p_car.id, p_start_date, p_end_date, p_now),
         internal.dates_unavailable(p_car, p_start_date, p_end_date, p_now));
@@ -254,7 +255,7 @@ BEGIN
     IF v_answer IS NOT NULL THEN
         RETURN v_answer;
     END IF;
-    -- Blocked days are refused without a lock. This very request, sent twice, may block them.
+    -- Blocked days are refused without a lock. An earlier copy of this request may block them.
     v_answer := internal.dates_unavailable(v_car, p_start_date, p_end_date, p_now);
     IF v_answer IS NOT NULL THEN
         RETURN coalesce(internal.earlier_answer(

@@ -1,4 +1,4 @@
--- The cars as the public sees them.
+-- The cars that the public can see.
 
 -- A car by UUID or slug, whatever its status. No such car: all fields NULL.
 CREATE OR REPLACE FUNCTION internal.any_car(p_car text) RETURNS public.cars
@@ -15,7 +15,7 @@ BEGIN
 END;
 $$;
 
--- A car that the public may see and rent. Hidden and withdrawn cars are as unknown as any other.
+-- A car that the public may see and rent. A hidden or withdrawn car is treated as unknown.
 CREATE OR REPLACE FUNCTION internal.listed_car(p_car text) RETURNS public.cars
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
 END;
 $$;
 
--- The date at the car's place.
+-- The date in the car's time zone.
 CREATE OR REPLACE FUNCTION internal.local_day(p_car public.cars, p_now timestamptz) RETURNS date
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN

@@ -1,8 +1,8 @@
 -- From a hold to a PayPal order.
 
--- Extends a hold to 15 minutes from now, but not beyond p_latest. An expired one is revived while
--- its days are free. Returns NULL when the days are held, otherwise the reason. The caller holds
--- the locks.
+-- Extends a hold to 15 minutes from now, but not beyond p_latest. Revives an expired hold while its
+-- days are free. Returns NULL, or the reason why the days cannot be held. The caller holds the
+-- locks.
 CREATE OR REPLACE FUNCTION internal.keep_hold(p_booking public.bookings, p_latest timestamptz, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -20,7 +20,7 @@ EXCEPTION
     WHEN exclusion_violation THEN
         RETURN 'dates_unavailable';
     WHEN unique_violation THEN
-        -- The shop reference belongs to another live booking meanwhile.
+        -- Another live booking has taken the shop reference.
         RETURN 'booking_not_payable';
 END;
 $$;
@@ -42,7 +42,7 @@ BEGIN
 END;
 $$;
 
--- Ends an order request without a known outcome after 5 hours. Until then it is repeated under its
+-- Ends an order request without a known outcome after 5 hours. Until then it is retried under its
 -- id, which PayPal remembers for 6 hours.
 CREATE OR REPLACE FUNCTION internal.forget_stale_order_request(p_payment_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -89,7 +89,7 @@ BEGIN
     IF v_payment.status <> 'created' THEN
         RETURN jsonb_build_object('outcome', 'already_paid');
     END IF;
-    -- The payer may be sent to an order for 3 hours.
+    -- A payer can approve an order for 3 hours.
     IF v_payment.order_created_at > p_now - interval '3 hours' THEN
         RETURN internal.open_payment_json('order_exists', v_booking, v_payment, NULL, true);
     END IF;

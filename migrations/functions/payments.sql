@@ -1,5 +1,5 @@
--- The base of every payment function: the payment's lock, and operations, which are written before
--- PayPal is called.
+-- Shared parts of the payment functions: locks on payments, and operations, which are written
+-- before PayPal is called.
 
 -- The payment that stands for a booking: the newest that is not to be voided, otherwise the newest.
 CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
@@ -11,7 +11,7 @@ BEGIN
 END;
 $$;
 
--- The payment that pays a booking, locked: the standing one, otherwise a new one.
+-- Locks the standing payment of a booking, and inserts one if there is none.
 CREATE OR REPLACE FUNCTION internal.standing_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -29,7 +29,7 @@ BEGIN
 END;
 $$;
 
--- The payment that stands for a booking, locked. No such payment: all fields NULL. An expired claim
+-- Locks the standing payment of a booking. No such payment: all fields NULL. An expired claim
 -- without an open capture (a reauthorization) is released: the payment is authorized again.
 CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -55,7 +55,7 @@ BEGIN
 END;
 $$;
 
--- Why a booking cannot be paid, whatever its days, or NULL.
+-- The reason why a booking cannot be paid, or NULL. Does not check whether its days are free.
 CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -72,8 +72,8 @@ BEGIN
 END;
 $$;
 
--- The request id for a call to PayPal: that of the operation still open, otherwise a new one.
--- resumed: an earlier attempt under this id may have had its effect.
+-- The request id for a call to PayPal: that of the open operation, otherwise a new one. resumed: an
+-- earlier attempt under this id may have had its effect.
 CREATE OR REPLACE FUNCTION internal.open_operation(
     p_payment_id uuid, p_operation text, p_subject_id text, p_now timestamptz, OUT request_id text, OUT resumed boolean
 )

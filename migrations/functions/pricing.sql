@@ -1,4 +1,4 @@
--- The one place where a price is computed.
+-- Prices. They are computed here and nowhere else.
 --
 -- Each line is rounded half-up to the cent, in this order:
 --   1. each day's rate = base price x multiplier of the deciding rate rule; equal rates on
@@ -79,7 +79,7 @@ BEGIN
 END;
 $$;
 
--- The discount for a rental of this length. No row: none.
+-- The discount for a rental of this length. No row without one.
 CREATE OR REPLACE FUNCTION internal.deciding_discount(p_car_id uuid, p_rental_days integer)
 RETURNS TABLE (name text, percent numeric)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$

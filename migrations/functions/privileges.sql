@@ -1,11 +1,11 @@
--- Privileges on functions: service_role has what the product needs, nobody else anything. Applied
--- after every function exists. Functions of the API are named one by one, so that a new one stays
--- closed until it is named here. Privileges on tables belong to the dated files.
+-- Privileges on functions: service_role has the ones that the product needs, other roles have none.
+-- Applied when every function exists. Functions of the API are named one by one, so that a new one
+-- stays closed until it is named here. Privileges on tables belong to the dated files.
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA internal FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA internal TO service_role;
 
--- Functions that an extension put into schema public are left alone.
+-- Functions of an extension in schema public keep their privileges.
 DO $$
 DECLARE
     v_function regprocedure;

@@ -3,9 +3,9 @@
 -- Whether a capture should reauthorize first. PayPal honors the funds for 3 days. After that a
 -- reauthorization is useful while the authorization (29 days) is valid for more than a day.
 --
--- Not while the outcome of a capture is in doubt, and not within 3 days of a refused
--- reauthorization. A reauthorization that was begun is always finished first, because it may have
--- changed the id to capture.
+-- No reauthorization begins while the outcome of a capture is in doubt, or within 3 days of a
+-- refused one. An open reauthorization is always finished first, because it may have changed the id
+-- to capture.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN

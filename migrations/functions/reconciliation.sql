@@ -1,7 +1,7 @@
--- Comparing our payments with PayPal's. PayPal's actions are recorded. A difference is kept as a
--- finding until it is gone.
+-- Comparing our payments with PayPal's. Captures, refunds and ends that PayPal shows are recorded.
+-- Any other difference is kept as a finding until it is gone.
 
--- A payment as the product compares it with PayPal's.
+-- The fields of a payment that the product compares with PayPal's.
 CREATE OR REPLACE FUNCTION internal.payment_record_json(p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -59,10 +59,11 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.payments_to_reconcile IS
-    'Up to p_limit payments that were not compared with PayPal for 50 minutes, longest first, as '
-    'find_payment returns them. Reads only. record_reconciliation takes each off the list.';
+    'Up to p_limit payments that have not been compared with PayPal for 50 minutes, longest '
+    'first, as find_payment returns them. Reads only. record_reconciliation takes each off the '
+    'list.';
 
--- Opens a finding. An open one keeps its time, a resolved one is found anew.
+-- Opens a finding. An open one keeps its time. A resolved one gets a new time.
 CREATE OR REPLACE FUNCTION internal.open_finding(p_payment_id uuid, p_kind text, p_detail text, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -119,7 +120,7 @@ BEGIN
         END IF;
         RETURN jsonb_build_object('outcome', 'replayed');
     END IF;
-    -- A request without a response need not be repeated.
+    -- A call without a known outcome need not be retried.
     UPDATE public.payment_operations
     SET status = 'succeeded', in_doubt = false, result_id = p_capture_id, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
@@ -128,9 +129,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
-    'PayPal shows a capture of a payment, also one of the dashboard. Outcomes: captured, replayed '
-    '(recorded before; another capture id goes to security_events as duplicate_capture). Locks '
-    'the payment.';
+    'PayPal shows a capture of a payment, for example one made in its dashboard. Outcomes: '
+    'captured, replayed (recorded before; another capture id goes to security_events as '
+    'duplicate_capture). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_end(
     p_payment_id uuid, p_status text, p_now timestamptz DEFAULT now()

@@ -1,6 +1,6 @@
 -- Refunds: ordered with the decision that owes them, then made at PayPal once.
 
--- The captured amount that is neither refunded nor ordered to be.
+-- The captured amount that is neither refunded nor part of an ordered refund.
 CREATE OR REPLACE FUNCTION internal.refundable_amount(p_payment public.payments) RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -79,11 +79,11 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.order_refund IS
-    'An operator orders a refund of a captured booking: p_amount, or all that is left. Once per '
-    'key. Without a key once, and again after PayPal refused. Outcomes: ordered; replayed (the '
-    'refund of that key: status, paypalRefundId); idempotency_key_reused (another amount); '
-    'refund_exceeds_rest (rest); not_captured; booking_not_found. Locks car, booking, payment. '
-    'Writes the refund and the audit log. begin_refund makes it.';
+    'An operator orders a refund of a captured booking: p_amount, or the remaining amount. One '
+    'refund per key. Without a key one refund, and another after PayPal refused it. Outcomes: '
+    'ordered; replayed (the refund of that key: status, paypalRefundId); idempotency_key_reused '
+    '(another amount); refund_exceeds_rest (rest); not_captured; booking_not_found. Locks car, '
+    'booking, payment. Writes the refund and the audit log. begin_refund makes it.';
 
 CREATE OR REPLACE FUNCTION public.begin_refund(p_refund_id uuid, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
@@ -149,9 +149,9 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_refund IS
-    'PayPal refunded. Outcomes: recorded, replayed (recorded before). The payment becomes '
-    'partially_refunded or refunded. It is recorded even when the claim expired. Locks payment, '
-    'refund.';
+    'After PayPal has refunded. Outcomes: recorded, replayed (recorded before). The payment '
+    'becomes partially_refunded or refunded. It is recorded even when the claim expired. Locks '
+    'payment, refund.';
 
 CREATE OR REPLACE FUNCTION public.record_refund_failure(
     p_refund_id uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL, p_now timestamptz DEFAULT now()

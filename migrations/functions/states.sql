@@ -1,5 +1,5 @@
--- States move along these arrows only. A caller that is late or wrong is refused here, through
--- whichever function or console it came.
+-- The allowed transitions of bookings and payments. The triggers refuse any other, whether it comes
+-- from a function or from a console.
 --
 --   booking  pending_payment -> upcoming -> active -> completed
 --            pending_payment <-> expired -> upcoming
@@ -9,11 +9,11 @@
 --            created | authorized | capturing -> voided | failed | expired
 --            any of these -> captured | partially_refunded | refunded
 --
--- The last arrow: a capture at PayPal is a fact, however late and in whatever order we learn of it.
--- A failed payment never becomes authorized again; paying again is a new payment. `step` of the
--- product's domain draws the same arrows.
+-- The last line: a capture at PayPal is a fact, however late and in whatever order it is reported.
+-- A failed payment never becomes authorized again. Another attempt to pay is a new payment.
+-- lib/src/domain/booking_state.rs and payment_state.rs have the same transitions.
 
--- Whether a booking may move from one state to the other.
+-- Whether a booking may go from one state to the other.
 CREATE OR REPLACE FUNCTION internal.booking_may_become(p_from text, p_to text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -27,7 +27,7 @@ BEGIN
 END;
 $$;
 
--- Whether a payment may move from one state to the other.
+-- Whether a payment may go from one state to the other.
 CREATE OR REPLACE FUNCTION internal.payment_may_become(p_from text, p_to text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -45,7 +45,7 @@ BEGIN
 END;
 $$;
 
--- Trigger of bookings: refuses any other move with check_violation, bookings_state_order.
+-- Trigger of bookings: refuses other transitions with check_violation, bookings_state_order.
 CREATE OR REPLACE FUNCTION internal.guard_booking_state() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -57,7 +57,7 @@ BEGIN
 END;
 $$;
 
--- Trigger of payments: refuses any other move with check_violation, payments_state_order.
+-- Trigger of payments: refuses other transitions with check_violation, payments_state_order.
 CREATE OR REPLACE FUNCTION internal.guard_payment_state() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

@@ -1,8 +1,8 @@
 -- Every trigger. Applied after the functions that they call.
 --
 -- CREATE TRIGGER locks its table against writers, so a trigger is created only where it is missing
--- or different. Each definition stands here as pg_get_triggerdef prints it, because that is what it
--- is compared with; line breaks do not count.
+-- or different. Each definition is written as pg_get_triggerdef prints it, because it is compared
+-- with that output. Line breaks do not count.
 
 -- The runbook's rollback drops these columns. A schedule trigger without them would refuse every
 -- confirmation. 20250703000000_add_payment_capture_rules.sql adds them the first time.
@@ -27,11 +27,11 @@ DECLARE
     v_reschedule boolean := false;
 BEGIN
     FOREACH v_definition IN ARRAY ARRAY [
-        -- A booking that is created as confirmed gets its schedule. An unpaid hold has none.
+        -- A booking that is inserted as confirmed gets its schedule. An unpaid hold has none.
         'CREATE TRIGGER booking_creation_payment_capture BEFORE INSERT ON public.bookings
          FOR EACH ROW WHEN ((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text])))
          EXECUTE FUNCTION internal.schedule_payment_capture()',
-        -- A hold that is paid gets its schedule. A contract or an approval may change it.
+        -- A paid hold gets its schedule. A contract or an approval may change it.
         'CREATE TRIGGER booking_confirmation_payment_capture BEFORE UPDATE ON public.bookings
          FOR EACH ROW WHEN (((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text, ''completed''::text]))
          AND ((old.status = ANY (ARRAY[''pending_payment''::text, ''expired''::text]))
@@ -63,8 +63,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- Bookings that were paid while the triggers were missing get their schedule. The new triggers
-    -- already keep other writers out, so this update cannot deadlock with them.
+    -- Bookings that were paid while the triggers were missing get their schedule. CREATE TRIGGER
+    -- has already locked out other writers, so this update cannot deadlock with them.
     IF v_reschedule THEN
         UPDATE public.bookings AS b
         SET payment_capture_scheduled_at = plan.capture_at, payment_capture_rule_id = plan.rule_id

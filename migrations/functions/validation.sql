@@ -1,8 +1,8 @@
 -- Checks every function body. Applied last.
 --
--- The files before this one are applied with check_function_bodies off: a function may call one of
--- a later file, so their order does not matter. Here all of them exist, and the languages' own
--- validators look at each body as CREATE FUNCTION would have done.
+-- The files before this one are applied with check_function_bodies off. A function may call one of
+-- a later file, so the order of files does not matter. Here all functions exist, and the validators
+-- of their languages check each body, as CREATE FUNCTION would have done.
 
 SET LOCAL check_function_bodies = on;
 DO $$

@@ -1,4 +1,5 @@
--- Voiding authorizations. The mark (void_reason) is written first and keeps the capture run away.
+-- Voiding authorizations. The mark (void_reason) is written first, and capture runs skip a marked
+-- payment.
 --
 -- A reauthorization cannot be voided. PayPal voids the authorization that it extends, and both end.
 
@@ -10,8 +11,8 @@ BEGIN
 END;
 $$;
 
--- Whether PayPal may hold money for a payment that is marked to be voided. PayPal may still hold it
--- after a final refusal to capture.
+-- Whether PayPal may still reserve money for a payment that is marked to be voided. It may do so
+-- even after a final refusal to capture.
 CREATE OR REPLACE FUNCTION internal.is_to_be_voided(p_payment public.payments) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -72,8 +73,8 @@ BEGIN
             voided_at = p_now, updated_at = p_now
         WHERE id = p_payment_id AND internal.voidable_authorization(v_payment) = v_operation.subject_id AND status IN ('authorized', 'failed');
         IF FOUND THEN
-            -- No capture and no reauthorization of it can have an effect, whatever the outcome
-            -- of the last attempt was.
+            -- A capture or reauthorization of a voided authorization can have no effect, whatever
+            -- the outcome of its last attempt was.
             UPDATE public.payment_operations
             SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'voided'), finished_at = p_now
             WHERE payment_id = p_payment_id AND operation IN ('capture', 'reauthorize') AND status = 'open';
@@ -83,8 +84,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_void IS
-    'After PayPal voided. Outcome: recorded, also the second time. The payment becomes voided, or '
-    'failed after a mismatch. Locks the payment.';
+    'After PayPal has voided. Outcome: recorded, also the second time. The payment becomes '
+    'voided, or failed after a mismatch. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.authorizations_to_void(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$

@@ -1,7 +1,7 @@
 -- The inbox of PayPal's events. One worker applies an event, once. A failed event is retried after
 -- 1, 5, 15, 60 and 60 minutes, then kept as a dead letter for an operator.
 
--- The pause after this many attempts. NULL: never again.
+-- The pause after this many attempts. NULL: no further attempt.
 CREATE OR REPLACE FUNCTION internal.webhook_backoff(p_attempts integer) RETURNS interval
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -9,7 +9,7 @@ BEGIN
 END;
 $$;
 
--- Keeps an event that could not be applied for an operator.
+-- Makes an event that could not be applied a dead letter, for an operator.
 CREATE OR REPLACE FUNCTION internal.keep_dead_letter(p_event_id text, p_error_code text) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

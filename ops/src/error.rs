@@ -15,11 +15,9 @@ pub enum Error {
         problem: String,
     },
     /// A step that the operating system refused.
-    #[error("cannot {what}")]
+    #[error("cannot {step}")]
     Io {
-        /// The step.
-        what: String,
-        /// The operating system's error.
+        step: String,
         #[source]
         source: io::Error,
     },
@@ -45,11 +43,9 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
     /// A statement of this program that the database refused.
-    #[error("cannot {what}")]
+    #[error("cannot {step}")]
     Database {
-        /// The step.
-        what: String,
-        /// PostgreSQL's error.
+        step: String,
         #[source]
         source: tokio_postgres::Error,
     },
@@ -161,15 +157,15 @@ impl Error {
     }
 
     /// Names the step that the operating system refused.
-    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let what = what.into();
-        move |source| Self::Io { what, source }
+    pub(crate) fn io(step: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let step = step.into();
+        move |source| Self::Io { step, source }
     }
 
     /// Names the step that the database refused.
-    pub(crate) fn database(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
-        let what = what.into();
-        move |source| Self::Database { what, source }
+    pub(crate) fn database(step: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let step = step.into();
+        move |source| Self::Database { step, source }
     }
 }
 

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 
 use crate::cancellations::{by_customer, cancel};
 use crate::database::{Database, call, with_database};
-use crate::fixtures::{Car, NOW, claim, hold, paid};
+use crate::fixtures::{Car, NOW, book_and_pay, claim, hold};
 
 async fn advance(client: &Client, now: &str) -> Value {
     call(client, "advance_bookings", json!({ "p_now": now })).await
@@ -34,7 +34,7 @@ async fn booking_advances_on_car_local_day() {
         with_database(move |db| async move {
             Car { time_zone, ..Car::default() }.insert(&db).await;
             let service = db.service().await;
-            paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+            book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
             for (moment, count, state) in [
                 ("2030-01-19T23:59:59", 0, "upcoming"),
                 ("2030-01-20T00:00:00", 1, "active"),
@@ -58,11 +58,11 @@ async fn only_paid_bookings_advance_and_stay_capturable() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
-        let canceled = paid(&service, "plain", "2030-01-17", "2030-01-21", NOW).await;
+        book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let canceled = book_and_pay(&service, "plain", "2030-01-17", "2030-01-21", NOW).await;
         cancel(&service, by_customer(&canceled.booking_id, NOW)).await;
         hold(&service, "plain", "2030-01-22", "2030-01-26", NOW).await;
-        paid(&service, "plain", "2030-01-27", "2030-01-31", NOW).await;
+        book_and_pay(&service, "plain", "2030-01-27", "2030-01-31", NOW).await;
         // The cron did not run for weeks: a booking goes from upcoming straight to completed.
         assert_eq!(advance(&service, "2030-01-28T00:00:00Z").await, advanced(2));
         assert_eq!(
@@ -85,7 +85,7 @@ async fn advance_is_limited_and_skips_locked_rows() {
             ("2030-01-17", "2030-01-21"),
             ("2030-01-22", "2030-01-26"),
         ] {
-            paid(&service, "plain", start, end, NOW).await;
+            book_and_pay(&service, "plain", start, end, NOW).await;
         }
         let now = "2030-01-22T00:00:00Z";
         let one = call(

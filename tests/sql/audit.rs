@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use crate::cancellations::{by_operator, cancel};
 use crate::database::{call, with_database};
-use crate::fixtures::{Car, NOW, capture_payment, paid};
+use crate::fixtures::{Car, NOW, book_and_pay, capture_payment};
 
 #[tokio::test]
 async fn audit_log_is_filtered_newest_first() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         capture_payment(&service, &booking, NOW).await;
         cancel(&service, by_operator(&booking.booking_id, "2030-01-10T12:01:00Z")).await;
-        let other = paid(&service, "plain", "2030-01-20", "2030-01-24", "2030-01-10T12:02:00Z").await;
+        let other = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", "2030-01-10T12:02:00Z").await;
         let before = db.content().await;
         let list = async |filter: Value| call(&service, "list_audit", filter).await;
         let actions = async |filter: Value| -> String {

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::database::{call, try_call, with_database};
-use crate::fixtures::{Car, NOW, hold, paid, rental};
+use crate::fixtures::{Car, NOW, book_and_pay, hold, rental};
 
 async fn availability(service: &Client, car: &str, start: &str, end: &str) -> Value {
     call(service, "get_availability", rental(car, start, end)).await
@@ -21,7 +21,7 @@ async fn calendar_shows_status_of_each_day() {
         .insert(&db)
         .await;
         let service = db.service().await;
-        paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         hold(&service, "plain", "2030-01-19", "2030-01-20", NOW).await;
         let calendar = availability(&service, "plain", "2030-01-08", "2030-01-24").await;
         let statuses: Vec<_> = calendar["availability"]
@@ -176,7 +176,7 @@ async fn calendar_list_and_booking_agree() {
         .await;
         let service = db.service().await;
         hold(&service, "plain", "2030-01-14", "2030-01-16", NOW).await;
-        paid(&service, "plain", "2030-01-22", "2030-01-26", NOW).await;
+        book_and_pay(&service, "plain", "2030-01-22", "2030-01-26", NOW).await;
         let mut bookable_count = 0;
         for car in ["plain", "unpriced"] {
             for start in 8..27 {

@@ -6,8 +6,8 @@ use tokio_postgres::Client;
 use crate::cancellations::{by_customer, cancel};
 use crate::database::{Database, call, with_database};
 use crate::fixtures::{
-    Car, NOW, OrderedBooking, authorization, begin_authorization, capture_payment, hold, order,
-    paid, rental, with,
+    Car, NOW, OrderedBooking, authorization, begin_authorization, book_and_pay, capture_payment,
+    hold, order, rental, with,
 };
 
 /// Bookings of two cars, each created a minute after the previous one.
@@ -55,7 +55,7 @@ async fn create_bookings(db: &Database) -> Bookings {
         NOW,
     )
     .await;
-    let upcoming = paid(
+    let upcoming = book_and_pay(
         &service,
         "plain",
         "2030-01-20",
@@ -63,7 +63,7 @@ async fn create_bookings(db: &Database) -> Bookings {
         "2030-01-10T12:01:00Z",
     )
     .await;
-    let captured = paid(
+    let captured = book_and_pay(
         &service,
         "other",
         "2030-01-20",
@@ -72,7 +72,7 @@ async fn create_bookings(db: &Database) -> Bookings {
     )
     .await;
     capture_payment(&service, &captured, "2030-01-10T12:02:00Z").await;
-    let canceled = paid(
+    let canceled = book_and_pay(
         &service,
         "other",
         "2030-02-01",
@@ -199,7 +199,7 @@ async fn date_range_finds_overlapping_rentals() {
 }
 
 #[tokio::test]
-async fn a_search_is_taken_literally() {
+async fn search_is_literal() {
     with_database(|db| async move {
         let bookings = create_bookings(&db).await;
         let reference = db

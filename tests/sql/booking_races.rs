@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::concurrency::{call_concurrently, outcome_counts};
 use crate::database::with_database;
-use crate::fixtures::{Car, NOW, claim, hold, order, paid, payment_of, rental, with};
+use crate::fixtures::{Car, NOW, book_and_pay, claim, hold, order, payment_of, rental, with};
 
 #[tokio::test]
 async fn fifty_overlapping_calls_create_one_booking() {
@@ -157,7 +157,7 @@ async fn concurrent_crons_claim_disjoint_payments() {
             }
             .insert(&db)
             .await;
-            paid(&service, slug, "2030-01-12", "2030-01-16", NOW).await;
+            book_and_pay(&service, slug, "2030-01-12", "2030-01-16", NOW).await;
         }
         let crons = join_all((0..4).map(|_| db.service())).await;
         let claims = join_all(

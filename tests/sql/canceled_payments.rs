@@ -6,16 +6,16 @@ use tokio_postgres::Client;
 use crate::cancellations::{by_customer, by_operator, cancel, refund_terms};
 use crate::captures::capture_failure;
 use crate::database::{Database, call, with_database};
-use crate::fixtures::{Car, NOW, OrderedBooking, capture_of, capture_payment, claim, paid};
+use crate::fixtures::{Car, NOW, OrderedBooking, book_and_pay, capture_of, capture_payment, claim};
 
-/// Five days before the pick-up, half is refunded.
+/// Five days before the pick-up: a cancellation refunds half of the price.
 pub(crate) const HALF_REFUND_AT: &str = "2030-01-15T00:00:00Z";
 
 /// Inserts a car with a paid booking from the 20th to the 24th.
 pub(crate) async fn upcoming_booking(db: &Database) -> (Client, OrderedBooking) {
     Car::default().insert(db).await;
     let service = db.service().await;
-    let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+    let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
     (service, booking)
 }
 
@@ -162,7 +162,7 @@ async fn full_and_partial_captures_use_different_ids() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booking = paid(
+        let booking = book_and_pay(
             &service,
             "plain",
             "2030-01-20",
@@ -320,7 +320,7 @@ async fn cancellation_refunds_captured_remainder() {
         // The second booking has 200.00 refunded or ordered, so 37.60 remain. The third is fully
         // refunded.
         for (by_paypal, by_us, expected) in [("150.00", Some("50.00"), "50 37.60 pending refund"), ("237.60", None, "50 0.00 none none")] {
-            let other = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+            let other = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
             capture_payment(&service, &other, NOW).await;
             call(&service, "record_observed_refunds", json!({ "p_payment_id": other.payment_id, "p_total": by_paypal, "p_now": NOW })).await;
             if let Some(amount) = by_us {

@@ -1,4 +1,4 @@
-//! Cancellations: who may cancel and when, the refund, and the audit entry.
+//! Cancellations: their conditions, the refund, and the audit entry.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -6,7 +6,8 @@ use tokio_postgres::Client;
 use crate::concurrency::{call_concurrently, outcome_counts};
 use crate::database::{call, with_database};
 use crate::fixtures::{
-    Car, NOW, OrderedBooking, UNKNOWN_ID, capture_payment, claim, hold, order, paid, rental, with,
+    Car, NOW, OrderedBooking, UNKNOWN_ID, book_and_pay, capture_payment, claim, hold, order,
+    rental, with,
 };
 
 /// The arguments with which a customer cancels.
@@ -26,7 +27,7 @@ pub(crate) async fn cancel(client: &Client, arguments: Value) -> Value {
     call(client, "cancel_booking", arguments).await
 }
 
-/// The refund in a result: percent, amount, status, and the settlement that is still to be made.
+/// The refund in a result: percent, amount, status, and the settlement that is still open.
 pub(crate) fn refund_terms(result: &Value) -> String {
     let word = |member: &str| result[member].as_str().unwrap().to_owned();
     let (amount, status, settlement) = (word("amount"), word("refundStatus"), word("settlement"));
@@ -35,7 +36,7 @@ pub(crate) fn refund_terms(result: &Value) -> String {
 
 /// A paid booking from the 20th to the 24th.
 async fn upcoming_booking(client: &Client) -> OrderedBooking {
-    paid(client, "plain", "2030-01-20", "2030-01-24", NOW).await
+    book_and_pay(client, "plain", "2030-01-20", "2030-01-24", NOW).await
 }
 
 #[tokio::test]
@@ -99,7 +100,7 @@ async fn refused_cancellation_changes_nothing() {
         let service = db.service().await;
         let first_day = "2030-01-20T12:00:00Z";
         let active = upcoming_booking(&service).await;
-        let completed = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let completed = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         call(&service, "advance_bookings", json!({ "p_now": first_day })).await;
         let before = db.content().await;
         for (arguments, outcome) in [
@@ -224,7 +225,7 @@ async fn void_only_needs_uncaptured_payment() {
         );
         assert_eq!(db.content().await, before);
 
-        let authorized = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let authorized = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let result = cancel(&service, void_only(&authorized.booking_id)).await;
         assert_eq!(refund_terms(&result), "100 237.60 pending void");
         assert_eq!(
@@ -232,7 +233,7 @@ async fn void_only_needs_uncaptured_payment() {
             format!("AUTH-{}", authorized.payment_id)
         );
         // A payment that is being captured is neither authorized nor captured.
-        let claimed = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let claimed = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         claim(&service, 1, "2030-01-11T10:00:00Z").await;
         assert_eq!(
             cancel(&service, void_only(&claimed.booking_id)).await,

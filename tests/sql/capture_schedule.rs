@@ -1,9 +1,11 @@
-//! When a paid booking is captured: the rules, their order, and the limits for every rule.
+//! The capture schedule of a paid booking: the rules, their order, and the limits for every rule.
 
 use serde_json::json;
 
 use crate::database::{Database, call, with_database};
-use crate::fixtures::{Car, NOW, authorization, begin_authorization, hold, order, paid, with};
+use crate::fixtures::{
+    Car, NOW, authorization, begin_authorization, book_and_pay, hold, order, with,
+};
 
 async fn schedule(db: &Database) -> (Option<String>, Option<String>) {
     let at = "SELECT internal.utc(payment_capture_scheduled_at) FROM bookings";
@@ -71,7 +73,7 @@ async fn summer_time_moves_pickup() {
         Car { time_zone: "Europe/Berlin", ..Car::default() }.insert(&db).await;
         // Summer time begins on 2030-03-31: pickup on that day at 10:00 is 08:00 UTC, not 09:00.
         let service = db.service().await;
-        paid(&service, "plain", "2030-03-31", "2030-04-04", "2030-03-20T12:00:00Z").await;
+        book_and_pay(&service, "plain", "2030-03-31", "2030-04-04", "2030-03-20T12:00:00Z").await;
         db.run("UPDATE payments SET authorization_expires_at = '2030-04-18T12:00:00Z'; UPDATE bookings SET approved_at = now()").await;
         assert_eq!(schedule(&db).await, expected("2030-03-30T08:00:00Z", "24 hours before rental"));
     })
@@ -82,7 +84,7 @@ async fn summer_time_moves_pickup() {
 async fn signed_contract_precedes_hours_rule() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(
+        book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-20",
@@ -110,7 +112,7 @@ async fn signed_contract_precedes_hours_rule() {
 async fn approval_decides_without_hours_rule() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(
+        book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-20",
@@ -146,7 +148,7 @@ async fn no_schedule_without_known_time() {
             "UPDATE payment_capture_rules SET active = false WHERE kind = 'hours_before_rental'",
         )
         .await;
-        paid(
+        book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-20",
@@ -163,7 +165,7 @@ async fn no_schedule_without_known_time() {
 async fn schedule_never_precedes_confirmation() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(
+        book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-10",

@@ -5,13 +5,13 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::database::{Database, call, try_call, with_database};
-use crate::fixtures::{Car, NOW, OrderedBooking, claim, paid, with};
+use crate::fixtures::{Car, NOW, OrderedBooking, book_and_pay, claim, with};
 
 /// A payment that is due on the 11th at 10:00, a day before pickup.
 pub(crate) async fn due_payment(db: &Database) -> (Client, OrderedBooking) {
     Car::default().insert(db).await;
     let service = db.service().await;
-    let booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+    let booking = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
     (service, booking)
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn call_concurrently(
     counts
 }
 
-/// The expected counts.
+/// The expected result of [`call_concurrently`].
 pub(crate) fn outcome_counts<const N: usize>(
     expected: [(&str, usize); N],
 ) -> BTreeMap<String, usize> {

@@ -1,4 +1,4 @@
-//! A database for one test, made from the migrations and dropped afterwards, also after a panic.
+//! A database for one test, made from the migrations. It is dropped afterwards, even after a panic.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 use uuid::Uuid;
 
-/// A database with the schema in it, and a superuser connection for fixtures.
+/// A migrated database, and a superuser connection for fixtures.
 #[derive(Clone)]
 pub(crate) struct Database {
     config: Config,
@@ -31,7 +31,7 @@ impl Database {
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
-    /// The one value of a query, as text; `None` for NULL.
+    /// The value of a query with one row and one column, as text. `None` for NULL.
     pub(crate) async fn value(&self, sql: &str) -> Option<String> {
         let rows = self
             .admin
@@ -42,19 +42,19 @@ impl Database {
 
     /// The number of rows of a table that meet a condition.
     pub(crate) async fn count(&self, table: &str, condition: &str) -> u32 {
-        let counted = self
+        let count = self
             .value(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
             .await;
-        counted.unwrap().parse().unwrap()
+        count.unwrap().parse().unwrap()
     }
 
-    /// Runs a statement that must be refused, and returns the code.
+    /// Runs a statement that must be refused, and returns the SQLSTATE.
     pub(crate) async fn refusal(&self, sql: &str) -> SqlState {
-        let refused = self.admin.batch_execute(sql).await;
-        refused.expect_err(sql).code().cloned().unwrap()
+        let result = self.admin.batch_execute(sql).await;
+        result.expect_err(sql).code().cloned().unwrap()
     }
 
-    /// A digest of every table's content, to notice any change.
+    /// A digest of each table's rows, to detect any change.
     pub(crate) async fn content(&self) -> BTreeMap<String, Option<String>> {
         let mut content = BTreeMap::new();
         for row in self
@@ -75,8 +75,8 @@ impl Database {
         content
     }
 
-    /// Applies the SQL files of a folder of the repository in the order of their names. The
-    /// migrations' functions follow, in one transaction.
+    /// Applies the SQL files of a folder of the repository in the order of their names. After the
+    /// dated files of `migrations/`, the functions follow in one transaction.
     pub(crate) async fn apply(&self, folder: &str) {
         for file in sql_files(folder) {
             self.run_file(&file).await;
@@ -93,8 +93,8 @@ impl Database {
 
     async fn run_file(&self, file: &Path) {
         let sql = std::fs::read_to_string(file).unwrap();
-        let applied = self.admin.batch_execute(&sql).await;
-        applied.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
+        let result = self.admin.batch_execute(&sql).await;
+        result.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
     }
 }
 
@@ -107,8 +107,8 @@ fn function_files() -> Vec<PathBuf> {
     functions.map(|file| folder.join(file)).collect()
 }
 
-/// The SQL files of a folder of the repository, in the byte order of their names. The script for
-/// `psql` is none of them.
+/// The SQL files of a folder of the repository, in the byte order of their names, without
+/// `apply.sql`.
 pub(crate) fn sql_files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<_> = std::fs::read_dir(folder)

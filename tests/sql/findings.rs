@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::canceled_payments::upcoming_booking;
 use crate::database::{Database, call, with_database};
-use crate::fixtures::{NOW, OrderedBooking, paid};
+use crate::fixtures::{NOW, OrderedBooking, book_and_pay};
 use crate::reconciliation::{record_comparison, record_finding};
 
 /// All findings: kind, detail, and the times of day at which each was found and resolved.
@@ -110,7 +110,7 @@ async fn drift_lists_open_findings_oldest_first() {
         let (service, booking) = upcoming_booking(&db).await;
         let empty = json!({ "findings": [], "deadLetters": [] });
         assert_eq!(call(&service, "payment_drift", json!({})).await, empty);
-        let other = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let other = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         record_comparison(&service, &booking.payment_id, &[("lapsing", "soon"), ("unpaid_booking", "")], "2030-01-10T14:00:00Z").await;
         record_finding(&service, &other.payment_id, "disputed", "PP-D-1", "2030-01-10T13:00:00Z").await;
         record_comparison(&service, &other.payment_id, &[("lapsing", "")], "2030-01-10T15:00:00Z").await;

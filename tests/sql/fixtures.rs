@@ -1,4 +1,4 @@
-//! Cars, and bookings that the product's own functions bring to a state.
+//! Cars and bookings for the tests. The product's own functions bring bookings to their states.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -94,7 +94,7 @@ pub(crate) struct OrderedBooking {
     pub(crate) order_id: String,
 }
 
-/// The arguments that open a booking's payment.
+/// The arguments of `open_payment` for a booking.
 pub(crate) fn payment_of(booking: &Value, now: &str) -> Value {
     json!({ "p_booking_id": booking["bookingId"], "p_car": booking["carSlug"],
             "p_start_date": booking["startDate"], "p_end_date": booking["endDate"], "p_now": now })
@@ -136,7 +136,7 @@ pub(crate) async fn begin_authorization(client: &Client, order_id: &str, now: &s
 }
 
 /// Books 4 days and pays them: the booking is authorized and confirmed.
-pub(crate) async fn paid(
+pub(crate) async fn book_and_pay(
     client: &Client,
     car: &str,
     start: &str,

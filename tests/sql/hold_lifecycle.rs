@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::database::{call, with_database};
-use crate::fixtures::{Car, NOW, hold, order, paid, rental, with};
+use crate::fixtures::{Car, NOW, book_and_pay, hold, order, rental, with};
 
 #[tokio::test]
 async fn idempotency_key_names_one_booking() {
@@ -109,7 +109,7 @@ async fn expire_holds_expires_only_overdue_holds() {
         hold(&service, "plain", "2030-01-20", "2030-01-21", NOW).await;
         hold(&service, "plain", "2030-01-23", "2030-01-24", NOW).await;
         hold(&service, "plain", "2030-01-26", "2030-01-27", "2030-01-10T12:10:00Z").await;
-        paid(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
+        book_and_pay(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
         let expire = async |limit: u32, now: &str| call(&service, "expire_holds", json!({ "p_limit": limit, "p_now": now })).await;
         assert_eq!(expire(10, "2030-01-10T12:14:59Z").await, json!({ "outcome": "expired", "count": 0, "cars": [] }));
         let one = json!({ "outcome": "expired", "count": 1, "cars": [{ "id": car_id, "slug": "plain" }] });

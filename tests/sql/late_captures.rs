@@ -11,7 +11,8 @@ use crate::captures::capture_failure;
 use crate::concurrency::call_overlapping;
 use crate::database::{call, with_database};
 use crate::fixtures::{
-    Car, NOW, authorization, begin_authorization, capture_of, claim, hold, order, paid, with,
+    Car, NOW, authorization, begin_authorization, book_and_pay, capture_of, claim, hold, order,
+    with,
 };
 
 /// The row of a full refund in [`refund_summary`].
@@ -264,7 +265,7 @@ async fn concurrent_operations_refund_once() {
         let service = db.service().await;
         let clients = join_all((0..12).map(|_| db.service())).await;
         for round in 0..8 {
-            let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+            let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
             let id = &booking.booking_id;
             let kinds = [
                 ("cancel_booking", by_customer(id, NOW)),

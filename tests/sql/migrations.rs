@@ -1,7 +1,7 @@
-//! The migrations and the seed, once and again.
+//! The migrations and the seed, applied once and twice.
 
 use crate::database::{sql_files, with_database};
-use crate::fixtures::{Car, NOW, paid};
+use crate::fixtures::{Car, NOW, book_and_pay};
 
 #[tokio::test]
 async fn every_migration_is_registered_by_its_stem() {
@@ -38,7 +38,7 @@ async fn every_migration_is_registered_by_its_stem() {
 async fn applying_the_migrations_again_changes_nothing() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(
+        book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-20",

@@ -1,4 +1,4 @@
-//! Changes observed at PayPal, whatever caused them: `record_observed_capture`,
+//! Changes observed at PayPal, whatever their cause: `record_observed_capture`,
 //! `record_observed_end`, `record_observed_refunds`.
 
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use crate::captures::capture_failure;
 use crate::concurrency::{call_concurrently, call_overlapping, outcome_counts};
 use crate::database::{Database, call, try_call, with_database};
 use crate::fixtures::{
-    NOW, UNKNOWN_ID, authorization, begin_authorization, capture_of, capture_payment, claim, hold,
-    order, paid, with,
+    NOW, UNKNOWN_ID, authorization, begin_authorization, book_and_pay, capture_of, capture_payment,
+    claim, hold, order, with,
 };
 use crate::operator_captures::claim_reauthorization;
 
@@ -131,8 +131,8 @@ async fn concurrent_observers_record_one_capture() {
             db.count("audit_log", "action = 'payment.captured'").await,
             1
         );
-        // The run that captured, and a webhook about that capture.
-        let other = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        // A run records its capture while a webhook reports the same capture.
+        let other = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let capture_claim = claim(&service, 1, "2030-01-11T10:00:00Z").await.remove(0);
         let success = capture_of(&capture_claim, "2030-01-11T10:00:01Z");
         let capture = observed_capture(
@@ -174,7 +174,7 @@ async fn ended_authorization_closes_payment_and_operations() {
     ] {
         with_database(move |db| async move {
             let (service, paid_booking) = upcoming_booking(&db).await;
-            let canceled_booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+            let canceled_booking = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
             let result = cancel(&service, by_operator(&canceled_booking.booking_id, NOW)).await;
             call(&service, "begin_void", json!({ "p_payment_id": canceled_booking.payment_id, "p_authorization_id": result["authorizationId"], "p_now": NOW })).await;
             let capture_claim = call(&service, "claim_payment_capture", operator_request(&paid_booking.booking_id, NOW)).await["claim"].clone();
@@ -208,7 +208,7 @@ async fn claimed_payment_does_not_end() {
         assert_eq!(record_end(&service, &booking.payment_id, "voided", "2030-01-19T10:02:00Z").await, "recorded");
         assert_eq!(payment_status(&db, &booking.payment_id).await, "voided authorization_voided (capture failed authorization_voided, reauthorize failed authorization_voided)");
         // One caller reauthorizes while another observes the end.
-        let other = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let other = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let reauthorization = ("claim_reauthorization", operator_request(&other.booking_id, NOW));
         let (result, observation) = call_overlapping(&db, reauthorization, ("record_observed_end", observed_end(&other.payment_id, "voided", NOW))).await;
         assert_eq!((&result["outcome"], &observation), (&json!("claimed"), &json!({ "outcome": "unchanged" })));

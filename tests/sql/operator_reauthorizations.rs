@@ -8,7 +8,7 @@ use crate::canceled_payments::{HALF_REFUND_AT, upcoming_booking, void_authorizat
 use crate::cancellations::{by_customer, by_operator, cancel};
 use crate::captures::capture_failure;
 use crate::database::{call, with_database};
-use crate::fixtures::{NOW, UNKNOWN_ID, capture_payment, claim, hold, paid, with};
+use crate::fixtures::{NOW, UNKNOWN_ID, book_and_pay, capture_payment, claim, hold, with};
 use crate::operator_captures::{claim_capture, claim_reauthorization};
 
 /// The arguments that record the reauthorization of a claim.
@@ -197,9 +197,9 @@ async fn only_authorized_booking_is_reauthorized() {
             json!({ "outcome": "booking_not_found" })
         );
         let unpaid = hold(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
-        let captured = paid(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
+        let captured = book_and_pay(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
         capture_payment(&service, &captured, NOW).await;
-        let voided = paid(&service, "plain", "2030-02-10", "2030-02-14", NOW).await;
+        let voided = book_and_pay(&service, "plain", "2030-02-10", "2030-02-14", NOW).await;
         cancel(&service, by_operator(&voided.booking_id, NOW)).await;
         cancel(
             &service,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
 use crate::database::{call, try_call, with_database};
-use crate::fixtures::{Car, NOW, hold, order, paid, payment_of, with};
+use crate::fixtures::{Car, NOW, book_and_pay, hold, order, payment_of, with};
 
 #[tokio::test]
 async fn order_is_created_once_and_replayed() {
@@ -160,7 +160,7 @@ async fn unpayable_booking_names_reason() {
         db.run("UPDATE cars SET status = 'listed'; UPDATE bookings SET status = 'cancelled', cancelled_at = now()").await;
         assert_eq!(open(json!({})).await, "booking_not_payable");
 
-        let paid_booking = paid(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
+        let paid_booking = book_and_pay(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
         let details = call(&service, "get_booking", json!({ "p_booking_id": paid_booking.booking_id, "p_now": NOW })).await;
         assert_eq!(call(&service, "open_payment", payment_of(&details, NOW)).await, json!({ "outcome": "already_paid" }));
         db.run("UPDATE bookings SET status = 'completed' WHERE status = 'upcoming'").await;

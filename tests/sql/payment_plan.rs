@@ -1,4 +1,5 @@
-//! The schedule in the database equals the plan that the product shows, for 300 random bookings.
+//! The schedule in the database equals the plan that the product shows. 300 random bookings check
+//! this.
 
 use exodrive::domain::payment_plan::{LIFE, PaymentPlan, PlanFacts, plan};
 use jiff::{Timestamp, ToSpan};
@@ -47,10 +48,10 @@ async fn compare(db: &Database, service: &Client, case: &Case) -> (String, Payme
     .await;
     let payment = order(service, &booking, &held_at).await;
     if case.known_before {
-        case.mark(db, &payment.booking_id).await;
+        case.record_approval(db, &payment.booking_id).await;
     }
-    let (unpaid, none) = read(service, &payment.booking_id, &authorized_at).await;
-    assert_eq!(none, None, "a hold has no schedule");
+    let (unpaid, early_schedule) = read(service, &payment.booking_id, &authorized_at).await;
+    assert_eq!(early_schedule, None, "a hold has no schedule");
     let early_plan = plan(&unpaid, case.authorized_at);
 
     begin_authorization(service, &payment.order_id, &authorized_at).await;
@@ -66,7 +67,7 @@ async fn compare(db: &Database, service: &Client, case: &Case) -> (String, Payme
         "confirmed"
     );
     if !case.known_before {
-        case.mark(db, &payment.booking_id).await;
+        case.record_approval(db, &payment.booking_id).await;
     }
     let (facts, scheduled) = read(service, &payment.booking_id, &authorized_at).await;
     assert_eq!(facts, case.facts(), "{case:?}");
@@ -98,8 +99,8 @@ async fn random_schedules_match_plan() {
             let case = random_case(&mut random);
             let (booking_id, planned) = compare(&db, &service, &case).await;
             if let Some(at) = planned.capture_at {
-                // The capture is due at that second and not earlier. It is reauthorized first if
-                // and only if the plan says so.
+                // The capture is due at that second and not earlier. A reauthorization precedes it
+                // if and only if the plan says so.
                 let before = (at - 1.second()).to_string();
                 assert_eq!(
                     claim(&service, 25, &before).await,

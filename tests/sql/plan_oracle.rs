@@ -65,7 +65,7 @@ fn random_rules(random: &mut Random) -> Vec<Rule> {
         priority: random.below(4),
         active: !random.chance(3),
     };
-    // In the order of their ids. Of equal priorities, the smaller id wins.
+    // The rules get ids in this order. Among equal priorities, the smaller id wins.
     vec![
         rule("On contract", "on_contract"),
         rule("So long before", "hours_before_rental"),
@@ -77,12 +77,12 @@ fn random_rules(random: &mut Random) -> Vec<Rule> {
 pub(crate) fn random_case(random: &mut Random) -> Case {
     let held_at = later(NOW.parse().unwrap(), random.below(300 * 86_400));
     let authorized_at = later(held_at, random.below(15 * 60));
-    let mut mark = || {
+    let mut random_moment = || {
         random
             .chance(2)
             .then(|| later(held_at - 24.hours(), random.below(45 * 86_400)))
     };
-    let (contract_signed_at, approved_at) = (mark(), mark());
+    let (contract_signed_at, approved_at) = (random_moment(), random_moment());
     Case {
         zone: usize::try_from(random.below(6)).unwrap(),
         pickup: Time::constant(0, 0, 0, 0) + i64::from(random.below(24 * 60)).minutes(),
@@ -136,7 +136,7 @@ impl Case {
             .rules
             .iter()
             .filter(|rule| rule.active && self.moment(rule).is_some());
-        // The first of those with the highest priority.
+        // Among equal priorities, the first rule wins.
         let winner = candidates.reduce(|first, rule| {
             if rule.priority > first.priority {
                 rule
@@ -175,7 +175,7 @@ impl Case {
     }
 
     /// Records the contract and the approval.
-    pub(crate) async fn mark(&self, db: &Database, booking_id: &str) {
+    pub(crate) async fn record_approval(&self, db: &Database, booking_id: &str) {
         let moment = |at: Option<Timestamp>| at.map_or("NULL".to_owned(), |at| format!("'{at}'"));
         let (signed, approved) = (moment(self.contract_signed_at), moment(self.approved_at));
         db.run(&format!("UPDATE bookings SET contract_signed_at = {signed}, approved_at = {approved} WHERE id = '{booking_id}'")).await;

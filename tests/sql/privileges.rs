@@ -7,7 +7,8 @@ use crate::database::{Database, with_database};
 const OURS: &str = "p.pronamespace IN ('public'::regnamespace, 'internal'::regnamespace) \
                     AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')";
 
-async fn offenders(db: &Database, sql: &str) -> Vec<String> {
+/// The first column of a query.
+async fn names(db: &Database, sql: &str) -> Vec<String> {
     db.admin
         .query(sql, &[])
         .await
@@ -22,12 +23,12 @@ async fn anon_and_authenticated_may_do_nothing() {
     with_database(|db| async move {
         for role in ["anon", "authenticated", "public"] {
             let functions = format!("SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE {OURS} AND has_function_privilege('{role}', p.oid, 'EXECUTE')");
-            assert_eq!(offenders(&db, &functions).await, Vec::<String>::new(), "functions for {role}");
+            assert_eq!(names(&db, &functions).await, Vec::<String>::new(), "functions for {role}");
             let tables = format!(
                 "SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace IN ('public'::regnamespace, 'internal'::regnamespace) \
                  AND c.relkind IN ('r', 'v', 'm', 'p') AND has_table_privilege('{role}', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')"
             );
-            assert_eq!(offenders(&db, &tables).await, Vec::<String>::new(), "tables for {role}");
+            assert_eq!(names(&db, &tables).await, Vec::<String>::new(), "tables for {role}");
         }
     })
     .await;
@@ -53,11 +54,11 @@ async fn new_objects_are_closed() {
 async fn tables_have_row_security_and_are_readable() {
     with_database(|db| async move {
         let open = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relrowsecurity";
-        assert_eq!(offenders(&db, open).await, Vec::<String>::new());
+        assert_eq!(names(&db, open).await, Vec::<String>::new());
         let policies = "SELECT tablename::text FROM pg_policies WHERE schemaname = 'public'";
-        assert_eq!(offenders(&db, policies).await, Vec::<String>::new());
+        assert_eq!(names(&db, policies).await, Vec::<String>::new());
         let service = db.service().await;
-        for table in offenders(&db, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await {
+        for table in names(&db, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").await {
             service.batch_execute(&format!("SELECT * FROM public.{table}")).await.unwrap();
         }
     })
@@ -68,17 +69,17 @@ async fn tables_have_row_security_and_are_readable() {
 async fn functions_are_safe_limited_and_documented() {
     with_database(|db| async move {
         let loose = format!("SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE {OURS} AND (p.prosecdef OR NOT coalesce('search_path=\"\"' = ANY (p.proconfig), false))");
-        assert_eq!(offenders(&db, &loose).await, Vec::<String>::new());
+        assert_eq!(names(&db, &loose).await, Vec::<String>::new());
         let public = "p.pronamespace = 'public'::regnamespace";
         let unbounded = format!(
             "SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE {OURS} AND {public} \
              AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'statement_timeout=%')"
         );
-        assert_eq!(offenders(&db, &unbounded).await, Vec::<String>::new());
+        assert_eq!(names(&db, &unbounded).await, Vec::<String>::new());
         let undocumented = format!("SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE {OURS} AND {public} AND obj_description(p.oid) IS NULL");
-        assert_eq!(offenders(&db, &undocumented).await, Vec::<String>::new());
+        assert_eq!(names(&db, &undocumented).await, Vec::<String>::new());
         let closed = format!("SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE {OURS} AND {public} AND NOT has_function_privilege('service_role', p.oid, 'EXECUTE')");
-        assert_eq!(offenders(&db, &closed).await, Vec::<String>::new());
+        assert_eq!(names(&db, &closed).await, Vec::<String>::new());
     })
     .await;
 }

@@ -7,13 +7,13 @@ use crate::canceled_payments::{operator_request, upcoming_booking, void_authoriz
 use crate::cancellations::{by_operator, cancel, refund_terms};
 use crate::captures::{capture_failure, due_payment};
 use crate::database::{Database, call, with_database};
-use crate::fixtures::{Car, NOW, claim, paid};
+use crate::fixtures::{Car, NOW, book_and_pay, claim};
 
 /// A payment that is due on the 19th at 10:00, nine days after its authorization.
-async fn due_late(db: &Database) -> (Client, String) {
+async fn payment_due_late(db: &Database) -> (Client, String) {
     Car::default().insert(db).await;
     let service = db.service().await;
-    let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+    let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
     (service, booking.payment_id)
 }
 
@@ -25,7 +25,7 @@ fn reauthorization_success(claim: &Value, now: &str) -> Value {
 #[tokio::test]
 async fn old_authorization_is_reauthorized_before_capture() {
     with_database(|db| async move {
-        let (service, payment_id) = due_late(&db).await;
+        let (service, payment_id) = payment_due_late(&db).await;
         let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
         assert_eq!(
             first["reauthorizeRequestId"],
@@ -108,7 +108,7 @@ async fn old_authorization_is_reauthorized_before_capture() {
 #[tokio::test]
 async fn refused_reauthorization_keeps_claim_without_retry() {
     with_database(|db| async move {
-        let (service, payment_id) = due_late(&db).await;
+        let (service, payment_id) = payment_due_late(&db).await;
         let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
         let failure = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_final": true, "p_now": "2030-01-19T10:00:01Z" });
         call(&service, "record_payment_failure", failure).await;
@@ -137,7 +137,7 @@ async fn unknown_capture_precedes_reauthorization() {
 #[tokio::test]
 async fn expiring_authorization_is_captured_without_reauthorization() {
     with_database(|db| async move {
-        let (service, _) = due_late(&db).await;
+        let (service, _) = payment_due_late(&db).await;
         let last_day = claim(&service, 25, "2030-02-07T12:00:00Z").await.remove(0);
         assert_eq!(last_day["reauthorizeRequestId"], Value::Null);
     })
@@ -172,7 +172,7 @@ async fn unfinished_reauthorization_precedes_capture() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let arguments = operator_request(&booking.booking_id, "2030-01-10T11:00:00Z");
         let attempt = call(&service, "claim_reauthorization", arguments).await;
         let due = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);

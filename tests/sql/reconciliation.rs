@@ -1,4 +1,4 @@
-//! Payments to compare with PayPal: which are due, and how they are looked up.
+//! Payments to compare with PayPal: the ones that are due, and looking up a payment.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -7,8 +7,8 @@ use crate::canceled_payments::{HALF_REFUND_AT, operator_request, upcoming_bookin
 use crate::cancellations::{by_customer, cancel};
 use crate::database::{call, with_database};
 use crate::fixtures::{
-    Car, NOW, authorization, begin_authorization, capture_payment, hold, order, paid, payment_of,
-    with,
+    Car, NOW, authorization, begin_authorization, book_and_pay, capture_payment, hold, order,
+    payment_of, with,
 };
 use crate::operator_captures::claim_reauthorization;
 
@@ -84,7 +84,7 @@ async fn payment_is_found_by_each_id() {
         }
         assert_eq!(db.content().await, before);
         // Our own id takes precedence over PayPal's.
-        let other = paid(&service, "plain", "2030-01-20", "2030-01-24", "2030-01-16T00:00:00Z").await;
+        let other = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", "2030-01-16T00:00:00Z").await;
         assert_eq!(find_payment(&service, json!({ "p_payment_id": booking.payment_id, "p_paypal_id": other.order_id })).await, record);
     })
     .await;
@@ -106,7 +106,7 @@ async fn payment_record_reports_open_items() {
         assert_eq!((&new["isLatest"], &new["voidReason"], &new["status"]), (&json!(true), &Value::Null, &json!("created")));
         assert_eq!((&new["bookingStatus"], &new["authorizationId"]), (&json!("pending_payment"), &Value::Null));
 
-        let booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         capture_payment(&service, &booking, NOW).await;
         let refund = call(&service, "order_refund", operator_request(&booking.booking_id, NOW)).await["refundId"].clone();
         let open = find_payment(&service, json!({ "p_payment_id": booking.payment_id })).await;
@@ -132,7 +132,11 @@ async fn oldest_comparison_is_due_after_fifty_minutes() {
             ("2030-01-22", "2030-01-26"),
             ("2030-01-27", "2030-01-31"),
         ] {
-            ids.push(paid(&service, "plain", start, end, NOW).await.payment_id);
+            ids.push(
+                book_and_pay(&service, "plain", start, end, NOW)
+                    .await
+                    .payment_id,
+            );
         }
         ids.sort();
         assert_eq!(
@@ -180,10 +184,10 @@ async fn finished_payment_is_not_compared_after_week() {
         call(&service, "open_payment", payment_of(&without_order, NOW)).await;
         let unpaid = hold(&service, "plain", "2030-02-06", "2030-02-10", NOW).await;
         let unapproved = order(&service, &unpaid, NOW).await.payment_id;
-        let authorized = paid(&service, "plain", "2030-02-11", "2030-02-15", NOW)
+        let authorized = book_and_pay(&service, "plain", "2030-02-11", "2030-02-15", NOW)
             .await
             .payment_id;
-        let captured = paid(&service, "plain", "2030-02-16", "2030-02-20", NOW).await;
+        let captured = book_and_pay(&service, "plain", "2030-02-16", "2030-02-20", NOW).await;
         capture_payment(&service, &captured, NOW).await;
         let sorted = |ids: &[&String]| {
             let mut ids: Vec<_> = ids.iter().map(|id| (*id).clone()).collect();

@@ -8,7 +8,7 @@ use crate::canceled_payments::{operator_request, upcoming_booking};
 use crate::cancellations::{by_customer, by_operator, cancel, refund_terms};
 use crate::concurrency::{call_concurrently, call_overlapping, outcome_counts};
 use crate::database::{Database, call, try_call, with_database};
-use crate::fixtures::{NOW, OrderedBooking, capture_payment, hold, paid, with};
+use crate::fixtures::{NOW, OrderedBooking, book_and_pay, capture_payment, hold, with};
 
 /// A booking with 237.60 captured.
 pub(crate) async fn captured_booking(db: &Database) -> (Client, OrderedBooking) {
@@ -223,7 +223,7 @@ async fn concurrent_refunds_never_exceed_capture() {
             outcome_counts([("payment_in_progress", 9), ("refund", 1)])
         );
         // A cancellation that waits for a refund order refunds only the remainder.
-        let other = paid(
+        let other = book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-12",

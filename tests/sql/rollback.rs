@@ -1,10 +1,10 @@
-//! The runbook's rollback, word for word. Afterwards everything but the automatic capture works.
-//! The migrations restore that. `ops/tests` does the same with `exo`.
+//! The SQL of the runbook's rollback. Afterwards everything but the automatic capture works. The
+//! migrations restore the automatic capture. `ops/tests` tests the same with `exo`.
 
 use serde_json::{Value, json};
 
 use crate::database::{call, with_database};
-use crate::fixtures::{Car, NOW, claim, hold, paid, payment_of, rental};
+use crate::fixtures::{Car, NOW, book_and_pay, claim, hold, payment_of, rental};
 
 /// The SQL of the runbook.
 fn rollback() -> &'static str {
@@ -20,7 +20,7 @@ async fn rollback_stops_only_the_schedule() {
         Car { slug: "other", ..Car::default() }.insert(&db).await;
         // A connection that used the functions before has cached plans.
         let service = db.service().await;
-        let before = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let before = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         assert_eq!(claim(&service, 25, "2030-01-11T10:00:00Z").await.len(), 1);
         for _ in 0..2 {
             db.run(rollback()).await;
@@ -28,13 +28,13 @@ async fn rollback_stops_only_the_schedule() {
 
         let read = call(&service, "get_booking", json!({ "p_booking_id": before.booking_id, "p_now": NOW })).await;
         assert_eq!((&read["status"], &read["payment"]["captureScheduledAt"]), (&json!("upcoming"), &Value::Null));
-        // A capture that was begun is finished without a schedule.
+        // A capture that began before the rollback is finished without a schedule.
         let claimed = claim(&service, 25, "2030-01-30T00:00:00Z").await.remove(0);
         assert_eq!((&claimed["paymentId"], &claimed["resumed"]), (&json!(before.payment_id), &json!(true)));
         let capture = json!({ "p_payment_id": claimed["paymentId"], "p_lease": claimed["lease"], "p_request_id": claimed["requestId"], "p_capture_id": "CAP-1", "p_amount": "237.60", "p_now": NOW });
         assert_eq!(call(&service, "record_capture", capture).await["outcome"], "captured");
 
-        let after = paid(&service, "other", "2030-01-12", "2030-01-16", NOW).await;
+        let after = book_and_pay(&service, "other", "2030-01-12", "2030-01-16", NOW).await;
         assert_eq!(claim(&service, 25, "2030-01-30T00:00:00Z").await, Vec::<Value>::new());
         let held = hold(&service, "other", "2030-01-20", "2030-01-24", NOW).await;
         assert_eq!(call(&service, "open_payment", payment_of(&held, NOW)).await["outcome"], "create_order");
@@ -59,7 +59,7 @@ async fn migrations_restore_the_schedule() {
         Car::default().insert(&db).await;
         let service = db.service().await;
         db.run(rollback()).await;
-        paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         db.apply("migrations").await;
         assert_eq!(
             db.value("SELECT internal.utc(payment_capture_scheduled_at) FROM bookings")

@@ -7,7 +7,7 @@ use exodrive::domain::{
 use tokio_postgres::error::SqlState;
 
 use crate::database::{Database, with_database};
-use crate::fixtures::{Car, NOW, hold, paid};
+use crate::fixtures::{Car, NOW, book_and_pay, hold};
 
 /// Whether the product's state machine has a transition from one state to another.
 fn payment_may_become(from: PaymentState, to: PaymentState) -> bool {
@@ -51,7 +51,7 @@ async fn set_payment(db: &Database, state: &str) {
 async fn payment_makes_only_allowed_transitions() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(
+        book_and_pay(
             &db.service().await,
             "plain",
             "2030-01-20",
@@ -105,7 +105,7 @@ async fn booking_makes_only_allowed_transitions() {
 async fn impossible_rows_are_refused() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        book_and_pay(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
         for change in [
             "UPDATE bookings SET end_date = start_date",
             "UPDATE bookings SET end_date = '9999-12-31'",
@@ -141,7 +141,7 @@ async fn impossible_rows_are_refused() {
 async fn exclusion_constraint_refuses_double_booking() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
-        paid(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        book_and_pay(&db.service().await, "plain", "2030-01-20", "2030-01-24", NOW).await;
         let copy = |status: &str, reference: &str, shift: u32| {
             format!(
                 "INSERT INTO bookings (reference, car_id, status, start_date, end_date, turnaround_days, currency, base_price_per_day, price_lines, \

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::database::{call, with_database};
 use crate::fixtures::{
-    Car, NOW, authorization, begin_authorization, claim, hold, order, paid, payment_of, with,
+    Car, NOW, authorization, begin_authorization, book_and_pay, claim, hold, order, payment_of,
+    with,
 };
 
 fn void_arguments(payment_id: &str) -> Value {
@@ -16,7 +17,7 @@ async fn void_is_begun_and_recorded_once() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let request_id = format!("{}:void:1", booking.payment_id);
         for _ in 0..2 {
             assert_eq!(
@@ -59,7 +60,7 @@ async fn payment_being_captured_is_not_voidable() {
         let not_voidable = json!({ "outcome": "not_voidable", "requestId": null });
         let unknown = "00000000-0000-4000-8000-000000000000";
         assert_eq!(call(&service, "begin_void", void_arguments(unknown)).await, not_voidable);
-        let booking = paid(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let claims = claim(&service, 1, "2030-01-12T00:00:00Z").await;
         assert_eq!(call(&service, "begin_void", void_arguments(&booking.payment_id)).await, not_voidable);
         let capture = json!({ "p_payment_id": booking.payment_id, "p_lease": claims[0]["lease"], "p_request_id": claims[0]["requestId"], "p_capture_id": "CAP-1", "p_amount": "237.60", "p_now": NOW });
@@ -93,7 +94,7 @@ async fn forgotten_void_is_found() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         let due = async |now: &str| call(&service, "authorizations_to_void", json!({ "p_now": now })).await;
         assert_eq!(due("2030-01-11T12:00:00Z").await, json!([]));
         db.run("UPDATE bookings SET status = 'cancelled', cancelled_at = now()").await;
@@ -113,7 +114,7 @@ async fn second_authorization_never_replaces_first() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;
-        let booking = paid(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+        let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         let second = with(authorization(&booking.payment_id, NOW), json!({ "p_authorization_id": "AUTH-2" }));
         assert_eq!(call(&service, "record_authorization", second).await["outcome"], "payment_mismatch");
         let row = format!("status = 'authorized' AND void_reason IS NULL AND authorization_id = 'AUTH-{}'", booking.payment_id);

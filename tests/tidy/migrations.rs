@@ -1,4 +1,5 @@
-//! The SQL files: dated files once and in order, functions apart from tables.
+//! Rules for the SQL files: each registers itself, `apply.sql` includes all of them, and each
+//! function is created in one file.
 
 use crate::source::{files, read, root};
 use std::{
@@ -13,7 +14,7 @@ fn migrations_register_themselves() {
         let stem = file.strip_suffix(".sql").unwrap();
         let text = read(format!("migrations/{file}"));
         assert!(text.contains(&format!("'{stem}'")), "{stem}");
-        // The pattern of Supabase's CLI; it skips every other file.
+        // Supabase's CLI skips every file with another name.
         let (date, _) = file.split_once('_').unwrap();
         assert!(date.bytes().all(|byte| byte.is_ascii_digit()), "{file}");
     }
@@ -31,12 +32,12 @@ fn dated_files() -> Vec<String> {
         .collect()
 }
 
-/// The names of the SQL files right in a folder, in order.
+/// The names of the SQL files directly in a folder, in order.
 fn sql_names(folder: &str) -> Vec<String> {
     let paths = fs::read_dir(root().join(folder)).unwrap();
     let paths = paths.map(|entry| entry.unwrap().path());
     let mut names: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|found| found == "sql"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     names.sort();
@@ -74,28 +75,31 @@ fn psql_script_names_every_migration() {
     }
 }
 
-/// Dated files are applied once. A function in two files would be the one of the last.
+/// Dated files are applied once. If two files created a function, the last applied one would win.
 #[test]
 fn functions_live_in_one_function_file() {
-    let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut files_by_function: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files("migrations", "sql") {
         for function in created_functions(&read(&file)) {
-            homes.entry(function).or_default().insert(file.clone());
+            files_by_function
+                .entry(function)
+                .or_default()
+                .insert(file.clone());
         }
     }
-    assert!(homes.contains_key("public.calculate_booking_price"));
-    for (function, files) in homes {
+    assert!(files_by_function.contains_key("public.calculate_booking_price"));
+    for (function, files) in files_by_function {
         assert_eq!(files.len(), 1, "{function} is created in {files:?}");
-        let home = files.first().unwrap();
+        let file = files.first().unwrap();
         assert!(
-            home.starts_with("migrations/functions/"),
-            "{function} in {home}"
+            file.starts_with("migrations/functions/"),
+            "{function} in {file}"
         );
     }
 }
 
-/// The names after `CREATE [OR REPLACE] FUNCTION` and `PROCEDURE`, schema and all, outside of line
-/// comments.
+/// The names after `CREATE [OR REPLACE] FUNCTION` and `PROCEDURE`, with their schema. Line comments
+/// are skipped.
 fn created_functions(sql: &str) -> Vec<String> {
     let code: Vec<&str> = sql
         .lines()
@@ -121,7 +125,7 @@ fn created_functions(sql: &str) -> Vec<String> {
 }
 
 #[test]
-fn functions_are_found_however_they_are_written() {
+fn created_functions_are_found_in_any_spelling() {
     let sql = "create function internal.a() RETURNS void\nCREATE  OR REPLACE\n FUNCTION public.B (x int)\n\
                -- CREATE FUNCTION public.c()\nCREATE PROCEDURE d(); DROP FUNCTION public.e();";
     assert_eq!(created_functions(sql), ["internal.a", "public.b", "d"]);

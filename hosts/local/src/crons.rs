@@ -52,7 +52,7 @@ pub(crate) fn read(root: &Path) -> Result<Vec<Cron>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => {
             return Err(Error::Io {
-                what: "read vercel.json".to_owned(),
+                step: "read vercel.json".to_owned(),
                 source,
             });
         }

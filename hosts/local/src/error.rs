@@ -28,23 +28,23 @@ pub(crate) enum Error {
         problem: String,
         last_lines: String,
     },
-    #[error("{what}")]
+    #[error("cannot {step}")]
     Io {
-        what: String,
+        step: String,
         #[source]
         source: io::Error,
     },
-    #[error("{what}")]
+    #[error("cannot {step}")]
     Database {
-        what: String,
+        step: String,
         #[source]
         source: tokio_postgres::Error,
     },
     #[error(transparent)]
     Migrations(#[from] exodrive_ops::Error),
-    #[error("{what}")]
+    #[error("{problem}")]
     Redis {
-        what: String,
+        problem: String,
         #[source]
         source: redis::RedisError,
     },
@@ -85,10 +85,10 @@ impl Error {
         if matches!(self, Self::Usage(_)) { 2 } else { 1 }
     }
 
-    /// Wraps an I/O error. `what` names the step that failed.
-    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let what = what.into();
-        move |source| Self::Io { what, source }
+    /// Names the step that the operating system refused.
+    pub(crate) fn io(step: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let step = step.into();
+        move |source| Self::Io { step, source }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Brings a database up to date: the migrations, as `exo migrate` applies them, then `seed/*.sql`.
+//! Applies the migrations, as `exo migrate` does, and then `seed/*.sql`.
 
 use crate::{console, error::Error};
 use exodrive_ops::{Address, Event, Migrations, SqlFile};
@@ -7,10 +7,11 @@ use tokio_postgres::Client;
 
 /// The owner of a database.
 pub(crate) enum Ownership {
-    /// The local system's own. PostgREST's role gets this password, and the seed is always applied.
+    /// The local system created the database. PostgREST's role gets this password, and the seed is
+    /// always applied.
     Private { authenticator_password: String },
-    /// Another's. The seed is applied only to a database without cars.
-    Foreign,
+    /// The developer named the database in `DATABASE_URL`. The seed is applied only without cars.
+    External,
 }
 
 /// Applies the missing files to the database at `url`.
@@ -22,15 +23,15 @@ pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Resu
         Ownership::Private {
             authenticator_password,
         } => {
-            // Hexadecimal by construction, so nothing in it needs quoting.
+            // The password is hexadecimal, so it needs no quoting.
             let statement = format!("ALTER ROLE authenticator PASSWORD '{authenticator_password}'");
             client
                 .batch_execute(&statement)
                 .await
                 .map_err(failed("set PostgREST's password"))?;
         }
-        Ownership::Foreign if has_cars(&client).await? => return Ok(()),
-        Ownership::Foreign => {}
+        Ownership::External if has_cars(&client).await? => return Ok(()),
+        Ownership::External => {}
     }
     for file in SqlFile::read_folder(&root.join("seed"))? {
         file.run(&client).await?;
@@ -63,7 +64,7 @@ async fn has_cars(client: &Client) -> Result<bool, Error> {
     Ok(row.get(0))
 }
 
-fn failed(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Error {
-    let what = what.into();
-    move |source| Error::Database { what, source }
+fn failed(step: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Error {
+    let step = step.into();
+    move |source| Error::Database { step, source }
 }

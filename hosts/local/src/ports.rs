@@ -55,7 +55,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
             }
         } else {
             Error::Io {
-                what: format!("listen on {address}"),
+                step: format!("listen on {address}"),
                 source,
             }
         }

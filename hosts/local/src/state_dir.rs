@@ -44,7 +44,7 @@ impl StateDir {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::StateDirLocked(path)),
             Err(errno) => {
                 return Err(Error::Io {
-                    what: format!("lock {}", lock_path.display()),
+                    step: format!("lock {}", lock_path.display()),
                     source: errno.into(),
                 });
             }
@@ -115,12 +115,12 @@ impl StateDir {
         let path = self.path.join(file);
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| Error::Io {
-                what: format!("read {}", path.display()),
+                step: format!("read {}", path.display()),
                 source: error.into(),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(source) => Err(Error::Io {
-                what: format!("read {}", path.display()),
+                step: format!("read {}", path.display()),
                 source,
             }),
         }
@@ -132,7 +132,7 @@ impl StateDir {
         values: &BTreeMap<String, V>,
     ) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(values).map_err(|error| Error::Io {
-            what: format!("write {file}"),
+            step: format!("write {file}"),
             source: error.into(),
         })?;
         write_private(&self.path.join(file), &text)
@@ -166,7 +166,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Io {
-            what: format!("remove {}", path.display()),
+            step: format!("remove {}", path.display()),
             source: error,
         }),
         _ => Ok(()),
@@ -190,7 +190,7 @@ pub(crate) async fn remove_folder(path: &Path) -> Result<(), Error> {
             }
             Err(source) => {
                 return Err(Error::Io {
-                    what: format!("remove {}", path.display()),
+                    step: format!("remove {}", path.display()),
                     source,
                 });
             }

@@ -223,7 +223,7 @@ impl System {
     ) -> Result<(), Error> {
         let redis =
             redis::Client::open(control.stack.redis_url()).map_err(|source| Error::Redis {
-                what: "REDIS_URL cannot be used".to_owned(),
+                problem: "REDIS_URL cannot be used".to_owned(),
                 source,
             })?;
         let gateway =

@@ -37,7 +37,7 @@ impl Trust {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Io {
-                what: "prepare TLS".to_owned(),
+                step: "prepare TLS".to_owned(),
                 source: io::Error::other(error),
             })?
             .with_root_certificates(roots)

@@ -1,4 +1,4 @@
-//! Brings a database up to date, one operator at a time.
+//! Applies the missing migrations to a database. An advisory lock keeps concurrent runs apart.
 
 use super::{
     Migrations, SqlFile,
@@ -12,39 +12,40 @@ use tokio_postgres::{Client, types::Type};
 /// The advisory lock of a run: `exo_migr` in ASCII. It belongs to the session.
 const LOCK: i64 = 0x6578_6f5f_6d69_6772;
 
-/// A request for a table's lock makes everybody behind it wait, so it is a short one. A statement
-/// itself may take long.
+/// While a statement waits for a table's lock, all later requests for that table wait behind it. So
+/// a statement waits 5 s at most. Once it has its locks, it may take long.
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = '5s'; \
                        SET idle_in_transaction_session_timeout = 0";
 
-/// Makes the server notice during a statement that this program has gone. Otherwise the advisory
-/// lock stays until the statement ends. Not every platform supports it.
+/// Makes the server check during a statement whether this program is still connected. Otherwise the
+/// advisory lock of a killed program stays until the statement ends. Some platforms do not support
+/// this setting.
 const NOTICE_DISCONNECT: &str = "SET client_connection_check_interval = '1s'";
 
-/// A function may call one of a later file. `functions/validation.sql` checks the bodies.
+/// A function may call one of a later file, so its body is not checked at once.
+/// `functions/validation.sql` checks all bodies.
 const BEGIN_FUNCTIONS: &str = "BEGIN; SET LOCAL check_function_bodies = off";
 
-/// The pauses before a transaction that lost a conflict about locks is tried again.
-const PAUSES: [Duration; 3] = [
+/// The pauses before the retries of a transaction that deadlocked or did not get a lock.
+const RETRY_PAUSES: [Duration; 3] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
 
-/// Something that happens on the way.
+/// An event of a run, for the operator.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// Another run works on this database; this one waits.
+    /// Another run holds the advisory lock, so this run waits.
     Waiting,
     /// A file is about to be applied.
     Applying {
         /// The file's stem.
         version: &'a str,
-        /// Why it is applied.
         reason: Reason,
     },
     /// The transaction that began with this file deadlocked or waited too long for a lock. It is
-    /// tried again.
+    /// retried.
     Retrying {
         /// The file's stem.
         version: &'a str,
@@ -58,22 +59,23 @@ pub enum Event<'a> {
 
 type Report<'a> = &'a (dyn Fn(Event<'_>) + Sync);
 
-/// Files that are applied in one transaction.
-enum Unit<'a> {
+/// The files of one transaction.
+enum Transaction<'a> {
     Dated(&'a SqlFile),
     Functions(&'a [SqlFile]),
 }
 
 impl Migrations {
-    /// Applies the files that the database lacks and returns their number. A dated file is one
-    /// transaction, and all functions are one.
+    /// Applies the files that the database lacks and returns their number. Each dated file is one
+    /// transaction. All functions together are one transaction.
     ///
-    /// The first error ends it: earlier transactions stay, the failed one leaves nothing, and the
-    /// next call resumes there. The session keeps its settings; use one of its own.
+    /// The first error ends the run. Earlier transactions stay, the failed one is rolled back, and
+    /// the next run resumes there. The run changes settings of the session, so it needs a
+    /// connection of its own.
     pub async fn apply(&self, client: &Client, report: Report<'_>) -> Result<usize, Error> {
         lock(client, report).await?;
         let applied = self.apply_locked(client, report).await;
-        // A session that is gone has released the lock.
+        // If the session is gone, the server has released its lock.
         let _ = client
             .query_typed(
                 "SELECT pg_catalog.pg_advisory_unlock($1)",
@@ -83,7 +85,8 @@ impl Migrations {
         applied
     }
 
-    /// The steps that [`Migrations::apply`] would take. Writes nothing and waits for nobody.
+    /// Every file, with the reason why [`Migrations::apply`] would apply it. Writes nothing and
+    /// does not wait for other runs.
     pub(crate) async fn pending(&self, client: &Client) -> Result<Vec<Step<'_>>, Error> {
         client
             .batch_execute("SET default_transaction_read_only = on")
@@ -105,14 +108,14 @@ impl Migrations {
             report(Event::Edited { version });
         }
         let due = || steps.iter().filter(|step| step.reason.is_some());
-        for unit in self.units(&steps) {
-            unit.apply(client, &steps, report).await?;
+        for transaction in self.transactions(&steps) {
+            transaction.apply(client, &steps, report).await?;
         }
         if registry.functions.checksums.is_empty() {
-            registry::adopt(client, &self.dated).await?;
+            registry::update_checksums(client, &self.dated).await?;
         }
         if due().next().is_some() {
-            // PostgREST reads the functions' signatures once.
+            // PostgREST caches the functions' signatures.
             // https://docs.postgrest.org/en/stable/references/schema_cache.html
             client
                 .batch_execute("NOTIFY pgrst, 'reload schema'")
@@ -123,21 +126,21 @@ impl Migrations {
     }
 
     /// The transactions that the steps need, in order.
-    fn units<'a>(&'a self, steps: &[Step<'a>]) -> Vec<Unit<'a>> {
+    fn transactions<'a>(&'a self, steps: &[Step<'a>]) -> Vec<Transaction<'a>> {
         let (dated, functions) = steps.split_at(self.dated.len());
-        let mut units: Vec<_> = dated
+        let mut transactions: Vec<_> = dated
             .iter()
             .filter(|step| step.reason.is_some())
-            .map(|step| Unit::Dated(step.file))
+            .map(|step| Transaction::Dated(step.file))
             .collect();
         if functions.iter().any(|step| step.reason.is_some()) {
-            units.push(Unit::Functions(&self.functions));
+            transactions.push(Transaction::Functions(&self.functions));
         }
-        units
+        transactions
     }
 }
 
-impl Unit<'_> {
+impl Transaction<'_> {
     fn files(&self) -> &[SqlFile] {
         match self {
             Self::Dated(file) => std::slice::from_ref(file),
@@ -145,7 +148,7 @@ impl Unit<'_> {
         }
     }
 
-    /// Applies the files, a few times if others hold the locks.
+    /// Applies the files, and retries them while other sessions hold the locks.
     async fn apply(
         &self,
         client: &Client,
@@ -160,7 +163,7 @@ impl Unit<'_> {
                 report(Event::Applying { version, reason });
             }
         }
-        let mut pauses = PAUSES.iter();
+        let mut pauses = RETRY_PAUSES.iter();
         loop {
             let Err(error) = self.attempt(client).await else {
                 return Ok(());
@@ -178,12 +181,12 @@ impl Unit<'_> {
         match self {
             Self::Dated(file) => {
                 file.run(client).await?;
-                registry::record(client, file).await
+                registry::record_dated(client, file).await
             }
             Self::Functions(files) => {
                 let attempt = apply_functions(client, files).await;
                 if attempt.is_err() {
-                    // The server itself ends the transaction of a session that is gone.
+                    // If the session is gone, the server has rolled back.
                     let _ = client.batch_execute("ROLLBACK").await;
                 }
                 attempt

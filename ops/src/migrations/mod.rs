@@ -1,7 +1,7 @@
-//! The files of `migrations/` and how they get into a database.
+//! The files of `migrations/`, and applying them to a database.
 //!
-//! Dated files change tables and are applied once, in order. The files of `functions/` are applied
-//! again, all of them in one transaction, when a text changed. See
+//! Dated files change tables and are applied once, in order. When one file of `functions/` changed,
+//! all of them are applied again in one transaction. See
 //! `docs/adr/0010-functions-apart-from-tables.md`.
 
 mod apply;
@@ -14,27 +14,27 @@ pub use self::{apply::Event, plan::Reason, sql_file::SqlFile};
 use crate::error::Error;
 use std::path::Path;
 
-/// The files of this version: path below `migrations/`, text.
+/// The files that this program was built with: path below `migrations/`, and text.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// The folder of the functions, below that of the dated files.
+/// The subfolder with the functions.
 const FUNCTIONS: &str = "functions";
 
-/// The script that does the same with `psql`; no migration.
+/// The script that applies the migrations with `psql`. It is no migration itself.
 const PSQL_SCRIPT: &str = "apply.sql";
 
-/// The last files of `functions/`: they need the functions of all others.
+/// The files of `functions/` that are applied last, because they need all other functions.
 const LAST_FUNCTIONS: [&str; 3] = [
     "functions/triggers",
     "functions/privileges",
     "functions/validation",
 ];
 
-/// The files that make a database what this version needs.
+/// The migrations of one version.
 pub struct Migrations {
     /// In the byte order of their names; never empty.
     dated: Vec<SqlFile>,
-    /// In the order in which they are applied.
+    /// In the order of application.
     functions: Vec<SqlFile>,
 }
 
@@ -48,7 +48,7 @@ impl Migrations {
         let dated = dated.iter().map(|(name, text)| SqlFile::new(*name, *text));
         let functions = functions
             .iter()
-            .map(|(name, text)| SqlFile::part(*name, *text));
+            .map(|(name, text)| SqlFile::without_transaction(*name, *text));
         Ok(Self::sorted(
             dated.collect::<Result<_, _>>()?,
             functions.collect::<Result<_, _>>()?,
@@ -71,7 +71,8 @@ impl Migrations {
         let subfolder = folder.join(FUNCTIONS);
         if subfolder.is_dir() {
             for (name, text) in sql_file::read_texts(&subfolder)? {
-                functions.push(SqlFile::part(format!("{FUNCTIONS}/{name}"), text)?);
+                let name = format!("{FUNCTIONS}/{name}");
+                functions.push(SqlFile::without_transaction(name, text)?);
             }
         }
         Ok(Self::sorted(dated, functions))

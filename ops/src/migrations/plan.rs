@@ -1,19 +1,19 @@
-//! Which files a database lacks: a decision without I/O.
+//! Decides which files to apply to a database, without I/O.
 
 use super::{Migrations, SqlFile, registry::Registry};
 use crate::error::Error;
 use std::fmt;
 
-/// Why a file is to be applied.
+/// The reason to apply a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The database does not list it.
+    /// The database does not list the file.
     New,
-    /// The database has another text of it. Functions only.
+    /// The database has another text of the file. Functions only.
     Changed,
     /// Somebody changed, added or dropped a function or trigger by hand. Functions only.
     Altered,
-    /// It is applied together with others. Functions only.
+    /// A dated file or another file of functions is applied. Functions only.
     Follows,
 }
 
@@ -28,28 +28,28 @@ impl fmt::Display for Reason {
     }
 }
 
-/// One file and what is to be done about it.
+/// A file and the decision about it.
 pub(crate) struct Step<'a> {
     pub(crate) file: &'a SqlFile,
-    /// `None`: the database has it.
+    /// `None` if the database has the file.
     pub(crate) reason: Option<Reason>,
-    /// A dated file whose text is not the one that was applied. It is not applied again.
+    /// Whether the text of a dated file changed after it was applied. It is not applied again.
     pub(crate) is_edited: bool,
 }
 
 impl Migrations {
-    /// Every file, in the order in which they are applied.
+    /// Every file, in the order of application.
     pub(super) fn plan(&self, registry: &Registry) -> Result<Vec<Step<'_>>, Error> {
-        self.must_not_be_older(registry)?;
+        self.refuse_newer_database(registry)?;
         let mut steps = self.plan_dated(registry);
         let tables_change = steps.iter().any(|step| step.reason.is_some());
         steps.extend(self.plan_functions(registry, tables_change));
         Ok(steps)
     }
 
-    /// A listed file was applied, whatever its checksum says.
+    /// A listed file counts as applied, whatever its checksum is.
     fn plan_dated(&self, registry: &Registry) -> Vec<Step<'_>> {
-        // Files of a version that kept functions in them had other texts.
+        // Version 0.1.0 recorded no functions, and its dated files have other texts.
         let are_texts_comparable = !registry.functions.checksums.is_empty();
         self.dated
             .iter()
@@ -69,8 +69,8 @@ impl Migrations {
             .collect()
     }
 
-    /// All functions or none: those of a database then always come from one version. They follow
-    /// every change of a table, because a function may depend on it.
+    /// Applies all functions or none, so that those of a database come from one version. They also
+    /// follow every dated file, because functions depend on tables.
     fn plan_functions(&self, registry: &Registry, tables_change: bool) -> Vec<Step<'_>> {
         let applied = &registry.functions;
         let reasons: Vec<Option<Reason>> = self
@@ -83,8 +83,8 @@ impl Migrations {
                 Some(_) => None,
             })
             .collect();
-        let is_one_gone = applied.checksums.len() > self.functions.len();
-        let are_due = tables_change || is_one_gone || reasons.iter().any(Option::is_some);
+        let is_file_gone = applied.checksums.len() > self.functions.len();
+        let are_due = tables_change || is_file_gone || reasons.iter().any(Option::is_some);
         let steps = self.functions.iter().zip(reasons);
         steps
             .map(|(file, reason)| Step {
@@ -95,8 +95,8 @@ impl Migrations {
             .collect()
     }
 
-    /// The tables of a newer version may not fit the functions of this one.
-    fn must_not_be_older(&self, registry: &Registry) -> Result<(), Error> {
+    /// Refuses a database of a newer version, because its tables may not fit these functions.
+    fn refuse_newer_database(&self, registry: &Registry) -> Result<(), Error> {
         let newest_here = self
             .dated
             .iter()
@@ -116,19 +116,20 @@ impl Migrations {
 mod tests {
     use super::{super::registry::AppliedFunctions, *};
 
-    /// Dated files and functions of these names, all with the same text.
+    /// Migrations with these names. All files of a kind have the same text.
     fn migrations(dated: &[&str], functions: &[&str]) -> Migrations {
         let dated = dated
             .iter()
             .map(|stem| SqlFile::new(format!("{stem}.sql"), "BEGIN;\nCOMMIT;\n").unwrap());
         let functions = functions
             .iter()
-            .map(|stem| SqlFile::part(format!("{stem}.sql"), "SELECT 1;").unwrap());
+            .map(|stem| SqlFile::without_transaction(format!("{stem}.sql"), "SELECT 1;").unwrap());
         Migrations::sorted(dated.collect(), functions.collect())
     }
 
-    /// `+`: listed with the text that is here, `~`: with another one, `?`: without one.
-    fn listed(entries: &[&str], current: &str) -> Vec<(String, Option<String>)> {
+    /// Rows of a registry. `+` before a name stands for the current checksum, `~` for another one,
+    /// and `?` for none.
+    fn rows(entries: &[&str], current: &str) -> Vec<(String, Option<String>)> {
         let entry = |entry: &&str| {
             let (kind, name) = entry.split_at(1);
             let checksum = match kind {
@@ -143,9 +144,9 @@ mod tests {
 
     fn registry(migrations: &Migrations, dated: &[&str], functions: &[&str]) -> Registry {
         let current = |files: &[SqlFile]| files.first().unwrap().checksum();
-        let functions = listed(functions, &current(&migrations.functions));
+        let functions = rows(functions, &current(&migrations.functions));
         Registry {
-            dated: listed(dated, &current(&migrations.dated))
+            dated: rows(dated, &current(&migrations.dated))
                 .into_iter()
                 .collect(),
             functions: AppliedFunctions {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_dated_file_is_never_repeated() {
+    fn listed_dated_file_is_not_reapplied() {
         let migrations = migrations(&["1", "2", "3"], &["f"]);
         let registry = registry(&migrations, &["+1", "~2", "?3"], &["+f"]);
         let steps = migrations.plan(&registry).unwrap();
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_before_the_registry_differ() {
+    fn older_texts_are_not_compared() {
         let migrations = migrations(&["1", "2"], &["f"]);
         let registry = registry(&migrations, &["~1", "~2"], &[]);
         let steps = migrations.plan(&registry).unwrap();
@@ -225,7 +226,7 @@ mod tests {
         let newer = registry(&migrations, &["?1", "?3"], &["+f"]);
         let refused = migrations.plan(&newer).err().unwrap();
         assert!(matches!(refused, Error::NewerDatabase { version } if version == "3"));
-        // A file that was renamed or taken out is no sign of a newer version.
+        // A file that was renamed or removed since is no sign of a newer version.
         let older = registry(&migrations, &["+1", "+11", "+2"], &["+f"]);
         assert_eq!(reasons(&migrations, &older), [None; 3]);
     }

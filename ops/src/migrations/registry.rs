@@ -6,8 +6,8 @@ use crate::error::Error;
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, types::Type};
 
-/// A digest of every function and trigger in the product's schemas. Extensions' functions are not
-/// the product's.
+/// An SQL expression: the digest of every function and trigger in the product's schemas. Functions
+/// of extensions do not count.
 const CATALOGUE: &str = "(
     SELECT pg_catalog.md5(coalesce(
         pg_catalog.string_agg(entry, E'\\n' ORDER BY entry COLLATE \"C\"), ''))
@@ -24,10 +24,10 @@ const CATALOGUE: &str = "(
         WHERE n.nspname IN ('public', 'internal') AND NOT t.tgisinternal
     ) AS entries (entry))";
 
-/// What a database says about itself.
+/// The migrations that a database lists.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    /// Stem of each dated file that was applied, with the checksum where it is known.
+    /// The checksum of each applied dated file by its stem, `None` if it is unknown.
     pub(super) dated: BTreeMap<String, Option<String>>,
     pub(super) functions: AppliedFunctions,
 }
@@ -35,14 +35,14 @@ pub(super) struct Registry {
 /// The files of `functions/` that a database has.
 #[derive(Debug, Default)]
 pub(super) struct AppliedFunctions {
-    /// Checksum of each file, by its stem. Empty before `exo migrate` first recorded functions, for
-    /// example in a database of a version that kept them in dated files.
+    /// The checksum of each file by its stem. Empty until `exo migrate` first records functions,
+    /// for example in a database of version 0.1.0, which kept them in dated files.
     pub(super) checksums: BTreeMap<String, String>,
     /// Whether functions and triggers differ from those that the files made.
     pub(super) is_altered: bool,
 }
 
-/// Reads the registry. A table that is missing lists nothing.
+/// Reads the registry. A missing table counts as empty.
 pub(super) async fn read(client: &Client) -> Result<Registry, Error> {
     let failed = || Error::database("read the registry of migrations");
     let exists = "SELECT pg_catalog.to_regclass('public.schema_migrations') IS NOT NULL,
@@ -53,7 +53,7 @@ pub(super) async fn read(client: &Client) -> Result<Registry, Error> {
         .map_err(failed())?;
     let mut registry = Registry::default();
     if row.get(0) {
-        // The column may be missing, and then reads as NULL.
+        // Read through jsonb, a missing column is NULL.
         let dated = "SELECT m.version, pg_catalog.to_jsonb(m) ->> 'checksum'
                      FROM public.schema_migrations AS m";
         let rows = client.query_typed(dated, &[]).await.map_err(failed())?;
@@ -76,7 +76,7 @@ pub(super) async fn read(client: &Client) -> Result<Registry, Error> {
 }
 
 /// Stores the checksum of a dated file that was applied.
-pub(super) async fn record(client: &Client, file: &SqlFile) -> Result<(), Error> {
+pub(super) async fn record_dated(client: &Client, file: &SqlFile) -> Result<(), Error> {
     let update =
         "UPDATE public.schema_migrations SET checksum = $2 WHERE version = $1 RETURNING true";
     let updated = client
@@ -94,8 +94,8 @@ pub(super) async fn record(client: &Client, file: &SqlFile) -> Result<(), Error>
     }
 }
 
-/// Stores the current texts of dated files that were applied with other ones.
-pub(super) async fn adopt(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
+/// Stores the current checksums of dated files that were applied with other texts.
+pub(super) async fn update_checksums(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
     let update = "UPDATE public.schema_migrations AS m SET checksum = f.checksum
                   FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))
                       AS f (version, checksum)
@@ -111,7 +111,8 @@ pub(super) async fn adopt(client: &Client, files: &[SqlFile]) -> Result<(), Erro
     Ok(())
 }
 
-/// Stores the texts of the functions, and the state that they left. Part of their transaction.
+/// Stores the checksums of the function files, and the catalogue's digest after them. Belongs to
+/// the transaction of the functions.
 pub(super) async fn record_functions(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
     let failed = || Error::database("write internal.schema_functions");
     client

@@ -1,4 +1,4 @@
-//! One SQL file, sent to the server in one message.
+//! An SQL file: its form, its checksum, and sending it to the server in one message.
 
 use crate::error::Error;
 use sha2::{Digest as _, Sha256};
@@ -15,8 +15,8 @@ pub struct SqlFile {
 }
 
 impl SqlFile {
-    /// A file that is a transaction of its own: `BEGIN;` and `COMMIT;` around everything, each on
-    /// its own line. Others are refused, because half of their statements could stay.
+    /// A file that is one transaction: its first line of code is `BEGIN;`, its last is `COMMIT;`.
+    /// Any other file is refused, because an error could leave half of it applied.
     pub fn new(
         name: impl Into<Cow<'static, str>>,
         text: impl Into<Cow<'static, str>>,
@@ -25,10 +25,10 @@ impl SqlFile {
             name: name.into(),
             text: text.into(),
         };
-        let lines: Vec<&str> = file.lines().collect();
-        let is =
+        let lines: Vec<&str> = file.code_lines().collect();
+        let equals =
             |line: Option<&&str>, word: &str| line.is_some_and(|it| it.eq_ignore_ascii_case(word));
-        let is_whole = is(lines.first(), "BEGIN;") && is(lines.last(), "COMMIT;");
+        let is_whole = equals(lines.first(), "BEGIN;") && equals(lines.last(), "COMMIT;");
         if is_whole && file.transaction_lines() == 2 {
             Ok(file)
         } else {
@@ -38,8 +38,8 @@ impl SqlFile {
         }
     }
 
-    /// A file that is applied inside a transaction of the caller, so it must not end that.
-    pub(super) fn part(
+    /// A file for the caller's transaction, which it must neither begin nor end.
+    pub(super) fn without_transaction(
         name: impl Into<Cow<'static, str>>,
         text: impl Into<Cow<'static, str>>,
     ) -> Result<Self, Error> {
@@ -56,8 +56,8 @@ impl SqlFile {
         }
     }
 
-    /// The lines that hold code, without blanks around it.
-    fn lines(&self) -> impl Iterator<Item = &str> {
+    /// The trimmed lines, without blank lines and comment lines.
+    fn code_lines(&self) -> impl Iterator<Item = &str> {
         let lines = self.text.lines().map(str::trim);
         lines.filter(|line| !line.is_empty() && !line.starts_with("--"))
     }
@@ -65,11 +65,11 @@ impl SqlFile {
     /// The lines that begin or end a transaction. The `BEGIN` of a function has no semicolon.
     fn transaction_lines(&self) -> usize {
         let words = ["BEGIN;", "COMMIT;", "ROLLBACK;"];
-        let is_one = |line: &&str| words.iter().any(|word| line.eq_ignore_ascii_case(word));
-        self.lines().filter(is_one).count()
+        let is_transaction = |line: &&str| words.iter().any(|word| line.eq_ignore_ascii_case(word));
+        self.code_lines().filter(is_transaction).count()
     }
 
-    /// The `*.sql` of a folder, in the byte order of their names. Each is a transaction.
+    /// The `*.sql` files of a folder, in the byte order of their names. Each is one transaction.
     pub fn read_folder(folder: &Path) -> Result<Vec<Self>, Error> {
         let files = read_texts(folder)?.into_iter();
         files.map(|(name, text)| Self::new(name, text)).collect()
@@ -97,34 +97,34 @@ impl SqlFile {
         digits
     }
 
-    /// Runs a file that is a transaction. After an error nothing of it is left, and the session
-    /// can be used again.
+    /// Runs a file that is one transaction. After an error it is rolled back, and the session
+    /// stays usable.
     pub async fn run(&self, client: &Client) -> Result<(), Error> {
-        let sent = self.send(client).await;
-        if sent.is_err() {
-            // The server itself ends the transaction of a session that is gone.
+        let result = self.send(client).await;
+        if result.is_err() {
+            // If the session is gone, the server has rolled back.
             let _ = client.batch_execute("ROLLBACK").await;
         }
-        sent
+        result
     }
 
     /// Sends all statements in one message.
     pub(super) async fn send(&self, client: &Client) -> Result<(), Error> {
-        let sent = client.batch_execute(&self.text).await;
-        sent.map_err(|error| match error.as_db_error() {
+        let result = client.batch_execute(&self.text).await;
+        result.map_err(|error| match error.as_db_error() {
             Some(refusal) => Error::Statement {
                 place: self.place(refusal),
                 sqlstate: refusal.code().clone(),
                 message: describe(refusal),
             },
             None => Error::Database {
-                what: format!("apply {}", self.name),
+                step: format!("apply {}", self.name),
                 source: error,
             },
         })
     }
 
-    /// The file, with line and column if the server points at a place. Its position counts the
+    /// The file, with line and column if PostgreSQL reports a position. PostgreSQL counts the
     /// characters of the whole message from 1.
     fn place(&self, refusal: &DbError) -> String {
         let Some(ErrorPosition::Original(position)) = refusal.position() else {
@@ -135,7 +135,7 @@ impl SqlFile {
     }
 }
 
-/// Names and texts of the `*.sql` of a folder, in the byte order of their names.
+/// Names and texts of the `*.sql` files of a folder, in the byte order of their names.
 pub(super) fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, Error> {
     let failed = || Error::io(format!("read {}", folder.display()));
     let mut texts = Vec::new();
@@ -152,7 +152,7 @@ pub(super) fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, Error> 
     Ok(texts)
 }
 
-/// Line and column of a character, all three counted from 1.
+/// The line and column of the character at `position`. All three count from 1.
 fn line_and_column(text: &str, position: u32) -> (usize, usize) {
     let before = usize::try_from(position).unwrap_or(usize::MAX);
     let (mut line, mut column) = (1, 1);
@@ -166,7 +166,7 @@ fn line_and_column(text: &str, position: u32) -> (usize, usize) {
     (line, column)
 }
 
-/// PostgreSQL's message; detail, hint and context on lines of their own.
+/// PostgreSQL's message, followed by a line each for detail, hint and context.
 fn describe(refusal: &DbError) -> String {
     let code = refusal.code().code();
     let mut text = format!("{} {code}: {}", refusal.severity(), refusal.message());
@@ -209,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn function_file_keeps_the_transaction_open() {
-        let is_accepted = |text: &'static str| SqlFile::part("f.sql", text).is_ok();
+    fn function_file_has_no_transaction() {
+        let is_accepted = |text: &'static str| SqlFile::without_transaction("f.sql", text).is_ok();
         assert!(is_accepted("DO $$\nBEGIN\nEND;\n$$;"));
         for refused in [
             "BEGIN;\nSELECT 1;\nCOMMIT;",

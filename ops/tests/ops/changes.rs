@@ -1,28 +1,28 @@
-//! Texts that change: functions are applied again, dated files are not.
+//! Changed texts: functions are applied again, dated files are not.
 
 use crate::database::with_database;
 use crate::folder::Folder;
 
-const TRACE: &str = "SELECT what FROM trace ORDER BY id";
+const TRACE: &str = "SELECT entry FROM trace ORDER BY id";
 
 #[tokio::test]
 async fn changed_function_reapplies_all_functions() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "2_a");
+        folder.write_trace("2_a", "2_a");
         for subject in ["b", "a", "privileges"] {
-            folder.function_trace(subject, subject);
+            folder.write_function_trace(subject, subject);
         }
-        folder.function_trace("triggers", "triggers");
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 6);
+        folder.write_function_trace("triggers", "triggers");
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 6);
         assert_eq!(
             db.texts(TRACE).await,
             ["2_a", "a", "b", "triggers", "privileges"]
         );
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 0);
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 0);
 
-        folder.function_trace("b", "b, another");
-        folder.function_trace("c", "c");
+        folder.write_function_trace("b", "b, another");
+        folder.write_function_trace("c", "c");
         let again = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(
             again.out,
@@ -37,10 +37,10 @@ async fn changed_function_reapplies_all_functions() {
             db.texts(TRACE).await,
             ["a", "b, another", "c", "triggers", "privileges"]
         );
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 0);
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 0);
         folder.remove("functions/c.sql");
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 4);
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 0);
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 4);
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 0);
     })
     .await;
 }
@@ -49,9 +49,9 @@ async fn changed_function_reapplies_all_functions() {
 async fn changed_table_reapplies_functions() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.function_trace("a", "a");
-        db.migrated(&["--from", folder.path()]).await;
-        folder.trace("2_a", "2_a");
+        folder.write_function_trace("a", "a");
+        db.migrate_and_count(&["--from", folder.path()]).await;
+        folder.write_trace("2_a", "2_a");
         let again = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(
             again.out,
@@ -66,10 +66,10 @@ async fn changed_table_reapplies_functions() {
 async fn edited_dated_file_is_reported() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
-        folder.function_trace("a", "a");
-        db.migrated(&["--from", folder.path()]).await;
-        folder.trace("2_a", "another");
+        folder.write_trace("2_a", "a");
+        folder.write_function_trace("a", "a");
+        db.migrate_and_count(&["--from", folder.path()]).await;
+        folder.write_trace("2_a", "another");
         let again = db.migrate(&["--from", folder.path()]).await;
         assert_eq!((again.code, again.out.as_str()), (0, "applied: 0\n"));
         assert_eq!(
@@ -92,7 +92,7 @@ async fn edited_dated_file_is_reported() {
 #[tokio::test]
 async fn function_changed_by_hand_is_restored() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         let before = db.schema().await;
         for change in [
             "CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
@@ -105,7 +105,7 @@ async fn function_changed_by_hand_is_restored() {
             assert_eq!(status.code, 1, "{change}");
             let reason = "to apply: a function or trigger was changed by hand";
             assert!(status.out.contains(reason), "{status:?}");
-            db.migrated(&[]).await;
+            db.migrate_and_count(&[]).await;
             assert!(db.schema().await == before, "{change}");
             assert_eq!(db.migrate(&["--status"]).await.code, 0, "{change}");
         }
@@ -117,9 +117,9 @@ async fn function_changed_by_hand_is_restored() {
 async fn recreated_function_is_granted_again() {
     with_database(|db| async move {
         let folder = Folder::with_checkout();
-        db.migrated(&["--from", folder.path()]).await;
+        db.migrate_and_count(&["--from", folder.path()]).await;
         let holds = "functions/holds.sql";
-        // PostgreSQL changes no result type in place. The function is dropped with its grants.
+        // A change of the result type needs a drop, which also drops the grants.
         let changed = folder.read(holds).replacen(
             "CREATE OR REPLACE FUNCTION public.expire_holds(",
             "CREATE FUNCTION internal.added() RETURNS integer
@@ -129,7 +129,7 @@ async fn recreated_function_is_granted_again() {
         );
         assert!(changed.contains("DROP FUNCTION public.expire_holds;"));
         folder.write(holds, &changed);
-        db.migrated(&["--from", folder.path()]).await;
+        db.migrate_and_count(&["--from", folder.path()]).await;
         db.run("SET ROLE service_role; SELECT internal.added(), public.expire_holds(); RESET ROLE")
             .await;
         let others = "SELECT r FROM unnest(ARRAY['anon', 'authenticated']) AS r \
@@ -143,15 +143,15 @@ async fn recreated_function_is_granted_again() {
 async fn invalid_function_changes_nothing() {
     with_database(|db| async move {
         let folder = Folder::with_checkout();
-        db.migrated(&["--from", folder.path()]).await;
+        db.migrate_and_count(&["--from", folder.path()]).await;
         let before = db.schema().await;
-        // The first calls a function of a later file, which is no error.
-        folder.functions(
+        // `a` calls a function of a later file, which is allowed. The body of `b` is invalid.
+        folder.write_functions(
             "a",
             "CREATE FUNCTION internal.a() RETURNS text LANGUAGE sql SET search_path = ''
              AS 'SELECT internal.b()';\n",
         );
-        folder.functions(
+        folder.write_functions(
             "b",
             "CREATE FUNCTION internal.b() RETURNS text LANGUAGE sql SET search_path = ''
              AS 'SELECT nothing FROM public.cars';\n",
@@ -162,18 +162,18 @@ async fn invalid_function_changes_nothing() {
                         ERROR 42703: column \"nothing\" does not exist";
         assert!(refused.err.starts_with(expected), "{refused:?}");
         assert!(db.schema().await == before);
-        folder.functions(
+        folder.write_functions(
             "b",
             "CREATE OR REPLACE FUNCTION internal.b() RETURNS text LANGUAGE sql SET search_path = ''
              AS 'SELECT name FROM public.cars';\n",
         );
-        folder.functions(
+        folder.write_functions(
             "a",
             &folder
                 .read("functions/a.sql")
                 .replace("CREATE F", "CREATE OR REPLACE F"),
         );
-        db.migrated(&["--from", folder.path()]).await;
+        db.migrate_and_count(&["--from", folder.path()]).await;
     })
     .await;
 }

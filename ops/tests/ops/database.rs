@@ -1,4 +1,4 @@
-//! An empty database for one test, dropped afterwards, also after a panic.
+//! An empty database for one test. It is dropped afterwards, even after a panic.
 
 use crate::exo::{self, RunOutput};
 use std::{sync::Arc, time::Duration};
@@ -14,21 +14,21 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// `exo migrate` with some words.
+    /// Runs `exo migrate` with more arguments.
     pub(crate) async fn migrate(&self, words: &[&str]) -> RunOutput {
         let words = [&["migrate"], words].concat();
         exo::run(&words, &[("DATABASE_URL", self.url.as_str())]).await
     }
 
     /// Runs `exo migrate`, which must succeed, and returns the number of files it applied.
-    pub(crate) async fn migrated(&self, words: &[&str]) -> usize {
-        applied(&self.migrate(words).await)
+    pub(crate) async fn migrate_and_count(&self, words: &[&str]) -> usize {
+        applied_count(&self.migrate(words).await)
     }
 
     /// Runs statements as superuser.
     pub(crate) async fn run(&self, sql: &str) {
-        let done = self.admin.batch_execute(sql).await;
-        done.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let result = self.admin.batch_execute(sql).await;
+        result.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
     /// The first column of a query as text, NULL as `-`.
@@ -41,7 +41,7 @@ impl Database {
     }
 
     /// The listed dated files with the first digits of their checksums.
-    pub(crate) async fn listed(&self) -> Vec<String> {
+    pub(crate) async fn listed_files(&self) -> Vec<String> {
         self.texts(
             "SELECT version || ' ' || coalesce(left(checksum, 8), '-') FROM public.schema_migrations \
              ORDER BY version COLLATE \"C\"",
@@ -49,8 +49,8 @@ impl Database {
         .await
     }
 
-    /// The schema without the owners' names and without the registries: columns, constraints,
-    /// indexes, triggers, functions, privileges and comments.
+    /// The columns, constraints, indexes, triggers, functions with their comments, and privileges.
+    /// Owners and rows are left out.
     pub(crate) async fn schema(&self) -> Vec<String> {
         let ours = "('public'::regnamespace, 'internal'::regnamespace)";
         let parts = [
@@ -88,9 +88,10 @@ impl Database {
         schema
     }
 
-    /// Every object and row that a migration can write, with the transaction that wrote it last.
-    pub(crate) async fn written(&self) -> Vec<String> {
-        let mut written = Vec::new();
+    /// Every row that a migration can write, in catalogues and tables, with the last transaction
+    /// that wrote it.
+    pub(crate) async fn row_versions(&self) -> Vec<String> {
+        let mut versions = Vec::new();
         for catalogue in [
             "pg_namespace",
             "pg_class",
@@ -102,7 +103,7 @@ impl Database {
             let rows = format!(
                 "SELECT xmin::text || ' ' || t::text FROM {catalogue} AS t ORDER BY t::text"
             );
-            written.extend(self.texts(&rows).await);
+            versions.extend(self.texts(&rows).await);
         }
         for table in self
             .texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
@@ -111,13 +112,13 @@ impl Database {
             let rows = format!(
                 "SELECT xmin::text || ' ' || t::text FROM public.{table} AS t ORDER BY t::text"
             );
-            written.extend(self.texts(&rows).await);
+            versions.extend(self.texts(&rows).await);
         }
-        written
+        versions
     }
 
-    /// Waits until `condition`, over `pg_stat_activity`, is true of another session.
-    pub(crate) async fn until_some_session(&self, condition: &str) {
+    /// Waits until another session meets `condition`, a condition on `pg_stat_activity`.
+    pub(crate) async fn wait_for_session(&self, condition: &str) {
         let sql = format!(
             "SELECT 'yes'::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
         );
@@ -131,13 +132,13 @@ impl Database {
     }
 }
 
-/// How many files a run applied that ended well.
-pub(crate) fn applied(ended: &RunOutput) -> usize {
-    assert_eq!(ended.code, 0, "{ended:?}");
-    let last = ended.out.lines().last().unwrap();
+/// The number of files that a successful run applied.
+pub(crate) fn applied_count(output: &RunOutput) -> usize {
+    assert_eq!(output.code, 0, "{output:?}");
+    let last = output.out.lines().last().unwrap();
     let applied = last.strip_prefix("applied: ").unwrap().parse().unwrap();
-    let named = ended.out.lines().filter(|line| line.starts_with("apply "));
-    assert_eq!(named.count(), applied, "{ended:?}");
+    let named = output.out.lines().filter(|line| line.starts_with("apply "));
+    assert_eq!(named.count(), applied, "{output:?}");
     applied
 }
 

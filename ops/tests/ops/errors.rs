@@ -1,4 +1,4 @@
-//! Errors in the middle of a run: the place they name and the state they leave.
+//! Errors during `exo migrate`: their messages, and the state of the database afterwards.
 
 use crate::database::with_database;
 use crate::folder::Folder;
@@ -7,14 +7,14 @@ use crate::folder::Folder;
 async fn error_stops_and_keeps_earlier_files() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
-        folder.migration(
+        folder.write_trace("2_a", "a");
+        folder.write_migration(
             "3_b",
-            "INSERT INTO public.trace (what) VALUES ('half; done');\n\
+            "INSERT INTO public.trace (entry) VALUES ('half; done');\n\
              -- Fails at run time, without a position.\n\
              SELECT 1 / length('')\n  AS nothing;",
         );
-        folder.trace("4_c", "c");
+        folder.write_trace("4_c", "c");
         let stopped = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(stopped.code, 1);
         assert_eq!(
@@ -25,15 +25,15 @@ async fn error_stops_and_keeps_earlier_files() {
             stopped.err,
             "exo: error[statement_refused]: 3_b.sql: ERROR 22012: division by zero\n"
         );
-        assert_eq!(db.texts("SELECT what FROM trace").await, ["a"]);
-        let listed = db.listed().await;
+        assert_eq!(db.texts("SELECT entry FROM trace").await, ["a"]);
+        let listed = db.listed_files().await;
         assert_eq!(listed.len(), 2, "{listed:?}");
         assert!(!listed.iter().any(|row| row.ends_with(" -")), "{listed:?}");
 
-        folder.trace("3_b", "b");
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 2);
+        folder.write_trace("3_b", "b");
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 2);
         assert_eq!(
-            db.texts("SELECT what FROM trace ORDER BY id").await.len(),
+            db.texts("SELECT entry FROM trace ORDER BY id").await.len(),
             3
         );
     })
@@ -59,7 +59,7 @@ async fn syntax_error_has_line_and_column() {
                  context: PL/pgSQL function inline_code_block line 2 at RAISE",
             ),
         ] {
-            folder.migration("2_a", statements);
+            folder.write_migration("2_a", statements);
             let stopped = db.migrate(&["--from", folder.path()]).await;
             assert_eq!(stopped.code, 1);
             let expected = format!("exo: error[statement_refused]: 2_a.sql{message}\n");
@@ -73,26 +73,26 @@ async fn syntax_error_has_line_and_column() {
 async fn failed_functions_leave_the_old_ones() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.function_trace("a", "a");
-        folder.functions(
+        folder.write_function_trace("a", "a");
+        folder.write_functions(
             "b",
-            "SELECT 1 / (1 - count(*)) FROM public.trace WHERE what = 'stop';\n",
+            "SELECT 1 / (1 - count(*)) FROM public.trace WHERE entry = 'stop';\n",
         );
-        folder.function_trace("c", "c");
-        db.migrated(&["--from", folder.path()]).await;
+        folder.write_function_trace("c", "c");
+        db.migrate_and_count(&["--from", folder.path()]).await;
 
-        folder.function_trace("a", "stop");
-        folder.trace("2_a", "2_a");
+        folder.write_function_trace("a", "stop");
+        folder.write_trace("2_a", "2_a");
         let stopped = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(stopped.code, 1);
         assert_eq!(
             stopped.err,
             "exo: error[statement_refused]: functions/b.sql: ERROR 22012: division by zero\n"
         );
-        let trace = "SELECT what FROM trace ORDER BY id";
+        let trace = "SELECT entry FROM trace ORDER BY id";
         assert_eq!(db.texts(trace).await, ["a", "c", "2_a"]);
-        // The dated file stays applied, and the functions follow it still.
-        folder.function_trace("a", "A");
+        // The dated file stays applied, and the next run still applies the functions after it.
+        folder.write_function_trace("a", "A");
         let resumed = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(
             resumed.out,
@@ -109,13 +109,13 @@ async fn failed_functions_leave_the_old_ones() {
 async fn functions_that_end_the_transaction_are_refused() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.functions("a", "SELECT 1;\nCOMMIT;\n");
-        let before = db.written().await;
+        folder.write_functions("a", "SELECT 1;\nCOMMIT;\n");
+        let before = db.row_versions().await;
         let refused = db.migrate(&["--from", folder.path()]).await;
         assert_eq!((refused.code, refused.out.as_str()), (1, ""));
         let expected = "exo: error[ends_transaction]: functions/a.sql: ";
         assert!(refused.err.starts_with(expected), "{refused:?}");
-        assert_eq!(db.written().await, before);
+        assert_eq!(db.row_versions().await, before);
     })
     .await;
 }
@@ -124,7 +124,7 @@ async fn functions_that_end_the_transaction_are_refused() {
 async fn malformed_file_is_refused() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        let before = db.written().await;
+        let before = db.row_versions().await;
         folder.write("2_a.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\nSELECT 2;\n");
         let refused = db.migrate(&["--from", folder.path()]).await;
         assert_eq!((refused.code, refused.out.as_str()), (1, ""));
@@ -134,7 +134,7 @@ async fn malformed_file_is_refused() {
                 .starts_with("exo: error[not_one_transaction]: 2_a.sql: "),
             "{refused:?}"
         );
-        assert_eq!(db.written().await, before);
+        assert_eq!(db.row_versions().await, before);
 
         folder.write("2_a.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n");
         let refused = db.migrate(&["--from", folder.path()]).await;

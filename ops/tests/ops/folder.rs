@@ -13,25 +13,20 @@ pub(crate) fn checkout() -> PathBuf {
 
 /// The stems of the repository's dated files, in order.
 pub(crate) fn dated_stems() -> Vec<String> {
-    let mut stems = included();
+    let mut stems = stems();
     stems.retain(|stem| !stem.starts_with("functions/"));
     stems
 }
 
-/// The stems of the repository's functions, in order.
+/// The stems of the repository's files of functions, in order.
 pub(crate) fn function_stems() -> Vec<String> {
-    let mut stems = included();
+    let mut stems = stems();
     stems.retain(|stem| stem.starts_with("functions/"));
     stems
 }
 
-/// The stems of the repository's dated files and functions, in order.
+/// The stems of the repository's migrations, in the order in which `apply.sql` includes them.
 pub(crate) fn stems() -> Vec<String> {
-    included()
-}
-
-/// The stems of the files that `apply.sql` includes.
-fn included() -> Vec<String> {
     let script = fs::read_to_string(checkout().join("apply.sql")).unwrap();
     script
         .lines()
@@ -44,27 +39,28 @@ fn included() -> Vec<String> {
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one.
+    /// An empty folder.
     pub(crate) fn empty() -> Self {
         let path = std::env::temp_dir().join(format!("exodrive-ops-{}", random_id()));
         fs::create_dir(&path).unwrap();
         Self(path)
     }
 
-    /// With `1_base`, which makes the registries and a table `trace` for the statements of others.
+    /// A folder with `1_base`, which creates the registries and the table `trace`. Other files
+    /// write entries to `trace`, so that tests see what ran.
     pub(crate) fn with_base() -> Self {
         let folder = Self::empty();
-        folder.migration(
+        folder.write_migration(
             "1_base",
             "CREATE TABLE IF NOT EXISTS public.schema_migrations (version text PRIMARY KEY, checksum text);\n\
              CREATE SCHEMA IF NOT EXISTS internal;\n\
              CREATE TABLE IF NOT EXISTS internal.schema_functions (name text, checksum text, catalogue text);\n\
-             CREATE TABLE IF NOT EXISTS public.trace (id serial, what text);",
+             CREATE TABLE IF NOT EXISTS public.trace (id serial, entry text);",
         );
         folder
     }
 
-    /// With a copy of the migrations of the repository.
+    /// A folder with a copy of the repository's migrations.
     pub(crate) fn with_checkout() -> Self {
         let folder = Self::empty();
         fs::create_dir(folder.0.join("functions")).unwrap();
@@ -75,8 +71,8 @@ impl Folder {
         folder
     }
 
-    /// Writes a dated file: one transaction, which lists itself.
-    pub(crate) fn migration(&self, stem: &str, statements: &str) {
+    /// Writes a dated file: one transaction, which registers itself.
+    pub(crate) fn write_migration(&self, stem: &str, statements: &str) {
         self.write(
             &format!("{stem}.sql"),
             &format!(
@@ -85,24 +81,24 @@ impl Folder {
         );
     }
 
-    /// Writes a dated file that leaves `what` in `trace`.
-    pub(crate) fn trace(&self, stem: &str, what: &str) {
-        self.migration(
+    /// Writes a dated file that inserts `entry` into `trace`.
+    pub(crate) fn write_trace(&self, stem: &str, entry: &str) {
+        self.write_migration(
             stem,
-            &format!("INSERT INTO public.trace (what) VALUES ('{what}');"),
+            &format!("INSERT INTO public.trace (entry) VALUES ('{entry}');"),
         );
     }
 
-    /// Writes a file of functions that leaves `what` in `trace`.
-    pub(crate) fn function_trace(&self, subject: &str, what: &str) {
-        self.functions(
+    /// Writes a file of functions that inserts `entry` into `trace`.
+    pub(crate) fn write_function_trace(&self, subject: &str, entry: &str) {
+        self.write_functions(
             subject,
-            &format!("INSERT INTO public.trace (what) VALUES ('{what}');\n"),
+            &format!("INSERT INTO public.trace (entry) VALUES ('{entry}');\n"),
         );
     }
 
     /// Writes a file of functions.
-    pub(crate) fn functions(&self, subject: &str, text: &str) {
+    pub(crate) fn write_functions(&self, subject: &str, text: &str) {
         fs::create_dir_all(self.0.join("functions")).unwrap();
         self.write(&format!("functions/{subject}.sql"), text);
     }

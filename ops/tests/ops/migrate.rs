@@ -1,4 +1,4 @@
-//! From any state to the current one.
+//! `exo migrate` brings a database from any state to the current version.
 
 use crate::database::with_database;
 use crate::folder::{Folder, checkout, dated_stems, function_stems, stems};
@@ -22,9 +22,9 @@ async fn empty_database_becomes_current() {
         expected.sort();
         assert_eq!(db.texts(functions).await, expected);
 
-        let before = db.written().await;
-        assert_eq!(db.migrated(&[]).await, 0);
-        assert_eq!(db.written().await, before);
+        let before = db.row_versions().await;
+        assert_eq!(db.migrate_and_count(&[]).await, 0);
+        assert_eq!(db.row_versions().await, before);
     })
     .await;
 }
@@ -32,9 +32,13 @@ async fn empty_database_becomes_current() {
 #[tokio::test]
 async fn embedded_files_equal_the_folder() {
     with_database(|db| async move {
-        assert_eq!(db.migrated(&[]).await, stems().len());
+        assert_eq!(db.migrate_and_count(&[]).await, stems().len());
         let folder = checkout();
-        assert_eq!(db.migrated(&["--from", folder.to_str().unwrap()]).await, 0);
+        assert_eq!(
+            db.migrate_and_count(&["--from", folder.to_str().unwrap()])
+                .await,
+            0
+        );
     })
     .await;
 }
@@ -42,22 +46,22 @@ async fn embedded_files_equal_the_folder() {
 #[tokio::test]
 async fn dry_run_and_status_write_nothing() {
     with_database(|db| async move {
-        let empty = db.written().await;
+        let empty = db.row_versions().await;
         let dry = db.migrate(&["--dry-run"]).await;
-        let of = format!("to apply: {}", stems().len());
+        let last_line = format!("to apply: {}", stems().len());
         assert_eq!(dry.code, 0, "{dry:?}");
-        assert_eq!(dry.out.lines().last(), Some(of.as_str()));
+        assert_eq!(dry.out.lines().last(), Some(last_line.as_str()));
         let status = db.migrate(&["--status"]).await;
         assert_eq!((status.code, &status.out), (1, &dry.out));
-        assert_eq!(db.written().await, empty);
+        assert_eq!(db.row_versions().await, empty);
 
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
-        folder.function_trace("a", "a");
-        folder.function_trace("b", "b");
-        db.migrated(&["--from", folder.path()]).await;
-        folder.function_trace("b", "B");
-        let before = db.written().await;
+        folder.write_trace("2_a", "a");
+        folder.write_function_trace("a", "a");
+        folder.write_function_trace("b", "b");
+        db.migrate_and_count(&["--from", folder.path()]).await;
+        folder.write_function_trace("b", "B");
+        let before = db.row_versions().await;
         let dry = db.migrate(&["--dry-run", "--from", folder.path()]).await;
         assert_eq!(
             (dry.code, dry.out.as_str()),
@@ -68,7 +72,7 @@ async fn dry_run_and_status_write_nothing() {
                  functions/b  to apply: its text changed\nto apply: 2\n"
             )
         );
-        folder.trace("3_b", "b");
+        folder.write_trace("3_b", "b");
         let status = db.migrate(&["--from", folder.path(), "--status"]).await;
         assert_eq!(
             (status.code, status.out.as_str()),
@@ -80,9 +84,9 @@ async fn dry_run_and_status_write_nothing() {
                  functions/b  to apply: its text changed\nto apply: 3\n"
             )
         );
-        assert_eq!(db.written().await, before);
+        assert_eq!(db.row_versions().await, before);
 
-        db.migrated(&["--from", folder.path()]).await;
+        db.migrate_and_count(&["--from", folder.path()]).await;
         let status = db.migrate(&["--from", folder.path(), "--status"]).await;
         assert_eq!(status.code, 0, "{status:?}");
         let dry = db.migrate(&["--from", folder.path(), "--dry-run"]).await;
@@ -94,7 +98,7 @@ async fn dry_run_and_status_write_nothing() {
 #[tokio::test]
 async fn database_of_version_0_1_0_is_upgraded() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         let fresh = db.schema().await;
         // That version kept functions in dated files and had no registry of functions.
         db.run(
@@ -123,7 +127,7 @@ async fn database_of_version_0_1_0_is_upgraded() {
         assert_eq!(upgrade.out.lines().collect::<Vec<_>>(), lines);
         assert!(db.schema().await == fresh);
         assert_eq!(db.texts("SELECT slug FROM cars").await, ["mine"]);
-        // The texts of this version are the ones that count from here.
+        // Afterwards the texts of this version count as the applied ones.
         let status = db.migrate(&["--status"]).await;
         assert_eq!(status.code, 0, "{status:?}");
         assert!(!status.out.contains("changed"), "{status:?}");
@@ -132,7 +136,7 @@ async fn database_of_version_0_1_0_is_upgraded() {
 }
 
 #[tokio::test]
-async fn files_applied_by_hand_are_not_repeated() {
+async fn files_applied_by_hand_are_not_reapplied() {
     with_database(|db| async move {
         for stem in dated_stems() {
             let file = checkout().join(format!("{stem}.sql"));
@@ -151,7 +155,7 @@ async fn files_applied_by_hand_are_not_repeated() {
             let file = checkout().join(format!("{stem}.sql"));
             db.run(&fs::read_to_string(file).unwrap()).await;
         }
-        assert_eq!(db.migrated(&[]).await, 0);
+        assert_eq!(db.migrate_and_count(&[]).await, 0);
     })
     .await;
 }
@@ -160,13 +164,13 @@ async fn files_applied_by_hand_are_not_repeated() {
 async fn newer_database_is_not_touched() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
-        folder.trace("3_b", "b");
-        db.migrated(&["--from", folder.path()]).await;
+        folder.write_trace("2_a", "a");
+        folder.write_trace("3_b", "b");
+        db.migrate_and_count(&["--from", folder.path()]).await;
 
         let older = Folder::with_base();
-        older.trace("2_a", "older");
-        let before = db.written().await;
+        older.write_trace("2_a", "older");
+        let before = db.row_versions().await;
         for words in [
             &["--from", older.path()][..],
             &["--status", "--from", older.path()],
@@ -180,15 +184,15 @@ async fn newer_database_is_not_touched() {
                 "{refused:?}"
             );
         }
-        assert_eq!(db.written().await, before);
+        assert_eq!(db.row_versions().await, before);
     })
     .await;
 }
 
 #[tokio::test]
-async fn runbook_rollback_is_restored() {
+async fn runbook_rollback_is_undone() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         let before = db.schema().await;
         let page = include_str!("../../../docs/RUNBOOK.md");
         let (_, from) = page.split_once("<<'SQL'\n").unwrap();
@@ -197,7 +201,7 @@ async fn runbook_rollback_is_restored() {
             "SELECT tgname::text FROM pg_trigger WHERE tgname ~ '_payment_capture$' ORDER BY 1";
         assert_eq!(db.texts(triggers).await, [""; 0]);
 
-        assert_eq!(db.migrated(&[]).await, function_stems().len());
+        assert_eq!(db.migrate_and_count(&[]).await, function_stems().len());
         assert_eq!(
             db.texts(triggers).await,
             [

@@ -43,7 +43,7 @@ async fn json_lists_migrations_and_reasons() {
 async fn json_error_leaves_standard_output_empty() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.migration("2_a", "SELECT 1 / length('');");
+        folder.write_migration("2_a", "SELECT 1 / length('');");
         let run = db.migrate(&["--json", "--from", folder.path()]).await;
         assert_eq!((run.code, run.out.as_str()), (1, ""));
         let error = &document(&run.err)["error"];

@@ -1,6 +1,6 @@
-//! Several operators at once, and an operator whose run is killed.
+//! Concurrent runs of `exo migrate`, and runs that are killed or fail.
 
-use crate::database::{applied, with_database};
+use crate::database::{applied_count, with_database};
 use crate::exo;
 use crate::folder::{Folder, stems};
 use exodrive_ops::{Address, Migrations};
@@ -14,7 +14,7 @@ const LOCK: i64 = 0x6578_6f5f_6d69_6772;
 async fn one_of_several_runs_applies_everything() {
     with_database(|db| async move {
         let runs = join_all((0..4).map(|_| db.migrate(&[]))).await;
-        let mut counts: Vec<_> = runs.iter().map(applied).collect();
+        let mut counts: Vec<_> = runs.iter().map(applied_count).collect();
         counts.sort_unstable();
         assert_eq!(counts, [0, 0, 0, stems().len()]);
     })
@@ -25,13 +25,13 @@ async fn one_of_several_runs_applies_everything() {
 async fn second_run_waits_and_compares_again() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.trace("2_a", "a");
+        folder.write_trace("2_a", "a");
         db.run(&format!("SELECT pg_advisory_lock({LOCK})")).await;
         let words = ["migrate", "--from", folder.path()];
         let waiting = exo::command(&words, &[("DATABASE_URL", db.url.as_str())])
             .spawn()
             .unwrap();
-        db.until_some_session("wait_event = 'advisory'").await;
+        db.wait_for_session("wait_event = 'advisory'").await;
         let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
         assert_eq!(db.texts(tables).await, [""; 0]);
         // The first run applies a file in the meantime.
@@ -51,19 +51,19 @@ async fn second_run_waits_and_compares_again() {
 async fn killed_run_leaves_no_file_or_lock() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.migration(
+        folder.write_migration(
             "2_a",
-            "INSERT INTO public.trace (what) VALUES ('half');\nSELECT pg_sleep(600);",
+            "INSERT INTO public.trace (entry) VALUES ('half');\nSELECT pg_sleep(600);",
         );
         let words = ["migrate", "--from", folder.path()];
         let mut killed = exo::command(&words, &[("DATABASE_URL", db.url.as_str())])
             .spawn()
             .unwrap();
-        db.until_some_session("wait_event = 'PgSleep'").await;
+        db.wait_for_session("wait_event = 'PgSleep'").await;
         killed.kill().await.unwrap();
-        folder.trace("2_a", "whole");
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 1);
-        assert_eq!(db.texts("SELECT what FROM trace").await, ["whole"]);
+        folder.write_trace("2_a", "whole");
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 1);
+        assert_eq!(db.texts("SELECT entry FROM trace").await, ["whole"]);
     })
     .await;
 }
@@ -72,20 +72,20 @@ async fn killed_run_leaves_no_file_or_lock() {
 async fn session_is_usable_after_a_failed_run() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        folder.migration("2_a", "SELECT 1 / length('');");
+        folder.write_migration("2_a", "SELECT 1 / length('');");
         let address = Address::parse(db.url.as_str(), None).unwrap();
         let client = address.connect().await.unwrap();
         let migrations = |folder: &Folder| Migrations::read(Path::new(folder.path())).unwrap();
         let failed = migrations(&folder).apply(&client, &|_| ()).await;
         assert_eq!(failed.unwrap_err().code(), "statement_refused");
-        // The failed run released its lock, although the session lives.
+        // The failed run released its lock, although its session is still open.
         assert_eq!(
             db.texts(&format!("SELECT pg_try_advisory_lock({LOCK})::text"))
                 .await,
             ["true"]
         );
         db.run(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
-        folder.trace("2_a", "a");
+        folder.write_trace("2_a", "a");
         let applied = migrations(&folder).apply(&client, &|_| ()).await;
         assert_eq!(applied.unwrap(), 1);
     })
@@ -96,8 +96,8 @@ async fn session_is_usable_after_a_failed_run() {
 async fn run_does_not_queue_for_a_table() {
     with_database(|db| async move {
         let folder = Folder::with_base();
-        db.migrated(&["--from", folder.path()]).await;
-        folder.migration("2_a", "ALTER TABLE public.trace ADD COLUMN more text;");
+        db.migrate_and_count(&["--from", folder.path()]).await;
+        folder.write_migration("2_a", "ALTER TABLE public.trace ADD COLUMN more text;");
         db.run("BEGIN; SELECT count(*) FROM public.trace").await;
         let refused = db.migrate(&["--from", folder.path()]).await;
         db.run("ROLLBACK").await;
@@ -110,7 +110,7 @@ async fn run_does_not_queue_for_a_table() {
                  canceling statement due to lock timeout\n"
             )
         );
-        assert_eq!(db.migrated(&["--from", folder.path()]).await, 1);
+        assert_eq!(db.migrate_and_count(&["--from", folder.path()]).await, 1);
     })
     .await;
 }

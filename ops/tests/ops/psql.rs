@@ -1,11 +1,11 @@
-//! `migrations/apply.sql`: the same database without `exo`.
+//! `migrations/apply.sql` makes the same database as `exo migrate`.
 
 use crate::database::{Database, with_database};
 use crate::folder::{checkout, function_stems};
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// Runs the script and returns what `psql` printed.
+/// Runs the script, which must succeed, and returns the output of `psql`.
 pub(crate) async fn apply(db: &Database) -> String {
     let run = Command::new("psql")
         .args(["--no-psqlrc", "--dbname", db.url.as_str(), "--file"])
@@ -21,26 +21,26 @@ pub(crate) async fn apply(db: &Database) -> String {
 #[tokio::test]
 async fn psql_script_makes_the_same_database() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         let expected = db.schema().await;
-        with_database(|by_hand| async move {
-            assert_eq!(apply(&by_hand).await, "");
-            assert!(by_hand.schema().await == expected);
-            assert_eq!(apply(&by_hand).await, "");
-            assert!(by_hand.schema().await == expected);
-            assert_eq!(by_hand.migrated(&[]).await, function_stems().len());
-            assert_eq!(by_hand.migrated(&[]).await, 0);
+        with_database(|by_psql| async move {
+            assert_eq!(apply(&by_psql).await, "");
+            assert!(by_psql.schema().await == expected);
+            assert_eq!(apply(&by_psql).await, "");
+            assert!(by_psql.schema().await == expected);
+            assert_eq!(by_psql.migrate_and_count(&[]).await, function_stems().len());
+            assert_eq!(by_psql.migrate_and_count(&[]).await, 0);
         })
         .await;
-        // Over a database that exo made.
+        // The script also runs on a database that `exo` made.
         assert_eq!(apply(&db).await, "");
-        assert_eq!(db.migrated(&[]).await, function_stems().len());
+        assert_eq!(db.migrate_and_count(&[]).await, function_stems().len());
     })
     .await;
 }
 
 #[tokio::test]
-async fn psql_script_restores_the_runbook_rollback() {
+async fn psql_script_undoes_runbook_rollback() {
     with_database(|db| async move {
         apply(&db).await;
         let before = db.schema().await;

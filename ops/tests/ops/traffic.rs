@@ -10,13 +10,13 @@ use std::sync::{
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Customers at the same time.
+/// The number of concurrent customers.
 const CUSTOMERS: usize = 8;
-/// Applications of every function, and as many runs with nothing to change.
+/// The number of passes. Each applies all functions, and then runs with nothing to change.
 const PASSES: usize = 8;
 
-/// One booking from hold to end: held, opened for payment, then cancelled or expired. Every row
-/// that these functions lock is one that other customers want too.
+/// One booking: a hold, opened for payment, then canceled or expired. The customers compete for the
+/// rows that these functions lock.
 const BOOKING: &str = "
     DO $$
     DECLARE
@@ -45,17 +45,17 @@ async fn add_cars(db: &Database) {
     .await;
 }
 
-/// Books until `is_over`, and returns the first error of any customer.
+/// Books until `is_finished` is set or a booking fails.
 async fn customer(
     db: Database,
-    is_over: Arc<AtomicBool>,
+    is_finished: Arc<AtomicBool>,
     bookings: Arc<AtomicU32>,
 ) -> Result<(), String> {
     let client = connect(&db.url).await;
     client.batch_execute("SET ROLE service_role").await.unwrap();
-    while !is_over.load(Ordering::Relaxed) {
-        let booked = client.batch_execute(BOOKING).await;
-        booked.map_err(|error| format!("{error:?}"))?;
+    while !is_finished.load(Ordering::Relaxed) {
+        let result = client.batch_execute(BOOKING).await;
+        result.map_err(|error| format!("{error:?}"))?;
         bookings.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
@@ -64,12 +64,12 @@ async fn customer(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bookings_and_migrations_never_fail_each_other() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         add_cars(&db).await;
-        let is_over = Arc::new(AtomicBool::new(false));
+        let is_finished = Arc::new(AtomicBool::new(false));
         let bookings = Arc::new(AtomicU32::new(0));
         let customers: Vec<_> = (0..CUSTOMERS)
-            .map(|_| tokio::spawn(customer(db.clone(), is_over.clone(), bookings.clone())))
+            .map(|_| tokio::spawn(customer(db.clone(), is_finished.clone(), bookings.clone())))
             .collect();
         for _ in 0..PASSES {
             db.run("UPDATE internal.schema_functions SET checksum = ''")
@@ -81,19 +81,19 @@ async fn bookings_and_migrations_never_fail_each_other() {
                 assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
                 assert_eq!(run.out.lines().last(), Some(last.as_str()));
                 psql::apply(&db).await;
-                db.migrated(&[]).await;
-                // Every run meets traffic.
-                let meets = async {
+                db.migrate_and_count(&[]).await;
+                // Customers book during every run.
+                let traffic = async {
                     while bookings.load(Ordering::Relaxed) < before + 4 {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                 };
-                timeout(Duration::from_secs(20), meets)
+                timeout(Duration::from_secs(20), traffic)
                     .await
                     .expect("customers book");
             }
         }
-        is_over.store(true, Ordering::Relaxed);
+        is_finished.store(true, Ordering::Relaxed);
         for customer in customers {
             assert_eq!(customer.await.unwrap(), Ok(()));
         }
@@ -104,7 +104,7 @@ async fn bookings_and_migrations_never_fail_each_other() {
 #[tokio::test]
 async fn nothing_to_change_locks_no_table() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         let tables = db
             .texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'")
             .await
@@ -122,14 +122,14 @@ async fn nothing_to_change_locks_no_table() {
 #[tokio::test]
 async fn changed_functions_do_not_wait_for_traffic() {
     with_database(|db| async move {
-        db.migrated(&[]).await;
+        db.migrate_and_count(&[]).await;
         db.run("UPDATE internal.schema_functions SET checksum = ''")
             .await;
         let tables = db
             .texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
             .await
             .join(", ");
-        // The lock of everybody who writes; CREATE TRIGGER and ALTER TABLE would wait for it.
+        // Every writer takes this lock. CREATE TRIGGER and ALTER TABLE would wait for it.
         db.run(&format!("BEGIN; LOCK TABLE {tables} IN ROW EXCLUSIVE MODE"))
             .await;
         let run = db.migrate(&[]).await;

@@ -86,7 +86,7 @@ pub(super) fn signal(name: &'static str, pid: Pid, signal: Signal) -> Result<(),
     match rustix::process::kill_process(pid, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(errno) => Err(Error::Io {
-            what: format!("stop {name}"),
+            step: format!("stop {name}"),
             source: errno.into(),
         }),
     }

@@ -112,7 +112,7 @@ impl Stack {
             Server::Private(_) => migrations::Ownership::Private {
                 authenticator_password: state.secret("authenticator")?,
             },
-            Server::External => migrations::Ownership::Foreign,
+            Server::External => migrations::Ownership::External,
         };
         migrations::apply(root, &self.database_url, &ownership).await?;
         self.postgrest

@@ -204,8 +204,8 @@ fn check_owner(account: &Account, home: &Path) -> Result<(), Error> {
         Ok(metadata) if metadata.is_dir() && metadata.uid() == account.uid => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         _ => Err(Error::Io {
-            what: format!(
-                "{} is not a folder of the user {}: remove it",
+            step: format!(
+                "use {}: it is not a folder of the user {}, so remove it",
                 home.display(),
                 account.name
             ),
