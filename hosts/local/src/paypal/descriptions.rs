@@ -115,7 +115,7 @@ fn authorize_order(issue: &str) -> Option<&'static str> {
             "Order is expired and hence cannot be authorized. Please contact Customer Support if you need to increase your order validity period."
         }
         "ORDER_NOT_APPROVED" => {
-            "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order request."
+            "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order call."
         }
         "MISSING_REQUIRED_PARAMETER" => "A required field / parameter is missing",
         _ => return order_syntax(issue),
