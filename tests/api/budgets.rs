@@ -250,7 +250,7 @@ async fn request_costs_match_documentation() {
             meter.serve(get(earlier)).await;
         }
         meter.instance.advance_clock(SignedDuration::from_secs(5));
-        let reporting = meter.measure("GET /api/cars", "hit, and counts told", get(path));
+        let reporting = meter.measure("GET /api/cars", "hit, counts reported", get(path));
         assert_eq!(header(&reporting.await, "x-cache"), "HIT");
         rows.append(&mut meter.rows);
 
@@ -265,7 +265,7 @@ async fn request_costs_match_documentation() {
         assert_eq!(denied.status(), 429);
         let cold = format!("/api/cars?search=limited{}", new_number(1 << 30));
         let denied = strict
-            .measure("GET /api/cars", "limited, not kept", get(&cold))
+            .measure("GET /api/cars", "limited, not recorded", get(&cold))
             .await;
         assert_eq!(denied.status(), 429);
         strict.serve(post("/api/bookings", &json!({}))).await;
