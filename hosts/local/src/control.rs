@@ -20,7 +20,7 @@
 //!   after the last attempt.
 //! - A delivery goes to the product's `/api/webhooks/paypal`, even with `EXODRIVE_WEBHOOKS=off`.
 //!   `times` is the number of simultaneous deliveries, 1 by default.
-//! - `"tamper"` forges a delivery: `"body"` changes the body after signing, `"signature"` changes
+//! - `"forgery"` forges a delivery: `"body"` changes the body after signing, `"signature"` changes
 //!   the signature. `"certUrl"` names a certificate on a foreign host, and `"webhookId"` signs for
 //!   another merchant's webhook. A forged delivery is not recorded as an attempt.
 
@@ -29,7 +29,7 @@ use crate::{
     error::Error,
     faults::{Fault, Upstream},
     local_clock::LocalClock,
-    paypal::{Simulator, Tamper, WebhookError},
+    paypal::{Forgery, Simulator, WebhookError},
     serve::Peer,
     stack::{self, Stack},
     supabase::{self, Keys},
@@ -280,7 +280,7 @@ struct DeliveryInput {
     event: String,
     #[serde(default = "once")]
     times: usize,
-    tamper: Option<Tamper>,
+    forgery: Option<Forgery>,
 }
 
 const fn once() -> usize {
@@ -291,13 +291,13 @@ async fn deliver(State(control): State<Control>, body: Body<DeliveryInput>) -> R
     let Json(DeliveryInput {
         event,
         times,
-        tamper,
+        forgery,
     }) = body?;
     if !(1..=MAX_SIMULTANEOUS_DELIVERIES).contains(&times) {
         let detail = format!("times must be from 1 to {MAX_SIMULTANEOUS_DELIVERIES}");
         return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    let statuses = control.webhooks.send_now(&event, times, tamper).await?;
+    let statuses = control.webhooks.send_now(&event, times, forgery).await?;
     let statuses: Vec<u16> = statuses.iter().map(StatusCode::as_u16).collect();
     Ok(Json(json!({"statuses": statuses})))
 }

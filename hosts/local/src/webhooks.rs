@@ -6,7 +6,7 @@
 
 use crate::{
     console,
-    paypal::{Delivery, Simulator, Tamper, WebhookError},
+    paypal::{Delivery, Forgery, Simulator, WebhookError},
 };
 use exodrive::platform::{Platform as _, TransportError};
 use exodrive_native::{Clock, NativePlatform};
@@ -68,18 +68,18 @@ impl Sender {
         &self,
         event: &str,
         times: usize,
-        tamper: Option<Tamper>,
+        forgery: Option<Forgery>,
     ) -> Result<Vec<StatusCode>, SendError> {
         let deliveries: Vec<Delivery> = (0..times)
-            .map(|_| self.paypal.deliver(event, tamper))
+            .map(|_| self.paypal.deliver(event, forgery))
             .collect::<Result<_, _>>()?;
         let statuses = join_all(deliveries.into_iter().map(|delivery| self.send(delivery)))
             .await
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
-        if tamper.is_none() {
+        if forgery.is_none() {
             for status in &statuses {
-                self.paypal.answered(event, *status);
+                self.paypal.record_response(event, *status);
             }
         }
         Ok(statuses)
@@ -112,7 +112,7 @@ impl Sender {
         let event = delivery.event.clone();
         let outcome = self.send(delivery).await;
         if let Ok(status) = outcome {
-            self.paypal.answered(&event, status);
+            self.paypal.record_response(&event, status);
         }
         match outcome {
             Ok(status) if status.is_success() => {}

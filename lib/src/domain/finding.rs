@@ -55,13 +55,13 @@ impl FindingKind {
         match self {
             Self::CapturedTwice => "Refund the second capture in PayPal's dashboard.",
             Self::AmountMismatch => {
-                "Compare the capture with the booking's price; refund the difference or ask for it."
+                "Compare the capture with the booking's price. Refund the difference, or ask the customer for it."
             }
             Self::PaidButUnbooked => {
                 "Void or refund, or make a booking for other days with the customer."
             }
             Self::CancelledNotVoided => {
-                "The crons void it; if this stays for an hour, void it in PayPal's dashboard."
+                "The crons void it. If it stays for an hour, void it in PayPal's dashboard."
             }
             Self::Lapsing => "Capture it: POST /api/admin/bookings/{id}/capture.",
             Self::UnpaidBooking => {
@@ -71,7 +71,7 @@ impl FindingKind {
             Self::RefundRefused => {
                 "Fund the PayPal account or refund in another way, then order the refund again."
             }
-            Self::Disputed => "Answer the dispute in PayPal's resolution centre.",
+            Self::Disputed => "Answer the dispute in PayPal's Resolution Center.",
         }
     }
 }

@@ -56,7 +56,7 @@ impl Arguments {
         let mut rows = Vec::new();
         let mut documents = Vec::new();
         let mut pending = 0;
-        for step in migrations.pending(client).await? {
+        for step in migrations.steps(client).await? {
             let (state, text) = match step.reason {
                 Some(reason) => {
                     pending += 1;

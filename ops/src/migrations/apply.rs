@@ -87,7 +87,7 @@ impl Migrations {
 
     /// Every file, with the reason why [`Migrations::apply`] would apply it. Writes nothing and
     /// does not wait for other runs.
-    pub(crate) async fn pending(&self, client: &Client) -> Result<Vec<Step<'_>>, Error> {
+    pub(crate) async fn steps(&self, client: &Client) -> Result<Vec<Step<'_>>, Error> {
         client
             .batch_execute("SET default_transaction_read_only = on")
             .await

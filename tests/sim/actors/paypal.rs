@@ -5,7 +5,7 @@ use crate::{
     checks::Promise,
     world::{Upstream, World},
 };
-use exodrive_local::paypal::{Delivery, Simulator, Tamper};
+use exodrive_local::paypal::{Delivery, Forgery, Simulator};
 use std::{sync::Arc, time::Duration};
 
 pub(crate) async fn run(world: Arc<World>, simulator: Simulator, cron_minutes: u64) {
@@ -46,16 +46,16 @@ pub(crate) fn send_events(
 /// An attacker sends a forged event, which the product must refuse.
 async fn forge(world: &Arc<World>, simulator: &Simulator, event: &str) {
     let tampers = [
-        Tamper::Body,
-        Tamper::Signature,
-        Tamper::CertUrl,
-        Tamper::WebhookId,
+        Forgery::Body,
+        Forgery::Signature,
+        Forgery::CertUrl,
+        Forgery::WebhookId,
     ];
-    let tamper = world.state().random.pick(&tampers);
-    let delivery = simulator.deliver(event, Some(tamper)).unwrap();
+    let forgery = world.state().random.pick(&tampers);
+    let delivery = simulator.deliver(event, Some(forgery)).unwrap();
     let response = world.send(address_to_product(delivery).request).await;
     if response.is_ok_and(|response| response.status().is_success()) {
-        let text = format!("the product accepted {event}, which was forged ({tamper:?})");
+        let text = format!("the product accepted {event}, which was forged ({forgery:?})");
         world.state().checks.report(text);
     }
 }
@@ -78,5 +78,5 @@ async fn send(world: Arc<World>, simulator: Simulator, delivery: Delivery) {
         };
         world.state().checks.promises.push(promise);
     }
-    simulator.answered(&event, response.status());
+    simulator.record_response(&event, response.status());
 }

@@ -75,7 +75,7 @@ pub use self::{
     oauth::Credentials,
     simulator::{LoadError, Simulator},
     webhooks::{
-        deliveries::{Delivery, Tamper},
+        deliveries::{Delivery, Forgery},
         error::WebhookError,
         signature::{WEBHOOK_ID, root},
     },

@@ -1,7 +1,7 @@
 //! The schedule of deliveries.
 
 use super::{PayPal, event_records, persistence::Folder};
-use crate::paypal::{Tamper, WebhookError};
+use crate::paypal::{Forgery, WebhookError};
 use exodrive_native::Clock;
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
@@ -64,12 +64,14 @@ async fn event_is_due_until_success_response() {
         paypal.clock.advance(SignedDuration::from_secs(2));
         assert_eq!(take(&paypal), [event.as_str()], "{pause}");
         let status = StatusCode::from_u16(status).unwrap();
-        paypal.simulator.answered(&event, status);
+        paypal.simulator.record_response(&event, status);
         assert_eq!(event_records(&paypal, &order)[0]["delivered"], false);
     }
     paypal.clock.advance(SignedDuration::from_secs(720));
     assert_eq!(take(&paypal), [event.as_str()]);
-    paypal.simulator.answered(&event, StatusCode::NO_CONTENT);
+    paypal
+        .simulator
+        .record_response(&event, StatusCode::NO_CONTENT);
     let record = event_records(&paypal, &order)[0].clone();
     assert_eq!(
         (&record["delivered"], &record["attempts"], &record["due"]),
@@ -138,7 +140,7 @@ async fn only_genuine_resend_counts_as_attempt() {
         .unwrap()
         .to_owned();
     let first = paypal.simulator.deliver(&event, None).unwrap();
-    paypal.simulator.answered(&event, StatusCode::OK);
+    paypal.simulator.record_response(&event, StatusCode::OK);
     let resent = paypal.simulator.deliver(&event, None).unwrap();
     assert_eq!(first.request.body(), resent.request.body());
     let header = |delivery: &crate::paypal::Delivery, name: &str| {
@@ -153,23 +155,23 @@ async fn only_genuine_resend_counts_as_attempt() {
     );
     paypal
         .simulator
-        .answered(&event, StatusCode::INTERNAL_SERVER_ERROR);
-    for tamper in [
-        Tamper::Body,
-        Tamper::Signature,
-        Tamper::CertUrl,
-        Tamper::WebhookId,
+        .record_response(&event, StatusCode::INTERNAL_SERVER_ERROR);
+    for forgery in [
+        Forgery::Body,
+        Forgery::Signature,
+        Forgery::CertUrl,
+        Forgery::WebhookId,
     ] {
-        let forgery = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
-        let body: Value = serde_json::from_slice(forgery.request.body()).unwrap();
+        let forged = paypal.simulator.deliver(&event, Some(forgery)).unwrap();
+        let body: Value = serde_json::from_slice(forged.request.body()).unwrap();
         assert_eq!(body["id"], event);
         assert_eq!(
-            forgery.request.body() != resent.request.body(),
-            tamper == Tamper::Body
+            forged.request.body() != resent.request.body(),
+            forgery == Forgery::Body
         );
         assert_eq!(
-            header(&forgery, "paypal-cert-url") != header(&resent, "paypal-cert-url"),
-            tamper == Tamper::CertUrl
+            header(&forged, "paypal-cert-url") != header(&resent, "paypal-cert-url"),
+            forgery == Forgery::CertUrl
         );
     }
     let record = event_records(&paypal, &order)[0].clone();
@@ -190,7 +192,9 @@ async fn restart_resumes_undelivered_events() {
     let first = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
     let (order, _) = first.authorize_order("A car").await;
     let event_ids = take(&first);
-    first.simulator.answered(&event_ids[0], StatusCode::OK);
+    first
+        .simulator
+        .record_response(&event_ids[0], StatusCode::OK);
     let saved_records = event_records(&first, &order);
 
     let clock = Clock::default();

@@ -2,7 +2,7 @@
 
 use super::{PayPal, event_records};
 use crate::{
-    paypal::{Tamper, WebhookError},
+    paypal::{Forgery, WebhookError},
     serve::Server,
     webhooks::{SendError, Sender},
 };
@@ -115,7 +115,7 @@ async fn send_now_sends_several_copies() {
     let (merchant, server, address) = Merchant::open(&[StatusCode::OK, StatusCode::CONFLICT]).await;
     let sender = Sender::new(paypal.simulator.clone(), &address);
     let (order, event) = approve_order(&paypal).await;
-    let forgery = sender.send_now(&event, 1, Some(Tamper::Body)).await;
+    let forgery = sender.send_now(&event, 1, Some(Forgery::Body)).await;
     assert_eq!(forgery.unwrap(), [StatusCode::OK]);
     let record = &event_records(&paypal, &order)[0];
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Verification of deliveries.
 
 use super::{BASE, PayPal, event_records, request_token, send};
-use crate::paypal::{Delivery, Tamper};
+use crate::paypal::{Delivery, Forgery};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use serde_json::{Value, json};
@@ -66,18 +66,18 @@ async fn only_exact_genuine_bytes_are_verified() {
             success
         );
     }
-    for tamper in [
-        Tamper::Body,
-        Tamper::Signature,
-        Tamper::CertUrl,
-        Tamper::WebhookId,
+    for forgery in [
+        Forgery::Body,
+        Forgery::Signature,
+        Forgery::CertUrl,
+        Forgery::WebhookId,
     ] {
-        let forgery = paypal.simulator.deliver(&event, Some(tamper)).unwrap();
+        let forgery = paypal.simulator.deliver(&event, Some(forgery)).unwrap();
         let verification_body = verification_body(&forgery, &text(&forgery));
         assert_eq!(
             verification_result(&paypal, verification_body).await,
             failure,
-            "{tamper:?}"
+            "{forgery:?}"
         );
     }
     // Other bytes fail, even for the same JSON.

@@ -25,7 +25,7 @@ const USER_AGENT: &str = "PayPal/AUHD-214.0-LOCAL";
 /// One attempt to deliver an event to the merchant.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's id, for [`Simulator::answered`](super::super::Simulator::answered).
+    /// The event's id, for [`Simulator::record_response`](super::super::Simulator::record_response).
     pub event: String,
     /// The signed POST. Its URI is only a path.
     pub request: Request<Bytes>,
@@ -34,7 +34,7 @@ pub struct Delivery {
 /// The part of a delivery that an attacker changes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub enum Tamper {
+pub enum Forgery {
     /// The resource in the body has an additional member.
     Body,
     /// The first byte of the signature is changed.
@@ -57,30 +57,30 @@ impl Event {
     /// The delivery of the latest attempt.
     fn build_delivery(
         &self,
-        tamper: Option<Tamper>,
+        forgery: Option<Forgery>,
         now: Timestamp,
         links: Links<'_>,
     ) -> Result<Delivery, WebhookError> {
         let transmission_id = transmission_id(&self.id, self.attempts, now);
         let time = rfc3339(now);
-        let webhook_id = match tamper {
-            Some(Tamper::WebhookId) => "ANOTHERWEBHOOK001",
+        let webhook_id = match forgery {
+            Some(Forgery::WebhookId) => "ANOTHERWEBHOOK001",
             _ => signature::WEBHOOK_ID,
         };
         let message = signature::message(&transmission_id, &time, webhook_id, self.body.as_bytes());
         let signature = signature::sign(&message)?;
-        let signature = match tamper {
-            Some(Tamper::Signature) => forge_signature(&signature),
+        let signature = match forgery {
+            Some(Forgery::Signature) => forge_signature(&signature),
             _ => signature,
         };
-        let certificate = match tamper {
-            Some(Tamper::CertUrl) => {
+        let certificate = match forgery {
+            Some(Forgery::CertUrl) => {
                 format!("https://paypal.example{}", signature::CERTIFICATE_PATH)
             }
             _ => links.address(signature::CERTIFICATE_PATH),
         };
-        let body = match tamper {
-            Some(Tamper::Body) => {
+        let body = match forgery {
+            Some(Forgery::Body) => {
                 self.body
                     .replacen(r#""resource":{"#, r#""resource":{"tampered":true,"#, 1)
             }
@@ -126,7 +126,7 @@ impl Events {
     pub(super) fn deliver(
         &mut self,
         id: &str,
-        tamper: Option<Tamper>,
+        forgery: Option<Forgery>,
         now: Timestamp,
         links: Links<'_>,
     ) -> Result<Delivery, WebhookError> {
@@ -135,10 +135,10 @@ impl Events {
             .iter_mut()
             .find(|event| event.id == id)
             .ok_or_else(|| WebhookError::UnknownEvent(id.to_owned()))?;
-        if tamper.is_none() {
+        if forgery.is_none() {
             event.count_attempt(now);
         }
-        event.build_delivery(tamper, now, links)
+        event.build_delivery(forgery, now, links)
     }
 
     /// Returns whether the status changed.

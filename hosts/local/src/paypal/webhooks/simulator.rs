@@ -5,7 +5,7 @@ use super::{
         links::Links,
         simulator::{Simulator, lock},
     },
-    deliveries::{Delivery, Tamper},
+    deliveries::{Delivery, Forgery},
     error::WebhookError,
     events::EventRecord,
 };
@@ -42,18 +42,18 @@ impl Simulator {
     ///
     /// # Errors
     /// The event is unknown, or the delivery cannot be signed.
-    pub fn deliver(&self, event: &str, tamper: Option<Tamper>) -> Result<Delivery, WebhookError> {
+    pub fn deliver(&self, event: &str, forgery: Option<Forgery>) -> Result<Delivery, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
-        let delivery = ledger.events.deliver(event, tamper, now, self.links())?;
-        if tamper.is_none() {
+        let delivery = ledger.events.deliver(event, forgery, now, self.links())?;
+        if forgery.is_none() {
             self.inner.mark_changed();
         }
         Ok(delivery)
     }
 
     /// Records the status of the merchant's response. After a 2xx, the event is not due again.
-    pub fn answered(&self, event: &str, status: StatusCode) {
+    pub fn record_response(&self, event: &str, status: StatusCode) {
         let mut ledger = lock(&self.inner.ledger);
         if status.is_success() && ledger.events.mark_delivered(event) {
             self.inner.mark_changed();
