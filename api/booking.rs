@@ -1,4 +1,4 @@
-//! The function behind `/api/bookings/{id}`.
+//! The function behind `/api/bookings/{id}`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("booking")

@@ -1,4 +1,4 @@
-//! The function behind `/api/bookings`.
+//! The function behind `/api/bookings`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("bookings")

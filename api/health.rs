@@ -1,4 +1,4 @@
-//! The function behind `/api/health`.
+//! The function behind `/api/health`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("health")

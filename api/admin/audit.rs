@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/audit`.
+//! The function behind `/api/admin/audit`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/audit")

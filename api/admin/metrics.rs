@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/metrics`.
+//! The function behind `/api/admin/metrics`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/metrics")

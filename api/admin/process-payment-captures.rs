@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/process-payment-captures`.
+//! The function behind `/api/admin/process-payment-captures`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/process-payment-captures")

@@ -28,7 +28,7 @@ fn generated() -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = functions
         .map(|(name, purpose)| {
             let text = format!(
-                "//! The function behind {purpose}.\n\n\
+                "//! The function behind {purpose}. Written by script/generate.\n\n\
                  fn main() -> std::process::ExitCode {{\n    exodrive_vercel::serve(\"{name}\")\n}}\n"
             );
             (format!("api/{name}.rs"), text)

@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/bookings/{id}/capture`.
+//! The function behind `/api/admin/bookings/{id}/capture`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/bookings/capture")

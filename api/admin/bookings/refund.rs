@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/bookings/{id}/refund`.
+//! The function behind `/api/admin/bookings/{id}/refund`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/bookings/refund")

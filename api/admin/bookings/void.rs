@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/bookings/{id}/void`.
+//! The function behind `/api/admin/bookings/{id}/void`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/bookings/void")

@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/cache/clear`.
+//! The function behind `/api/admin/cache/clear`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/cache/clear")

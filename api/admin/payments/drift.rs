@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/payments/drift`.
+//! The function behind `/api/admin/payments/drift`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/payments/drift")

@@ -1,4 +1,4 @@
-//! The function behind `/api/admin/webhooks/{id}/replay`.
+//! The function behind `/api/admin/webhooks/{id}/replay`. Written by script/generate.
 
 fn main() -> std::process::ExitCode {
     exodrive_vercel::serve("admin/webhooks/replay")
