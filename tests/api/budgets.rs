@@ -151,6 +151,7 @@ impl CostMeter {
 async fn known_body_is_sent_once() {
     run_alone(async {
         let meter = CostMeter::start(&[]).await;
+        meter.clear_cache().await;
         meter.serve(get("/api/cars?limit=50")).await;
         let mut sent = Vec::new();
         let mut body = 0;
