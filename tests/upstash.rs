@@ -16,7 +16,7 @@ mod admit;
 use bytes::Bytes;
 use exodrive::platform::{Platform, TransportError};
 use exodrive::{
-    clients::upstash::{Command, DELETE_IF_EQUAL, Memory, RedisError, Upstash, Value},
+    clients::upstash::{Command, DELETE_IF_EQUAL, RedisError, RedisState, Upstash, Value},
     domain::secret::Secret,
 };
 use exodrive_native::{Clock, NativePlatform};
@@ -59,7 +59,7 @@ impl Platform for PlatformWithoutTimeouts {
 /// An instance's access to Redis, with keys that only one test uses.
 struct Instance {
     platform: PlatformWithoutTimeouts,
-    memory: Memory,
+    state: RedisState,
     url: String,
     token: Secret,
     prefix: String,
@@ -78,7 +78,7 @@ impl Instance {
                 native: NativePlatform::new(clock.clone()),
                 clock,
             },
-            memory: Memory::default(),
+            state: RedisState::default(),
             url: variable("UPSTASH_REDIS_REST_URL"),
             token: Secret::new(variable("UPSTASH_REDIS_REST_TOKEN")),
             prefix: format!("clients:{}:", Uuid::new_v4()),
@@ -88,7 +88,7 @@ impl Instance {
     fn redis(&self) -> Upstash<'_> {
         Upstash::new(
             &self.platform,
-            &self.memory,
+            &self.state,
             &self.url,
             &self.token,
             Duration::from_millis(150),

@@ -1,10 +1,10 @@
-//! The product on one instance: configuration, platform, upstream clients and memories.
+//! The product on one instance: configuration, platform, upstream clients and their state.
 
 use crate::{
     clients::{
         paypal::{CertificateCache, PayPal, TokenCache},
         supabase::Database,
-        upstash::{Memory as RedisMemory, Upstash},
+        upstash::{RedisState, Upstash},
     },
     config::{Config, Redis},
     instance::{
@@ -19,12 +19,12 @@ use std::sync::Arc;
 
 /// The product on one instance. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct App(Arc<Instance>);
+pub(crate) struct App(Arc<Inner>);
 
-struct Instance {
+struct Inner {
     config: Config,
     platform: Arc<dyn Platform>,
-    redis_memory: RedisMemory,
+    redis_state: RedisState,
     single_flight: SingleFlight,
     body_cache: BodyCache,
     known_callers: KnownCallers,
@@ -36,13 +36,12 @@ struct Instance {
 }
 
 impl App {
-    /// A new instance with empty memories.
-    #[must_use]
+    /// A new instance with empty caches and counters.
     pub(crate) fn new(config: Config, platform: Arc<dyn Platform>) -> Self {
-        Self(Arc::new(Instance {
+        Self(Arc::new(Inner {
             config,
             platform,
-            redis_memory: RedisMemory::default(),
+            redis_state: RedisState::default(),
             single_flight: SingleFlight::default(),
             body_cache: BodyCache::default(),
             known_callers: KnownCallers::default(),
@@ -54,24 +53,20 @@ impl App {
         }))
     }
 
-    #[must_use]
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
-    #[must_use]
     pub(crate) fn platform(&self) -> &dyn Platform {
         self.0.platform.as_ref()
     }
 
     /// The database, for calls that end by `deadline`.
-    #[must_use]
     pub(crate) fn database(&self, deadline: Deadline) -> Database<'_> {
         Database::new(self.platform(), &self.0.config.supabase, deadline)
     }
 
     /// PayPal, for calls that end by `deadline`.
-    #[must_use]
     pub(crate) fn paypal(&self, deadline: Deadline) -> PayPal<'_> {
         PayPal::new(
             self.platform(),
@@ -83,7 +78,6 @@ impl App {
     }
 
     /// Redis, unless the configuration switches it off.
-    #[must_use]
     pub(crate) fn redis(&self) -> Option<Upstash<'_>> {
         match &self.0.config.redis {
             Redis::Upstash {
@@ -92,7 +86,7 @@ impl App {
                 timeout,
             } => Some(Upstash::new(
                 self.platform(),
-                &self.0.redis_memory,
+                &self.0.redis_state,
                 url,
                 token,
                 *timeout,
@@ -101,32 +95,26 @@ impl App {
         }
     }
 
-    #[must_use]
     pub(crate) fn local_limits(&self) -> &LocalLimits {
         &self.0.local_limits
     }
 
-    #[must_use]
     pub(crate) fn known_callers(&self) -> &KnownCallers {
         &self.0.known_callers
     }
 
-    #[must_use]
     pub(crate) fn request_counts(&self) -> &RequestCounts {
         &self.0.request_counts
     }
 
-    #[must_use]
     pub(crate) fn single_flight(&self) -> &SingleFlight {
         &self.0.single_flight
     }
 
-    #[must_use]
     pub(crate) fn body_cache(&self) -> &BodyCache {
         &self.0.body_cache
     }
 
-    #[must_use]
     pub(crate) fn pending_invalidations(&self) -> &PendingInvalidations {
         &self.0.pending_invalidations
     }

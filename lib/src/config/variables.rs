@@ -1,5 +1,5 @@
-//! The list of environment variables. `tests/tidy.rs` compares it with `docs/CONFIGURATION.md` and
-//! `.env.example`.
+//! The list of environment variables. `tests/tidy/documents.rs` compares it with
+//! `docs/CONFIGURATION.md` and `.env.example`.
 
 /// One environment variable.
 #[derive(Clone, Copy, Debug)]
@@ -7,7 +7,8 @@ pub struct Variable {
     pub name: &'static str,
     /// For the documentation, in Markdown.
     pub meaning: &'static str,
-    /// The effect of an unset variable. Empty when it is required or another one replaces it.
+    /// The value or the effect of an unset variable. `required` when the configuration is invalid
+    /// without it.
     pub default: &'static str,
     /// `all`, or the only host that reads it.
     pub host: &'static str,
@@ -34,32 +35,36 @@ const fn secret(name: &'static str, meaning: &'static str, default: &'static str
 
 /// Every variable, in the order of `docs/CONFIGURATION.md`.
 pub const VARIABLES: [Variable; 33] = [
-    plain("SUPABASE_URL", "The project's address", ""),
+    plain("SUPABASE_URL", "The project's address", "required"),
     secret(
         "SUPABASE_SECRET_KEY",
         "A service key, `sb_secret_…` or a legacy JWT",
-        "",
+        "`SUPABASE_SERVICE_ROLE_KEY`, otherwise required",
     ),
     secret(
         "SUPABASE_SERVICE_ROLE_KEY",
         "The older name, read when `SUPABASE_SECRET_KEY` is not set",
-        "",
+        "unset",
     ),
     plain(
         "UPSTASH_REDIS_REST_URL",
         "Redis' REST address",
         "`KV_REST_API_URL`, otherwise no Redis",
     ),
-    secret("UPSTASH_REDIS_REST_TOKEN", "Redis' REST token", ""),
+    secret(
+        "UPSTASH_REDIS_REST_TOKEN",
+        "Redis' REST token",
+        "required with `UPSTASH_REDIS_REST_URL`",
+    ),
     plain(
         "KV_REST_API_URL",
         "The Vercel integration's name for the address",
-        "",
+        "unset",
     ),
     secret(
         "KV_REST_API_TOKEN",
         "The Vercel integration's name for the token",
-        "",
+        "required with `KV_REST_API_URL`",
     ),
     plain(
         "DISABLE_REDIS",
@@ -68,7 +73,7 @@ pub const VARIABLES: [Variable; 33] = [
     ),
     plain(
         "REDIS_BYPASS",
-        "`true` does the same, for a limited time",
+        "`true` does the same, and `/api/health` reports `bypassed`",
         "`false`",
     ),
     plain(
@@ -76,9 +81,13 @@ pub const VARIABLES: [Variable; 33] = [
         "Milliseconds that a visitor's request waits for Redis, 10 to 5000",
         "`150`",
     ),
-    plain("PAYPAL_MODE", "`live` or `sandbox`, nothing else", ""),
-    plain("PAYPAL_CLIENT_ID", "The REST app's client id", ""),
-    secret("PAYPAL_CLIENT_SECRET", "The REST app's secret", ""),
+    plain(
+        "PAYPAL_MODE",
+        "`live` or `sandbox`, nothing else",
+        "required",
+    ),
+    plain("PAYPAL_CLIENT_ID", "The REST app's client id", "required"),
+    secret("PAYPAL_CLIENT_SECRET", "The REST app's secret", "required"),
     plain(
         "PAYPAL_BASE_URL",
         "Another address of PayPal's API, refused in `live` mode",
@@ -117,7 +126,7 @@ pub const VARIABLES: [Variable; 33] = [
     plain(
         "PUBLIC_BASE_URL",
         "The public address, for `bookingUrl` and the payer's return",
-        "Vercel: the production domain",
+        "Vercel: the production domain, local: its own address, Worker: required",
     ),
     plain(
         "ALLOWED_ORIGINS",
@@ -160,7 +169,11 @@ pub const VARIABLES: [Variable; 33] = [
     ),
     Variable {
         host: "Vercel",
-        ..plain("VERCEL_GIT_COMMIT_SHA", "The commit, set by Vercel", "")
+        ..plain(
+            "VERCEL_GIT_COMMIT_SHA",
+            "The commit, set by Vercel",
+            "unset",
+        )
     },
 ];
 

@@ -3,7 +3,7 @@
 use super::{
     booking_state::BookingState,
     money::Money,
-    observation::{Capture, CaptureStatus, Observation, PaymentRecord},
+    observation::{CaptureStatus, Observation, PaymentRecord},
     payment_state::PaymentState,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -96,82 +96,106 @@ pub(crate) fn findings(
     observation: &Observation,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut report = |kind, detail: String| findings.push(Finding { kind, detail });
     let is_overdue = now.duration_since(record.updated_at) > GRACE_PERIOD;
-    let captures: Vec<&Capture> = observation.successful_captures().collect();
-    let is_confirmed = record.booking_status.is_confirmed();
+    [
+        (FindingKind::CapturedTwice, captured_twice(observation)),
+        (
+            FindingKind::AmountMismatch,
+            amount_mismatch(record, observation),
+        ),
+        (
+            FindingKind::PaidButUnbooked,
+            paid_but_unbooked(record, observation, is_overdue),
+        ),
+        (
+            FindingKind::CancelledNotVoided,
+            cancelled_not_voided(record, observation, is_overdue),
+        ),
+        (FindingKind::Lapsing, lapsing(record, observation, now)),
+        (FindingKind::UnpaidBooking, unpaid_booking(record)),
+        (FindingKind::CapturePending, capture_pending(observation)),
+        (FindingKind::RefundRefused, refund_refused(record)),
+    ]
+    .into_iter()
+    .filter_map(|(kind, detail)| detail.map(|detail| Finding { kind, detail }))
+    .collect()
+}
 
-    if captures.len() > 1 {
-        let ids: Vec<&str> = captures.iter().map(|capture| capture.id.as_str()).collect();
-        report(FindingKind::CapturedTwice, ids.join(" "));
-    }
-    if let Some(capture) = captures.first() {
-        let expected = Money {
-            amount: record.capture_amount.unwrap_or(record.amount),
-            currency: record.currency,
-        };
-        if capture.money != expected && record.void_reason.is_none() {
-            let Money { amount, currency } = capture.money;
-            report(
-                FindingKind::AmountMismatch,
-                format!(
-                    "{amount} {currency} instead of {} {}",
-                    expected.amount, expected.currency
-                ),
-            );
-        }
-    }
-    let has_money =
-        observation.has_authorized_money() || (!captures.is_empty() && !record.refunds_open);
-    if is_overdue
-        && has_money
-        && record.void_reason.is_none()
-        && matches!(
-            record.booking_status,
-            BookingState::PendingPayment | BookingState::Expired
+// One function for each kind. It returns the detail of the finding, if there is one.
+
+fn captured_twice(observation: &Observation) -> Option<String> {
+    let ids: Vec<&str> = observation
+        .successful_captures()
+        .map(|capture| capture.id.as_str())
+        .collect();
+    (ids.len() > 1).then(|| ids.join(" "))
+}
+
+fn amount_mismatch(record: &PaymentRecord, observation: &Observation) -> Option<String> {
+    let captured = observation.successful_captures().next()?.money;
+    let expected = Money {
+        amount: record.capture_amount.unwrap_or(record.amount),
+        currency: record.currency,
+    };
+    (captured != expected && record.void_reason.is_none()).then(|| {
+        format!(
+            "{} {} instead of {} {}",
+            captured.amount, captured.currency, expected.amount, expected.currency
         )
-    {
-        report(FindingKind::PaidButUnbooked, String::new());
-    }
+    })
+}
+
+fn paid_but_unbooked(
+    record: &PaymentRecord,
+    observation: &Observation,
+    is_overdue: bool,
+) -> Option<String> {
+    let has_captured_money =
+        observation.successful_captures().next().is_some() && !record.refunds_open;
+    let has_money = observation.has_authorized_money() || has_captured_money;
+    let is_unbooked = matches!(
+        record.booking_status,
+        BookingState::PendingPayment | BookingState::Expired
+    );
+    (is_overdue && has_money && is_unbooked && record.void_reason.is_none()).then(String::new)
+}
+
+fn cancelled_not_voided(
+    record: &PaymentRecord,
+    observation: &Observation,
+    is_overdue: bool,
+) -> Option<String> {
     let must_be_voided = record.void_reason.is_some()
         || (record.booking_status == BookingState::Cancelled
             && (record.capture_amount.is_none() || record.status == PaymentState::Failed));
-    if is_overdue && must_be_voided && observation.has_authorized_money() {
-        report(
-            FindingKind::CancelledNotVoided,
-            record.authorization_id.clone().unwrap_or_default(),
-        );
-    }
-    let expires_soon = record
-        .authorization_expires_at
-        .is_some_and(|end| end.duration_since(now) < LAPSING_PERIOD);
-    if is_confirmed && expires_soon && observation.has_authorized_money() {
-        report(
-            FindingKind::Lapsing,
-            record
-                .authorization_expires_at
-                .map(|end| end.to_string())
-                .unwrap_or_default(),
-        );
-    }
-    if is_confirmed && record.is_latest && record.status.ended_without_money() {
-        report(
-            FindingKind::UnpaidBooking,
-            record.failure_code.clone().unwrap_or_default(),
-        );
-    }
-    if let Some(pending) = observation
+    (is_overdue && must_be_voided && observation.has_authorized_money())
+        .then(|| record.authorization_id.clone().unwrap_or_default())
+}
+
+fn lapsing(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> Option<String> {
+    let end = record.authorization_expires_at?;
+    let expires_soon = end.duration_since(now) < LAPSING_PERIOD;
+    (record.booking_status.is_confirmed() && expires_soon && observation.has_authorized_money())
+        .then(|| end.to_string())
+}
+
+fn unpaid_booking(record: &PaymentRecord) -> Option<String> {
+    (record.booking_status.is_confirmed()
+        && record.is_latest
+        && record.status.ended_without_money())
+    .then(|| record.failure_code.clone().unwrap_or_default())
+}
+
+fn capture_pending(observation: &Observation) -> Option<String> {
+    observation
         .captures
         .iter()
         .find(|capture| capture.status == CaptureStatus::Pending)
-    {
-        report(FindingKind::CapturePending, pending.id.clone());
-    }
-    if record.refund_refused {
-        report(FindingKind::RefundRefused, String::new());
-    }
-    findings
+        .map(|capture| capture.id.clone())
+}
+
+fn refund_refused(record: &PaymentRecord) -> Option<String> {
+    record.refund_refused.then(String::new)
 }
 
 #[cfg(test)]

@@ -59,10 +59,16 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// SHA-256 of `text` in lower-case hex.
 #[must_use]
 pub(crate) fn sha256_hex(text: &str) -> String {
+    hex(&sha256(text.as_bytes()))
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
-    sha256(text.as_bytes())
+    let capacity = 2 * bytes.len();
+    bytes
         .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
+        .fold(String::with_capacity(capacity), |mut hex, byte| {
             // Writing to a String cannot fail.
             let _ = write!(hex, "{byte:02x}");
             hex

@@ -1,6 +1,6 @@
-//! The memory of an instance between requests. Nothing here does I/O or knows the `App`.
+//! The state of an instance between requests. Nothing here does I/O or knows the `App`.
 //!
-//! A memory spares work and never decides about bookings or money: it is gone when the instance
+//! This state spares work and never decides about bookings or money. It is lost when the instance
 //! ends.
 
 pub(crate) mod body_cache;

@@ -15,7 +15,7 @@ pub(crate) use error::{Issue, PayPalError};
 pub(crate) use events::{Event, EventKind};
 pub(crate) use orders::NewOrder;
 pub(crate) use token::TokenCache;
-pub(crate) use webhooks::{CertificateCache, Delivery};
+pub(crate) use webhooks::{Authenticity, CertificateCache, Delivery};
 
 use crate::{
     config::PayPal as Config,

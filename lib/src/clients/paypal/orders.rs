@@ -17,9 +17,9 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(crate) struct NewOrder<'a> {
     /// Sent as `custom_id`.
-    pub(crate) booking: Uuid,
+    pub(crate) booking_id: Uuid,
     /// Sent as `invoice_id`, which is unique for a merchant.
-    pub(crate) payment: Uuid,
+    pub(crate) payment_id: Uuid,
     pub(crate) money: Money,
     /// For the payer, up to 127 characters.
     pub(crate) description: &'a str,
@@ -112,9 +112,9 @@ impl PayPal<'_> {
         let body = json!({
             "intent": "AUTHORIZE",
             "purchase_units": [{
-                "reference_id": order.booking,
-                "custom_id": order.booking,
-                "invoice_id": order.payment,
+                "reference_id": order.booking_id,
+                "custom_id": order.booking_id,
+                "invoice_id": order.payment_id,
                 "description": order.description,
                 "amount": {
                     "currency_code": order.money.currency,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// The arguments of `cancel_booking`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CancelRequest<'a> {
-    pub(crate) booking: Uuid,
+    pub(crate) booking_id: Uuid,
     /// For the audit log.
     pub(crate) actor: &'a str,
     /// An operator refunds the whole price, and may cancel after the first day.
@@ -107,7 +107,7 @@ impl Database<'_> {
         request: &CancelRequest<'_>,
     ) -> Result<CancelResult, DatabaseError> {
         let arguments = serde_json::json!({
-            "p_booking_id": request.booking,
+            "p_booking_id": request.booking_id,
             "p_actor": request.actor,
             "p_reason": request.reason,
             "p_by_operator": request.by_operator,

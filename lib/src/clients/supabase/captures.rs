@@ -142,33 +142,33 @@ impl Database<'_> {
     /// Claims the payment of a booking, to capture it whatever its schedule says.
     pub(crate) async fn claim_payment_capture(
         &self,
-        booking: Uuid,
+        booking_id: Uuid,
         actor: &str,
         request_id: &str,
     ) -> Result<CaptureStart, DatabaseError> {
-        let arguments = self.operator_arguments(booking, actor, request_id);
+        let arguments = self.operator_arguments(booking_id, actor, request_id);
         self.call("claim_payment_capture", &arguments).await
     }
 
     /// Claims the payment of a booking, to reauthorize it.
     pub(crate) async fn claim_reauthorization(
         &self,
-        booking: Uuid,
+        booking_id: Uuid,
         actor: &str,
         request_id: &str,
     ) -> Result<ReauthorizationStart, DatabaseError> {
-        let arguments = self.operator_arguments(booking, actor, request_id);
+        let arguments = self.operator_arguments(booking_id, actor, request_id);
         self.call("claim_reauthorization", &arguments).await
     }
 
     fn operator_arguments(
         &self,
-        booking: Uuid,
+        booking_id: Uuid,
         actor: &str,
         request_id: &str,
     ) -> serde_json::Value {
         serde_json::json!({
-            "p_booking_id": booking,
+            "p_booking_id": booking_id,
             "p_actor": actor,
             "p_request_id": request_id,
             "p_now": self.platform.now(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// The arguments of `open_payment`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PaymentRequest<'a> {
-    pub(crate) booking: Uuid,
+    pub(crate) booking_id: Uuid,
     /// The car as the client names it.
     pub(crate) car: &'a CarRef,
     /// The days as the client names them.
@@ -97,7 +97,7 @@ impl Database<'_> {
         request: &PaymentRequest<'_>,
     ) -> Result<PaymentOpening, DatabaseError> {
         let arguments = serde_json::json!({
-            "p_booking_id": request.booking,
+            "p_booking_id": request.booking_id,
             "p_car": request.car,
             "p_start_date": request.dates.start(),
             "p_end_date": request.dates.end(),

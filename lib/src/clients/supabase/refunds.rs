@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// The arguments of `order_refund`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefundRequest<'a> {
-    pub(crate) booking: Uuid,
+    pub(crate) booking_id: Uuid,
     /// `None` refunds the rest of the capture.
     pub(crate) amount: Option<Amount>,
     /// The operator's key. Each key orders one refund.
@@ -114,7 +114,7 @@ impl Database<'_> {
         request: &RefundRequest<'_>,
     ) -> Result<RefundOrder, DatabaseError> {
         let arguments = serde_json::json!({
-            "p_booking_id": request.booking,
+            "p_booking_id": request.booking_id,
             "p_actor": request.actor,
             "p_amount": request.amount,
             "p_idempotency_key": request.idempotency_key,

@@ -86,9 +86,9 @@ impl RedisError {
     }
 }
 
-/// An instance's memory of its Redis between requests.
+/// The state that an instance keeps about its Redis between requests.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct RedisState {
     breaker: Breaker,
     sync_token: Mutex<Option<HeaderValue>>,
 }
@@ -97,7 +97,7 @@ pub struct Memory {
 #[derive(Clone, Copy)]
 pub struct Upstash<'a> {
     platform: &'a dyn Platform,
-    memory: &'a Memory,
+    state: &'a RedisState,
     url: &'a str,
     token: &'a Secret,
     /// For a visitor.
@@ -111,14 +111,14 @@ impl<'a> Upstash<'a> {
     #[must_use]
     pub fn new(
         platform: &'a dyn Platform,
-        memory: &'a Memory,
+        state: &'a RedisState,
         url: &'a str,
         token: &'a Secret,
         timeout: Duration,
     ) -> Self {
         Self {
             platform,
-            memory,
+            state,
             url,
             token,
             timeout,
@@ -157,7 +157,7 @@ impl<'a> Upstash<'a> {
         if self.waiter == Waiter::Background {
             return self.within(BACKGROUND_TIMEOUT, work).await;
         }
-        let breaker = &self.memory.breaker;
+        let breaker = &self.state.breaker;
         let attempt = breaker
             .attempt(self.platform.now().as_millisecond())
             .ok_or(RedisError::BreakerOpen)?;
@@ -248,7 +248,7 @@ impl<'a> Upstash<'a> {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Bytes::from(body))
             .map_err(|_| RedisError::Undecodable)?;
-        let sync_token = self.memory.sync_token.lock();
+        let sync_token = self.state.sync_token.lock();
         if let Some(token) = sync_token.unwrap_or_else(PoisonError::into_inner).clone() {
             request.headers_mut().insert(SYNC_TOKEN, token);
         }
@@ -258,7 +258,7 @@ impl<'a> Upstash<'a> {
     fn store_sync_token(&self, headers: &HeaderMap) {
         if let Some(token) = headers.get(SYNC_TOKEN) {
             let mut sync_token = self
-                .memory
+                .state
                 .sync_token
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);

@@ -17,18 +17,13 @@ pub static DELETE_IF_EQUAL: Script = Script {
 #[cfg(test)]
 mod tests {
     use super::{super::ADMIT, *};
+    use crate::domain::secret::hex;
     use sha1::{Digest, Sha1};
-    use std::fmt::Write;
 
     #[test]
     fn digests_match_sources() {
         for script in [&ADMIT, &DELETE_IF_EQUAL] {
-            let digest = Sha1::digest(script.source)
-                .iter()
-                .fold(String::new(), |mut hex, byte| {
-                    write!(hex, "{byte:02x}").unwrap();
-                    hex
-                });
+            let digest = hex(&Sha1::digest(script.source));
             assert_eq!(script.sha1, digest, "{}", script.source);
         }
     }

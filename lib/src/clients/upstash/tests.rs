@@ -8,21 +8,21 @@ const TIMEOUT: Duration = Duration::from_millis(150);
 
 fn send(
     platform: &ScriptedPlatform,
-    memory: &Memory,
+    state: &RedisState,
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
     let token = Secret::new("token".into());
-    let redis = Upstash::new(platform, memory, "http://redis.test", &token, TIMEOUT);
+    let redis = Upstash::new(platform, state, "http://redis.test", &token, TIMEOUT);
     redis.pipeline(commands).now_or_never().unwrap()
 }
 
 fn send_in_background(
     platform: &ScriptedPlatform,
-    memory: &Memory,
+    state: &RedisState,
     commands: &[Command],
 ) -> Result<Vec<Value>, RedisError> {
     let token = Secret::new("token".into());
-    let redis = Upstash::new(platform, memory, "http://redis.test", &token, TIMEOUT).background();
+    let redis = Upstash::new(platform, state, "http://redis.test", &token, TIMEOUT).background();
     redis.pipeline(commands).now_or_never().unwrap()
 }
 
@@ -39,7 +39,7 @@ fn unknown_script_is_sent_with_source() {
         Command::new("INCR").arg("a"),
         Command::run(&DELETE_IF_EQUAL, ["k".into()], ["v".into()]),
     ];
-    let values = send(&platform, &Memory::default(), &commands).unwrap();
+    let values = send(&platform, &RedisState::default(), &commands).unwrap();
     assert_eq!(values, [Value::Integer(7), Value::Integer(1)]);
     assert_eq!(platform.paths(), ["/pipeline", "/pipeline"]);
 }
@@ -51,7 +51,7 @@ fn failed_command_fails_pipeline() {
         r#"[{"result":7},{"error":"OOM command not allowed when used memory > 'maxmemory'."}]"#,
     ))]);
     let commands = [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")];
-    let error = send(&platform, &Memory::default(), &commands).unwrap_err();
+    let error = send(&platform, &RedisState::default(), &commands).unwrap_err();
     assert!(matches!(error, RedisError::Command(_)), "{error}");
 }
 
@@ -62,8 +62,8 @@ fn discarded_transaction_is_an_error() {
         r#"{"error":"EXECABORT Transaction discarded because of previous errors."}"#,
     ))]);
     let token = Secret::new("token".into());
-    let memory = Memory::default();
-    let redis = Upstash::new(&platform, &memory, "http://redis.test", &token, TIMEOUT);
+    let state = RedisState::default();
+    let redis = Upstash::new(&platform, &state, "http://redis.test", &token, TIMEOUT);
     let result = redis
         .transaction(&[Command::ping()])
         .now_or_never()
@@ -89,15 +89,15 @@ fn any_failure_opens_breaker_for_five_seconds() {
         Ok((200, "[]")),
     ] {
         let platform = ScriptedPlatform::new([failure, Ok((200, r#"[{"result":"PONG"}]"#))]);
-        let memory = Memory::default();
+        let state = RedisState::default();
         let ping = [Command::ping()];
-        send(&platform, &memory, &ping).unwrap_err();
+        send(&platform, &state, &ping).unwrap_err();
         platform.advance(SignedDuration::from_millis(4_999));
-        let again = send(&platform, &memory, &ping);
+        let again = send(&platform, &state, &ping);
         assert!(matches!(again, Err(RedisError::BreakerOpen)), "{failure:?}");
         platform.advance(SignedDuration::from_millis(1));
         assert_eq!(
-            send(&platform, &memory, &ping).unwrap(),
+            send(&platform, &state, &ping).unwrap(),
             [Value::Text("PONG".into())]
         );
         assert_eq!(platform.paths().len(), 2);
@@ -106,19 +106,19 @@ fn any_failure_opens_breaker_for_five_seconds() {
 
 #[test]
 fn background_requests_have_two_seconds() {
-    let (memory, ping) = (Memory::default(), [Command::ping()]);
+    let (state, ping) = (RedisState::default(), [Command::ping()]);
     let platform = ScriptedPlatform::new((0..3).map(|_| Ok((200, PONG))));
     platform.set_latency(Duration::from_millis(1_999));
-    let values = send_in_background(&platform, &memory, &ping).unwrap();
+    let values = send_in_background(&platform, &state, &ping).unwrap();
     assert_eq!(values, [Value::Text("PONG".into())]);
     platform.set_latency(Duration::from_secs(2));
-    let late = send_in_background(&platform, &memory, &ping).unwrap_err();
+    let late = send_in_background(&platform, &state, &ping).unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
         "{late}"
     );
     platform.set_latency(TIMEOUT);
-    let late = send(&platform, &memory, &ping).unwrap_err();
+    let late = send(&platform, &state, &ping).unwrap_err();
     assert!(
         matches!(late, RedisError::NotReached(TransportError::Unknown)),
         "{late}"
@@ -128,10 +128,10 @@ fn background_requests_have_two_seconds() {
 
 #[test]
 fn visitor_waits_for_configured_timeout() {
-    let (memory, token) = (Memory::default(), Secret::new("token".into()));
+    let (state, token) = (RedisState::default(), Secret::new("token".into()));
     let platform = ScriptedPlatform::new((0..2).map(|_| Ok((200, PONG))));
     let timeout = Duration::from_secs(1);
-    let redis = Upstash::new(&platform, &memory, "http://redis.test", &token, timeout);
+    let redis = Upstash::new(&platform, &state, "http://redis.test", &token, timeout);
     let ping = [Command::ping()];
     platform.set_latency(Duration::from_millis(999));
     let values = redis.pipeline(&ping).now_or_never().unwrap().unwrap();
@@ -146,7 +146,7 @@ fn visitor_waits_for_configured_timeout() {
 
 #[test]
 fn background_requests_ignore_breaker() {
-    let (memory, ping) = (Memory::default(), [Command::ping()]);
+    let (state, ping) = (RedisState::default(), [Command::ping()]);
     let platform = ScriptedPlatform::new([
         Err(TransportError::Unknown),
         Ok((200, PONG)),
@@ -154,14 +154,14 @@ fn background_requests_ignore_breaker() {
         Ok((200, PONG)),
         Ok((200, PONG)),
     ]);
-    send_in_background(&platform, &memory, &ping).unwrap_err();
-    send(&platform, &memory, &ping).unwrap();
-    send(&platform, &memory, &ping).unwrap_err();
-    send_in_background(&platform, &memory, &ping).unwrap();
-    let skipped = send(&platform, &memory, &ping);
+    send_in_background(&platform, &state, &ping).unwrap_err();
+    send(&platform, &state, &ping).unwrap();
+    send(&platform, &state, &ping).unwrap_err();
+    send_in_background(&platform, &state, &ping).unwrap();
+    let skipped = send(&platform, &state, &ping);
     assert!(matches!(skipped, Err(RedisError::BreakerOpen)));
     platform.advance(SignedDuration::from_secs(5));
-    send(&platform, &memory, &ping).unwrap();
+    send(&platform, &state, &ping).unwrap();
     assert_eq!(platform.paths().len(), 5);
 }
 
@@ -179,14 +179,14 @@ fn only_refusals_certainly_change_nothing() {
         (Ok((200, command)), false),
         (Ok((200, "<html>")), false),
     ] {
-        let (memory, increments) = (
-            Memory::default(),
+        let (state, increments) = (
+            RedisState::default(),
             [Command::new("INCR").arg("a"), Command::new("INCR").arg("b")],
         );
         let platform = ScriptedPlatform::new([response]);
-        let error = send(&platform, &memory, &increments).unwrap_err();
+        let error = send(&platform, &state, &increments).unwrap_err();
         assert_eq!(error.has_changed_nothing(), has_changed_nothing, "{error}");
-        let skipped = send(&platform, &memory, &increments).unwrap_err();
+        let skipped = send(&platform, &state, &increments).unwrap_err();
         assert!(skipped.has_changed_nothing());
     }
 }

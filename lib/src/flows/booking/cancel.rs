@@ -67,7 +67,7 @@ async fn settle(
     request: &CancelRequest<'_>,
     settlement: &Settlement,
 ) -> Option<RefundStatus> {
-    let booking = request.booking;
+    let booking_id = request.booking_id;
     let settled = match settlement {
         Settlement::None => return None,
         Settlement::Void {
@@ -84,7 +84,7 @@ async fn settle(
         .map(|()| RefundStatus::Voided)
         .map_err(|error| error.to_string()),
         Settlement::Capture => {
-            capture_now(app, deadline, booking, request.actor, request.request_id)
+            capture_now(app, deadline, booking_id, request.actor, request.request_id)
                 .await
                 .map(|_| RefundStatus::Voided)
                 .map_err(|error| error.to_string())
@@ -95,6 +95,6 @@ async fn settle(
             .map_err(|error| error.to_string()),
     };
     settled
-        .inspect_err(|error| log::warn!("booking={booking} canceled, not settled: {error}"))
+        .inspect_err(|error| log::warn!("booking={booking_id} canceled, not settled: {error}"))
         .ok()
 }

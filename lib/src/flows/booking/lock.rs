@@ -8,6 +8,7 @@ use crate::{
     clients::upstash::{Command, Lease, Value},
     domain::car::CarRef,
     flows::{redis::lease::new_lease, traffic::admission::LockAttempt},
+    platform::Platform,
 };
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ const PAUSES_MILLIS: [u64; 5] = [50, 100, 200, 400, 750];
 
 /// The lock of `car`, not taken yet.
 #[must_use]
-pub(crate) fn lock_of(app: &App, car: &CarRef) -> Lease {
-    new_lease(app, format!("lock:car:{car}"), LIFETIME_MILLIS)
+pub(crate) fn lock_of(platform: &dyn Platform, car: &CarRef) -> Lease {
+    new_lease(platform, format!("lock:car:{car}"), LIFETIME_MILLIS)
 }
 
 /// Another request kept the lock for too long.

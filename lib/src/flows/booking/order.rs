@@ -21,7 +21,7 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(crate) struct PayableOrder {
     pub(crate) order_id: String,
-    pub(crate) booking: Uuid,
+    pub(crate) booking_id: Uuid,
     pub(crate) price: Money,
     /// The page on which the payer approves the order.
     pub(crate) approve_url: String,
@@ -31,7 +31,7 @@ impl From<ExistingOrder> for PayableOrder {
     fn from(order: ExistingOrder) -> Self {
         Self {
             order_id: order.order_id,
-            booking: order.booking_id,
+            booking_id: order.booking_id,
             price: order.price,
             approve_url: order.approve_url,
         }
@@ -89,7 +89,7 @@ async fn create_order(
     payment: &NewPayment,
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
-    let (booking, dates) = (request.booking, request.dates);
+    let (booking_id, dates) = (request.booking_id, request.dates);
     let rental = format!(
         "{}: {}, {} to {}",
         payment.reference,
@@ -104,12 +104,12 @@ async fn create_order(
         .create_order(
             &payment.request_id,
             &NewOrder {
-                booking,
-                payment: payment.payment_id,
+                booking_id,
+                payment_id: payment.payment_id,
                 money: payment.price,
                 description: &description,
-                return_url: &format!("{base}/?booking={booking}&payment=approved"),
-                cancel_url: &format!("{base}/?booking={booking}&payment=cancelled"),
+                return_url: &format!("{base}/?booking={booking_id}&payment=approved"),
+                cancel_url: &format!("{base}/?booking={booking_id}&payment=cancelled"),
             },
         )
         .await?;
@@ -123,7 +123,7 @@ async fn create_order(
         .await?;
     Ok(PayableOrder {
         order_id: order.id,
-        booking,
+        booking_id,
         price: payment.price,
         approve_url: order.approve_url,
     })

@@ -19,13 +19,13 @@ const PAUSES_SECONDS: [i64; 3] = [5, 10, 20];
 /// The commands that expire everything cached about `subjects`.
 #[must_use]
 pub(crate) fn invalidation(app: &App, subjects: &[Subject]) -> Vec<Command> {
-    new_generations(subjects, &unique_name(app))
+    new_generations(subjects, &unique_name(app.platform()))
 }
 
 /// The commands that expire everything cached of `kinds`.
 #[must_use]
 pub(crate) fn epoch_invalidation(app: &App, kinds: &[CacheKind]) -> Vec<Command> {
-    new_epochs(kinds, &unique_name(app))
+    new_epochs(kinds, &unique_name(app.platform()))
 }
 
 /// Invalidates everything cached about the availability of `cars`.

@@ -130,7 +130,7 @@ impl Reader<'_> {
     async fn lead(self, entry: CacheEntry) -> Result<CachedResponse, DatabaseError> {
         let app = self.app;
         let flight = app.single_flight();
-        let load = flight.begin_as_leader(self.lookup.key.name(), now(app));
+        let load = flight.begin_as_leader(self.lookup.key.name(), now(app.platform()));
         self.load(Some(entry), load).await
     }
 
@@ -166,7 +166,7 @@ impl Reader<'_> {
                 }
             }
             if may_load || is_impatient {
-                let load = flight.begin(self.lookup.key.name(), now(app));
+                let load = flight.begin(self.lookup.key.name(), now(app.platform()));
                 if let Some(load) = load {
                     return self.load(entry, load).await;
                 }
@@ -183,14 +183,14 @@ impl Reader<'_> {
         let CacheLookup { key, arrived, .. } = &self.lookup;
         let generation = entry.map(|entry| entry.generation.as_str());
         let flight = self.app.single_flight();
-        flight.result(key.name(), *arrived, generation, now(self.app))
+        flight.result(key.name(), *arrived, generation, now(self.app.platform()))
     }
 
     /// Whether this request should look into Redis. While this instance loads the key it should
     /// not, unless that takes long and another instance may have been faster.
     fn claims_look(&self, waited: Duration, since: SequenceNumber) -> bool {
         let (flight, name) = (self.app.single_flight(), self.lookup.key.name());
-        let is_useful = waited >= PATIENCE || !flight.is_loading(name, now(self.app));
+        let is_useful = waited >= PATIENCE || !flight.is_loading(name, now(self.app.platform()));
         is_useful && !waited.is_zero() && flight.claims_look(name, since)
     }
 
@@ -224,13 +224,13 @@ impl Reader<'_> {
             mut lookup,
             load: load_fn,
         } = self;
-        lookup.began = now(app);
+        lookup.began = now(app.platform());
         request.notes.set_cache(miss_or_bypass(entry.as_ref()));
         match (load_fn(app.clone(), request.deadline).await, entry) {
             (Ok(body), Some(entry)) => {
                 let envelope = lookup.envelope(entry.generation, body);
                 load.complete(Ok(envelope.clone()));
-                let response = CachedResponse::fresh(envelope.clone(), now(app));
+                let response = CachedResponse::fresh(envelope.clone(), now(app.platform()));
                 store_later(app, lookup, Some(envelope), entry.is_leader);
                 Ok(response)
             }
@@ -257,7 +257,7 @@ impl Reader<'_> {
         result: LoadResult,
         entry: Option<CacheEntry>,
     ) -> Result<CachedResponse, DatabaseError> {
-        let now = now(self.app);
+        let now = now(self.app.platform());
         match (result, entry) {
             (Ok(envelope), Some(_)) => {
                 self.request.notes.set_cache(CacheOutcome::Hit);
@@ -294,7 +294,7 @@ fn timeout() -> DatabaseError {
 fn refresh_later(app: &App, mut lookup: CacheLookup, generation: String, load: LoadFn) {
     app.after_response(|app| {
         Box::pin(async move {
-            lookup.began = now(&app);
+            lookup.began = now(app.platform());
             let deadline = Deadline::after(app.platform().now(), REFRESH_TIMEOUT);
             let envelope = match load(app.clone(), deadline).await {
                 Ok(body) => Some(lookup.envelope(generation, body)),

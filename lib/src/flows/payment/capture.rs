@@ -33,7 +33,7 @@ const RESERVE: Duration = Duration::from_secs(90);
 /// The result for one payment.
 #[derive(Debug)]
 pub(crate) struct CaptureResult {
-    pub(crate) booking: Uuid,
+    pub(crate) booking_id: Uuid,
     /// The id of the capture.
     pub(crate) result: Result<String, CaptureFailure>,
 }
@@ -120,17 +120,17 @@ pub(crate) enum CaptureError {
     Failed(CaptureFailure),
 }
 
-/// Captures the payment of `booking` whatever its schedule says, and returns the id of the capture.
+/// Captures the payment of a booking whatever its schedule says, and returns the id of the capture.
 pub(crate) async fn capture_now(
     app: &App,
     deadline: Deadline,
-    booking: Uuid,
+    booking_id: Uuid,
     actor: &str,
     request_id: &str,
 ) -> Result<String, CaptureError> {
     let start = app
         .database(deadline)
-        .claim_payment_capture(booking, actor, request_id)
+        .claim_payment_capture(booking_id, actor, request_id)
         .await?;
     match start {
         CaptureStart::Claimed { claim } => {
@@ -180,7 +180,7 @@ async fn capture_one(
         );
     }
     CaptureResult {
-        booking: claim.booking_id,
+        booking_id: claim.booking_id,
         result: result.map(|(capture_id, _)| capture_id),
     }
 }

@@ -4,20 +4,22 @@ use super::UpstreamError;
 use crate::{app::App, clients::supabase::PaymentName, platform::Deadline};
 use uuid::Uuid;
 
-/// Records the capture that PayPal shows for `payment`, if any, and nothing else.
+/// Records the capture that PayPal shows for a payment, if any, and nothing else.
 pub(super) async fn record_capture_of(
     app: &App,
     deadline: Deadline,
-    payment: Uuid,
+    payment_id: Uuid,
 ) -> Result<(), UpstreamError> {
     let database = app.database(deadline);
-    let record = database.find_payment(PaymentName::Id(payment)).await?;
+    let record = database.find_payment(PaymentName::Id(payment_id)).await?;
     let Some(order_id) = record.and_then(|record| record.order_id) else {
         return Ok(());
     };
     let seen = app.paypal(deadline).get_order(&order_id).await?;
     if let Some(capture) = seen.successful_captures().next() {
-        database.record_observed_capture(payment, capture).await?;
+        database
+            .record_observed_capture(payment_id, capture)
+            .await?;
     }
     Ok(())
 }

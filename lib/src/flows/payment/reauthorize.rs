@@ -64,18 +64,18 @@ pub(crate) async fn reauthorize(
     }
 }
 
-/// Reauthorizes the payment of `booking` for an operator, and returns the id of the new
+/// Reauthorizes the payment of a booking for an operator, and returns the id of the new
 /// authorization.
 pub(crate) async fn reauthorize_now(
     app: &App,
     deadline: Deadline,
-    booking: Uuid,
+    booking_id: Uuid,
     actor: &str,
     request_id: &str,
 ) -> Result<String, ReauthorizeError> {
     let database = app.database(deadline);
     let start = database
-        .claim_reauthorization(booking, actor, request_id)
+        .claim_reauthorization(booking_id, actor, request_id)
         .await?;
     let claim = match start {
         ReauthorizationStart::Claimed(claim) => claim,

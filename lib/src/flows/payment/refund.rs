@@ -46,14 +46,14 @@ impl RefundError {
     }
 }
 
-/// Makes `refund`, unless PayPal has made or refused it. Returns its row.
+/// Makes a refund, unless PayPal has made or refused it. Returns its row.
 pub(crate) async fn make_refund(
     app: &App,
     deadline: Deadline,
-    refund: Uuid,
+    refund_id: Uuid,
 ) -> Result<Refund, RefundError> {
     let database = app.database(deadline);
-    let claim = match database.begin_refund(refund).await? {
+    let claim = match database.begin_refund(refund_id).await? {
         RefundStart::Refund(claim) => claim,
         RefundStart::PaymentInProgress => return Err(RefundError::InProgress),
         RefundStart::NothingToDo(refund) => return Ok(refund),
@@ -65,7 +65,7 @@ pub(crate) async fn make_refund(
     let (code, kind, wait, error) = match result {
         Ok(made) if made.is_made => {
             return Ok(database
-                .record_refund(refund, &claim.request_id, &made.id)
+                .record_refund(refund_id, &claim.request_id, &made.id)
                 .await?);
         }
         Ok(_) => (
@@ -83,13 +83,13 @@ pub(crate) async fn make_refund(
     };
     let retry_at = retry_at(app.platform().now(), claim.attempt, wait);
     database
-        .record_refund_failure(refund, &claim.request_id, &code, kind, retry_at)
+        .record_refund_failure(refund_id, &claim.request_id, &code, kind, retry_at)
         .await?;
     if kind == CallFailure::Final {
         // A refund made in PayPal's dashboard may be the cause.
-        let payment = claim.payment_id;
-        if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment)).await {
-            log::warn!("payment={payment} not observed after a refused refund: {error}");
+        let payment_id = claim.payment_id;
+        if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
+            log::warn!("payment={payment_id} not observed after a refused refund: {error}");
         }
     }
     Err(error)
@@ -107,11 +107,11 @@ fn failure(error: &PayPalError) -> CallFailure {
 
 /// Makes the refunds that are due.
 pub(crate) async fn make_due_refunds(app: &App, deadline: Deadline) -> Result<(), DatabaseError> {
-    for refund in app.database(deadline).refunds_due(LIMIT).await? {
-        match make_refund(app, deadline, refund).await {
+    for refund_id in app.database(deadline).refunds_due(LIMIT).await? {
+        match make_refund(app, deadline, refund_id).await {
             Ok(_) | Err(RefundError::InProgress) => {}
             Err(RefundError::Database(error)) => return Err(error),
-            Err(error) => log::error!("refund={refund} could not be made: {error}"),
+            Err(error) => log::error!("refund={refund_id} could not be made: {error}"),
         }
     }
     Ok(())

@@ -21,13 +21,13 @@ const LIMIT: u32 = 50;
 pub(crate) async fn void_authorization(
     app: &App,
     deadline: Deadline,
-    payment: Uuid,
+    payment_id: Uuid,
     authorization_id: &str,
     reason: &str,
 ) -> Result<(), UpstreamError> {
     let database = app.database(deadline);
     let start = database
-        .begin_void(payment, authorization_id, reason)
+        .begin_void(payment_id, authorization_id, reason)
         .await?;
     let request_id = match start {
         VoidStart::Void { request_id } => request_id,
@@ -38,14 +38,19 @@ pub(crate) async fn void_authorization(
         .void_authorization(&request_id, authorization_id)
         .await
     {
-        Ok(()) => Ok(database.record_void(payment, &request_id).await?),
+        Ok(()) => Ok(database.record_void(payment_id, &request_id).await?),
         Err(error) => {
             database
-                .record_payment_failure(payment, &request_id, error.code(), error.issue().is_some())
+                .record_payment_failure(
+                    payment_id,
+                    &request_id,
+                    error.code(),
+                    error.issue().is_some(),
+                )
                 .await?;
             if error.issue() == Some(&Issue::PreviouslyCaptured) {
                 // The record of the capture orders a refund.
-                record_capture_of(app, deadline, payment).await?;
+                record_capture_of(app, deadline, payment_id).await?;
             }
             Err(error.into())
         }
@@ -58,13 +63,19 @@ pub(crate) async fn void_due_authorizations(
     deadline: Deadline,
 ) -> Result<(), DatabaseError> {
     for due in app.database(deadline).authorizations_to_void(LIMIT).await? {
-        let payment = due.payment_id;
-        let result =
-            void_authorization(app, deadline, payment, &due.authorization_id, &due.reason).await;
+        let payment_id = due.payment_id;
+        let result = void_authorization(
+            app,
+            deadline,
+            payment_id,
+            &due.authorization_id,
+            &due.reason,
+        )
+        .await;
         match result {
             Ok(()) => {}
             Err(UpstreamError::Database(error)) => return Err(error),
-            Err(error) => log::error!("payment={payment} could not be voided: {error}"),
+            Err(error) => log::error!("payment={payment_id} could not be voided: {error}"),
         }
     }
     Ok(())

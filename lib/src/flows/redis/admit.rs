@@ -1,4 +1,4 @@
-//! The one round trip in which Redis counts a request and does its first step.
+//! The one round trip in which Redis counts a request and takes a lease or looks up a response.
 
 use crate::{
     app::App,

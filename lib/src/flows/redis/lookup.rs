@@ -11,6 +11,7 @@ use crate::{
         envelope::{Entity, Envelope},
         single_flight::SequenceNumber,
     },
+    platform::Platform,
 };
 use bytes::Bytes;
 
@@ -47,11 +48,15 @@ impl CacheLookup {
     #[must_use]
     pub(crate) fn new(app: &App, key: CacheKey) -> Self {
         Self {
-            leader: new_lease(app, format!("load:{}", key.name()), LEADER_MILLIS),
+            leader: new_lease(
+                app.platform(),
+                format!("load:{}", key.name()),
+                LEADER_MILLIS,
+            ),
             names: key.names_to_read(),
             known: app.body_cache().get(key.name()),
             arrived: app.single_flight().next_number(),
-            began: now(app),
+            began: now(app.platform()),
             key,
         }
     }
@@ -120,6 +125,6 @@ pub(in crate::flows) async fn look_up(
 }
 
 /// Milliseconds since the Unix epoch.
-pub(in crate::flows) fn now(app: &App) -> i64 {
-    app.platform().now().as_millisecond()
+pub(in crate::flows) fn now(platform: &dyn Platform) -> i64 {
+    platform.now().as_millisecond()
 }

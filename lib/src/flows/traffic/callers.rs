@@ -8,6 +8,7 @@ use crate::{
     app::App,
     clients::supabase::{DatabaseError, User},
     domain::access_token::AccessToken,
+    flows::redis::lookup::now,
     instance::callers::CachedCaller,
     platform::Deadline,
     web::request::Request,
@@ -21,13 +22,12 @@ fn token_of(request: &Request) -> Option<AccessToken> {
     AccessToken::parse(request.bearer()?)
 }
 
-fn now(app: &App) -> i64 {
-    app.platform().now().as_millisecond()
-}
-
 /// The id of the user who sent `request`, if this instance knows.
 pub(super) fn known_user(app: &App, request: &Request) -> Option<String> {
-    match app.known_callers().get(&token_of(request)?, now(app))? {
+    match app
+        .known_callers()
+        .get(&token_of(request)?, now(app.platform()))?
+    {
         CachedCaller::User(id) => Some(id),
         CachedCaller::Nobody | CachedCaller::Pending => None,
     }
@@ -39,7 +39,10 @@ pub(crate) fn identify_later(app: &App, request: &Request) {
     let (Some(token), Some(text)) = (token_of(request), request.bearer()) else {
         return;
     };
-    if !app.known_callers().claims_request(&token, now(app)) {
+    if !app
+        .known_callers()
+        .claims_request(&token, now(app.platform()))
+    {
         return;
     }
     let text = text.to_owned();
@@ -49,7 +52,7 @@ pub(crate) fn identify_later(app: &App, request: &Request) {
             match app.database(deadline).user(&text).await {
                 Ok(user) => {
                     let id = user.as_ref().map(|user| user.id.as_str());
-                    app.known_callers().record(&token, id, now(&app));
+                    app.known_callers().record(&token, id, now(app.platform()));
                 }
                 // A later request asks again.
                 Err(error) => log::warn!("callers: {error}"),
@@ -70,11 +73,11 @@ pub(crate) async fn signed_in_user(
     let Some(token) = AccessToken::parse(text) else {
         return Ok(None);
     };
-    if app.known_callers().get(&token, now(app)) == Some(CachedCaller::Nobody) {
+    if app.known_callers().get(&token, now(app.platform())) == Some(CachedCaller::Nobody) {
         return Ok(None);
     }
     let user = app.database(deadline).user(text).await?;
     let id = user.as_ref().map(|user| user.id.as_str());
-    app.known_callers().record(&token, id, now(app));
+    app.known_callers().record(&token, id, now(app.platform()));
     Ok(user)
 }

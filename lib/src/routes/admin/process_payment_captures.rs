@@ -65,12 +65,12 @@ async fn process(app: &App, request: &Request) -> Result<Vec<CaptureResult>, Dat
 fn reply(results: &[CaptureResult], more: &Value) -> Reply {
     let rows: Vec<Value> = results
         .iter()
-        .map(|CaptureResult { booking, result }| match result {
+        .map(|CaptureResult { booking_id, result }| match result {
             Ok(capture_id) => {
-                json!({ "booking_id": booking, "success": true, "capture_id": capture_id })
+                json!({ "booking_id": booking_id, "success": true, "capture_id": capture_id })
             }
             Err(failed) => {
-                json!({ "booking_id": booking, "success": false, "error": failed.code })
+                json!({ "booking_id": booking_id, "success": false, "error": failed.code })
             }
         })
         .collect();

@@ -1,6 +1,6 @@
 //! `POST /api/bookings/{id}/cancel`: cancels a booking and refunds it by the policy.
 
-use super::party::{Party, booking_id, require_party};
+use super::party::{Party, read_booking_id, require_party};
 use crate::{
     app::App,
     clients::supabase::{CancelRequest, Cancellation},
@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Payment).await?;
-    let id = booking_id(request)?;
-    let party = require_party(app, request, id).await?;
+    let booking_id = read_booking_id(request)?;
+    let party = require_party(app, request, booking_id).await?;
     let reason = read_reason(request)?;
 
     let (actor, by_operator) = match &party {
@@ -24,7 +24,7 @@ pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Re
         Party::Operator(Operator { name }) => (name.as_str(), true),
     };
     let cancel_request = CancelRequest {
-        booking: id,
+        booking_id,
         actor,
         by_operator,
         void_only: false,
@@ -32,16 +32,19 @@ pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Re
         request_id: &request.id,
     };
     let cancellation = cancel::cancel(app, request.deadline, &cancel_request).await?;
-    Ok(cancellation_reply(id, &cancellation))
+    Ok(cancellation_reply(booking_id, &cancellation))
 }
 
 /// A retry gets the same reply.
-pub(in crate::routes) fn cancellation_reply(booking: Uuid, cancellation: &Cancellation) -> Reply {
+pub(in crate::routes) fn cancellation_reply(
+    booking_id: Uuid,
+    cancellation: &Cancellation,
+) -> Reply {
     Reply::json(
         StatusCode::OK,
         &json!({
             "success": true,
-            "bookingId": booking,
+            "bookingId": booking_id,
             "status": "cancelled",
             "refund": {
                 "percent": cancellation.percent,

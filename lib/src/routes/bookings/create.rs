@@ -25,7 +25,7 @@ pub(in crate::routes) async fn create(app: &App, request: &Request) -> Result<Re
         Ok(input) => input,
         Err(problem) => return Err(reject_unreadable(app, request, Tier::Booking, problem).await),
     };
-    let lock = lock_of(app, &input.car);
+    let lock = lock_of(app.platform(), &input.car);
     let attempt = admit_with_lock(app, request, Tier::Booking, &lock).await?;
 
     let lock = Lock::acquire(app, lock, attempt).await?;
@@ -41,7 +41,8 @@ pub(in crate::routes) async fn create(app: &App, request: &Request) -> Result<Re
 
 fn booking_reply(app: &App, status: StatusCode, booking: &Booking) -> Reply {
     let id = booking.id;
-    let token = booking_token(app, id);
+    let config = app.config();
+    let token = booking_token(&config.booking_token_secret, id);
     let path = format!("/api/bookings/{id}");
     let reply = Reply::json(
         status,
@@ -53,7 +54,7 @@ fn booking_reply(app: &App, status: StatusCode, booking: &Booking) -> Reply {
             "holdExpiresAt": booking.hold_expires_at,
             "price": booking.price,
             "bookingToken": token,
-            "bookingUrl": format!("{}{path}?token={token}", app.config().public_base_url),
+            "bookingUrl": format!("{}{path}?token={token}", config.public_base_url),
         }),
     );
     match HeaderValue::from_str(&path) {

@@ -39,7 +39,7 @@ pub(in crate::routes) async fn create(app: &App, request: &Request) -> Result<Re
     let mut body = json!({
         "success": true,
         "orderID": order.order_id,
-        "bookingId": order.booking,
+        "bookingId": order.booking_id,
         "amount": order.price.amount,
         "currency": order.price.currency,
         "approveUrl": order.approve_url,
@@ -58,7 +58,7 @@ async fn admit_order(
 ) -> Result<Option<(Lease, LockAttempt)>, LimitExceeded> {
     match input.booking {
         BookingName::ShopReference(_) => {
-            let lease = lock_of(app, &input.car);
+            let lease = lock_of(app.platform(), &input.car);
             let attempt = admit_with_lock(app, request, Tier::Payment, &lease).await?;
             Ok(Some((lease, attempt)))
         }
@@ -95,11 +95,12 @@ async fn order_for(
     let reference = input.booking.reference();
     let booking_request = input.booking_request(&reference, &request.id);
     let hold = hold(app, request.deadline, lock, &booking_request).await?;
-    let id = hold.booking.id;
-    let order = open_order(app, request, input, id).await?;
+    let booking_id = hold.booking.id;
+    let order = open_order(app, request, input, booking_id).await?;
+    let token = || booking_token(&app.config().booking_token_secret, booking_id);
     Ok(OrderResult {
         order,
-        token: hold.is_new.then(|| booking_token(app, id)),
+        token: hold.is_new.then(token),
     })
 }
 
@@ -107,9 +108,9 @@ async fn open_order(
     app: &App,
     request: &Request,
     input: &OrderInput,
-    booking: Uuid,
+    booking_id: Uuid,
 ) -> Result<PayableOrder, OrderError> {
-    let payment = input.payment_request(booking, &request.id);
+    let payment = input.payment_request(booking_id, &request.id);
     let description = input.description.as_deref();
     order::open_order(app, request.deadline, &payment, description).await
 }

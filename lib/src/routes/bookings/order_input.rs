@@ -44,14 +44,14 @@ impl OrderInput {
         Ok(fields.finish_required(input)?)
     }
 
-    /// The payment of the booking `booking`.
+    /// The payment of the booking.
     pub(super) fn payment_request<'a>(
         &'a self,
-        booking: Uuid,
+        booking_id: Uuid,
         request_id: &'a str,
     ) -> PaymentRequest<'a> {
         PaymentRequest {
-            booking,
+            booking_id,
             car: &self.car,
             dates: self.dates,
             client_price: self.price,

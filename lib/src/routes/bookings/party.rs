@@ -12,10 +12,10 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// A party of a booking.
+/// A person who may see and cancel a booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::routes) enum Party {
-    /// The owner of the booking's token.
+    /// Known by the booking's token.
     Customer,
     Operator(Operator),
 }
@@ -24,9 +24,11 @@ pub(in crate::routes) enum Party {
 pub(in crate::routes) async fn require_party(
     app: &App,
     request: &Request,
-    booking: Uuid,
+    booking_id: Uuid,
 ) -> Result<Party, Problem> {
-    if booking_token_of(request).is_some_and(|token| is_booking_token(app, booking, &token)) {
+    let secret = &app.config().booking_token_secret;
+    let token = booking_token_of(request);
+    if token.is_some_and(|token| is_booking_token(secret, booking_id, &token)) {
         return Ok(Party::Customer);
     }
     match find_operator(app, request).await? {
@@ -52,8 +54,8 @@ fn booking_token_of(request: &Request) -> Option<String> {
         .or_else(query)
 }
 
-/// The booking in the path. An invalid id is an unknown booking.
-pub(in crate::routes) fn booking_id(request: &Request) -> Result<Uuid, Problem> {
+/// The id in the path. An invalid id is an unknown booking.
+pub(in crate::routes) fn read_booking_id(request: &Request) -> Result<Uuid, Problem> {
     let id = request.parameter.as_deref().unwrap_or_default();
     parse_booking_id(id).map_err(|_| Problem::new(Code::BookingNotFound))
 }

@@ -1,6 +1,6 @@
 //! `GET /api/bookings/{id}`: a booking, for its customer and for operators.
 
-use super::party::{booking_id, require_party};
+use super::party::{read_booking_id, require_party};
 use crate::{
     app::App,
     domain::rate_limit::Tier,
@@ -13,12 +13,12 @@ use serde_json::json;
 
 pub(in crate::routes) async fn show(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Public).await?;
-    let id = booking_id(request)?;
-    require_party(app, request, id).await?;
+    let booking_id = read_booking_id(request)?;
+    require_party(app, request, booking_id).await?;
 
     let booking = app
         .database(request.deadline)
-        .get_booking(id)
+        .get_booking(booking_id)
         .await?
         .ok_or_else(|| Problem::new(Code::BookingNotFound))?;
     Ok(Reply::json(

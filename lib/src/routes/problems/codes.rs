@@ -73,3 +73,31 @@ codes! {
     PaymentProviderUnavailable "payment_provider_unavailable" SERVICE_UNAVAILABLE    true  "PayPal does not answer",
     NotConfigured              "not_configured"               SERVICE_UNAVAILABLE    false "The service is not configured",
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        for (index, code) in Code::ALL.iter().enumerate() {
+            let is_repeated = Code::ALL[..index]
+                .iter()
+                .any(|other| other.name() == code.name());
+            assert!(!is_repeated, "{} is listed twice", code.name());
+        }
+    }
+
+    /// `docs/API.md` lists the codes in the same order.
+    #[test]
+    fn codes_are_ordered_by_status() {
+        for pair in Code::ALL.windows(2) {
+            assert!(
+                pair[0].status() <= pair[1].status(),
+                "{} stands before {}",
+                pair[0].name(),
+                pair[1].name()
+            );
+        }
+    }
+}

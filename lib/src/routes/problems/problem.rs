@@ -118,3 +118,25 @@ impl Problem {
         chain
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::supabase::DatabaseError;
+
+    #[test]
+    fn cause_is_hidden_from_client() {
+        let problem = Problem::from(DatabaseError::Unexpected {
+            function: "create_booking",
+            status: http::StatusCode::BAD_REQUEST,
+            code: "42601".into(),
+            message: "syntax error at or near \"SELECT\"".into(),
+        });
+        let body = problem.body("r1").to_string();
+        assert!(
+            !body.contains("SELECT") && !body.contains("create_booking"),
+            "{body}"
+        );
+        assert!(problem.cause_chain().contains("SELECT"));
+    }
+}

@@ -7,7 +7,7 @@
 
 use crate::{
     app::App,
-    clients::paypal::{Delivery, Event},
+    clients::paypal::{Authenticity, Delivery, Event},
     domain::rate_limit::Tier,
     flows::{payment::webhook::process_event, traffic::admission::admit},
     platform::Deadline,
@@ -56,16 +56,15 @@ pub(in crate::routes) async fn receive(app: &App, request: &Request) -> Result<R
 }
 
 async fn verify(app: &App, request: &Request) -> Result<(), Problem> {
-    if app.config().paypal.webhook.is_none() {
-        return Err(Problem::new(Code::NotConfigured)
-            .detail("PAYPAL_WEBHOOK_ID is not set on this deployment."));
-    }
+    let webhook = app.config().paypal.webhook.as_ref().ok_or_else(|| {
+        Problem::new(Code::NotConfigured).detail("PAYPAL_WEBHOOK_ID is not set on this deployment.")
+    })?;
     let forged =
         || Problem::new(Code::Unauthenticated).detail("The signature is missing, or not PayPal's.");
     let delivery = Delivery::read(&request.headers, &request.body).ok_or_else(forged)?;
-    let is_genuine = app
-        .paypal(request.deadline)
-        .verify_webhook(&delivery)
-        .await?;
-    if is_genuine { Ok(()) } else { Err(forged()) }
+    let paypal = app.paypal(request.deadline);
+    match paypal.verify_webhook(webhook, &delivery).await? {
+        Authenticity::Genuine => Ok(()),
+        Authenticity::Forged => Err(forged()),
+    }
 }

@@ -4,7 +4,7 @@
 //! not promise it. An event whose certificate has no chain to a root is refused and logged.
 //! Revocation is not checked: PayPal publishes a new certificate at a new address.
 
-use super::{Delivery, address, chain::Chain, roots::digicert};
+use super::{Authenticity, Delivery, address, chain::Chain, roots::digicert};
 use crate::clients::paypal::{PayPal, PayPalError, error};
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -64,10 +64,10 @@ impl PayPal<'_> {
         delivery: &Delivery,
         webhook_id: &str,
         root: Option<&TrustAnchor<'static>>,
-    ) -> Result<bool, PayPalError> {
+    ) -> Result<Authenticity, PayPalError> {
         let url = &delivery.certificate_url;
         if delivery.algorithm != ALGORITHM || !address::is_certificate_url(url, self.config) {
-            return Ok(false);
+            return Ok(Authenticity::Forged);
         }
         let roots = root.map_or_else(digicert, |root| vec![root.clone()]);
         let text = delivery.signed_text(webhook_id);
@@ -75,21 +75,23 @@ impl PayPal<'_> {
         if let Some(chain) = self.certificates.get(url, now)
             && let Ok(signer) = chain.signer(&roots, self.config.mode, now)
         {
-            return Ok(signer.has_signed(&text, &delivery.signature));
+            return Ok(Authenticity::of(
+                signer.has_signed(&text, &delivery.signature),
+            ));
         }
         let Some(chain) = self.fetch_chain(url).await? else {
-            return Ok(false);
+            return Ok(Authenticity::Forged);
         };
         let now = self.platform.now();
         let is_signed = match chain.signer(&roots, self.config.mode, now) {
             Ok(signer) => signer.has_signed(&text, &delivery.signature),
             Err(error) => {
                 log::warn!("paypal: the certificate at {url} is not trusted: {error}");
-                return Ok(false);
+                return Ok(Authenticity::Forged);
             }
         };
         self.certificates.insert(url, chain, now);
-        Ok(is_signed)
+        Ok(Authenticity::of(is_signed))
     }
 
     /// Fetches the chain that PayPal publishes at `url`. `None` when there is none. The chain is

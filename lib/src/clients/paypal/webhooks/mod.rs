@@ -13,10 +13,10 @@
 //! ([`postback`]), or the product does, with a certificate that a trusted root certifies
 //! ([`certificate`]).
 //!
-//! The checksum covers the received bytes, and PayPal computes it from the posted event again.
-//! These bytes are therefore never parsed and serialized again. PayPal retries a delivery for three
-//! days and signs each attempt. The age of a delivery does not matter, because an event only names
-//! what to fetch.
+//! The checksum covers the received bytes, and PayPal recomputes it from the event that we post
+//! back. These bytes are therefore never parsed and serialized again. PayPal retries a delivery for
+//! three days and signs each attempt. An old delivery is harmless: the event is only a hint to read
+//! PayPal's state.
 
 mod address;
 mod certificate;
@@ -30,7 +30,7 @@ mod tests;
 pub(crate) use certificate::CertificateCache;
 
 use super::{PayPal, PayPalError};
-use crate::config::Verification;
+use crate::config::{Verification, Webhook};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use crc::{CRC_32_ISO_HDLC, Crc};
@@ -59,23 +59,23 @@ impl Delivery {
     /// not from PayPal.
     #[must_use]
     pub(crate) fn read(headers: &HeaderMap, body: &Bytes) -> Option<Self> {
-        let read = |name| {
+        let single_header = |name| {
             let mut values = headers.get_all(name).iter();
             let text = values.next()?.to_str().ok()?;
             let is_single = values.next().is_none();
-            let is_word = text.bytes().all(|byte| byte.is_ascii_graphic());
+            let is_visible_ascii = text.bytes().all(|byte| byte.is_ascii_graphic());
             let has_length = (1..=MAX_HEADER_BYTES).contains(&text.len());
-            (is_single && is_word && has_length).then(|| text.to_owned())
+            (is_single && is_visible_ascii && has_length).then(|| text.to_owned())
         };
-        let transmission_time = read("paypal-transmission-time")?;
+        let transmission_time = single_header("paypal-transmission-time")?;
         transmission_time.parse::<Timestamp>().ok()?;
         Some(Self {
-            transmission_id: read("paypal-transmission-id")?,
+            transmission_id: single_header("paypal-transmission-id")?,
             transmission_time,
-            certificate_url: read("paypal-cert-url")?,
-            algorithm: read("paypal-auth-algo")?,
+            certificate_url: single_header("paypal-cert-url")?,
+            algorithm: single_header("paypal-auth-algo")?,
             signature: BASE64_STANDARD
-                .decode(read("paypal-transmission-sig")?)
+                .decode(single_header("paypal-transmission-sig")?)
                 .ok()?,
             body: body.clone(),
         })
@@ -89,20 +89,35 @@ impl Delivery {
     }
 }
 
+/// The origin of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authenticity {
+    /// PayPal signed the delivery for our webhook.
+    Genuine,
+    /// The delivery is not PayPal's, is altered or is for another webhook.
+    Forged,
+}
+
+impl Authenticity {
+    fn of(is_signed: bool) -> Self {
+        if is_signed {
+            Self::Genuine
+        } else {
+            Self::Forged
+        }
+    }
+}
+
 impl PayPal<'_> {
-    /// Whether PayPal signed `delivery` for our webhook. Otherwise the delivery is forged or
-    /// altered.
+    /// Verifies PayPal's signature of `delivery` for `webhook`.
     ///
     /// An error says nothing about the delivery. PayPal was not reached, or its response is
     /// unusable.
-    pub(crate) async fn verify_webhook(&self, delivery: &Delivery) -> Result<bool, PayPalError> {
-        let webhook = self
-            .config
-            .webhook
-            .as_ref()
-            .ok_or(PayPalError::Unbuildable {
-                operation: "verify_webhook",
-            })?;
+    pub(crate) async fn verify_webhook(
+        &self,
+        webhook: &Webhook,
+        delivery: &Delivery,
+    ) -> Result<Authenticity, PayPalError> {
         match &webhook.verification {
             Verification::Api => self.verify_by_api(delivery, &webhook.id).await,
             Verification::Certificate { root } => {

@@ -3,7 +3,7 @@
 //!
 //! PayPal verifies the events of real webhooks only. Its simulator's events need a certificate.
 
-use super::Delivery;
+use super::{Authenticity, Delivery};
 use crate::clients::paypal::{Call, PayPal, PayPalError};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ struct VerificationResponse {
     verification_status: Status,
 }
 
-#[derive(PartialEq, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum Status {
     Success,
@@ -38,10 +38,10 @@ impl PayPal<'_> {
         &self,
         delivery: &Delivery,
         webhook_id: &str,
-    ) -> Result<bool, PayPalError> {
+    ) -> Result<Authenticity, PayPalError> {
         // PayPal's events are JSON. Any other body is forged.
         let Ok(event) = serde_json::from_slice(&delivery.body) else {
-            return Ok(false);
+            return Ok(Authenticity::Forged);
         };
         let request = VerificationRequest {
             auth_algo: &delivery.algorithm,
@@ -58,6 +58,9 @@ impl PayPal<'_> {
             &request,
         )?;
         let response: VerificationResponse = self.call(call).await?;
-        Ok(response.verification_status == Status::Success)
+        Ok(match response.verification_status {
+            Status::Success => Authenticity::Genuine,
+            Status::Failure => Authenticity::Forged,
+        })
     }
 }

@@ -6,7 +6,7 @@ mod chains;
 mod deliveries;
 mod postbacks;
 
-use super::{CRC_32, CertificateCache, Delivery};
+use super::{Authenticity, CRC_32, CertificateCache, Delivery};
 use crate::{
     clients::paypal::{PayPal, PayPalError, TokenCache},
     config::{PayPal as Config, PayPalMode, Verification, Webhook},
@@ -110,15 +110,16 @@ impl Event {
     }
 }
 
-/// An instance of the product with a scripted PayPal.
-struct Instance {
+/// PayPal's client with a scripted PayPal and with empty caches.
+struct TestClient {
     platform: ScriptedPlatform,
     config: Config,
+    webhook: Webhook,
     tokens: TokenCache,
     certificates: CertificateCache,
 }
 
-impl Instance {
+impl TestClient {
     fn new(
         start: &str,
         verification: Verification,
@@ -131,17 +132,18 @@ impl Instance {
                 mode: PayPalMode::Sandbox,
                 client_id: "id".into(),
                 client_secret: Secret::new("secret".into()),
-                webhook: Some(Webhook {
-                    id: WEBHOOK.into(),
-                    verification,
-                }),
+                webhook: None,
+            },
+            webhook: Webhook {
+                id: WEBHOOK.into(),
+                verification,
             },
             tokens: TokenCache::default(),
             certificates: CertificateCache::default(),
         }
     }
 
-    /// An instance that verifies by certificate and trusts `root`.
+    /// A client that verifies by certificate and trusts `root`.
     fn trusting(root: &str, start: &str, responses: impl IntoIterator<Item = Response>) -> Self {
         let root = CertificateDer::from_pem_slice(root.as_bytes()).unwrap();
         let root = anchor_from_trusted_cert(&root).unwrap().to_owned();
@@ -149,7 +151,7 @@ impl Instance {
         Self::new(start, verification, responses)
     }
 
-    fn verify(&self, delivery: &Delivery) -> Result<bool, PayPalError> {
+    fn verify(&self, delivery: &Delivery) -> Result<Authenticity, PayPalError> {
         let deadline = Deadline::after(self.platform.now(), Duration::from_secs(10));
         PayPal::new(
             &self.platform,
@@ -158,9 +160,14 @@ impl Instance {
             &self.certificates,
             deadline,
         )
-        .verify_webhook(delivery)
+        .verify_webhook(&self.webhook, delivery)
         .now_or_never()
         .unwrap()
+    }
+
+    /// Whether the delivery is genuine. PayPal must not fail.
+    fn accepts(&self, delivery: &Delivery) -> bool {
+        self.verify(delivery).unwrap() == Authenticity::Genuine
     }
 
     /// The number of requests to PayPal.

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     domain::rate_limit::Tier,
     flows::{payment::capture::capture_now, traffic::admission::admit},
-    routes::{access::require_admin, bookings::party::booking_id, problems::Problem},
+    routes::{access::require_admin, bookings::party::read_booking_id, problems::Problem},
     web::{reply::Reply, request::Request},
 };
 use http::StatusCode;
@@ -13,11 +13,18 @@ use serde_json::json;
 pub(in crate::routes) async fn capture(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
-    let id = booking_id(request)?;
+    let booking_id = read_booking_id(request)?;
 
-    let capture_id = capture_now(app, request.deadline, id, &operator.name, &request.id).await?;
+    let capture_id = capture_now(
+        app,
+        request.deadline,
+        booking_id,
+        &operator.name,
+        &request.id,
+    )
+    .await?;
     Ok(Reply::json(
         StatusCode::OK,
-        &json!({ "success": true, "bookingId": id, "captureId": capture_id }),
+        &json!({ "success": true, "bookingId": booking_id, "captureId": capture_id }),
     ))
 }

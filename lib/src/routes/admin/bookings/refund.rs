@@ -9,7 +9,7 @@ use crate::{
     routes::{
         access::require_admin,
         body::optional_json_fields,
-        bookings::party::booking_id,
+        bookings::party::read_booking_id,
         idempotency_key::{IDEMPOTENCY_KEY, read_idempotency_key},
         problems::Problem,
         reason::reason_field,
@@ -32,13 +32,13 @@ struct RefundInput {
 pub(in crate::routes) async fn refund(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
-    let id = booking_id(request)?;
+    let booking_id = read_booking_id(request)?;
     let input = read(request)?;
 
     let order = app
         .database(request.deadline)
         .order_refund(&RefundRequest {
-            booking: id,
+            booking_id,
             amount: input.amount,
             idempotency_key: input.idempotency_key.as_deref(),
             reason: input.reason.as_deref(),
@@ -64,10 +64,10 @@ pub(in crate::routes) async fn refund(app: &App, request: &Request) -> Result<Re
             Refund { status, ..ordered }
         }
     };
-    Ok(refund_reply(id, &refund))
+    Ok(refund_reply(booking_id, &refund))
 }
 
-fn refund_reply(booking: Uuid, refund: &Refund) -> Reply {
+fn refund_reply(booking_id: Uuid, refund: &Refund) -> Reply {
     let status = match refund.status {
         RefundState::Ordered => "pending",
         RefundState::Refunded => "refunded",
@@ -77,7 +77,7 @@ fn refund_reply(booking: Uuid, refund: &Refund) -> Reply {
         StatusCode::OK,
         &json!({
             "success": true,
-            "bookingId": booking,
+            "bookingId": booking_id,
             "refundId": refund.id,
             "amount": refund.money.amount,
             "currency": refund.money.currency,

@@ -8,7 +8,7 @@ use crate::{
     flows::{booking::cancel, traffic::admission::admit},
     routes::{
         access::require_admin,
-        bookings::{cancel::cancellation_reply, party::booking_id},
+        bookings::{cancel::cancellation_reply, party::read_booking_id},
         problems::Problem,
         reason::read_reason,
     },
@@ -18,11 +18,11 @@ use crate::{
 pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Reply, Problem> {
     admit(app, request, Tier::Admin).await?;
     let operator = require_admin(app, request).await?;
-    let id = booking_id(request)?;
+    let booking_id = read_booking_id(request)?;
     let reason = read_reason(request)?;
 
     let cancel_request = CancelRequest {
-        booking: id,
+        booking_id,
         actor: &operator.name,
         by_operator: true,
         void_only: true,
@@ -30,5 +30,5 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
         request_id: &request.id,
     };
     let cancellation = cancel::cancel(app, request.deadline, &cancel_request).await?;
-    Ok(cancellation_reply(id, &cancellation))
+    Ok(cancellation_reply(booking_id, &cancellation))
 }

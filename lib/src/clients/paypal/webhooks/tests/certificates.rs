@@ -1,6 +1,6 @@
 //! Tests of verification by certificate: signatures, fetched certificates and the cache.
 
-use super::{CHAIN, EVENT, Event, Instance, NOW, ROOT, Response, URL};
+use super::{CHAIN, EVENT, Event, NOW, ROOT, Response, TestClient, URL};
 use crate::platform::TransportError;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -20,16 +20,16 @@ fn signature() -> Vec<u8> {
 
 #[test]
 fn signature_of_openssl_is_valid() {
-    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
+    let client = TestClient::trusting(ROOT, NOW, [PUBLISHED]);
     let delivery = Event::default().delivered_with(&signature());
-    assert!(instance.verify(&delivery).unwrap());
+    assert!(client.accepts(&delivery));
 
-    let request = instance.platform.last_request();
+    let request = client.platform.last_request();
     assert_eq!(request.method(), http::Method::GET);
     assert_eq!(request.uri().to_string(), URL);
     // The token is for PayPal's API alone.
     assert!(request.headers().is_empty());
-    assert_eq!(instance.requests(), 1);
+    assert_eq!(client.requests(), 1);
 }
 
 #[test]
@@ -71,63 +71,59 @@ fn changed_event_is_refused() {
             changed(|event| event.algorithm = "sha256withrsa"),
         ),
     ];
-    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
+    let client = TestClient::trusting(ROOT, NOW, [PUBLISHED]);
     for (change, event) in &forged {
         let delivery = event.delivered_with(&signature());
-        assert!(!instance.verify(&delivery).unwrap(), "{change}");
+        assert!(!client.accepts(&delivery), "{change}");
     }
     // Signed by PayPal for another webhook.
     let elsewhere = changed(|event| event.webhook = "1JE4291016473214C");
-    assert!(!instance.verify(&elsewhere.delivered()).unwrap());
+    assert!(!client.accepts(&elsewhere.delivered()));
     // Signed by PayPal, then with a part of the text moved to another header.
     let shifted = Event {
         id: "69cd13f0|2027-06-01T11:59:58Z",
         ..Event::default()
     };
-    assert!(
-        !instance
-            .verify(&shifted.delivered_with(&signature()))
-            .unwrap()
-    );
-    assert!(instance.verify(&Event::default().delivered()).unwrap());
+    assert!(!client.accepts(&shifted.delivered_with(&signature())));
+    assert!(client.accepts(&Event::default().delivered()));
 }
 
 #[test]
 fn old_delivery_is_valid() {
-    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED]);
+    let client = TestClient::trusting(ROOT, NOW, [PUBLISHED]);
     for time in ["2027-05-29T12:00:00Z", "2027-06-01T12:05:00Z"] {
         let event = Event {
             time,
             ..Event::default()
         };
-        assert!(instance.verify(&event.delivered()).unwrap(), "{time}");
+        assert!(client.accepts(&event.delivered()), "{time}");
     }
 }
 
 #[test]
 fn certificate_is_fetched_once_an_hour() {
-    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED, PUBLISHED]);
+    let client = TestClient::trusting(ROOT, NOW, [PUBLISHED, PUBLISHED]);
     let good = Event::default().delivered();
     let forged = Event::default().delivered_with(b"forged");
-    assert!(instance.verify(&good).unwrap());
-    assert!(!instance.verify(&forged).unwrap());
-    instance.platform.advance(SignedDuration::from_secs(3599));
-    assert!(instance.verify(&good).unwrap());
-    assert_eq!(instance.requests(), 1);
-    instance.platform.advance(SignedDuration::from_secs(1));
-    assert!(instance.verify(&good).unwrap());
-    assert_eq!(instance.requests(), 2);
+    assert!(client.accepts(&good));
+    assert!(!client.accepts(&forged));
+    client.platform.advance(SignedDuration::from_secs(3599));
+    assert!(client.accepts(&good));
+    assert_eq!(client.requests(), 1);
+    client.platform.advance(SignedDuration::from_secs(1));
+    assert!(client.accepts(&good));
+    assert_eq!(client.requests(), 2);
 }
 
 #[test]
 fn expired_certificate_is_fetched_again() {
-    let instance = Instance::trusting(ROOT, "2126-10-31T22:50:00Z", [PUBLISHED, PUBLISHED]);
+    let client = TestClient::trusting(ROOT, "2126-10-31T22:50:00Z", [PUBLISHED, PUBLISHED]);
     let delivery = Event::default().delivered();
-    assert!(instance.verify(&delivery).unwrap());
-    instance.platform.advance(SignedDuration::from_mins(15));
+    assert!(client.accepts(&delivery));
+    client.platform.advance(SignedDuration::from_mins(15));
     // PayPal still publishes the expired one.
-    assert!(!instance.verify(&delivery).unwrap());
-    assert_eq!(instance.requests(), 2);
+    assert!(!client.accepts(&delivery));
+    assert_eq!(client.requests(), 2);
 }
 
 #[test]
@@ -139,18 +135,18 @@ fn certificate_cache_is_bounded() {
         "http://paypal.test:4010/v1/notifications/certs/CERT-4",
         "http://paypal.test:4010/v1/notifications/certs/CERT-5",
     ];
-    let instance = Instance::trusting(ROOT, NOW, [PUBLISHED; 6]);
+    let client = TestClient::trusting(ROOT, NOW, [PUBLISHED; 6]);
     let at = |url| Event {
         url,
         ..Event::default()
     };
     for url in URLS {
-        assert!(instance.verify(&at(url).delivered()).unwrap());
+        assert!(client.accepts(&at(url).delivered()));
     }
-    assert!(instance.verify(&at(URLS[1]).delivered()).unwrap());
-    assert_eq!(instance.requests(), 5);
-    assert!(instance.verify(&at(URLS[0]).delivered()).unwrap());
-    assert_eq!(instance.requests(), 6);
+    assert!(client.accepts(&at(URLS[1]).delivered()));
+    assert_eq!(client.requests(), 5);
+    assert!(client.accepts(&at(URLS[0]).delivered()));
+    assert_eq!(client.requests(), 6);
 }
 
 #[test]
@@ -173,26 +169,27 @@ fn failure_of_paypal_is_an_error() {
         (Ok((200, cut)), "unknown"),
         (Ok((200, large)), "unknown"),
     ] {
-        let instance = Instance::trusting(ROOT, NOW, [response, PUBLISHED]);
+        let client = TestClient::trusting(ROOT, NOW, [response, PUBLISHED]);
         let delivery = Event::default().delivered();
-        let error = instance.verify(&delivery).unwrap_err();
+        let error = client.verify(&delivery).unwrap_err();
         assert_eq!(error.code(), code, "{response:?}");
-        assert_eq!(instance.requests(), 1);
+        assert_eq!(client.requests(), 1);
         // The failed response is not cached.
-        assert!(instance.verify(&delivery).unwrap(), "{response:?}");
+        assert!(client.accepts(&delivery), "{response:?}");
     }
 }
 
 #[test]
 fn unknown_certificate_is_a_forgery() {
     for status in [404, 410] {
-        let instance = Instance::trusting(ROOT, NOW, [Ok((status, "{}"))]);
-        assert!(!instance.verify(&Event::default().delivered()).unwrap());
+        let client = TestClient::trusting(ROOT, NOW, [Ok((status, "{}"))]);
+        assert!(!client.accepts(&Event::default().delivered()));
     }
 }
 
-/// One instance for all cases, which fetches the certificate once.
-static INSTANCE: LazyLock<Instance> = LazyLock::new(|| Instance::trusting(ROOT, NOW, [PUBLISHED]));
+/// One client for all cases, which fetches the certificate once.
+static CLIENT: LazyLock<TestClient> =
+    LazyLock::new(|| TestClient::trusting(ROOT, NOW, [PUBLISHED]));
 
 fn is_refused(body: Vec<u8>, signature: &[u8]) -> Result<(), TestCaseError> {
     let event = Event {
@@ -200,7 +197,7 @@ fn is_refused(body: Vec<u8>, signature: &[u8]) -> Result<(), TestCaseError> {
         ..Event::default()
     };
     let delivery = event.delivered_with(signature);
-    prop_assert!(!INSTANCE.verify(&delivery).unwrap());
+    prop_assert!(!CLIENT.accepts(&delivery));
     Ok(())
 }
 

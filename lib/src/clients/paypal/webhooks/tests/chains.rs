@@ -1,6 +1,6 @@
 //! Tests of certificate chains. `certificates/make` describes the files.
 
-use super::{CHAIN, Event, Instance, NOW, ROOT, local};
+use super::{CHAIN, Event, NOW, ROOT, TestClient, local};
 use crate::config::{PayPalMode, Verification};
 use rsa::{PrivateKey, pkcs8::DecodePrivateKey};
 
@@ -13,9 +13,9 @@ macro_rules! other {
 const OTHER_ROOT: &str = other!("root.pem");
 
 fn verifies(root: &str, start: &str, published: &'static str, mode: PayPalMode) -> bool {
-    let mut instance = Instance::trusting(root, start, [Ok((200, published))]);
-    instance.config.mode = mode;
-    instance.verify(&Event::default().delivered()).unwrap()
+    let mut client = TestClient::trusting(root, start, [Ok((200, published))]);
+    client.config.mode = mode;
+    client.accepts(&Event::default().delivered())
 }
 
 #[test]
@@ -57,8 +57,8 @@ fn chain_leads_from_signer_to_trusted_root() {
 #[test]
 fn default_roots_are_digicerts() {
     let verification = Verification::Certificate { root: None };
-    let instance = Instance::new(NOW, verification, [Ok((200, CHAIN))]);
-    assert!(!instance.verify(&Event::default().delivered()).unwrap());
+    let client = TestClient::new(NOW, verification, [Ok((200, CHAIN))]);
+    assert!(!client.accepts(&Event::default().delivered()));
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn small_key_is_refused() {
     let key = PrivateKey::from_pkcs8_pem(other!("small.key.pem")).unwrap();
     let event = Event::default();
     let delivery = event.delivered_with(&event.signature_by(&key));
-    let instance = Instance::trusting(OTHER_ROOT, NOW, [Ok((200, other!("small.pem")))]);
-    assert!(!instance.verify(&delivery).unwrap());
+    let client = TestClient::trusting(OTHER_ROOT, NOW, [Ok((200, other!("small.pem")))]);
+    assert!(!client.accepts(&delivery));
     // Only the key's size is wrong: the certificate is valid and cached.
-    assert!(!instance.verify(&delivery).unwrap());
-    assert_eq!(instance.requests(), 1);
+    assert!(!client.accepts(&delivery));
+    assert_eq!(client.requests(), 1);
 }
 
 #[test]
@@ -113,19 +113,15 @@ fn strangers_certificate_evicts_nothing() {
         local!("webhook.pem"),
         ROOT,
     ];
-    let instance = Instance::trusting(ROOT, NOW, chains.map(|chain| Ok((200, chain))));
-    assert!(instance.verify(&Event::default().delivered()).unwrap());
+    let client = TestClient::trusting(ROOT, NOW, chains.map(|chain| Ok((200, chain))));
+    assert!(client.accepts(&Event::default().delivered()));
     for (url, is_valid) in URLS.into_iter().zip([false, true, false, false]) {
         let event = Event {
             url,
             ..Event::default()
         };
-        assert_eq!(
-            instance.verify(&event.delivered()).unwrap(),
-            is_valid,
-            "{url}"
-        );
+        assert_eq!(client.accepts(&event.delivered()), is_valid, "{url}");
     }
-    assert!(instance.verify(&Event::default().delivered()).unwrap());
-    assert_eq!(instance.requests(), 5);
+    assert!(client.accepts(&Event::default().delivered()));
+    assert_eq!(client.requests(), 5);
 }
