@@ -94,8 +94,8 @@ CREATE TABLE IF NOT EXISTS public.payments (
     failure_code             text,
     attempts                 integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     -- A claim of begin_authorization has no lease_id, because an authorization is recorded even
-    -- after the claim has expired. A capture run's failure or reauthorization is recorded only while
-    -- its lease_id is still here.
+    -- after the claim has expired. A failed capture or a reauthorization is recorded only under the
+    -- lease_id of its claim.
     lease_id                 uuid,
     lease_expires_at         timestamptz,
     next_attempt_at          timestamptz,
