@@ -14,9 +14,9 @@ CREATE TABLE IF NOT EXISTS public.customers (
 CREATE UNIQUE INDEX IF NOT EXISTS customers_email_once ON public.customers (lower(email));
 
 -- A rental is half-open: pick-up on start_date, return on end_date. The hold fixes the price, and
--- later changes of the catalogue do not touch it. Contact data is also stored with each booking,
--- because the e-mail address of a request is unproven. A caller who knows an address must neither
--- see nor change its owner's bookings.
+-- later changes of the catalogue do not touch it. Each booking has its own contact data. An e-mail
+-- address in a request is not verified, so it must not give access to the customer's other
+-- bookings.
 CREATE TABLE IF NOT EXISTS public.bookings (
     id                   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     reference            text NOT NULL,
@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS public.bookings (
     shop_reference       text CHECK (length(shop_reference) BETWEEN 1 AND 64),
     idempotency_key_hash text CHECK (idempotency_key_hash ~ '^[0-9a-f]{64}$'),
     request_hash         text CHECK (request_hash ~ '^[0-9a-f]{64}$'),
+    -- Id of the HTTP request that created the booking.
     request_id           text,
     hold_expires_at      timestamptz,
     contract_signed_at   timestamptz,
@@ -68,9 +69,9 @@ COMMENT ON COLUMN public.bookings.blocked IS
     'The days the car is away or being prepared: the rental and its turnaround.';
 COMMENT ON COLUMN public.bookings.contact IS '{fullName, email, phone} as given with this booking.';
 
--- A payment is one attempt to pay a booking. void_reason marks an authorization that must be
--- voided, for a wrong amount or because the days are taken. Such a payment does not pay the
--- booking.
+-- A payment is one attempt to pay a booking. void_reason is set when the authorization must be
+-- voided: wrong amount, the days are taken, or the booking is cancelled. Such a payment never
+-- confirms the booking.
 CREATE TABLE IF NOT EXISTS public.payments (
     id                       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     booking_id               uuid NOT NULL REFERENCES public.bookings ON DELETE RESTRICT,
@@ -92,6 +93,9 @@ CREATE TABLE IF NOT EXISTS public.payments (
     voided_at                timestamptz,
     failure_code             text,
     attempts                 integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- A claim of begin_authorization has no lease_id, because an authorization is recorded even
+    -- after the claim has expired. A failed capture or a reauthorization is recorded only under the
+    -- lease_id of its claim.
     lease_id                 uuid,
     lease_expires_at         timestamptz,
     next_attempt_at          timestamptz,
@@ -121,10 +125,10 @@ CREATE TABLE IF NOT EXISTS public.payments (
 CREATE UNIQUE INDEX IF NOT EXISTS payments_one_standing ON public.payments (booking_id)
     WHERE status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL;
 
--- Every call that moves money, written before it is made. request_id is the PayPal-Request-Id:
--- PayPal answers a repeated id with the first outcome, so an operation stays open until its outcome
+-- Every call that moves money, written before it is made. An operation stays open until its outcome
 -- is known.
 CREATE TABLE IF NOT EXISTS public.payment_operations (
+    -- The PayPal-Request-Id. PayPal answers a repeated id with the first outcome.
     request_id  text PRIMARY KEY,
     payment_id  uuid NOT NULL REFERENCES public.payments ON DELETE CASCADE,
     operation   text NOT NULL CHECK (operation IN ('order', 'authorize', 'capture', 'reauthorize', 'void', 'refund')),

@@ -1,5 +1,5 @@
--- Cancellations and refunds. A refund is written in the transaction of the decision that owes it.
--- The call to PayPal follows, and after a crash the next run makes it.
+-- Cancellations and refunds. The transaction that decides on a refund also stores it. The call to
+-- PayPal follows, and after a crash the next run makes it.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -15,11 +15,12 @@ ALTER TABLE public.payments
 COMMENT ON COLUMN public.bookings.refund_percent IS
     'Percentage of the price that the cancellation refunds.';
 COMMENT ON COLUMN public.payments.capture_amount IS
-    'Amount to capture if it is not the whole amount: the part that a cancellation keeps.';
+    'Amount to capture if it is not the whole amount: the part that we keep after a cancellation.';
 COMMENT ON COLUMN public.payments.original_authorization_id IS
     'The first authorization of a reauthorized payment: the one that can be voided.';
 
--- The rule with the most days that are still ahead decides. Without a rule nothing is refunded.
+-- Of the rules whose days are left, the one with the most days applies. Without a rule nothing is
+-- refunded.
 CREATE TABLE IF NOT EXISTS public.cancellation_rules (
     days_before_pickup integer PRIMARY KEY CHECK (days_before_pickup BETWEEN 0 AND 366),
     refund_percent     integer NOT NULL CHECK (refund_percent BETWEEN 0 AND 100)
@@ -42,6 +43,8 @@ CREATE TABLE IF NOT EXISTS public.refunds (
     paypal_refund_id text UNIQUE,
     failure_code     text,
     attempts         integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- The end of a claim. It has no lease_id, because the PayPal-Request-Id names the operation,
+    -- and its outcome is recorded even after the claim has expired.
     lease_expires_at timestamptz,
     next_attempt_at  timestamptz,
     ordered_at       timestamptz NOT NULL,

@@ -39,7 +39,7 @@ COMMENT ON TABLE public.webhook_retries IS
 COMMENT ON COLUMN public.bookings.refund_percent IS
     'Percentage of the price that the cancellation refunds.';
 COMMENT ON COLUMN public.payments.capture_amount IS
-    'Amount to capture if it is not the whole amount: the part that a cancellation keeps.';
+    'Amount to capture if it is not the whole amount: the part that we keep after a cancellation.';
 COMMENT ON COLUMN public.payments.original_authorization_id IS
     'The first authorization of a reauthorized payment: the one that can be voided.';
 COMMENT ON TABLE public.cancellation_rules IS

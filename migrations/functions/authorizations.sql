@@ -1,4 +1,12 @@
 -- From an approved order to a confirmed booking.
+--
+-- Functions of other files:
+--   bookings.sql       lock_booking
+--   capture_rules.sql  capture_scheduled_at
+--   formats.sql        money, utc
+--   holds.sql          expire_colliding_holds
+--   orders.sql         keep_hold
+--   payments.sql       close_operation, known_operation, open_operation, payment_refusal
 
 -- The response of begin_authorization and record_authorization.
 CREATE OR REPLACE FUNCTION internal.authorization_json(
@@ -40,6 +48,7 @@ BEGIN
     END IF;
     v_refusal := internal.payment_refusal(p_booking, p_now);
     IF v_refusal IS NULL THEN
+        -- The payer has approved, so the limit of an hour does not end this extension.
         v_refusal := internal.keep_hold(p_booking, 'infinity', p_now);
     END IF;
     IF v_subject IS NOT NULL THEN
@@ -104,6 +113,7 @@ EXCEPTION
     WHEN exclusion_violation THEN
         RETURN 'dates_unavailable';
     WHEN unique_violation THEN
+        -- Another live booking has taken the shop reference.
         RETURN 'booking_not_payable';
 END;
 $$;

@@ -1,5 +1,9 @@
 -- The days of a car: blocked, free, bookable. Availability and booking use the same functions, so
 -- every rental that is shown as bookable can be booked.
+--
+-- Functions of other files:
+--   listing.sql  listed_car, local_day
+--   pricing.sql  quote_json
 
 -- Whether a booking keeps its days: confirmed, or a hold that has not expired.
 CREATE OR REPLACE FUNCTION internal.is_live(p_status text, p_hold_expires_at timestamptz, p_now timestamptz) RETURNS boolean
@@ -18,6 +22,7 @@ BEGIN
     SELECT b.status, b.end_date, b.blocked
     FROM public.bookings AS b
     WHERE b.car_id = p_car_id AND b.blocked && p_days
+      -- This part of is_live lets the planner use the index of bookings_no_overlap.
       AND b.status IN ('pending_payment', 'upcoming', 'active')
       AND internal.is_live(b.status, b.hold_expires_at, p_now);
 END;

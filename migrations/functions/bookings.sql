@@ -1,7 +1,14 @@
 -- Reading bookings, and starting and completing them by date.
+--
+-- Functions of other files:
+--   capture_rules.sql  capture_rule, capture_scheduled_at
+--   formats.sql        money, utc
+--   listing.sql        local_day
+--   payments.sql       latest_payment
+--   pricing.sql        price_json
 
--- Locks the car, then the booking. A caller that also needs the payment locks it afterwards. No
--- such booking: all fields NULL.
+-- Locks the car, then the booking. A caller that also needs the payment locks it afterwards.
+-- Returns a row of NULLs for an unknown booking.
 CREATE OR REPLACE FUNCTION internal.lock_booking(p_booking_id uuid) RETURNS public.bookings
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE

@@ -1,7 +1,18 @@
--- Cancelling a booking. The settlement that it owes is written in the same transaction. The calls
--- to PayPal follow, and after a crash the next run makes them.
+-- Cancelling a booking. The transaction that cancels also stores the settlement. The calls to
+-- PayPal follow, and after a crash the next run makes them.
+--
+-- Functions of other files:
+--   audit.sql     audit
+--   bookings.sql  lock_booking
+--   captures.sql  give_up_capture
+--   formats.sql   money
+--   listing.sql   local_day
+--   payments.sql  latest_payment, lock_payment
+--   refunds.sql   order_refund, refundable_amount
+--   voids.sql     is_to_be_voided, voidable_authorization
 
--- The percentage of the price that a cancellation at this moment refunds.
+-- The percentage of the price that a cancellation at this moment refunds. Of the rules whose days
+-- are left, the one with the most days applies.
 CREATE OR REPLACE FUNCTION internal.refund_percent(p_booking public.bookings, p_now timestamptz) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -33,9 +44,9 @@ BEGIN
 END;
 $$;
 
--- Writes the settlement of a cancellation: a void, a capture of the part that is kept, a refund, or
--- none. Returns its name, the refund if one was ordered, and the amount. The caller holds the
--- locks.
+-- Writes the settlement of a cancellation: a void, a capture of the part that we keep, a refund, or
+-- none. Returns its name, the refund if one was ordered, and the amount that goes back. The caller
+-- holds the locks.
 CREATE OR REPLACE FUNCTION internal.settle_cancellation(
     p_payment public.payments, p_percent integer, p_actor text, p_now timestamptz, OUT settlement text, OUT refund_id uuid, OUT amount numeric
 )
@@ -55,6 +66,7 @@ BEGIN
         WHERE id = p_payment.id;
         PERFORM internal.give_up_capture(p_payment.id, 'booking_cancelled', p_now);
     ELSIF p_payment.status = 'failed' THEN
+        -- PayPal refused to capture, so no part can be kept.
         amount := p_payment.amount;
         settlement := 'void';
         UPDATE public.payments SET void_reason = 'booking_cancelled', updated_at = p_now WHERE id = p_payment.id;

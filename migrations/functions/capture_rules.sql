@@ -57,6 +57,7 @@ $$;
 CREATE OR REPLACE FUNCTION internal.capture_plan(p_booking public.bookings, OUT rule_id uuid, OUT capture_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
+    -- least ignores the NULL of a booking without an authorization.
     SELECT rule.rule_id, greatest(p_booking.confirmed_at, least(rule.moment, (
         SELECT p.authorization_expires_at - interval '48 hours' FROM public.payments AS p
         WHERE p.booking_id = p_booking.id AND p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL)))

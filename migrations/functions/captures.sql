@@ -2,6 +2,16 @@
 --
 -- A run claims payments for two minutes. After a crash the claim expires and the operation stays
 -- open, so the next run repeats the same call under the same request id.
+--
+-- Functions of other files:
+--   audit.sql             audit
+--   bookings.sql          lock_booking
+--   capture_rules.sql     capture_scheduled_at, note_capture_attempt
+--   formats.sql           money, utc
+--   payments.sql          close_operation, has_live_lease, known_operation,
+--                         lock_payment, open_operation
+--   reauthorizations.sql  should_reauthorize
+--   refunds.sql           order_refund
 
 -- Ends the open capture operation of a payment, whose capture is known not to have happened. The
 -- next capture has another authorization or amount, so it needs another request id.
@@ -14,8 +24,8 @@ BEGIN
 END;
 $$;
 
--- The capture operation of a claim. Before a reauthorization, an operation for the old
--- authorization (failed, or never sent) ends here.
+-- The capture operation of a claim. If the claim reauthorizes first, an open operation for the old
+-- authorization ends here. PayPal has refused it or never received it.
 CREATE OR REPLACE FUNCTION internal.open_capture(
     p_payment public.payments, p_reauthorize boolean, p_now timestamptz, OUT request_id text, OUT resumed boolean
 )
@@ -212,9 +222,9 @@ END;
 $$;
 COMMENT ON FUNCTION public.record_capture IS
     'After PayPal has captured. Outcomes: captured, replayed (recorded before; a different '
-    'capture id goes to security_events as duplicate_capture). The capture is recorded even when '
-    'the claim expired or the payment ended meanwhile. For a cancelled booking it orders a refund '
-    'of the part that is not kept. Locks the payment.';
+    'capture id goes to security_events as duplicate_capture). p_lease is not compared, because the '
+    'capture is recorded even when the claim expired or the payment ended meanwhile. For a '
+    'cancelled booking it orders a refund of the part that is not kept. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.record_capture_failure(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL,

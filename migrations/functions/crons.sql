@@ -1,4 +1,6 @@
 -- Runs of the crons, and the health check.
+--
+-- Uses internal.utc of formats.sql.
 
 CREATE OR REPLACE FUNCTION public.begin_cron_run(p_name text, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '5s' AS $$

@@ -3,6 +3,12 @@
 -- Locks are always taken in one order: car, booking, payment. Concurrent bookings of one car wait
 -- for its row instead of deadlocking in the exclusion constraint. The constraint remains the last
 -- check.
+--
+-- Functions of other files:
+--   availability.sql  days_blocked_by, is_live, rental_refusals, unavailable_dates
+--   bookings.sql      booking_json
+--   listing.sql       listed_car
+--   pricing.sql       quote_json, record_price_mismatch
 
 -- The end of a hold that begins or is extended at p_now. The customer has 15 minutes to pay.
 CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
@@ -101,8 +107,8 @@ BEGIN
 END;
 $$;
 
--- Stores {fullName, email, phone} and returns the customer's id. One address is one customer, and
--- the latest data wins.
+-- Stores {fullName, email, phone} and returns the customer's id, or NULL for another p_contact. One
+-- address is one customer, and the latest data wins.
 CREATE OR REPLACE FUNCTION internal.store_customer(p_contact jsonb, p_now timestamptz) RETURNS uuid
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE

@@ -1,6 +1,10 @@
--- The cars that the public can see.
+-- Reading cars: one, a page, the most booked.
+--
+-- Functions of other files:
+--   availability.sql  is_bookable
+--   formats.sql       contains_pattern, money_json
 
--- A car by UUID or slug, whatever its status. No such car: all fields NULL.
+-- A car by UUID or slug, whatever its status. Returns a row of NULLs for an unknown car.
 CREATE OR REPLACE FUNCTION internal.any_car(p_car text) RETURNS public.cars
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -15,7 +19,8 @@ BEGIN
 END;
 $$;
 
--- A car that the public may see and rent. A hidden or withdrawn car is treated as unknown.
+-- A car that the public may see and rent. Returns a row of NULLs for a hidden, withdrawn or unknown
+-- car.
 CREATE OR REPLACE FUNCTION internal.listed_car(p_car text) RETURNS public.cars
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
@@ -51,6 +56,7 @@ BEGIN
                       WHERE i.car_id = p_car.id ORDER BY i.is_primary DESC, i.position, i.url LIMIT 1),
             'features', (SELECT coalesce(jsonb_agg(f.feature ORDER BY f.position, f.feature), '[]')
                          FROM public.car_features AS f WHERE f.car_id = p_car.id))
+        -- The outer join of one value keeps a car without a price, which has no row in car_pricing.
         FROM (VALUES (p_car.id)) AS car (id) LEFT JOIN public.car_pricing AS price ON price.car_id = car.id);
 END;
 $$;
@@ -118,6 +124,7 @@ BEGIN
               AND (p_available_from IS NULL OR p_available_to IS NULL
                    OR internal.is_bookable(c, p_available_from, p_available_to, p_now))
         ), ranked AS (
+            -- One expression for each order, because a CASE has one type and one direction.
             SELECT found.*, row_number() OVER (ORDER BY
                 CASE WHEN asked.sort_by = 'price' AND NOT asked.descending THEN price END,
                 CASE WHEN asked.sort_by = 'price' AND asked.descending THEN price END DESC,

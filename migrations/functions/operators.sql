@@ -1,4 +1,10 @@
 -- The lists that operators read.
+--
+-- Functions of other files:
+--   bookings.sql  booking_json
+--   formats.sql   contains_pattern, pagination_json, utc
+--   listing.sql   any_car
+--   payments.sql  latest_payment
 
 CREATE OR REPLACE FUNCTION public.list_bookings(
     p_page integer DEFAULT 1, p_limit integer DEFAULT 25, p_status text DEFAULT NULL, p_payment_status text DEFAULT NULL,

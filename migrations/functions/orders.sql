@@ -1,4 +1,14 @@
 -- From a hold to a PayPal order.
+--
+-- Functions of other files:
+--   availability.sql  is_live
+--   bookings.sql      lock_booking
+--   formats.sql       money
+--   holds.sql         expire_colliding_holds, hold_until
+--   listing.sql       any_car
+--   payments.sql      close_operation, known_operation, open_operation,
+--                     payment_refusal, standing_payment
+--   pricing.sql       record_price_mismatch
 
 -- Extends a hold to 15 minutes from now, but not beyond p_latest. Revives an expired hold while its
 -- days are free. Returns NULL, or the reason why the days cannot be held. The caller holds the

@@ -1,5 +1,10 @@
 -- Shared parts of the payment functions: locks on payments, and operations, which are written
 -- before PayPal is called.
+--
+-- Functions of other files:
+--   availability.sql  is_live
+--   holds.sql         price_still_stands
+--   listing.sql       local_day
 
 -- The payment that stands for a booking: the newest that is not to be voided, otherwise the newest.
 CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
@@ -29,8 +34,9 @@ BEGIN
 END;
 $$;
 
--- Locks the standing payment of a booking. No such payment: all fields NULL. An expired claim
--- without an open capture (a reauthorization) is released: the payment is authorized again.
+-- Locks the standing payment of a booking. Returns a row of NULLs if there is none. An expired
+-- claim without an open capture was for a reauthorization. It is released, so the payment is
+-- authorized again.
 CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -72,7 +78,7 @@ BEGIN
 END;
 $$;
 
--- The request id for a call to PayPal: that of the open operation, otherwise a new one. resumed: an
+-- The PayPal-Request-Id for a call: that of the open operation, otherwise a new one. resumed: an
 -- earlier attempt under this id may have had its effect.
 CREATE OR REPLACE FUNCTION internal.open_operation(
     p_payment_id uuid, p_operation text, p_subject_id text, p_now timestamptz, OUT request_id text, OUT resumed boolean

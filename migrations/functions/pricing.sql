@@ -10,6 +10,8 @@
 -- 237.60.
 -- The deposit is shown beside the price and is no part of it. numeric rounds half away from zero,
 -- which is half-up for amounts that are never negative.
+--
+-- Uses internal.money of formats.sql.
 
 -- One line of a price.
 CREATE OR REPLACE FUNCTION internal.price_line(
@@ -79,7 +81,7 @@ BEGIN
 END;
 $$;
 
--- The discount for a rental of this length. No row without one.
+-- The discount for a rental of this length. Returns no row if none applies.
 CREATE OR REPLACE FUNCTION internal.deciding_discount(p_car_id uuid, p_rental_days integer)
 RETURNS TABLE (name text, percent numeric)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$

@@ -1,4 +1,12 @@
 -- Reauthorizing a payment whose funds PayPal no longer guarantees.
+--
+-- Functions of other files:
+--   audit.sql     audit
+--   bookings.sql  lock_booking
+--   captures.sql  give_up_capture
+--   formats.sql   money
+--   payments.sql  close_operation, has_live_lease, known_operation, lock_payment, open_operation
+--   voids.sql     voidable_authorization
 
 -- Whether a capture should reauthorize first. PayPal honors the funds for 3 days. After that a
 -- reauthorization is useful while the authorization (29 days) is valid for more than a day.
@@ -39,6 +47,7 @@ BEGIN
         authorization_id = p_authorization_id, reauthorized_at = p_now,
         authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
     WHERE id = p_payment_id;
+    -- The capture that follows is for the new authorization.
     UPDATE public.payment_operations SET subject_id = p_authorization_id
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
     RETURN jsonb_build_object('outcome', 'recorded');

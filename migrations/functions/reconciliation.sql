@@ -1,5 +1,11 @@
 -- Comparing our payments with PayPal's. Captures, refunds and ends that PayPal shows are recorded.
 -- Any other difference is kept as a finding until it is gone.
+--
+-- Functions of other files:
+--   captures.sql  record_unexpected_capture, set_captured
+--   formats.sql   money, utc
+--   payments.sql  has_live_lease, latest_payment
+--   refunds.sql   add_refunded
 
 -- The fields of a payment that the product compares with PayPal's.
 CREATE OR REPLACE FUNCTION internal.payment_record_json(p_payment public.payments) RETURNS jsonb
@@ -50,6 +56,7 @@ BEGIN
             SELECT internal.payment_record_json(p) AS record
             FROM public.payments AS p
             WHERE p.order_id IS NOT NULL
+              -- Less than the cron's hour, so that no payment misses a run after a late one.
               AND coalesce(p.reconciled_at <= p_now - interval '50 minutes', true)
               -- Payments that ended long ago are left alone, unless a finding is open.
               AND (p.status IN ('created', 'authorized', 'capturing') OR p.updated_at > p_now - interval '7 days'

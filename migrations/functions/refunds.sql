@@ -1,4 +1,10 @@
--- Refunds: ordered with the decision that owes them, then made at PayPal once.
+-- Refunds. The transaction that decides on a refund also stores it. It is then made at PayPal once.
+--
+-- Functions of other files:
+--   audit.sql     audit
+--   bookings.sql  lock_booking
+--   formats.sql   money
+--   payments.sql  close_operation, known_operation, open_operation
 
 -- The captured amount that is neither refunded nor part of an ordered refund.
 CREATE OR REPLACE FUNCTION internal.refundable_amount(p_payment public.payments) RETURNS numeric

@@ -3,6 +3,11 @@
 -- CREATE TRIGGER locks its table against writers, so a trigger is created only where it is missing
 -- or different. Each definition is written as pg_get_triggerdef prints it, because it is compared
 -- with that output. Line breaks do not count.
+--
+-- Functions of other files:
+--   audit.sql          audit_payment_state, record_booking_event, refuse_change
+--   capture_rules.sql  capture_plan, schedule_payment_capture
+--   states.sql         guard_booking_state, guard_payment_state
 
 -- The runbook's rollback drops these columns. A schedule trigger without them would refuse every
 -- confirmation. 20250703000000_add_payment_capture_rules.sql adds them the first time.

@@ -2,6 +2,8 @@
 -- payment.
 --
 -- A reauthorization cannot be voided. PayPal voids the authorization that it extends, and both end.
+--
+-- Uses internal.close_operation, internal.known_operation, internal.open_operation of payments.sql.
 
 -- The authorization that PayPal is to void for a payment.
 CREATE OR REPLACE FUNCTION internal.voidable_authorization(p_payment public.payments) RETURNS text

@@ -1,5 +1,9 @@
 -- The inbox of PayPal's events. One worker applies an event, once. A failed event is retried after
 -- 1, 5, 15, 60 and 60 minutes, then kept as a dead letter for an operator.
+--
+-- Functions of other files:
+--   audit.sql    audit
+--   formats.sql  utc
 
 -- The pause after this many attempts. NULL: no further attempt.
 CREATE OR REPLACE FUNCTION internal.webhook_backoff(p_attempts integer) RETURNS interval
@@ -19,7 +23,7 @@ END;
 $$;
 
 -- Claims an event for two minutes and returns it. After six attempts without an outcome it returns
--- NULL and keeps the event as a dead letter. The caller holds the lock of the retry.
+-- NULL and keeps the event as a dead letter. The caller has locked the row of webhook_retries.
 CREATE OR REPLACE FUNCTION internal.lease_webhook_event(p_event_id text, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
