@@ -6,9 +6,10 @@ use crate::support::{
     checkout::text,
     client::Client,
     environment::{new_number, variable},
-    instance::{Call, Instance, Upstream, get, header, json, post, random_ip},
+    faults::Upstream,
+    instance::{Call, Instance, get, header, json, post, random_ip},
     isolation::run_alone,
-    local_system::{eventually, now},
+    local_system::{now, settled_count},
     paypal,
     rental::Rental,
 };
@@ -78,13 +79,7 @@ impl CostMeter {
 
     /// Waits until no other request uses Redis.
     async fn wait_until_idle(&self) {
-        let redis = &self.redis;
-        eventually("Redis is idle", 10, || async {
-            let before = command_count(redis.clone()).await;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            (command_count(redis.clone()).await == before).then_some(())
-        })
-        .await;
+        settled_count("Redis is idle", || command_count(self.redis.clone())).await;
     }
 
     /// Serves `request`, and adds its cost as the row of `route` and `case`.

@@ -97,7 +97,7 @@ async fn emergency_warms_every_car() {
 
 #[tokio::test]
 async fn request_can_exclude_parts() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let body =
         json!({"warmPopularCars": true, "warmUpcomingAvailability": false, "popularCarsLimit": 2});
@@ -129,7 +129,7 @@ async fn request_can_exclude_parts() {
 
 #[tokio::test]
 async fn only_operators_may_warm() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     client
         .get(PATH)

@@ -28,7 +28,7 @@ async fn try_parameter(client: &Client, path: &str, name: &str, code: &str, text
 
 #[tokio::test]
 async fn list_refuses_invalid_parameters() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let cars = "/api/cars";
     let numbers = [
@@ -126,7 +126,7 @@ async fn list_refuses_invalid_parameters() {
 
 #[tokio::test]
 async fn list_dates_come_in_pairs() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (first, second) = (in_days(40).await, in_days(44).await);
     for name in ["availableFrom", "availableTo"] {
@@ -168,7 +168,7 @@ async fn list_dates_come_in_pairs() {
 
 #[tokio::test]
 async fn duplicate_parameter_is_refused() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for name in [
         "page=1",
@@ -195,7 +195,7 @@ async fn duplicate_parameter_is_refused() {
 
 #[tokio::test]
 async fn calendar_refuses_invalid_parameters() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(44).await);
     let calendar = "/api/cars/availability";

@@ -2,7 +2,10 @@
 //!
 //! Each instance records its calls. Timeouts are longer, so that a slow machine opens no breaker.
 
-use crate::support::environment::{new_number, variable, variable_or};
+use crate::support::{
+    environment::{new_number, variable, variable_or},
+    faults::Upstream,
+};
 use bytes::Bytes;
 use exodrive::{
     Service,
@@ -25,14 +28,6 @@ use std::{
 
 /// Multiplies all timeouts: the counts must not depend on the load of the machine.
 const TIMEOUT_FACTOR: u32 = 10;
-
-/// A service that the product calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Upstream {
-    Redis,
-    Database,
-    PayPal,
-}
 
 /// One request to an upstream.
 #[derive(Clone, Copy, Debug)]

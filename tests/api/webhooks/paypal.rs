@@ -8,7 +8,7 @@ use crate::support::{
     database::Database,
     environment::variable,
     isolation::{run_alone, share_system},
-    local_system::{advance_to_next_minute, deliver_event, deliver_forged_event},
+    local_system::{Forgery, advance_to_next_minute, deliver_event, deliver_forged_event},
     operator::{self, capture_now},
     paypal_dashboard,
     reconciliation::{finding_kinds, reconcile_later},
@@ -20,7 +20,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn events_record_external_void_and_refund() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let voided = create_paid_booking(&client, None).await;
     paypal_dashboard::void(&voided.authorization).await;
@@ -52,7 +52,7 @@ async fn events_record_external_void_and_refund() {
 
 #[tokio::test]
 async fn repeated_deliveries_apply_event_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     paypal_dashboard::void(&paid.authorization).await;
@@ -71,18 +71,23 @@ async fn repeated_deliveries_apply_event_once() {
 
 #[tokio::test]
 async fn forged_event_is_refused_and_not_stored() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     paypal_dashboard::void(&paid.authorization).await;
     let event = paypal_event_id(&paid.order.id, "PAYMENT.AUTHORIZATION.VOIDED").await;
-    for tamper in ["body", "signature", "certUrl", "webhookId"] {
+    for forgery in [
+        Forgery::Body,
+        Forgery::Signature,
+        Forgery::CertUrl,
+        Forgery::WebhookId,
+    ] {
         assert_eq!(
-            deliver_forged_event(&event, tamper).await,
+            deliver_forged_event(&event, forgery).await,
             [401],
-            "{tamper}"
+            "{forgery:?}"
         );
-        assert_eq!(database.event(&event).await, None, "{tamper}");
+        assert_eq!(database.event(&event).await, None, "{forgery:?}");
     }
     assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
     assert_eq!(deliver_event(&event, 1).await, [200]);
@@ -91,7 +96,7 @@ async fn forged_event_is_refused_and_not_stored() {
 
 #[tokio::test]
 async fn invalid_signature_headers_are_refused() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let body = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-1"}));
     let delivery = sign(body.to_string()).await;
@@ -136,7 +141,7 @@ async fn invalid_signature_headers_are_refused() {
 
 #[tokio::test]
 async fn signed_body_without_event_is_malformed() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let before = "SELECT count(*) FROM webhook_events WHERE event_type IN ('', 'X')";
     for body in [
@@ -171,7 +176,7 @@ async fn signed_body_without_event_is_malformed() {
 
 #[tokio::test]
 async fn other_event_types_are_stored_and_ignored() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let body = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-1"}));
     sign(body.to_string())
