@@ -53,16 +53,16 @@ async fn visitors_hit_warmed_entries() {
         // The most booked cars are warmed, and other tests book too. So only the number is known.
         let list = client.get("/api/cars?limit=50").await.expect(200);
         let (start, end) = (today().await.to_string(), in_days(14).await);
-        let (mut cars, mut calendars) = (0, 0);
+        let (mut cars, mut availabilities) = (0, 0);
         for car in list["cars"].as_array().unwrap() {
             let slug = car["slug"].as_str().unwrap();
             let car = format!("/api/cars/{slug}");
-            let calendar =
+            let availability =
                 format!("/api/cars/availability?carId={slug}&startDate={start}&endDate={end}");
             cars += u32::from(cache_status(&car).await == "HIT");
-            calendars += u32::from(cache_status(&calendar).await == "HIT");
+            availabilities += u32::from(cache_status(&availability).await == "HIT");
         }
-        assert_eq!((cars, calendars), (20, 20));
+        assert_eq!((cars, availabilities), (20, 20));
     })
     .await;
 }

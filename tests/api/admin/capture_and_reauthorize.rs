@@ -10,14 +10,15 @@ use crate::support::{
     database::Database,
     environment::new_uuid,
     faults::{Fault, Upstream, clear_faults, set_fault},
+    instance::{Instance, as_operator, post, random_ip},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, advance_clock_past},
+    local_system::{advance_clock, advance_clock_past, now},
     operator::{self, post_action},
     paypal::exchanges_about,
     paypal_dashboard::read_paypal_order,
     rental::Rental,
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -320,23 +321,24 @@ async fn concurrent_reauthorizations_are_one() {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         advance_clock(SignedDuration::from_hours(73)).await;
-        // The first call is still running when the last request arrives.
-        let slow = Fault::delay_millis(1500).on_path("/reauthorize");
-        set_fault(Upstream::PayPal, slow).await;
-        let responses = join_all((0..3).map(|_| reauthorize(&client, &paid))).await;
-        clear_faults(Upstream::PayPal).await;
-        let (accepted, refused): (Vec<&Response>, Vec<&Response>) = responses
-            .iter()
-            .partition(|response| response.status == 200);
-        assert_eq!(accepted.len(), 1, "{responses:?}");
-        for response in refused {
-            response.expect_problem(409, "payment_in_progress");
-            response.retry_after();
+        let instance = Instance::start(now().await, &[]);
+        instance.hold_calls("/reauthorize");
+        let path = operator::action_path(paid.hold.id, "reauthorize");
+        let mut responses: FuturesUnordered<_> = (0..3)
+            .map(|_| instance.respond(random_ip(), as_operator(post(&path, &json!({})))))
+            .collect();
+        // The call to PayPal ends only after both other responses.
+        for _ in 0..2 {
+            let refused = Response::from(responses.next().await.unwrap());
+            refused.expect_problem(409, "payment_in_progress");
+            refused.retry_after();
         }
+        instance.release_calls();
+        let accepted = Response::from(responses.next().await.unwrap());
         let shown = read_payment(&client, &paid).await;
         assert_eq!(
             shown["authorizationId"],
-            accepted[0].expect(200)["authorizationId"]
+            accepted.expect(200)["authorizationId"]
         );
         assert_eq!(
             read_paypal_order(&paid.order.id)

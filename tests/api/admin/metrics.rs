@@ -1,15 +1,13 @@
 //! Request counts: their minutes, their reports to Redis, and the cost of reading them.
 
 use crate::support::{
-    environment::{new_number, variable},
+    environment::new_number,
     faults::{Fault, Upstream, set_fault},
-    instance::{Instance, get, header, json, random_ip},
+    instance::{Instance, as_operator, get, header, json, random_ip},
     isolation::run_alone,
     local_system::{idle_redis_request_count, now},
     redis::command,
 };
-use bytes::Bytes;
-use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -100,15 +98,6 @@ async fn doubtful_report_is_not_sent_again() {
     .await;
 }
 
-fn operator_request(path: &str) -> Request<Bytes> {
-    let mut request = get(path);
-    let token = format!("Bearer {}", variable("ADMIN_TOKEN"));
-    request
-        .headers_mut()
-        .insert("authorization", token.parse().unwrap());
-    request
-}
-
 /// Redis replies later than visitors wait, and earlier than operators do.
 ///
 /// An instance of a test waits ten times as long: 1.5 s for visitors and 20 s for operators.
@@ -123,7 +112,7 @@ async fn slow_metrics_are_awaited_without_affecting_visitors() {
         // The first request admits the operator, the second reads the counts.
         let slow = Fault::delay_millis(3000).every(2).times(1);
         set_fault(Upstream::Redis, slow).await;
-        let metrics = operator_request("/api/admin/metrics?minutes=60");
+        let metrics = as_operator(get("/api/admin/metrics?minutes=60"));
         let metrics = instance.serve(random_ip(), metrics).await;
         assert_eq!(json(200, &metrics)["available"], true);
         let calls = instance.take_calls().into_iter();
@@ -141,7 +130,7 @@ async fn slow_metrics_are_awaited_without_affecting_visitors() {
 async fn day_is_read_in_one_round_trip() {
     run_alone(async {
         let instance = Instance::start(now().await, &[]);
-        let metrics = operator_request("/api/admin/metrics?minutes=1440");
+        let metrics = as_operator(get("/api/admin/metrics?minutes=1440"));
         let metrics = instance.respond(random_ip(), metrics).await;
         assert_eq!(json(200, &metrics)["available"], true);
         let calls = instance.take_calls();

@@ -180,7 +180,7 @@ async fn impossible_rental_names_its_reason() {
 }
 
 #[tokio::test]
-async fn unknown_and_hidden_cars_have_no_calendar() {
+async fn unknown_and_hidden_cars_have_no_availability() {
     let _guard = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(43).await);

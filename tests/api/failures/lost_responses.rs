@@ -220,9 +220,9 @@ async fn idempotency_key_finds_lost_hold() {
     .await;
 }
 
-/// The days are booked, so the calendar must not show them as free.
+/// The days are booked, so the availability must not show them as free.
 #[tokio::test]
-async fn lost_booking_response_still_updates_calendar() {
+async fn lost_booking_response_still_updates_availability() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;

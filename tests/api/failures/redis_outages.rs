@@ -52,7 +52,8 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(61);
 /// The breaker's first pause, and the first pause before an invalidation is sent again.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const BYPASSED: [&str; 3] = ["BYPASS"; 3];
-/// The invalidations of a tour: hold, order, authorization and cancellation change the calendar.
+/// The invalidations of a tour. Hold, order, authorization and cancellation change the
+/// availability.
 const INVALIDATIONS: u64 = 4;
 
 /// The most instances that serve the public routes. On other hosts each route may have its own.
@@ -323,13 +324,13 @@ async fn open_breaker_still_sends_invalidation_after_response() {
         let moment = now().await;
         let [writer, reader] = [(); 2].map(|()| Instance::start(moment, &[]));
         let rental = Rental::far_ahead(&Client::new(), 2).await;
-        let read_calendar = async || {
+        let read_availability = async || {
             reader
                 .serve(random_ip(), get(&rental.availability_path()))
                 .await
         };
-        assert_eq!(header(&read_calendar().await, "x-cache"), "MISS");
-        assert_eq!(header(&read_calendar().await, "x-cache"), "HIT");
+        assert_eq!(header(&read_availability().await, "x-cache"), "MISS");
+        assert_eq!(header(&read_availability().await, "x-cache"), "HIT");
         writer.disconnect_redis();
         let list = writer.serve(random_ip(), get("/api/cars")).await;
         assert_eq!(header(&list, "x-cache"), "BYPASS");
@@ -348,9 +349,9 @@ async fn open_breaker_still_sends_invalidation_after_response() {
         assert_eq!(redis_calls(), 0, "the response does not wait for Redis");
         writer.finish().await;
         assert_eq!(redis_calls(), 1);
-        let calendar = read_calendar().await;
-        assert_eq!(header(&calendar, "x-cache"), "MISS");
-        assert_eq!(instance::json(200, &calendar)["bookable"], false);
+        let availability = read_availability().await;
+        assert_eq!(header(&availability, "x-cache"), "MISS");
+        assert_eq!(instance::json(200, &availability)["bookable"], false);
         // Visitors of this instance still skip Redis.
         let list = writer.serve(random_ip(), get("/api/cars")).await;
         assert_eq!(header(&list, "x-cache"), "BYPASS");
