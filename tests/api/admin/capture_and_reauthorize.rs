@@ -120,7 +120,7 @@ async fn unauthorized_payment_is_neither_captured_nor_reauthorized() {
 }
 
 #[tokio::test]
-async fn paypals_capture_refusal_is_reported() {
+async fn declined_capture_is_reported_and_final() {
     let _guard = share_system().await;
     let client = Client::new();
     let declined = create_paid_booking(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
@@ -131,7 +131,12 @@ async fn paypals_capture_refusal_is_reported() {
     capture(&client, &declined)
         .await
         .expect_problem(409, "payment_not_capturable");
+}
 
+#[tokio::test]
+async fn capture_succeeds_after_busy_paypal() {
+    let _guard = share_system().await;
+    let client = Client::new();
     let busy = create_paid_booking(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
     let response = capture(&client, &busy).await;
     let problem = response.expect_problem(503, "payment_provider_unavailable");

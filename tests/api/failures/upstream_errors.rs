@@ -142,6 +142,15 @@ async fn busy_database_is_503_without_its_text() {
             );
             clear_faults(Upstream::Database).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deadlock_is_retryable_409() {
+    run_alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
         let deadlock = json!({"code": "40P01", "message": "deadlock detected"}).to_string();
         let fault = Fault::respond(500, deadlock);
         set_fault(Upstream::Database, fault).await;
@@ -205,7 +214,6 @@ async fn slow_redis_does_not_delay_response() {
 async fn malformed_redis_reply_never_reaches_client() {
     run_alone(async {
         let client = Client::new();
-        let rental = Rental::far_ahead(&client, 2).await;
         for (status, body) in [
             (200, ""),
             (200, "{}"),
@@ -220,6 +228,15 @@ async fn malformed_redis_reply_never_reaches_client() {
             assert_eq!(response.header("x-cache"), "BYPASS", "{body:?}");
             clear_faults(Upstream::Redis).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn redis_errors_leave_bookings_working() {
+    run_alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
         set_fault(Upstream::Redis, Fault::respond(500, "no")).await;
         assert_eq!(
             request_hold(&client, &rental).await.expect(201)["status"],

@@ -3,7 +3,7 @@
 //! Events that cannot be applied at once are in `retry.rs`.
 
 use crate::support::{
-    checkout::{self, create_paid_booking, read_payment},
+    checkout::{self, PaidBooking, create_paid_booking, read_payment},
     client::Client,
     database::Database,
     environment::variable,
@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 #[tokio::test]
-async fn events_record_external_void_and_refund() {
+async fn event_records_external_void() {
     let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let voided = create_paid_booking(&client, None).await;
@@ -28,26 +28,45 @@ async fn events_record_external_void_and_refund() {
     assert_eq!(deliver_event(&event, 1).await, [200]);
     assert_eq!(wait_until_applied(&database, &event).await, "applied");
     assert_eq!(read_payment(&client, &voided).await["status"], "voided");
+}
 
-    let refunded = create_paid_booking(&client, None).await;
-    capture_now(&client, &refunded).await;
-    let capture = checkout::text(&read_payment(&client, &refunded).await["captureId"]);
-    paypal_dashboard::refund(&capture, "5.00", &refunded.hold.currency).await;
-    let event = paypal_event_id(&refunded.order.id, "PAYMENT.CAPTURE.REFUNDED").await;
+/// A captured payment whose event of a refund at PayPal is applied.
+async fn refund_at_paypal(client: &Client, database: &Database) -> PaidBooking {
+    let paid = create_paid_booking(client, None).await;
+    capture_now(client, &paid).await;
+    let capture = checkout::text(&read_payment(client, &paid).await["captureId"]);
+    paypal_dashboard::refund(&capture, "5.00", &paid.hold.currency).await;
+    let event = paypal_event_id(&paid.order.id, "PAYMENT.CAPTURE.REFUNDED").await;
     assert_eq!(deliver_event(&event, 1).await, [200]);
-    assert_eq!(wait_until_applied(&database, &event).await, "applied");
-    let shown = read_payment(&client, &refunded).await;
+    assert_eq!(wait_until_applied(database, &event).await, "applied");
+    paid
+}
+
+#[tokio::test]
+async fn event_records_external_refund() {
+    let _guard = share_system().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let paid = refund_at_paypal(&client, &database).await;
+    let shown = read_payment(&client, &paid).await;
     assert_eq!(
         (&shown["status"], &shown["refundedAmount"]),
         (&json!("partially_refunded"), &json!("5.00"))
     );
-    // The database already has the results of our own requests.
+}
+
+/// The database already has the results of our own requests.
+#[tokio::test]
+async fn events_of_own_requests_change_nothing() {
+    let _guard = share_system().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let paid = refund_at_paypal(&client, &database).await;
+    let shown = read_payment(&client, &paid).await;
     for event_type in ["PAYMENT.AUTHORIZATION.CREATED", "PAYMENT.CAPTURE.COMPLETED"] {
-        let event = paypal_event_id(&refunded.order.id, event_type).await;
+        let event = paypal_event_id(&paid.order.id, event_type).await;
         assert_eq!(deliver_event(&event, 1).await, [200]);
         assert_eq!(wait_until_applied(&database, &event).await, "nothing_new");
     }
-    assert_eq!(read_payment(&client, &refunded).await, shown);
+    assert_eq!(read_payment(&client, &paid).await, shown);
 }
 
 #[tokio::test]
