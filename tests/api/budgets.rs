@@ -6,9 +6,10 @@ use crate::support::{
     checkout::text,
     client::Client,
     environment::{new_number, variable},
-    instance::{Call, Instance, Upstream, get, header, json, post, random_ip},
+    faults::Upstream,
+    instance::{Call, Instance, as_operator, get, header, json, post, random_ip},
     isolation::run_alone,
-    local_system::{eventually, now},
+    local_system::{now, settled_count},
     paypal,
     rental::Rental,
 };
@@ -78,13 +79,7 @@ impl CostMeter {
 
     /// Waits until no other request uses Redis.
     async fn wait_until_idle(&self) {
-        let redis = &self.redis;
-        eventually("Redis is idle", 10, || async {
-            let before = command_count(redis.clone()).await;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            (command_count(redis.clone()).await == before).then_some(())
-        })
-        .await;
+        settled_count("Redis is idle", || command_count(self.redis.clone())).await;
     }
 
     /// Serves `request`, and adds its cost as the row of `route` and `case`.
@@ -105,11 +100,7 @@ impl CostMeter {
     }
 
     async fn clear_cache(&self) {
-        let mut clear = post("/api/admin/cache/clear", &json!({}));
-        let token = format!("Bearer {}", variable("ADMIN_TOKEN"));
-        clear
-            .headers_mut()
-            .insert("authorization", token.parse().unwrap());
+        let clear = as_operator(post("/api/admin/cache/clear", &json!({})));
         assert_eq!(self.serve(clear).await.status(), 200);
     }
 
@@ -255,48 +246,49 @@ async fn request_costs_match_documentation() {
         assert_eq!(header(&reporting.await, "x-cache"), "HIT");
         rows.append(&mut meter.rows);
 
-        let mut strict = CostMeter::start(&[
-            ("RATE_LIMIT_PUBLIC", "2/60s"),
-            ("RATE_LIMIT_BOOKING", "1/60s"),
-        ])
-        .await;
-        let denied = strict
-            .measure("GET /api/cars", "limited", get("/api/cars"))
-            .await;
-        assert_eq!(denied.status(), 429);
-        let cold = format!("/api/cars?search=limited{}", new_number(1 << 30));
-        let denied = strict
-            .measure("GET /api/cars", "limited, not recorded", get(&cold))
-            .await;
-        assert_eq!(denied.status(), 429);
-        strict.serve(post("/api/bookings", &json!({}))).await;
-        let denied = strict
-            .measure(
-                "POST /api/bookings",
-                "limited",
-                post("/api/bookings", &rental.body()),
-            )
-            .await;
-        assert_eq!(denied.status(), 429);
-        rows.append(&mut strict.rows);
-
-        let mut without = CostMeter::start(&[("REDIS_BYPASS", "true")]).await;
-        measure_without_redis(&mut without, "bypass", &Rental::far_ahead(&client, 2).await).await;
-        rows.append(&mut without.rows);
-        let mut without = CostMeter::start(&[]).await;
-        without.instance.disconnect_redis();
-        without.serve(get("/api/cars")).await;
-        measure_without_redis(
-            &mut without,
-            "breaker open",
-            &Rental::far_ahead(&client, 2).await,
-        )
-        .await;
-        rows.append(&mut without.rows);
-
+        rows.append(&mut limited_rows(&rental).await);
+        rows.append(&mut rows_without_redis(&client).await);
         assert_eq!(rows, documented_rows(), "measured:\n{}", rows.join("\n"));
     })
     .await;
+}
+
+/// Measures requests that a rate limit refuses.
+async fn limited_rows(rental: &Rental) -> Vec<String> {
+    let mut strict = CostMeter::start(&[
+        ("RATE_LIMIT_PUBLIC", "2/60s"),
+        ("RATE_LIMIT_BOOKING", "1/60s"),
+    ])
+    .await;
+    let denied = strict
+        .measure("GET /api/cars", "limited", get("/api/cars"))
+        .await;
+    assert_eq!(denied.status(), 429);
+    let cold = format!("/api/cars?search=limited{}", new_number(1 << 30));
+    let denied = strict
+        .measure("GET /api/cars", "limited, not recorded", get(&cold))
+        .await;
+    assert_eq!(denied.status(), 429);
+    let path = "/api/bookings";
+    strict.serve(post(path, &json!({}))).await;
+    let denied = strict
+        .measure("POST /api/bookings", "limited", post(path, &rental.body()))
+        .await;
+    assert_eq!(denied.status(), 429);
+    strict.rows
+}
+
+/// Measures requests that skip Redis.
+async fn rows_without_redis(client: &Client) -> Vec<String> {
+    let mut bypassing = CostMeter::start(&[("REDIS_BYPASS", "true")]).await;
+    let rental = Rental::far_ahead(client, 2).await;
+    measure_without_redis(&mut bypassing, "bypass", &rental).await;
+    let mut disconnected = CostMeter::start(&[]).await;
+    disconnected.instance.disconnect_redis();
+    disconnected.serve(get("/api/cars")).await;
+    let rental = Rental::far_ahead(client, 2).await;
+    measure_without_redis(&mut disconnected, "breaker open", &rental).await;
+    [bypassing.rows, disconnected.rows].concat()
 }
 
 /// Measures the steps from the hold to the authorization, each also when repeated.

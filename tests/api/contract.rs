@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 #[tokio::test]
 async fn every_response_has_id_and_time() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let mut ids = Vec::new();
     let others = ["/api/nothing", "/api/cars/nobody", "/api/cars?page=0"];
@@ -57,7 +57,7 @@ async fn every_response_has_id_and_time() {
 
 #[tokio::test]
 async fn client_request_id_is_ignored() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let request = Client::new()
         .request(Method::GET, "/api/cars")
         .header("x-request-id", "mine");
@@ -66,7 +66,7 @@ async fn client_request_id_is_ignored() {
 
 #[tokio::test]
 async fn cached_routes_report_hit_or_miss() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     // A price in no earlier request.
     let path = format!(
@@ -94,7 +94,7 @@ async fn cached_routes_report_hit_or_miss() {
 /// Unknown parameters change nothing, and different filters never share an entry.
 #[tokio::test]
 async fn odd_query_does_not_affect_other_visitors() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let plain = client.get("/api/cars").await.expect(200);
     for query in [
@@ -122,7 +122,7 @@ async fn odd_query_does_not_affect_other_visitors() {
 
 #[tokio::test]
 async fn unknown_paths_are_not_found() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for path in [
         "/api",
@@ -144,13 +144,13 @@ async fn unknown_paths_are_not_found() {
 
 #[tokio::test]
 async fn trailing_slash_is_ignored() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     Client::new().get("/api/cars/").await.expect(200);
 }
 
 #[tokio::test]
 async fn wrong_method_gets_allowed_methods() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (path, allowed) in all_routes() {
         for method in [
@@ -172,7 +172,7 @@ async fn wrong_method_gets_allowed_methods() {
 
 #[tokio::test]
 async fn head_returns_get_without_body() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (path, allowed) in all_routes()
         .into_iter()

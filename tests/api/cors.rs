@@ -19,7 +19,7 @@ fn origin() -> String {
 
 #[tokio::test]
 async fn allowed_origin_may_read_response() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for path in ["/api/cars", "/api/cars/nobody", "/api/nothing"] {
         let response =
@@ -44,7 +44,7 @@ async fn allowed_origin_may_read_response() {
 
 #[tokio::test]
 async fn other_origins_may_not_read_response() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let others = [
         "https://evil.example".to_owned(),
@@ -77,7 +77,7 @@ async fn other_origins_may_not_read_response() {
 
 #[tokio::test]
 async fn every_route_allows_preflight() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (path, allowed) in all_routes() {
         let request = client

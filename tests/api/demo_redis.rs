@@ -5,7 +5,7 @@ use serde_json::Value;
 
 #[tokio::test]
 async fn redis_is_connected() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let response = Client::new().get("/api/demo/redis").await.expect(200);
     let redis = response["redis"].as_object().unwrap();
     assert_eq!(redis["connected"], true);
@@ -19,7 +19,7 @@ async fn redis_is_connected() {
 
 #[tokio::test]
 async fn operator_sees_endpoint_but_no_secret() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let response = Client::new()
         .get_as(&variable("ADMIN_TOKEN"), "/api/demo/redis")
         .await;
@@ -39,7 +39,7 @@ async fn operator_sees_endpoint_but_no_secret() {
 
 #[tokio::test]
 async fn wrong_token_shows_public_members_only() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let response = Client::new()
         .get_as("wrong", "/api/demo/redis")
         .await

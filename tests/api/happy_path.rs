@@ -20,12 +20,12 @@ async fn booking_from_list_to_captured_payment() {
         let rental = Rental::soon(&client, 4).await;
         let list_path = format!("/api/cars?limit=50&availableFrom={}&availableTo={}", rental.start, rental.end);
 
-        // 1. The list shows the car. The calendar shows its days and the price.
+        // 1. The list shows the car. Its availability shows the days and the price.
         let list = client.get(&list_path).await.expect(200);
         let car = list["cars"].as_array().unwrap().iter().find(|car| car["slug"] == json!(rental.car)).unwrap();
-        let calendar = client.get(&rental.availability_path()).await.expect(200);
-        assert_eq!((&calendar["carId"], &calendar["bookable"]), (&car["id"], &json!(true)));
-        let price = calendar["quote"]["finalPrice"].clone();
+        let availability = client.get(&rental.availability_path()).await.expect(200);
+        assert_eq!((&availability["carId"], &availability["bookable"]), (&car["id"], &json!(true)));
+        let price = availability["quote"]["finalPrice"].clone();
 
         // 2. A hold at that price.
         let mut body = rental.body();

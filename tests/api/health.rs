@@ -5,7 +5,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn healthy_system_reports_ok() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let response = Client::new().get("/api/health").await.expect(200);
     assert_eq!(response["status"], "ok");
     assert_eq!(response["checks"], json!({"database": "up", "redis": "up"}));

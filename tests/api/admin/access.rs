@@ -4,8 +4,9 @@ use crate::support::{
     capture_cron, checkout,
     client::Client,
     environment::variable,
+    faults::{Fault, Upstream, set_fault},
     isolation::{run_alone, share_system},
-    local_system::{set_fault, sign_in},
+    local_system::{Role, sign_in},
     rental::Rental,
 };
 use serde_json::json;
@@ -14,9 +15,9 @@ const WARM: &str = "/api/admin/cache-warm?warmPopularCars=false&warmUpcomingAvai
 
 #[tokio::test]
 async fn supabase_admin_is_operator() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
-    let token = sign_in("admin").await;
+    let token = sign_in(Role::Admin).await;
     client.get_as(&token, WARM).await.expect(200);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let booking = client
@@ -30,10 +31,15 @@ async fn supabase_admin_is_operator() {
 
 #[tokio::test]
 async fn other_roles_are_not_operators() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-    for role in ["customer", "", "ADMIN", "admin "] {
+    for role in [
+        Role::Customer,
+        Role::Unknown(""),
+        Role::Unknown("ADMIN"),
+        Role::Unknown("admin "),
+    ] {
         let token = sign_in(role).await;
         client
             .get_as(&token, WARM)
@@ -54,9 +60,9 @@ async fn other_roles_are_not_operators() {
 
 #[tokio::test]
 async fn unsigned_token_is_refused() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
-    let token_of_admin = sign_in("admin").await;
+    let token_of_admin = sign_in(Role::Admin).await;
     let (content, signature) = token_of_admin.rsplit_once('.').unwrap();
     let (_, claims) = content.split_once('.').unwrap();
     // {"alg":"none","typ":"JWT"}
@@ -79,10 +85,10 @@ async fn unsigned_token_is_refused() {
 
 #[tokio::test]
 async fn operator_token_is_not_cron_secret() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     client
-        .get_as(&sign_in("admin").await, capture_cron::CAPTURES_PATH)
+        .get_as(&sign_in(Role::Admin).await, capture_cron::CAPTURES_PATH)
         .await
         .expect_problem(401, "unauthenticated");
 }
@@ -91,8 +97,8 @@ async fn operator_token_is_not_cron_secret() {
 async fn admin_token_works_without_supabase() {
     run_alone(async {
         let client = Client::new();
-        let token = sign_in("admin").await;
-        set_fault("database", json!({"kind": "refuse"})).await;
+        let token = sign_in(Role::Admin).await;
+        set_fault(Upstream::Database, Fault::refuse()).await;
         client
             .get_as(&token, WARM)
             .await

@@ -5,7 +5,7 @@ use crate::support::{
     client::{Client, Response},
     environment::{new_uuid, variable},
     isolation::share_system,
-    local_system::sign_in,
+    local_system::{Role, sign_in},
     operator::{self, capture_now},
     rental::Rental,
 };
@@ -38,7 +38,7 @@ async fn booking_ids(client: &Client, query: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn booking_filters_find_matching_bookings() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     // Only this test has this name, so each search is limited to these three bookings.
     let name = format!("Grace {}", new_uuid());
@@ -98,7 +98,7 @@ async fn booking_filters_find_matching_bookings() {
 
 #[tokio::test]
 async fn listed_booking_matches_holders_view() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let name = format!("Alan {}", new_uuid());
     let paid = create_paid_booking_for(&client, &Rental::far_ahead(&client, 2).await, &name).await;
@@ -119,7 +119,7 @@ async fn listed_booking_matches_holders_view() {
 
 #[tokio::test]
 async fn lists_are_paginated() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let name = format!("Edsger {}", new_uuid());
     let mut ids = Vec::new();
@@ -154,7 +154,7 @@ async fn lists_are_paginated() {
 
 #[tokio::test]
 async fn query_errors_are_all_named() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let token = variable("ADMIN_TOKEN");
     let query =
@@ -188,7 +188,7 @@ async fn query_errors_are_all_named() {
 
 #[tokio::test]
 async fn audit_log_shows_booking_history() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     capture_now(&client, &paid).await;
@@ -250,7 +250,7 @@ fn operator_routes(booking: &Hold) -> Vec<(Method, String)> {
 
 #[tokio::test]
 async fn money_and_lists_are_for_operators_only() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     let before = read_booking(&client, &paid.hold).await;
@@ -258,7 +258,7 @@ async fn money_and_lists_are_for_operators_only() {
     let tokens = [
         variable("CRON_SECRET"),
         paid.hold.token.clone(),
-        sign_in("customer").await,
+        sign_in(Role::Customer).await,
         admin[..admin.len() - 1].to_owned(),
         format!("{admin}x"),
         String::new(),
@@ -284,9 +284,9 @@ async fn money_and_lists_are_for_operators_only() {
 
 #[tokio::test]
 async fn audit_names_supabase_operator_by_id() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
-    let token = sign_in("admin").await;
+    let token = sign_in(Role::Admin).await;
     let claims = token.split('.').nth(1).unwrap();
     let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();

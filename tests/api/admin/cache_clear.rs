@@ -165,7 +165,7 @@ async fn clearing_removes_hidden_and_withdrawn_cars() {
 
 #[tokio::test]
 async fn invalid_or_unauthorized_request_clears_nothing() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let request = client
         .request(Method::POST, CLEAR_PATH)

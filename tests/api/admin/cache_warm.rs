@@ -53,16 +53,16 @@ async fn visitors_hit_warmed_entries() {
         // The most booked cars are warmed, and other tests book too. So only the number is known.
         let list = client.get("/api/cars?limit=50").await.expect(200);
         let (start, end) = (today().await.to_string(), in_days(14).await);
-        let (mut cars, mut calendars) = (0, 0);
+        let (mut cars, mut availabilities) = (0, 0);
         for car in list["cars"].as_array().unwrap() {
             let slug = car["slug"].as_str().unwrap();
             let car = format!("/api/cars/{slug}");
-            let calendar =
+            let availability =
                 format!("/api/cars/availability?carId={slug}&startDate={start}&endDate={end}");
             cars += u32::from(cache_status(&car).await == "HIT");
-            calendars += u32::from(cache_status(&calendar).await == "HIT");
+            availabilities += u32::from(cache_status(&availability).await == "HIT");
         }
-        assert_eq!((cars, calendars), (20, 20));
+        assert_eq!((cars, availabilities), (20, 20));
     })
     .await;
 }
@@ -97,7 +97,7 @@ async fn emergency_warms_every_car() {
 
 #[tokio::test]
 async fn request_can_exclude_parts() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let body =
         json!({"warmPopularCars": true, "warmUpcomingAvailability": false, "popularCarsLimit": 2});
@@ -129,7 +129,7 @@ async fn request_can_exclude_parts() {
 
 #[tokio::test]
 async fn only_operators_may_warm() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     client
         .get(PATH)

@@ -9,14 +9,16 @@ use crate::support::{
     client::{Client, Response},
     database::Database,
     environment::new_uuid,
+    faults::{Fault, Upstream, clear_faults, set_fault},
+    instance::{Instance, as_operator, post, random_ip},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault},
+    local_system::{advance_clock, advance_clock_past, now},
     operator::{self, post_action},
     paypal::exchanges_about,
     paypal_dashboard::read_paypal_order,
     rental::Rental,
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -36,7 +38,7 @@ async fn call_count(database: &Database, paid: &PaidBooking, operation: &str) ->
 
 #[tokio::test]
 async fn payment_is_captured_at_once_only_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     let first = capture(&client, &paid).await;
@@ -69,7 +71,7 @@ async fn payment_is_captured_at_once_only_once() {
 
 #[tokio::test]
 async fn concurrent_captures_take_money_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     let responses = join_all((0..5).map(|_| capture(&client, &paid))).await;
@@ -90,7 +92,7 @@ async fn concurrent_captures_take_money_once() {
 
 #[tokio::test]
 async fn unauthorized_payment_is_neither_captured_nor_reauthorized() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let unpaid = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let unapproved = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -118,8 +120,8 @@ async fn unauthorized_payment_is_neither_captured_nor_reauthorized() {
 }
 
 #[tokio::test]
-async fn paypals_capture_refusal_is_reported() {
-    let _turn = share_system().await;
+async fn declined_capture_is_reported_and_final() {
+    let _guard = share_system().await;
     let client = Client::new();
     let declined = create_paid_booking(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
     let refused = capture(&client, &declined).await;
@@ -129,7 +131,12 @@ async fn paypals_capture_refusal_is_reported() {
     capture(&client, &declined)
         .await
         .expect_problem(409, "payment_not_capturable");
+}
 
+#[tokio::test]
+async fn capture_succeeds_after_busy_paypal() {
+    let _guard = share_system().await;
+    let client = Client::new();
     let busy = create_paid_booking(&client, Some("SIMULATE_CAPTURE_BUSY_ONCE")).await;
     let response = capture(&client, &busy).await;
     let problem = response.expect_problem(503, "payment_provider_unavailable");
@@ -144,22 +151,26 @@ async fn paypals_capture_refusal_is_reported() {
 
 #[tokio::test]
 async fn repeated_request_finds_lost_capture() {
-    for (upstream, kind, path) in [
-        ("paypal", "drop_answer", "/capture"),
-        ("database", "drop_answer", "rpc/claim_payment_capture"),
+    for (upstream, fault, path) in [
+        (Upstream::PayPal, Fault::drop_response(), "/capture"),
+        (
+            Upstream::Database,
+            Fault::drop_response(),
+            "rpc/claim_payment_capture",
+        ),
     ] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = create_paid_booking(&client, None).await;
-            set_fault(upstream, json!({"kind": kind, "path": path, "times": 1})).await;
+            set_fault(upstream, fault.on_path(path).times(1)).await;
             let response = capture(&client, &paid).await;
             let code = match upstream {
-                "paypal" => "payment_provider_unavailable",
+                Upstream::PayPal => "payment_provider_unavailable",
                 _ => "database_unavailable",
             };
             response.expect_problem(503, code);
             response.retry_after();
-            if upstream == "database" {
+            if upstream == Upstream::Database {
                 // The claim has no recorded end, so the first request may still be running.
                 capture(&client, &paid)
                     .await
@@ -186,20 +197,19 @@ async fn repeated_request_finds_lost_capture() {
 /// An operator's capture does not wait for its scheduled time, weeks ahead.
 #[tokio::test]
 async fn cron_retries_failed_capture() {
-    for (kind, status) in [("drop_answer", "capturing"), ("answer", "authorized")] {
+    for (fault, status) in [
+        (Fault::drop_response(), "capturing"),
+        (Fault::respond(429, ""), "authorized"),
+    ] {
         run_alone(async move {
             let client = Client::new();
             let paid = create_paid_booking(&client, None).await;
-            set_fault(
-                "paypal",
-                json!({"kind": kind, "path": "/capture", "status": 429}),
-            )
-            .await;
+            set_fault(Upstream::PayPal, fault.on_path("/capture")).await;
             capture(&client, &paid)
                 .await
                 .expect_problem(503, "payment_provider_unavailable");
             assert_eq!(read_payment(&client, &paid).await["status"], status);
-            clear_faults("paypal").await;
+            clear_faults(Upstream::PayPal).await;
             advance_clock(SignedDuration::from_mins(16)).await;
             let run = run_cron(&client).await;
             assert_eq!(results_for(&run, paid.hold.id)[0]["success"], true, "{run}");
@@ -219,12 +229,12 @@ async fn interrupted_reauthorization_captures_nothing_early() {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         advance_clock(SignedDuration::from_hours(73)).await;
-        let lost_claim = json!({"kind": "drop_answer", "path": "rpc/claim_reauthorization"});
-        set_fault("database", lost_claim).await;
+        let lost_claim = Fault::drop_response().on_path("rpc/claim_reauthorization");
+        set_fault(Upstream::Database, lost_claim).await;
         reauthorize(&client, &paid)
             .await
             .expect_problem(503, "database_unavailable");
-        clear_faults("database").await;
+        clear_faults(Upstream::Database).await;
         advance_clock(SignedDuration::from_mins(16)).await;
         let run = run_cron(&client).await;
         assert_eq!(results_for(&run, paid.hold.id), Vec::<Value>::new());
@@ -316,23 +326,24 @@ async fn concurrent_reauthorizations_are_one() {
         let client = Client::new();
         let paid = create_paid_booking(&client, None).await;
         advance_clock(SignedDuration::from_hours(73)).await;
-        // The first call is still running when the last request arrives.
-        let slow = json!({"kind": "delay", "delayMs": 1500, "path": "/reauthorize"});
-        set_fault("paypal", slow).await;
-        let responses = join_all((0..3).map(|_| reauthorize(&client, &paid))).await;
-        clear_faults("paypal").await;
-        let (accepted, refused): (Vec<&Response>, Vec<&Response>) = responses
-            .iter()
-            .partition(|response| response.status == 200);
-        assert_eq!(accepted.len(), 1, "{responses:?}");
-        for response in refused {
-            response.expect_problem(409, "payment_in_progress");
-            response.retry_after();
+        let instance = Instance::start(now().await, &[]);
+        instance.hold_calls("/reauthorize");
+        let path = operator::action_path(paid.hold.id, "reauthorize");
+        let mut responses: FuturesUnordered<_> = (0..3)
+            .map(|_| instance.respond(random_ip(), as_operator(post(&path, &json!({})))))
+            .collect();
+        // The call to PayPal ends only after both other responses.
+        for _ in 0..2 {
+            let refused = Response::from(responses.next().await.unwrap());
+            refused.expect_problem(409, "payment_in_progress");
+            refused.retry_after();
         }
+        instance.release_calls();
+        let accepted = Response::from(responses.next().await.unwrap());
         let shown = read_payment(&client, &paid).await;
         assert_eq!(
             shown["authorizationId"],
-            accepted[0].expect(200)["authorizationId"]
+            accepted.expect(200)["authorizationId"]
         );
         assert_eq!(
             read_paypal_order(&paid.order.id)
@@ -348,21 +359,29 @@ async fn concurrent_reauthorizations_are_one() {
 /// The new id must not be lost, because PayPal honors only its funds.
 #[tokio::test]
 async fn operator_or_cron_finds_lost_reauthorization() {
-    for (upstream, kind, path) in [
-        ("paypal", "drop_answer", "/reauthorize"),
-        ("database", "refuse", "rpc/record_reauthorization"),
-        ("database", "drop_answer", "rpc/record_reauthorization"),
+    for (upstream, fault, path) in [
+        (Upstream::PayPal, Fault::drop_response(), "/reauthorize"),
+        (
+            Upstream::Database,
+            Fault::refuse(),
+            "rpc/record_reauthorization",
+        ),
+        (
+            Upstream::Database,
+            Fault::drop_response(),
+            "rpc/record_reauthorization",
+        ),
     ] {
         for next in ["operator", "cron"] {
-            run_alone(async move {
+            run_alone(async {
                 let (client, database) = (Client::new(), Database::open().await);
                 // The capture is due while PayPal honors the reauthorized funds.
                 let rental = Rental::between(&client, 2, 6, 7).await;
                 let paid = checkout::pay(&client, &rental, Some("SIMULATE_FUNDS_LAPSE")).await;
                 advance_clock(SignedDuration::from_hours(73)).await;
-                set_fault(upstream, json!({"kind": kind, "path": path})).await;
+                set_fault(upstream, fault.on_path(path)).await;
                 let response = reauthorize(&client, &paid).await;
-                assert_eq!(response.status, 503, "{kind} of {path}: {response}");
+                assert_eq!(response.status, 503, "{fault} of {path}: {response}");
                 clear_faults(upstream).await;
                 if next == "cron" {
                     advance_clock_past(paid.capture_at).await;
@@ -375,7 +394,7 @@ async fn operator_or_cron_finds_lost_reauthorization() {
                 assert_eq!(
                     exchanges.effects("authorizations.reauthorize"),
                     1,
-                    "{kind} of {path}, {next}"
+                    "{fault} of {path}, {next}"
                 );
                 assert_eq!(
                     read_paypal_order(&paid.order.id).await.captures(),

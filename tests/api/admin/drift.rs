@@ -5,8 +5,9 @@ use crate::support::{
     checkout::{self, PaidBooking, create_paid_booking, read_booking, read_payment, request_hold},
     client::{Client, Response},
     database::Database,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_clock, advance_clock_past, clear_faults, now, set_fault},
+    local_system::{advance_clock, advance_clock_past, now},
     operator::{self, capture_now, post_action},
     paypal_dashboard,
     reconciliation::{finding_kinds, reconcile, reconcile_later},
@@ -96,9 +97,8 @@ async fn expiring_authorization_is_reported_in_time() {
                 (503, String::new(), "capture"),
             ] {
                 let path = format!("{}/{call}", paid.authorization);
-                let failure =
-                    json!({"kind": "answer", "status": status, "body": body, "path": path});
-                set_fault("paypal", failure).await;
+                let failure = Fault::respond(status, body).on_path(path);
+                set_fault(Upstream::PayPal, failure).await;
             }
             advance_clock_past(paid.capture_at).await;
             run_cron(&client).await;
@@ -119,11 +119,11 @@ async fn expiring_authorization_is_reported_in_time() {
             assert_eq!(reported, end);
 
             if is_in_time {
-                clear_faults("paypal").await;
+                clear_faults(Upstream::PayPal).await;
                 capture(&client, &paid).await.expect(200);
             } else {
                 advance_clock_past(end).await;
-                clear_faults("paypal").await;
+                clear_faults(Upstream::PayPal).await;
             }
             let later = reconcile_later(&client).await;
             let (status, kinds) = if is_in_time {

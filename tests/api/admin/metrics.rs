@@ -1,14 +1,13 @@
 //! Request counts: their minutes, their reports to Redis, and the cost of reading them.
 
 use crate::support::{
-    environment::{new_number, variable},
-    instance::{Instance, Upstream, get, header, json, random_ip},
+    environment::new_number,
+    faults::{Fault, Upstream, set_fault},
+    instance::{Instance, as_operator, get, header, json, random_ip},
     isolation::run_alone,
-    local_system::{idle_redis_request_count, now, set_fault},
+    local_system::{idle_redis_request_count, now},
     redis::command,
 };
-use bytes::Bytes;
-use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -60,13 +59,13 @@ async fn late_report_counts_under_original_minute() {
 }
 
 /// Serves three requests and returns the reported number. The second report meets the fault.
-async fn reported_count_after(fault: Value) -> Value {
+async fn reported_count_after(fault: Fault) -> Value {
     let moment = unused_minute().await;
     let instance = Instance::start(moment, &[]);
     get_health(&instance).await;
     instance.advance_clock(PAUSE);
     // Redis gets three requests: admission, the health check, and the report.
-    set_fault("redis", fault).await;
+    set_fault(Upstream::Redis, fault).await;
     get_health(&instance).await;
     instance.advance_clock(PAUSE);
     get_health(&instance).await;
@@ -76,8 +75,8 @@ async fn reported_count_after(fault: Value) -> Value {
 #[tokio::test]
 async fn refused_report_is_sent_again() {
     for fault in [
-        json!({"kind": "answer", "status": 401, "body": "{}", "every": 3, "times": 1}),
-        json!({"kind": "answer", "status": 400, "body": "{}", "every": 3, "times": 1}),
+        Fault::respond(401, "{}").every(3).times(1),
+        Fault::respond(400, "{}").every(3).times(1),
     ] {
         run_alone(async {
             assert_eq!(reported_count_after(fault).await, "3");
@@ -90,22 +89,13 @@ async fn refused_report_is_sent_again() {
 #[tokio::test]
 async fn doubtful_report_is_not_sent_again() {
     run_alone(async {
-        let lost = json!({"kind": "drop_answer", "every": 3, "times": 1});
+        let lost = Fault::drop_response().every(3).times(1);
         assert_eq!(reported_count_after(lost).await, "3");
         // Redis did not apply this report, but the instance cannot know that.
-        let gateway = json!({"kind": "answer", "status": 502, "body": "", "every": 3, "times": 1});
+        let gateway = Fault::respond(502, "").every(3).times(1);
         assert_eq!(reported_count_after(gateway).await, "2");
     })
     .await;
-}
-
-fn operator_request(path: &str) -> Request<Bytes> {
-    let mut request = get(path);
-    let token = format!("Bearer {}", variable("ADMIN_TOKEN"));
-    request
-        .headers_mut()
-        .insert("authorization", token.parse().unwrap());
-    request
 }
 
 /// Redis replies later than visitors wait, and earlier than operators do.
@@ -120,9 +110,9 @@ async fn slow_metrics_are_awaited_without_affecting_visitors() {
         instance.take_calls();
         idle_redis_request_count().await;
         // The first request admits the operator, the second reads the counts.
-        let slow = json!({"kind": "delay", "delayMs": 3000, "every": 2, "times": 1});
-        set_fault("redis", slow).await;
-        let metrics = operator_request("/api/admin/metrics?minutes=60");
+        let slow = Fault::delay_millis(3000).every(2).times(1);
+        set_fault(Upstream::Redis, slow).await;
+        let metrics = as_operator(get("/api/admin/metrics?minutes=60"));
         let metrics = instance.serve(random_ip(), metrics).await;
         assert_eq!(json(200, &metrics)["available"], true);
         let calls = instance.take_calls().into_iter();
@@ -140,7 +130,7 @@ async fn slow_metrics_are_awaited_without_affecting_visitors() {
 async fn day_is_read_in_one_round_trip() {
     run_alone(async {
         let instance = Instance::start(now().await, &[]);
-        let metrics = operator_request("/api/admin/metrics?minutes=1440");
+        let metrics = as_operator(get("/api/admin/metrics?minutes=1440"));
         let metrics = instance.respond(random_ip(), metrics).await;
         assert_eq!(json(200, &metrics)["available"], true);
         let calls = instance.take_calls();

@@ -144,7 +144,7 @@ async fn post_runs_cron_and_last_run_shows() {
 
 #[tokio::test]
 async fn cron_skips_payment_not_due() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     assert_eq!(

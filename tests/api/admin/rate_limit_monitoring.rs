@@ -3,8 +3,9 @@
 use crate::support::{
     client::{Client, Response, random_address},
     environment::{new_uuid, variable},
+    faults::{Fault, Upstream, set_fault},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, advance_to_next_minute, eventually, set_fault},
+    local_system::{advance_clock, advance_to_next_minute, eventually},
     redis,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -85,7 +86,7 @@ async fn violation_omits_request_content() {
 
 #[tokio::test]
 async fn only_operators_see_violations() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for method in [Method::GET, Method::DELETE] {
         for token in [
@@ -106,7 +107,7 @@ async fn only_operators_see_violations() {
 
 #[tokio::test]
 async fn window_is_minute_to_day() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, token) = (Client::new(), variable("ADMIN_TOKEN"));
     for minutes in ["0", "1441", "-1", "ten", ""] {
         let response = client
@@ -153,7 +154,7 @@ async fn old_and_deleted_violations_are_not_listed() {
 async fn failed_delete_is_reported() {
     run_alone(async {
         let client = Client::new();
-        set_fault("redis", json!({"kind": "refuse"})).await;
+        set_fault(Upstream::Redis, Fault::refuse()).await;
         let request = client.request(Method::DELETE, PATH);
         let request = request.bearer_auth(variable("ADMIN_TOKEN"));
         assert_eq!(

@@ -11,8 +11,9 @@ use crate::support::{
     client::{Client, Response},
     database::Database,
     environment::variable,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault, sign_in},
+    local_system::{Role, advance_clock, advance_clock_past, sign_in},
     operator::{self, capture_now},
     paypal::exchanges_about,
     paypal_dashboard::{self, read_paypal_order},
@@ -28,16 +29,16 @@ use serde_json::{Value, json};
 async fn lose_authorization(client: &Client, hold: &checkout::Hold) -> Order {
     let order = checkout::create_approved_order(client, hold, None).await;
     set_fault(
-        "paypal",
-        json!({"kind": "drop_answer", "path": "/authorize"}),
+        Upstream::PayPal,
+        Fault::drop_response().on_path("/authorize"),
     )
     .await;
     let show = format!("/v2/checkout/orders/{}", order.id);
-    set_fault("paypal", json!({"kind": "refuse", "path": show})).await;
+    set_fault(Upstream::PayPal, Fault::refuse().on_path(show)).await;
     request_authorization(client, &order)
         .await
         .expect_problem(503, "payment_provider_unavailable");
-    clear_faults("paypal").await;
+    clear_faults(Upstream::PayPal).await;
     order
 }
 
@@ -52,7 +53,7 @@ async fn only_cron_and_operators_reconcile() {
             admin[1..].to_owned(),
             variable("CRON_SECRET") + "x",
             paid.hold.token.clone(),
-            sign_in("customer").await,
+            sign_in(Role::Customer).await,
             String::new(),
         ];
         for method in [Method::GET, Method::POST] {
@@ -72,7 +73,7 @@ async fn only_cron_and_operators_reconcile() {
         }
         assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
 
-        let tokens = [admin, variable("CRON_SECRET"), sign_in("admin").await];
+        let tokens = [admin, variable("CRON_SECRET"), sign_in(Role::Admin).await];
         let mut checked = Vec::new();
         for (token, method) in tokens.iter().zip([Method::POST, Method::POST, Method::GET]) {
             let request = client.with_new_address().request(method, RECONCILE_PATH);
@@ -93,7 +94,7 @@ async fn only_cron_and_operators_reconcile() {
 
 #[tokio::test]
 async fn drift_is_for_operators_only() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let drift = operator::read(&client, "/api/admin/payments/drift").await;
     assert_eq!(drift["success"], true);
@@ -112,17 +113,13 @@ async fn reconciliation_records_unrecorded_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         reconcile_later(&client).await;
-        for fault in ["drop_answer", "refuse"] {
+        for fault in [Fault::drop_response(), Fault::refuse()] {
             let paid = create_paid_booking(&client, None).await;
-            set_fault(
-                "database",
-                json!({"kind": fault, "path": "rpc/record_capture"}),
-            )
-            .await;
+            set_fault(Upstream::Database, fault.on_path("rpc/record_capture")).await;
             capture_now(&client, &paid).await;
-            clear_faults("database").await;
+            clear_faults(Upstream::Database).await;
             let run = reconcile(&client).await;
-            let repaired = i32::from(fault == "refuse");
+            let repaired = i32::from(fault == Fault::refuse());
             assert_eq!(
                 (&run["checked"], &run["repaired"]),
                 (&json!(1), &json!(repaired)),
@@ -150,9 +147,9 @@ async fn cron_and_reconciliation_agree_on_lost_capture() {
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
         advance_clock_past(paid.capture_at).await;
         let path = format!("{}/capture", paid.authorization);
-        set_fault("paypal", json!({"kind": "drop_answer", "path": path})).await;
+        set_fault(Upstream::PayPal, Fault::drop_response().on_path(path)).await;
         run_cron(&client).await;
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         advance_clock(SignedDuration::from_mins(16)).await;
         join(run_cron(&client), reconcile(&client)).await;
         assert_eq!(read_payment(&client, &paid).await["status"], "captured");
@@ -302,12 +299,12 @@ async fn failed_comparison_is_retried() {
         reconcile_later(&client).await;
         let paid = create_paid_booking(&client, None).await;
         paypal_dashboard::void(&paid.authorization).await;
-        for (upstream, code) in [("paypal", 200), ("database", 503)] {
+        for (upstream, code) in [(Upstream::PayPal, 200), (Upstream::Database, 503)] {
             let path = match upstream {
-                "paypal" => "/v2/checkout/orders",
+                Upstream::PayPal => "/v2/checkout/orders",
                 _ => "rpc/payments_to_reconcile",
             };
-            set_fault(upstream, json!({"kind": "refuse", "path": path})).await;
+            set_fault(upstream, Fault::refuse().on_path(path)).await;
             let secret = variable("CRON_SECRET");
             let response = client
                 .with_new_address()

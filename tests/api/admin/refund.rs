@@ -7,8 +7,9 @@ use crate::support::{
     client::Client,
     database::Database,
     environment::new_uuid,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, clear_faults, set_fault},
+    local_system::advance_clock,
     operator::{self, capture_now, post_action, post_action_with_key},
     paypal::exchanges_about,
     paypal_dashboard::{self, read_paypal_order},
@@ -17,7 +18,7 @@ use crate::support::{
 use futures_util::future::{join, join_all};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Creates a booking and captures its payment, weeks before the pick-up.
 async fn create_captured_booking(client: &Client, description: Option<&str>) -> PaidBooking {
@@ -39,7 +40,7 @@ fn subtract(price: &str, amount: &str) -> String {
 
 #[tokio::test]
 async fn full_refund_is_made_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_captured_booking(&client, None).await;
     let body = json!({"reason": "The heating failed"});
@@ -81,13 +82,12 @@ async fn full_refund_is_made_once() {
 
 #[tokio::test]
 async fn operator_refunds_stop_at_captured_amount() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
     let id = paid.hold.id;
-    let (key, other) = (new_key(), new_key());
     let part = |amount: &str| json!({"amount": amount});
-    let first = post_action_with_key(&client, id, "refund", &key, &part("50.00")).await;
+    let first = post_action_with_key(&client, id, "refund", &new_key(), &part("50.00")).await;
     let first = first.expect(200);
     assert_eq!(
         (&first["amount"], &first["status"]),
@@ -97,17 +97,7 @@ async fn operator_refunds_stop_at_captured_amount() {
         read_payment(&client, &paid).await["status"],
         "partially_refunded"
     );
-    // Every form of the amount is the same request under the same key.
-    for amount in [json!("50"), json!(50), json!({"amount": "50.0"})] {
-        let again =
-            post_action_with_key(&client, id, "refund", &key, &json!({"amount": amount})).await;
-        assert_eq!(again.expect(200), first);
-    }
-    post_action_with_key(&client, id, "refund", &key, &part("50.01"))
-        .await
-        .expect_problem(422, "idempotency_key_reused");
-
-    post_action_with_key(&client, id, "refund", &other, &part("1.10"))
+    post_action_with_key(&client, id, "refund", &new_key(), &part("1.10"))
         .await
         .expect(200);
     let rest = subtract(&paid.hold.price, "51.10");
@@ -139,9 +129,30 @@ async fn operator_refunds_stop_at_captured_amount() {
     );
 }
 
+/// Every form of the amount is the same request.
+#[tokio::test]
+async fn refund_key_belongs_to_one_amount() {
+    let _guard = share_system().await;
+    let client = Client::new();
+    let paid = create_captured_booking(&client, None).await;
+    let (id, key) = (paid.hold.id, new_key());
+    let part = |amount: Value| json!({"amount": amount});
+    let first = post_action_with_key(&client, id, "refund", &key, &part(json!("50.00"))).await;
+    let first = first.expect(200);
+    for amount in [json!("50"), json!(50), json!({"amount": "50.0"})] {
+        let again = post_action_with_key(&client, id, "refund", &key, &part(amount)).await;
+        assert_eq!(again.expect(200), first);
+    }
+    post_action_with_key(&client, id, "refund", &key, &part(json!("50.01")))
+        .await
+        .expect_problem(422, "idempotency_key_reused");
+    let refunds = read_paypal_order(&paid.order.id).await.refunds();
+    assert_eq!(refunds, ["50.00"]);
+}
+
 #[tokio::test]
 async fn partial_refund_needs_positive_amount_and_key() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
     for amount in [
@@ -176,7 +187,7 @@ async fn partial_refund_needs_positive_amount_and_key() {
 
 #[tokio::test]
 async fn operator_cannot_refund_uncaptured_payment() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
@@ -192,7 +203,7 @@ async fn operator_cannot_refund_uncaptured_payment() {
 
 #[tokio::test]
 async fn concurrent_refunds_never_exceed_captured_amount() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
     let requests = (0..5).map(|_| async {
@@ -232,21 +243,29 @@ async fn concurrent_refunds_never_exceed_captured_amount() {
 
 #[tokio::test]
 async fn lost_refund_response_makes_one_refund() {
-    for (upstream, kind, path) in [
-        ("paypal", "drop_answer", "/refund"),
-        ("paypal", "refuse", "/v"),
-        ("database", "drop_answer", "rpc/begin_refund"),
-        ("database", "drop_answer", "rpc/record_refund"),
-        ("database", "refuse", "rpc/record_refund"),
+    for (upstream, fault, path) in [
+        (Upstream::PayPal, Fault::drop_response(), "/refund"),
+        (Upstream::PayPal, Fault::refuse(), "/v"),
+        (
+            Upstream::Database,
+            Fault::drop_response(),
+            "rpc/begin_refund",
+        ),
+        (
+            Upstream::Database,
+            Fault::drop_response(),
+            "rpc/record_refund",
+        ),
+        (Upstream::Database, Fault::refuse(), "rpc/record_refund"),
     ] {
         for next in ["operator", "cron"] {
-            run_alone(async move {
+            run_alone(async {
                 let (client, database) = (Client::new(), Database::open().await);
                 let paid = create_captured_booking(&client, None).await;
-                set_fault(upstream, json!({"kind": kind, "path": path})).await;
+                set_fault(upstream, fault.on_path(path)).await;
                 let first = post_action(&client, paid.hold.id, "refund", &json!({})).await;
                 let first = first.expect(200);
-                assert_eq!(first["status"], "pending", "{kind} of {path}");
+                assert_eq!(first["status"], "pending", "{fault} of {path}");
                 clear_faults(upstream).await;
                 advance_clock(SignedDuration::from_mins(16)).await;
                 if next == "cron" {
@@ -257,7 +276,7 @@ async fn lost_refund_response_makes_one_refund() {
                 assert_eq!(
                     (&again["refundId"], &again["status"]),
                     (&first["refundId"], &json!("refunded")),
-                    "{kind} of {path}, {next}"
+                    "{fault} of {path}, {next}"
                 );
                 let exchanges = exchanges_about(&database, paid.hold.id).await;
                 assert_eq!(exchanges.request_ids("captures.refund").len(), 1);
@@ -277,8 +296,8 @@ async fn refund_with_lost_database_response_is_kept() {
     run_alone(async {
         let client = Client::new();
         let paid = create_captured_booking(&client, None).await;
-        let drop_response = json!({"kind": "drop_answer", "path": "rpc/order_refund", "times": 1});
-        set_fault("database", drop_response).await;
+        let drop_response = Fault::drop_response().on_path("rpc/order_refund").times(1);
+        set_fault(Upstream::Database, drop_response).await;
         let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
         response.expect_problem(503, "database_unavailable");
         run_cron(&client).await;
@@ -328,7 +347,7 @@ async fn refund_waits_while_account_is_empty() {
 /// PayPal finally refuses when less is left of the capture than our database says.
 #[tokio::test]
 async fn refused_refund_can_be_requested_again() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
     let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
@@ -360,7 +379,7 @@ async fn refused_refund_can_be_requested_again() {
 /// An operator's refund does not count as the cancellation's, and both never exceed the capture.
 #[tokio::test]
 async fn cancellation_refunds_the_rest() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
     let part = json!({"amount": "30.00"});

@@ -16,7 +16,7 @@ const PATH: &str = "/api/bookings/authorize-paypal-order";
 
 #[tokio::test]
 async fn approved_order_confirms_booking() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let order = checkout::create_approved_order(&client, &hold, None).await;
@@ -45,7 +45,7 @@ async fn approved_order_confirms_booking() {
 
 #[tokio::test]
 async fn repeated_authorization_returns_first_result() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let order = checkout::create_approved_order(&client, &hold, None).await;
@@ -69,7 +69,7 @@ async fn repeated_authorization_returns_first_result() {
 
 #[tokio::test]
 async fn unapproved_order_can_be_retried() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let order = checkout::create_order(&client, &hold, None).await;
@@ -88,7 +88,7 @@ async fn unapproved_order_can_be_retried() {
 
 #[tokio::test]
 async fn unknown_order_is_not_found() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for id in [
         "5O190127TN364715T".to_owned(),
@@ -104,7 +104,7 @@ async fn unknown_order_is_not_found() {
 
 #[tokio::test]
 async fn declined_payer_leaves_booking_unconfirmed() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     for script in ["SIMULATE_AUTHORIZE_DECLINED", "SIMULATE_AUTHORIZE_DENIED"] {
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -129,7 +129,7 @@ async fn declined_payer_leaves_booking_unconfirmed() {
 
 #[tokio::test]
 async fn mismatched_authorization_voided_booking_unconfirmed() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let order =
@@ -165,7 +165,7 @@ async fn mismatched_authorization_voided_booking_unconfirmed() {
 
 #[tokio::test]
 async fn order_pays_for_one_booking_only() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     let other = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;

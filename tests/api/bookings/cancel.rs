@@ -25,7 +25,7 @@ async fn payment_status(client: &Client, hold: &Hold) -> Value {
 
 #[tokio::test]
 async fn canceled_hold_costs_nothing_and_is_unpayable() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let order = checkout::create_order(&client, &hold, None).await;
@@ -182,7 +182,7 @@ async fn cancel_as_operator(client: &Client, hold: &Hold, action: &str) -> Respo
 
 #[tokio::test]
 async fn cancellation_frees_cached_days_at_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     let paid = checkout::pay(&client, &rental, None).await;
@@ -217,7 +217,7 @@ async fn cancellation_frees_cached_days_at_once() {
 
 #[tokio::test]
 async fn only_holder_and_operators_cancel() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     let other = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
@@ -268,7 +268,7 @@ async fn only_holder_and_operators_cancel() {
 
 #[tokio::test]
 async fn reason_has_one_to_200_characters() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let path = format!("/api/bookings/{}/cancel", hold.id);

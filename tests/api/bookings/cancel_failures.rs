@@ -6,8 +6,9 @@ use crate::support::{
     checkout::{PaidBooking, cancel, pay_and_wait, read_booking, request_cancellation},
     client::Client,
     database::Database,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_clock, clear_faults, set_fault},
+    local_system::advance_clock,
     operator::{self, capture_now},
     paypal::exchanges_about,
     paypal_dashboard::read_paypal_order,
@@ -132,7 +133,7 @@ async fn paypal_down_cron_settles_cancellation() {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_for_settlement(&client, settlement).await;
-            set_fault("paypal", json!({"kind": "refuse"})).await;
+            set_fault(Upstream::PayPal, Fault::refuse()).await;
             let [pending, _] = refund_bodies(&paid, settlement);
             for _ in 0..2 {
                 assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
@@ -145,7 +146,7 @@ async fn paypal_down_cron_settles_cancellation() {
             assert_eq!(days.expect(200)["bookable"], true);
             run_cron_after_claims_end(&client).await;
             assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
-            clear_faults("paypal").await;
+            clear_faults(Upstream::PayPal).await;
             // The second delay is twice the first one of 15 minutes.
             advance_clock(SignedDuration::from_mins(31)).await;
             run_cron(&client).await;
@@ -158,16 +159,16 @@ async fn paypal_down_cron_settles_cancellation() {
 /// PayPal cannot have executed a call that it refused, so nothing has to be looked up first.
 #[tokio::test]
 async fn paypal_busy_repeated_request_settles_cancellation() {
-    let busy = json!({"kind": "answer", "status": 429, "body": json!({"name": "RATE_LIMIT_REACHED"}).to_string()});
+    let busy = Fault::respond(429, json!({"name": "RATE_LIMIT_REACHED"}).to_string());
     for settlement in SETTLEMENTS {
         let busy = busy.clone();
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_for_settlement(&client, settlement).await;
-            set_fault("paypal", busy).await;
+            set_fault(Upstream::PayPal, busy).await;
             let [pending, _] = refund_bodies(&paid, settlement);
             assert_eq!(cancel(&client, &paid.hold).await, pending, "{settlement:?}");
-            clear_faults("paypal").await;
+            clear_faults(Upstream::PayPal).await;
             assert_settled_once(&client, &database, &paid, settlement).await;
         })
         .await;
@@ -181,8 +182,8 @@ async fn lost_paypal_response_settled_by_cron() {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_for_settlement(&client, settlement).await;
             set_fault(
-                "paypal",
-                json!({"kind": "drop_answer", "path": settlement.path, "times": 1}),
+                Upstream::PayPal,
+                Fault::drop_response().on_path(settlement.path).times(1),
             )
             .await;
             let [pending, _] = refund_bodies(&paid, settlement);
@@ -199,15 +200,15 @@ async fn lost_paypal_response_settled_by_cron() {
 async fn lost_database_record_settled_by_cron() {
     for settlement in SETTLEMENTS {
         for (fault, function) in [
-            ("drop_answer", settlement.claim),
-            ("refuse", settlement.claim),
-            ("drop_answer", settlement.record),
-            ("refuse", settlement.record),
+            (Fault::drop_response(), settlement.claim),
+            (Fault::refuse(), settlement.claim),
+            (Fault::drop_response(), settlement.record),
+            (Fault::refuse(), settlement.record),
         ] {
             run_alone(async move {
                 let (client, database) = (Client::new(), Database::open().await);
                 let paid = pay_for_settlement(&client, settlement).await;
-                set_fault("database", json!({"kind": fault, "path": function})).await;
+                set_fault(Upstream::Database, fault.on_path(function)).await;
                 let [pending, settled] = refund_bodies(&paid, settlement);
                 // The response reports a confirmed capture even when it could not be recorded.
                 let expected = if function == "rpc/record_capture" {
@@ -217,7 +218,7 @@ async fn lost_database_record_settled_by_cron() {
                 };
                 let refund = cancel(&client, &paid.hold).await;
                 assert_eq!(refund, expected, "{fault} of {function}");
-                clear_faults("database").await;
+                clear_faults(Upstream::Database).await;
                 run_cron_after_claims_end(&client).await;
                 assert_settled_once(&client, &database, &paid, settlement).await;
             })
@@ -233,8 +234,10 @@ async fn lost_cancellation_response_repeats_safely() {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_for_settlement(&client, settlement).await;
             set_fault(
-                "database",
-                json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
+                Upstream::Database,
+                Fault::drop_response()
+                    .on_path("rpc/cancel_booking")
+                    .times(1),
             )
             .await;
             let response = request_cancellation(&client, &paid.hold.token, paid.hold.id).await;
@@ -254,8 +257,10 @@ async fn interrupted_cancellation_settled_by_cron() {
             let (client, database) = (Client::new(), Database::open().await);
             let paid = pay_for_settlement(&client, settlement).await;
             set_fault(
-                "database",
-                json!({"kind": "drop_answer", "path": "rpc/cancel_booking", "times": 1}),
+                Upstream::Database,
+                Fault::drop_response()
+                    .on_path("rpc/cancel_booking")
+                    .times(1),
             )
             .await;
             request_cancellation(&client, &paid.hold.token, paid.hold.id)

@@ -8,15 +8,15 @@ use crate::support::{
     },
     client::Client,
     database::Database,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_clock_past, clear_faults, eventually, set_fault},
+    local_system::{advance_clock_past, eventually},
     operator::{self, capture_now},
     paypal::exchanges_about,
     paypal_dashboard::read_paypal_order,
     rental::Rental,
 };
 use futures_util::future::{join, join_all};
-use serde_json::json;
 
 /// A later response may have the status `pending`, but never another amount.
 #[tokio::test]
@@ -73,8 +73,8 @@ async fn cancel_during_authorization_charges_nothing() {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
-        let slow = json!({"kind": "delay", "delayMs": 1500, "path": "/authorize"});
-        set_fault("paypal", slow).await;
+        let slow = Fault::delay_millis(1500).on_path("/authorize");
+        set_fault(Upstream::PayPal, slow).await;
         let cancellation = async {
             eventually("the authorization has begun", 5, || async {
                 let operations = "SELECT count(*) FROM payment_operations AS o
@@ -88,7 +88,7 @@ async fn cancel_during_authorization_charges_nothing() {
         let (authorized, refund) = join(request_authorization(&client, &order), cancellation).await;
         authorized.expect_problem(409, "booking_not_payable");
         assert_eq!(refund, refund_body(&hold, 100, "0.00", "none"));
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
 
         assert_eq!(
             read_paypal_order(&order.id).await.authorizations(),
@@ -109,11 +109,7 @@ async fn cancel_during_capture_is_retryable() {
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
         advance_clock_past(paid.capture_at).await;
         let capture = format!("{}/capture", paid.authorization);
-        set_fault(
-            "paypal",
-            json!({"kind": "delay", "delayMs": 2000, "path": capture}),
-        )
-        .await;
+        set_fault(Upstream::PayPal, Fault::delay_millis(2000).on_path(capture)).await;
         let cancellation = async {
             eventually("the capture has begun", 5, || async {
                 let payment = read_booking(&client, &paid.hold).await["payment"].clone();
@@ -133,7 +129,7 @@ async fn cancel_during_capture_is_retryable() {
             true,
             "the cancellation does not disturb the capture: {run}"
         );
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         assert_eq!(
             read_booking(&client, &paid.hold).await["status"],
             "upcoming"

@@ -6,8 +6,9 @@ use crate::support::{
     checkout::{self, request_hold, request_order},
     client::Client,
     database::Database,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{clear_faults, eventually, redis_request_count, set_fault},
+    local_system::{eventually, redis_request_count},
     redis::{command, lock_key, lock_owner, take_lock},
     rental::Rental,
 };
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 
 /// Delays each booking, so that a test can read its lock.
 async fn delay_bookings() {
-    let delay = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
-    set_fault("database", delay).await;
+    let delay = Fault::delay_millis(1500).on_path("create_booking");
+    set_fault(Upstream::Database, delay).await;
 }
 
 /// Waits until the car is locked, and returns the owner of the lock.
@@ -131,7 +132,7 @@ async fn no_outcome_leaves_car_locked() {
             .await
             .expect_problem(409, "booking_mismatch");
         assert_eq!(lock_owner(car).await, Value::Null, "after a mismatch");
-        set_fault("database", json!({"kind": "answer", "status": 503})).await;
+        set_fault(Upstream::Database, Fault::respond(503, "")).await;
         request_hold(&client, &rental)
             .await
             .expect_problem(503, "database_unavailable");
@@ -230,7 +231,7 @@ async fn foreign_lock_is_not_released() {
         let (response, ()) = join(request_hold(&client, &rental), new_owner).await;
         response.expect(201);
         assert_eq!(lock_owner(&rental.car).await, "somebody else");
-        clear_faults("database").await;
+        clear_faults(Upstream::Database).await;
         command(&["DEL", &lock_key(&rental.car)]).await;
     })
     .await;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn hold_lasts_15_minutes_at_quoted_price() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
     let quote = rental.quote(&client).await;
@@ -46,7 +46,7 @@ async fn hold_lasts_15_minutes_at_quoted_price() {
 
 #[tokio::test]
 async fn customer_is_stored_with_booking() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     let email = format!("zoë-{}@exämple.com", new_uuid());
@@ -78,7 +78,7 @@ async fn turnaround_days(client: &Client, car: &str) -> i64 {
 
 #[tokio::test]
 async fn conflict_names_unavailable_days() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
     let booked = rental.part(1, 3);
@@ -110,7 +110,7 @@ async fn conflict_names_unavailable_days() {
 /// A rental blocks its turnaround too, so it must end some days before the next one.
 #[tokio::test]
 async fn next_rental_starts_after_turnaround() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 12).await;
     let turnaround = turnaround_days(&client, &rental.car).await;
@@ -133,7 +133,7 @@ async fn next_rental_starts_after_turnaround() {
 
 #[tokio::test]
 async fn correct_price_accepted_in_every_form() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for write in [
         |price: &str| json!(price),
@@ -155,7 +155,7 @@ async fn correct_price_accepted_in_every_form() {
 
 #[tokio::test]
 async fn wrong_price_refused_and_audited() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 3).await;
     let quote = rental.quote(&client).await;
@@ -187,7 +187,7 @@ async fn wrong_price_refused_and_audited() {
 
 #[tokio::test]
 async fn same_key_returns_same_booking() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
     let first = request_hold_with_key(&client, &key, &rental.body())
@@ -208,7 +208,7 @@ async fn same_key_returns_same_booking() {
 
 #[tokio::test]
 async fn same_key_refuses_other_content() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 5).await, new_uuid().to_string());
     request_hold_with_key(&client, &key, &rental.part(0, 2).body())
@@ -229,7 +229,7 @@ async fn same_key_refuses_other_content() {
 
 #[tokio::test]
 async fn refused_request_keeps_key_usable() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
     let mut body = rental.body();
@@ -244,7 +244,7 @@ async fn refused_request_keeps_key_usable() {
 
 #[tokio::test]
 async fn impossible_rental_names_wrong_date() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (car, start, days, pointer, code) in [
         ("123", -3, 2, "/startDate", "in_the_past"),
@@ -263,7 +263,7 @@ async fn impossible_rental_names_wrong_date() {
 
 #[tokio::test]
 async fn hidden_and_unknown_cars_are_not_rented() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(42).await);
     for car in [
@@ -283,7 +283,7 @@ async fn hidden_and_unknown_cars_are_not_rented() {
 
 #[tokio::test]
 async fn operator_token_cannot_change_price() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     let mut body = rental.body();

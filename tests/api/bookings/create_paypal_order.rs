@@ -28,7 +28,7 @@ async fn post_order(client: &Client, body: &Value) -> Response {
 
 #[tokio::test]
 async fn order_amount_equals_booking_price() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let response = request_order(&client, &hold, Some("A weekend – für Zoë"))
@@ -69,7 +69,7 @@ async fn order_amount_equals_booking_price() {
 
 #[tokio::test]
 async fn repeated_call_returns_same_order() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let first = request_order(&client, &hold, None).await.expect(201);
@@ -93,7 +93,7 @@ async fn repeated_call_returns_same_order() {
 
 #[tokio::test]
 async fn shop_reference_creates_hold_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     // A UUID that names no booking is a reference.
     for reference in [format!("shop.{}", new_uuid()), new_uuid().to_string()] {
@@ -137,7 +137,7 @@ async fn shop_reference_creates_hold_once() {
 
 #[tokio::test]
 async fn cheap_order_cannot_pay_other_car() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let cheap = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let other = cheap.rental.for_another_car(&client, 3).await;
@@ -165,7 +165,7 @@ async fn cheap_order_cannot_pay_other_car() {
 
 #[tokio::test]
 async fn short_order_cannot_pay_longer_rental() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 5).await;
     let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
@@ -182,7 +182,7 @@ async fn short_order_cannot_pay_longer_rental() {
 
 #[tokio::test]
 async fn shop_reference_keeps_car_and_days() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let (rental, reference) = (
         Rental::far_ahead(&client, 5).await,
@@ -201,7 +201,7 @@ async fn shop_reference_keeps_car_and_days() {
 
 #[tokio::test]
 async fn wrong_price_refused_and_audited() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let rental = Rental::far_ahead(&client, 2).await;
     let mut body = body_with_reference(&rental, &format!("ref-{}", new_uuid()));
@@ -225,7 +225,7 @@ async fn wrong_price_refused_and_audited() {
 
 #[tokio::test]
 async fn wrong_price_refused_for_existing_booking() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let mut body = hold.rental.body();
@@ -240,7 +240,7 @@ async fn wrong_price_refused_for_existing_booking() {
 
 #[tokio::test]
 async fn paid_booking_refuses_another_order() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let paid = checkout::pay(&client, &Rental::far_ahead(&client, 2).await, None).await;
     request_order(&client, &paid.hold, None)
@@ -250,7 +250,7 @@ async fn paid_booking_refuses_another_order() {
 
 #[tokio::test]
 async fn shop_reference_holds_no_unavailable_car() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     checkout::create_hold(&client, &rental).await;

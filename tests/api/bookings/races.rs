@@ -5,8 +5,9 @@ use crate::support::{
     client::{Client, Response},
     database::Database,
     environment::new_uuid,
+    faults::{Fault, Upstream, set_fault},
     isolation::run_alone,
-    local_system::{eventually, set_fault},
+    local_system::eventually,
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -158,8 +159,8 @@ async fn second_authorization_must_wait() {
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
         set_fault(
-            "paypal",
-            json!({"kind": "delay", "delayMs": 3000, "path": "/authorize"}),
+            Upstream::PayPal,
+            Fault::delay_millis(3000).on_path("/authorize"),
         )
         .await;
         let second = async {

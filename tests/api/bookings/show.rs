@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn holder_reads_booking_with_every_token_form() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 3).await).await;
     let path = format!("/api/bookings/{}", hold.id);
@@ -48,7 +48,7 @@ async fn holder_reads_booking_with_every_token_form() {
 
 #[tokio::test]
 async fn operator_reads_any_booking() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let path = format!("/api/bookings/{}", hold.id);
@@ -61,7 +61,7 @@ async fn operator_reads_any_booking() {
 
 #[tokio::test]
 async fn other_callers_cannot_read_booking() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 12).await;
     let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
@@ -94,7 +94,7 @@ async fn other_callers_cannot_read_booking() {
 
 #[tokio::test]
 async fn missing_booking_is_not_found() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let admin = variable("ADMIN_TOKEN");
     client
@@ -122,7 +122,7 @@ async fn missing_booking_is_not_found() {
 
 #[tokio::test]
 async fn payment_status_follows_steps() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
     let order = checkout::create_approved_order(&client, &hold, None).await;

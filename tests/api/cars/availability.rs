@@ -24,7 +24,7 @@ fn path(car: &str, start: &str, end: &str) -> String {
 
 #[tokio::test]
 async fn free_days_exclude_end_and_have_price() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 4).await;
     let response = client.get(&rental.availability_path()).await.expect(200);
@@ -44,7 +44,7 @@ async fn free_days_exclude_end_and_have_price() {
 /// Four days of 50.00, fees of 40.00, a discount of 10 %, a tax of 10 %.
 #[tokio::test]
 async fn test_car_price_matches_example() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let quote = eventually("the test car is free for 4 days", 10, || async {
         let ahead = 30 + i64::try_from(crate::support::random::random_below(300)).unwrap();
@@ -73,7 +73,7 @@ async fn test_car_price_matches_example() {
 
 #[tokio::test]
 async fn hold_and_turnaround_days_are_unavailable() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     checkout::create_hold(&client, &rental).await;
@@ -104,7 +104,7 @@ async fn hold_and_turnaround_days_are_unavailable() {
 
 #[tokio::test]
 async fn confirmed_booking_shows_booked_days() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 2).await;
     checkout::pay(&client, &rental, None).await;
@@ -114,7 +114,7 @@ async fn confirmed_booking_shows_booked_days() {
 
 #[tokio::test]
 async fn booking_invalidates_cached_days() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     let car = client
@@ -151,7 +151,7 @@ async fn booking_invalidates_cached_days() {
 
 #[tokio::test]
 async fn impossible_rental_names_its_reason() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     // The 918 has a minimum of 2 days and a maximum of 7.
     for (car, start, days, reason) in [
@@ -180,8 +180,8 @@ async fn impossible_rental_names_its_reason() {
 }
 
 #[tokio::test]
-async fn unknown_and_hidden_cars_have_no_calendar() {
-    let _turn = share_system().await;
+async fn unknown_and_hidden_cars_have_no_availability() {
+    let _guard = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(43).await);
     for car in [
@@ -199,7 +199,7 @@ async fn unknown_and_hidden_cars_have_no_calendar() {
 
 #[tokio::test]
 async fn longest_range_is_366_days() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let start = in_days(10).await;
     let response = client

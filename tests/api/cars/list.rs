@@ -30,7 +30,7 @@ fn cents(money: &Value) -> u64 {
 
 #[tokio::test]
 async fn first_page_has_twelve_cars_and_total() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let list = list(&Client::new(), "").await;
     assert_eq!(list["success"], true);
     assert_eq!(list["cars"].as_array().unwrap().len(), 12);
@@ -46,7 +46,7 @@ async fn first_page_has_twelve_cars_and_total() {
 
 #[tokio::test]
 async fn list_shows_car_summary() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let list = list(&Client::new(), "search=caterham").await;
     assert_eq!(slugs(&list), ["test-car-id"]);
     let car = &list["cars"][0];
@@ -71,7 +71,7 @@ async fn list_shows_car_summary() {
 
 #[tokio::test]
 async fn pages_cover_fleet_without_repeats() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let all = slugs(&list(&client, "limit=50").await);
     let mut paged = Vec::new();
@@ -91,7 +91,7 @@ async fn pages_cover_fleet_without_repeats() {
 
 #[tokio::test]
 async fn list_sorts_and_filters_by_price() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (order, is_sorted) in [("asc", true), ("desc", false)] {
         let list = list(&client, &format!("limit=50&sortBy=price&sortOrder={order}")).await;
@@ -123,7 +123,7 @@ async fn list_sorts_and_filters_by_price() {
 
 #[tokio::test]
 async fn list_sorts_by_name_and_featured_first() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let names = |list: &Value| -> Vec<String> {
         list["cars"]
@@ -148,7 +148,7 @@ async fn list_sorts_by_name_and_featured_first() {
 
 #[tokio::test]
 async fn filters_combine() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let list = list(
         &client,
@@ -169,7 +169,7 @@ async fn filters_combine() {
 
 #[tokio::test]
 async fn search_text_is_literal() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for search in [
         "%25",
@@ -190,7 +190,7 @@ async fn search_text_is_literal() {
 
 #[tokio::test]
 async fn list_omits_hidden_and_withdrawn_cars() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let all = slugs(&list(&client, "limit=50").await);
     for slug in ["koenigsegg-regera", "ferrari-f40"] {
@@ -207,7 +207,7 @@ async fn list_omits_hidden_and_withdrawn_cars() {
 
 #[tokio::test]
 async fn list_omits_cars_booked_on_given_days() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let rental = Rental::far_ahead(&client, 3).await;
     let query = format!(
@@ -225,7 +225,7 @@ async fn list_omits_cars_booked_on_given_days() {
 
 #[tokio::test]
 async fn invalid_query_names_every_parameter() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     client
         .get("/api/cars?page=abc&limit=-1&minPrice=x&sortBy=id&sortOrder=up&availableFrom=2027-02-31&features=,")

@@ -5,7 +5,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn car_found_by_slug_and_id() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let by_slug = client.get("/api/cars/test-car-id").await.expect(200);
     let car = &by_slug["car"];
@@ -35,14 +35,14 @@ async fn car_found_by_slug_and_id() {
 
 #[tokio::test]
 async fn numeric_slug_finds_car() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let car = Client::new().get("/api/cars/123").await.expect(200);
     assert_eq!(car["car"]["slug"], "123");
 }
 
 #[tokio::test]
 async fn hidden_and_withdrawn_cars_not_found() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for name in [
         "koenigsegg-regera",
@@ -59,7 +59,7 @@ async fn hidden_and_withdrawn_cars_not_found() {
 
 #[tokio::test]
 async fn impossible_names_find_no_car() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let long = "a".repeat(2000);
     for name in [

@@ -12,8 +12,9 @@ use crate::support::{
     client::{Client, Response},
     database::Database,
     environment::{new_uuid, variable},
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault},
+    local_system::{advance_clock, advance_clock_past},
     operator, paypal,
     paypal_dashboard::read_paypal_order,
     reconciliation::{finding_kinds, reconcile_later},
@@ -99,19 +100,19 @@ async fn assert_cancelled(client: &Client, hold: &Hold, percent: u32) {
 #[tokio::test]
 async fn lost_paypal_responses_repeat_no_effect() {
     for every in 1..=7 {
-        run_alone(lose_responses("paypal", "/v2/", every)).await;
+        run_alone(lose_responses(Upstream::PayPal, "/v2/", every)).await;
     }
 }
 
 #[tokio::test]
 async fn lost_database_records_repeat_no_effect() {
     for every in 1..=7 {
-        run_alone(lose_responses("database", "rpc/record_", every)).await;
+        run_alone(lose_responses(Upstream::Database, "rpc/record_", every)).await;
     }
 }
 
 /// Settles three bookings: one captured and partly refunded, one voided, one captured by half.
-async fn lose_responses(upstream: &str, path: &str, every: u32) {
+async fn lose_responses(upstream: Upstream, path: &str, every: u32) {
     let (client, database) = (Client::new(), Database::open().await);
     let (early, late, soon) = (
         Rental::between(&client, 2, 4, 5).await,
@@ -120,8 +121,10 @@ async fn lose_responses(upstream: &str, path: &str, every: u32) {
     );
     // If all responses were lost, no payment would ever succeed.
     let times = if every == 1 { 10 } else { 1_000 };
-    let drop_responses =
-        json!({"kind": "drop_answer", "path": path, "every": every, "times": times});
+    let drop_responses = Fault::drop_response()
+        .on_path(path)
+        .every(every)
+        .times(times);
     set_fault(upstream, drop_responses).await;
 
     let half = pay_with_retries(&client, &early).await;

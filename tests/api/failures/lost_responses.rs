@@ -6,8 +6,9 @@ use crate::support::{
     client::Client,
     database::Database,
     environment::new_uuid,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_clock, advance_clock_past, clear_faults, set_fault},
+    local_system::{advance_clock, advance_clock_past},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -15,12 +16,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// Loses the next response to a request whose path contains `path`.
-async fn lose_response(upstream: &str, path: &str) {
-    set_fault(
-        upstream,
-        json!({"kind": "drop_answer", "path": path, "times": 1}),
-    )
-    .await;
+async fn lose_response(upstream: Upstream, path: &str) {
+    set_fault(upstream, Fault::drop_response().on_path(path).times(1)).await;
 }
 
 #[tokio::test]
@@ -28,7 +25,7 @@ async fn repeated_request_returns_lost_order() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        lose_response("paypal", "/v2/checkout/orders").await;
+        lose_response(Upstream::PayPal, "/v2/checkout/orders").await;
         let response = request_order(&client, &hold, None).await;
         response.expect_problem(503, "payment_provider_unavailable");
         response.retry_after();
@@ -49,17 +46,17 @@ async fn repeated_request_returns_lost_order() {
 async fn repeated_request_returns_unrecorded_order() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        for fault in ["drop_answer", "refuse"] {
+        for fault in [Fault::drop_response(), Fault::refuse()] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             set_fault(
-                "database",
-                json!({"kind": fault, "path": "record_paypal_order", "times": 1}),
+                Upstream::Database,
+                fault.on_path("record_paypal_order").times(1),
             )
             .await;
             request_order(&client, &hold, None)
                 .await
                 .expect_problem(503, "database_unavailable");
-            clear_faults("database").await;
+            clear_faults(Upstream::Database).await;
             let order = checkout::create_order(&client, &hold, None).await;
             let exchanges = exchanges_about(&database, hold.id).await;
             assert_eq!(exchanges.effects("orders.create"), 1, "{fault}");
@@ -79,7 +76,7 @@ async fn lost_authorization_is_found_at_once() {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
-        lose_response("paypal", "/authorize").await;
+        lose_response(Upstream::PayPal, "/authorize").await;
         let response = request_authorization(&client, &order).await.expect(200);
         assert_eq!(
             exchanges_about(&database, hold.id)
@@ -101,10 +98,10 @@ async fn next_request_settles_doubtful_authorization() {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
-        lose_response("paypal", "/authorize").await;
+        lose_response(Upstream::PayPal, "/authorize").await;
         let path = format!("/v2/checkout/orders/{}", order.id);
-        let refuse = json!({"kind": "refuse", "path": path, "times": 1});
-        set_fault("paypal", refuse).await;
+        let refuse = Fault::refuse().on_path(path).times(1);
+        set_fault(Upstream::PayPal, refuse).await;
         let response = request_authorization(&client, &order).await;
         response.expect_problem(503, "payment_provider_unavailable");
         response.retry_after();
@@ -126,18 +123,14 @@ async fn next_request_settles_doubtful_authorization() {
 async fn repeated_request_finds_unrecorded_authorization() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        for fault in ["drop_answer", "refuse"] {
+        for fault in [Fault::drop_response(), Fault::refuse()] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             let order = checkout::create_approved_order(&client, &hold, None).await;
-            set_fault(
-                "database",
-                json!({"kind": fault, "path": "record_authorization"}),
-            )
-            .await;
+            set_fault(Upstream::Database, fault.on_path("record_authorization")).await;
             request_authorization(&client, &order)
                 .await
                 .expect_problem(503, "database_unavailable");
-            clear_faults("database").await;
+            clear_faults(Upstream::Database).await;
             // The claim has no recorded end, so the first request may still be running.
             advance_clock(SignedDuration::from_secs(61)).await;
             request_authorization(&client, &order).await.expect(200);
@@ -160,7 +153,7 @@ async fn next_run_finds_lost_capture() {
         let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
         advance_clock_past(paid.capture_at).await;
         // Captures of other tests may be due too, and must not use up the fault.
-        lose_response("paypal", &format!("{}/capture", paid.authorization)).await;
+        lose_response(Upstream::PayPal, &format!("{}/capture", paid.authorization)).await;
         let run = run_cron(&client).await;
         assert_eq!(
             results_for(&run, paid.hold.id)[0]["success"],
@@ -190,17 +183,13 @@ async fn next_run_finds_lost_capture() {
 async fn next_run_finds_unrecorded_capture() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
-        for fault in ["drop_answer", "refuse"] {
+        for fault in [Fault::drop_response(), Fault::refuse()] {
             let paid = checkout::pay(&client, &Rental::soon(&client, 2).await, None).await;
             advance_clock_past(paid.capture_at).await;
             // The run's own end is still recorded.
-            set_fault(
-                "database",
-                json!({"kind": fault, "path": "rpc/record_capture"}),
-            )
-            .await;
+            set_fault(Upstream::Database, fault.on_path("rpc/record_capture")).await;
             run_cron(&client).await;
-            clear_faults("database").await;
+            clear_faults(Upstream::Database).await;
             advance_clock(SignedDuration::from_mins(16)).await;
             run_cron(&client).await;
             let exchanges = exchanges_about(&database, paid.hold.id).await;
@@ -219,7 +208,7 @@ async fn idempotency_key_finds_lost_hold() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
-        lose_response("database", "create_booking").await;
+        lose_response(Upstream::Database, "create_booking").await;
         let response = request_hold_with_key(&client, &key, &rental.body()).await;
         response.expect_problem(503, "database_unavailable");
         response.retry_after();
@@ -231,9 +220,9 @@ async fn idempotency_key_finds_lost_hold() {
     .await;
 }
 
-/// The days are booked, so the calendar must not show them as free.
+/// The days are booked, so the availability must not show them as free.
 #[tokio::test]
-async fn lost_booking_response_still_updates_calendar() {
+async fn lost_booking_response_still_updates_availability() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 2).await;
@@ -241,7 +230,7 @@ async fn lost_booking_response_still_updates_calendar() {
             client.get(&rental.availability_path()).await.expect(200)["bookable"],
             true
         );
-        lose_response("database", "create_booking").await;
+        lose_response(Upstream::Database, "create_booking").await;
         checkout::request_hold(&client, &rental)
             .await
             .expect_problem(503, "database_unavailable");
@@ -262,7 +251,7 @@ async fn lost_void_response_voids_once() {
             Some("SIMULATE_AUTHORIZE_OTHER_AMOUNT"),
         )
         .await;
-        lose_response("paypal", "/void").await;
+        lose_response(Upstream::PayPal, "/void").await;
         let response = request_authorization(&client, &order).await;
         response.expect_problem(503, "payment_provider_unavailable");
         response.retry_after();

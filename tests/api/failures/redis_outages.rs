@@ -9,11 +9,12 @@ use crate::support::{
     client::{Client, Response},
     deployment,
     environment::{base_url, local_url},
-    instance::{self, Instance, Upstream, get, header, post, random_ip},
+    faults::{Fault, Upstream, clear_faults, set_fault},
+    instance::{self, Instance, get, header, post, random_ip},
     isolation::run_alone,
     local_system::{
-        advance_clock, advance_to_next_minute, clear_faults, eventually, idle_redis_request_count,
-        now, redis_request_count, set_fault, start_process, stop_process,
+        Process, advance_clock, advance_to_next_minute, eventually, idle_redis_request_count, now,
+        redis_request_count, start_process, stop_process,
     },
     redis::{command, lock_key, lock_owner, set_memory_limit},
     rental::Rental,
@@ -51,7 +52,8 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(61);
 /// The breaker's first pause, and the first pause before an invalidation is sent again.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const BYPASSED: [&str; 3] = ["BYPASS"; 3];
-/// The invalidations of a tour: hold, order, authorization and cancellation change the calendar.
+/// The invalidations of a tour. Hold, order, authorization and cancellation change the
+/// availability.
 const INVALIDATIONS: u64 = 4;
 
 /// The most instances that serve the public routes. On other hosts each route may have its own.
@@ -168,31 +170,31 @@ async fn assert_survival(begin: impl Future, end: impl Future) {
 }
 
 /// As [`assert_survival`], with faults on the way to Redis.
-async fn assert_survival_of(faults: impl IntoIterator<Item = Value>) {
+async fn assert_survival_of(faults: impl IntoIterator<Item = Fault>) {
     let begin = async {
         for fault in faults {
-            set_fault("redis", fault).await;
+            set_fault(Upstream::Redis, fault).await;
         }
     };
-    run_alone(assert_survival(begin, clear_faults("redis"))).await;
+    run_alone(assert_survival(begin, clear_faults(Upstream::Redis))).await;
 }
 
 #[tokio::test]
 async fn product_survives_redis_hanging_up() {
-    assert_survival_of([json!({"kind": "refuse"})]).await;
+    assert_survival_of([Fault::refuse()]).await;
 }
 
 /// The delay is longer than any wait: 2 s for background work, `REDIS_TIMEOUT_MS` for visitors.
 #[tokio::test]
 async fn product_survives_slow_redis() {
-    assert_survival_of([json!({"kind": "delay", "delayMs": 3000})]).await;
+    assert_survival_of([Fault::delay_millis(3000)]).await;
 }
 
 #[tokio::test]
 async fn product_survives_stopped_redis() {
     run_alone(assert_survival(
-        stop_process("redis"),
-        start_process("redis"),
+        stop_process(Process::Redis),
+        start_process(Process::Redis),
     ))
     .await;
 }
@@ -208,8 +210,8 @@ async fn product_survives_malformed_redis_replies() {
         r#"[{"result":1},{"result":1},{"resu"#,
         r#"[{"result":{"a":1}}]"#,
     ];
-    let once = once.map(|body| json!({"kind": "answer", "status": 200, "body": body, "times": 1}));
-    let always = json!({"kind": "answer", "status": 200, "body": "true"});
+    let once = once.map(|body| Fault::respond(200, body).times(1));
+    let always = Fault::respond(200, "true");
     assert_survival_of(once.into_iter().chain([always])).await;
 }
 
@@ -231,18 +233,18 @@ const OVER_QUOTA: &str = concat!(
 
 #[tokio::test]
 async fn product_survives_refused_pipeline_over_quota() {
-    assert_survival_of([json!({"kind": "answer", "status": 400, "body": OVER_QUOTA})]).await;
+    assert_survival_of([Fault::respond(400, OVER_QUOTA)]).await;
 }
 
 #[tokio::test]
 async fn product_survives_refused_commands_over_quota() {
-    assert_survival_of([json!({"kind": "answer_each", "status": 400, "body": OVER_QUOTA})]).await;
+    assert_survival_of([Fault::reply_each(400, OVER_QUOTA)]).await;
 }
 
 #[tokio::test]
 async fn product_survives_unknown_redis_token() {
     let body = json!({"error": "WRONGPASS invalid or missing auth token"}).to_string();
-    assert_survival_of([json!({"kind": "answer", "status": 401, "body": body})]).await;
+    assert_survival_of([Fault::respond(401, body)]).await;
 }
 
 /// The replies have the right form, so the breaker stays closed. Their values are ignored.
@@ -252,15 +254,15 @@ async fn meaningless_redis_values_decide_nothing() {
         let client = Client::new();
         for value in [json!("x"), json!(-1), json!([[]])] {
             let body = json!({"result": value}).to_string();
-            let fault = json!({"kind": "answer_each", "body": body});
-            set_fault("redis", fault).await;
+            let fault = Fault::reply_each(503, body);
+            set_fault(Upstream::Redis, fault).await;
             let count = redis_request_count().await;
             assert_eq!(tour(&client).await, BYPASSED, "{value}");
             assert!(
                 redis_request_count().await > count,
                 "{value} opened the breaker"
             );
-            clear_faults("redis").await;
+            clear_faults(Upstream::Redis).await;
         }
     })
     .await;
@@ -272,9 +274,9 @@ async fn empty_redis_is_filled_again() {
         let client = Client::new();
         tour(&client).await;
         command(&["FLUSHALL"]).await;
-        stop_process("redis").await;
+        stop_process(Process::Redis).await;
         assert_eq!(tour(&client).await, BYPASSED);
-        start_process("redis").await;
+        start_process(Process::Redis).await;
         advance_clock(PAUSE).await;
         assert_eq!(tour(&client).await, ["MISS"; 3]);
         read_until_cached("/api/cars").await;
@@ -290,18 +292,18 @@ async fn redis_outage_delays_invalidation_until_recovery() {
         let rental = Rental::far_ahead(&client, 2).await;
         let path = rental.availability_path();
         client.get(&path).await.expect(200);
-        let slow = json!({"kind": "delay", "delayMs": 1500, "path": "create_booking"});
-        set_fault("database", slow).await;
+        let slow = Fault::delay_millis(1500).on_path("create_booking");
+        set_fault(Upstream::Database, slow).await;
         let outage = async {
             eventually("the booking has its lock", 5, || async {
                 (!lock_owner(&rental.car).await.is_null()).then_some(())
             })
             .await;
-            set_fault("redis", json!({"kind": "refuse"})).await;
+            set_fault(Upstream::Redis, Fault::refuse()).await;
         };
         let (response, ()) = join(request_hold(&client, &rental), outage).await;
         response.expect(201);
-        clear_faults("redis").await;
+        clear_faults(Upstream::Redis).await;
         // The lock could not be released either.
         command(&["DEL", &lock_key(&rental.car)]).await;
         // Without the invalidation the entry would stay fresh for half a minute.
@@ -322,13 +324,13 @@ async fn open_breaker_still_sends_invalidation_after_response() {
         let moment = now().await;
         let [writer, reader] = [(); 2].map(|()| Instance::start(moment, &[]));
         let rental = Rental::far_ahead(&Client::new(), 2).await;
-        let read_calendar = async || {
+        let read_availability = async || {
             reader
                 .serve(random_ip(), get(&rental.availability_path()))
                 .await
         };
-        assert_eq!(header(&read_calendar().await, "x-cache"), "MISS");
-        assert_eq!(header(&read_calendar().await, "x-cache"), "HIT");
+        assert_eq!(header(&read_availability().await, "x-cache"), "MISS");
+        assert_eq!(header(&read_availability().await, "x-cache"), "HIT");
         writer.disconnect_redis();
         let list = writer.serve(random_ip(), get("/api/cars")).await;
         assert_eq!(header(&list, "x-cache"), "BYPASS");
@@ -347,9 +349,9 @@ async fn open_breaker_still_sends_invalidation_after_response() {
         assert_eq!(redis_calls(), 0, "the response does not wait for Redis");
         writer.finish().await;
         assert_eq!(redis_calls(), 1);
-        let calendar = read_calendar().await;
-        assert_eq!(header(&calendar, "x-cache"), "MISS");
-        assert_eq!(instance::json(200, &calendar)["bookable"], false);
+        let availability = read_availability().await;
+        assert_eq!(header(&availability, "x-cache"), "MISS");
+        assert_eq!(instance::json(200, &availability)["bookable"], false);
         // Visitors of this instance still skip Redis.
         let list = writer.serve(random_ip(), get("/api/cars")).await;
         assert_eq!(header(&list, "x-cache"), "BYPASS");
@@ -385,7 +387,7 @@ async fn resending_scripts_keeps_redis_timeout() {
         instance::json(200, &instance.serve(random_ip(), get("/api/cars")).await);
         instance.take_calls();
         command(&["SCRIPT", "FLUSH"]).await;
-        set_fault("redis", json!({"kind": "delay", "delayMs": 1000})).await;
+        set_fault(Upstream::Redis, Fault::delay_millis(1000)).await;
         let response = instance.respond(random_ip(), get("/api/cars")).await;
         instance::json(200, &response);
         assert_eq!(header(&response, "x-cache"), "BYPASS");

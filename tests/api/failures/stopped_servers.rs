@@ -9,9 +9,10 @@ use crate::support::{
     },
     client::{Client, Response},
     environment::{new_number, new_uuid, variable},
+    faults::{Fault, Upstream, set_fault},
     isolation::run_alone,
     local_system::{
-        advance_clock, advance_to_next_minute, eventually, set_fault, start_process, stop_process,
+        Process, advance_clock, advance_to_next_minute, eventually, start_process, stop_process,
     },
     operator,
     paypal_dashboard::read_paypal_order,
@@ -28,7 +29,7 @@ async fn stopped_redis_leaves_all_routes_working() {
     run_alone(async {
         let client = Client::new();
         let rental = Rental::far_ahead(&client, 3).await;
-        stop_process("redis").await;
+        stop_process(Process::Redis).await;
         for path in ["/api/cars", "/api/cars/123", &rental.availability_path()] {
             let response = client.get(path).await;
             response.expect(200);
@@ -65,7 +66,7 @@ async fn stopped_redis_leaves_limits_in_force() {
     run_alone(async {
         let client = Client::new();
         advance_to_next_minute().await;
-        stop_process("redis").await;
+        stop_process(Process::Redis).await;
         let mut responses = Vec::new();
         for _ in 0..11 {
             responses.push(client.post("/api/bookings", &json!({})).await);
@@ -88,9 +89,9 @@ async fn stopped_redis_leaves_limits_in_force() {
 async fn restarted_redis_is_used_again() {
     run_alone(async {
         let client = Client::new();
-        stop_process("redis").await;
+        stop_process(Process::Redis).await;
         assert_eq!(client.get("/api/cars").await.header("x-cache"), "BYPASS");
-        start_process("redis").await;
+        start_process(Process::Redis).await;
         eventually("the cache is used again", 30, || async {
             (cache_status("/api/cars").await == "HIT").then_some(())
         })
@@ -116,7 +117,7 @@ async fn stopped_database_is_503_within_ten_seconds() {
         let rental = Rental::far_ahead(&client, 2).await;
         let hold = checkout::create_hold(&client, &rental.part(0, 2)).await;
         let order = checkout::create_order(&client, &hold, None).await;
-        stop_process("postgres").await;
+        stop_process(Process::Postgres).await;
 
         let start = Instant::now();
         let (uncached_list, unknown_car) = (
@@ -169,7 +170,7 @@ async fn stopped_database_moves_no_money() {
     run_alone(async {
         let (client, secret) = (Client::new(), variable("CRON_SECRET"));
         let paid = checkout::create_paid_booking(&client, None).await;
-        stop_process("postgres").await;
+        stop_process(Process::Postgres).await;
         let body = json!({});
         let responses: [Response; 9] = join_all([
             request_cancellation(&client, &paid.hold.token, paid.hold.id).boxed(),
@@ -206,11 +207,11 @@ async fn restarted_database_accepts_bookings() {
     run_alone(async {
         let client = Client::new();
         let (rental, key) = (Rental::far_ahead(&client, 2).await, new_uuid().to_string());
-        stop_process("postgres").await;
+        stop_process(Process::Postgres).await;
         request_hold_with_key(&client, &key, &rental.body())
             .await
             .expect_problem(503, "database_unavailable");
-        start_process("postgres").await;
+        start_process(Process::Postgres).await;
         let response = eventually("the database is back", 30, || async {
             let response = request_hold_with_key(&client, &key, &rental.body()).await;
             (response.status != 503).then_some(response)
@@ -231,7 +232,7 @@ async fn stopped_database_serves_stale_list() {
         );
         let fresh = client.get(&path).await.expect(200);
         read_until_cached(&path).await;
-        stop_process("postgres").await;
+        stop_process(Process::Postgres).await;
         advance_clock(SignedDuration::from_mins(5)).await;
         let response = client.with_new_address().get(&path).await;
         assert_eq!(response.expect(200), fresh);
@@ -248,7 +249,7 @@ async fn slow_database_is_503_cached_list_served() {
         let rental = Rental::far_ahead(&client, 2).await;
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
         read_until_cached("/api/cars").await;
-        set_fault("database", json!({"kind": "delay", "delayMs": 30_000})).await;
+        set_fault(Upstream::Database, Fault::delay_millis(30_000)).await;
         let list = client.with_new_address().get("/api/cars").await;
         list.expect(200);
         assert_eq!(list.header("x-cache"), "HIT");

@@ -7,8 +7,8 @@ use crate::support::{
     client::Client,
     database::Database,
     environment::variable_or,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{clear_faults, set_fault},
     paypal::exchanges_about,
     rental::Rental,
 };
@@ -21,17 +21,17 @@ async fn unreachable_paypal_is_retryable_503() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        set_fault("paypal", json!({"kind": "refuse"})).await;
+        set_fault(Upstream::PayPal, Fault::refuse()).await;
         let response = request_order(&client, &hold, None).await;
         assert_eq!(
             response.expect_problem(503, "payment_provider_unavailable")["retryable"],
             true
         );
         response.retry_after();
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         let order = checkout::create_approved_order(&client, &hold, None).await;
 
-        set_fault("paypal", json!({"kind": "refuse"})).await;
+        set_fault(Upstream::PayPal, Fault::refuse()).await;
         let response = request_authorization(&client, &order).await;
         response.expect_problem(503, "payment_provider_unavailable");
         response.retry_after();
@@ -39,7 +39,7 @@ async fn unreachable_paypal_is_retryable_503() {
             read_booking(&client, &hold).await["status"],
             "pending_payment"
         );
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         request_authorization(&client, &order).await.expect(200);
         assert_eq!(
             exchanges_about(&database, hold.id)
@@ -70,8 +70,8 @@ async fn paypal_errors_map_to_our_problems() {
             (403, denied, 502, refused),
         ] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-            let fault = json!({"kind": "answer", "status": status, "body": body, "path": "/v2/"});
-            set_fault("paypal", fault).await;
+            let fault = Fault::respond(status, body).on_path("/v2/");
+            set_fault(Upstream::PayPal, fault).await;
             let response = request_order(&client, &hold, None).await;
             response.expect_problem(expected, code);
             if expected == 503 {
@@ -81,7 +81,7 @@ async fn paypal_errors_map_to_our_problems() {
                 !response.text.contains("html") && !response.text.contains("debug_id"),
                 "{response}"
             );
-            clear_faults("paypal").await;
+            clear_faults(Upstream::PayPal).await;
             checkout::create_order(&client, &hold, None).await;
         }
     })
@@ -101,11 +101,7 @@ async fn empty_paypal_success_confirms_nothing() {
         ] {
             let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
             let order = checkout::create_approved_order(&client, &hold, None).await;
-            set_fault(
-                "paypal",
-                json!({"kind": "answer", "status": 201, "body": body, "path": "/v2/"}),
-            )
-            .await;
+            set_fault(Upstream::PayPal, Fault::respond(201, body).on_path("/v2/")).await;
             let response = request_authorization(&client, &order).await;
             response.expect_problem(503, "payment_provider_unavailable");
             assert_eq!(
@@ -113,7 +109,7 @@ async fn empty_paypal_success_confirms_nothing() {
                 "pending_payment",
                 "{body:?}"
             );
-            clear_faults("paypal").await;
+            clear_faults(Upstream::PayPal).await;
             request_authorization(&client, &order).await.expect(200);
         }
     })
@@ -134,8 +130,8 @@ async fn busy_database_is_503_without_its_text() {
             (504, json!({"code": "PGRST003"}).to_string()),
             (502, "<html>".to_owned()),
         ] {
-            let fault = json!({"kind": "answer", "status": status, "body": body});
-            set_fault("database", fault).await;
+            let fault = Fault::respond(status, body);
+            set_fault(Upstream::Database, fault).await;
             let response = request_hold(&client, &rental).await;
             let problem = response.expect_problem(503, "database_unavailable");
             assert_eq!(problem["retryable"], true);
@@ -144,11 +140,20 @@ async fn busy_database_is_503_without_its_text() {
                 !response.text.contains("SELECT") && !response.text.contains("html"),
                 "{response}"
             );
-            clear_faults("database").await;
+            clear_faults(Upstream::Database).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deadlock_is_retryable_409() {
+    run_alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
         let deadlock = json!({"code": "40P01", "message": "deadlock detected"}).to_string();
-        let fault = json!({"kind": "answer", "status": 500, "body": deadlock});
-        set_fault("database", fault).await;
+        let fault = Fault::respond(500, deadlock);
+        set_fault(Upstream::Database, fault).await;
         let response = request_hold(&client, &rental).await;
         let problem = response.expect_problem(409, "booking_in_progress");
         assert_eq!(problem["retryable"], true);
@@ -170,18 +175,14 @@ async fn unexpected_database_response_is_500_without_its_text() {
             (200, "nonsense".to_owned()),
             (401, "{}".to_owned()),
         ] {
-            set_fault(
-                "database",
-                json!({"kind": "answer", "status": status, "body": body}),
-            )
-            .await;
+            set_fault(Upstream::Database, Fault::respond(status, body)).await;
             let response = request_hold(&client, &rental).await;
             response.expect_problem(500, "internal");
             assert!(
                 !response.text.contains("SELECT") && !response.text.contains("create_booking"),
                 "{response}"
             );
-            clear_faults("database").await;
+            clear_faults(Upstream::Database).await;
         }
     })
     .await;
@@ -197,7 +198,7 @@ async fn slow_redis_does_not_delay_response() {
     run_alone(async {
         let client = Client::new();
         client.get("/api/cars").await.expect(200);
-        set_fault("redis", json!({"kind": "delay", "delayMs": 5000})).await;
+        set_fault(Upstream::Redis, Fault::delay_millis(5000)).await;
         let start = Instant::now();
         let response = client.get("/api/cars").await;
         let elapsed = start.elapsed();
@@ -213,7 +214,6 @@ async fn slow_redis_does_not_delay_response() {
 async fn malformed_redis_reply_never_reaches_client() {
     run_alone(async {
         let client = Client::new();
-        let rental = Rental::far_ahead(&client, 2).await;
         for (status, body) in [
             (200, ""),
             (200, "{}"),
@@ -222,21 +222,22 @@ async fn malformed_redis_reply_never_reaches_client() {
             (401, "{\"error\":\"WRONGPASS\"}"),
             (500, "<html>"),
         ] {
-            set_fault(
-                "redis",
-                json!({"kind": "answer", "status": status, "body": body}),
-            )
-            .await;
+            set_fault(Upstream::Redis, Fault::respond(status, body)).await;
             let response = client.with_new_address().get("/api/cars").await;
             assert_eq!(response.expect(200)["success"], true, "{body:?}");
             assert_eq!(response.header("x-cache"), "BYPASS", "{body:?}");
-            clear_faults("redis").await;
+            clear_faults(Upstream::Redis).await;
         }
-        set_fault(
-            "redis",
-            json!({"kind": "answer", "status": 500, "body": "no"}),
-        )
-        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn redis_errors_leave_bookings_working() {
+    run_alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        set_fault(Upstream::Redis, Fault::respond(500, "no")).await;
         assert_eq!(
             request_hold(&client, &rental).await.expect(201)["status"],
             json!("pending_payment")

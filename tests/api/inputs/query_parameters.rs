@@ -1,217 +1,194 @@
 //! Invalid query parameters.
 
-use crate::support::{client::Client, isolation::share_system, local_system::in_days};
+use crate::support::{
+    client::{Client, Response},
+    isolation::share_system,
+    local_system::in_days,
+};
+use reqwest::Method;
 
-/// Percent-encodes a text for a query.
-fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
+const LIST: &str = "/api/cars";
+const AVAILABILITY: &str = "/api/cars/availability";
 
-/// Tries each of `texts` for one parameter of `path`.
-async fn try_parameter(client: &Client, path: &str, name: &str, code: &str, texts: &[&str]) {
-    let join = if path.contains('?') { '&' } else { '?' };
-    let pointer = format!("/{name}");
-    for text in texts {
-        let path = format!("{path}{join}{name}={}", percent_encode(text));
-        client
-            .with_new_address()
-            .get(&path)
-            .await
-            .expect_invalid_fields(&[(&pointer, code)]);
-    }
+const INVALID_NUMBERS: [&str; 13] = [
+    "",
+    "0",
+    "-1",
+    "abc",
+    "1e3",
+    "1.5",
+    " 1",
+    "+1",
+    "１",
+    "4294967297",
+    "99999999999999999999",
+    "1\0",
+    "1;2",
+];
+const INVALID_PRICES: [&str; 10] = [
+    "", "-1", "x", "1e3", "1,5", "1.234", "10000000", "NaN", "1'--", "٣",
+];
+const CONTROL_CHARACTERS: [&str; 3] = ["a\0b", "a\r\nb", "a\u{85}b"];
+
+/// Asserts that `path` refuses `value` with this code, for this parameter and no other.
+async fn assert_refused(client: &Client, path: &str, parameter: &str, code: &str, value: &str) {
+    let request = client
+        .with_new_address()
+        .request(Method::GET, path)
+        .query(&[(parameter, value)]);
+    let response = Response::to(request).await;
+    assert_eq!(response.status, 422, "{parameter}={value:?}: {response}");
+    response.expect_invalid_fields(&[(&format!("/{parameter}"), code)]);
 }
 
 #[tokio::test]
 async fn list_refuses_invalid_parameters() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
-    let cars = "/api/cars";
-    let numbers = [
-        "",
-        "0",
-        "-1",
-        "abc",
-        "1e3",
-        "1.5",
-        " 1",
-        "+1",
-        "１",
-        "4294967297",
-        "99999999999999999999",
-        "1\0",
-        "1;2",
-    ];
-    try_parameter(
-        &client,
-        cars,
-        "page",
-        "out_of_range",
-        &[&numbers[..], &["10001"]].concat(),
-    )
-    .await;
-    try_parameter(
-        &client,
-        cars,
-        "limit",
-        "out_of_range",
-        &[&numbers[..], &["51", "1000000"]].concat(),
-    )
-    .await;
-    for (name, most) in [("search", 100), ("category", 40)] {
-        try_parameter(&client, cars, name, "empty", &["", " "]).await;
-        try_parameter(
-            &client,
-            cars,
-            name,
-            "too_long",
-            &[&"é".repeat(most + 1), &"x".repeat(4_000)],
-        )
-        .await;
-        try_parameter(
-            &client,
-            cars,
-            name,
+    let numbers_and = |others: &[&'static str]| [&INVALID_NUMBERS[..], others].concat();
+    let (long_search, long_category) = ("é".repeat(101), "é".repeat(41));
+    let (long_feature, very_long) = ("x".repeat(41), "x".repeat(4_000));
+    for (parameter, code, values) in [
+        ("page", "out_of_range", numbers_and(&["10001"])),
+        ("limit", "out_of_range", numbers_and(&["51", "1000000"])),
+        ("search", "empty", vec!["", " "]),
+        ("search", "too_long", vec![&*long_search, &very_long]),
+        ("search", "invalid_characters", CONTROL_CHARACTERS.to_vec()),
+        ("category", "empty", vec!["", " "]),
+        ("category", "too_long", vec![&*long_category, &very_long]),
+        (
+            "category",
             "invalid_characters",
-            &["a\0b", "a\r\nb", "a\u{85}b"],
-        )
-        .await;
+            CONTROL_CHARACTERS.to_vec(),
+        ),
+        ("minPrice", "invalid_amount", INVALID_PRICES.to_vec()),
+        ("maxPrice", "invalid_amount", INVALID_PRICES.to_vec()),
+        ("features", "empty", vec!["", ",", "a,,b"]),
+        ("features", "too_long", vec![&*long_feature]),
+        ("features", "too_many", vec!["a,b,c,d,e,f,g,h,i,j,k"]),
+        ("features", "invalid_characters", vec!["a\0"]),
+        (
+            "sortBy",
+            "unknown_value",
+            vec!["", "id", "PRICE", "price;", "base_price_per_day"],
+        ),
+        (
+            "sortOrder",
+            "unknown_value",
+            vec!["", "ASC", "asc nulls last"],
+        ),
+    ] {
+        for value in values {
+            assert_refused(&client, LIST, parameter, code, value).await;
+        }
     }
-    for name in ["minPrice", "maxPrice"] {
-        let texts = [
-            "", "-1", "x", "1e3", "1,5", "1.234", "10000000", "NaN", "1'--", "٣",
-        ];
-        try_parameter(&client, cars, name, "invalid_amount", &texts).await;
+}
+
+#[tokio::test]
+async fn list_refuses_max_price_below_min_price() {
+    let _guard = share_system().await;
+    let path = "/api/cars?minPrice=100";
+    assert_refused(&Client::new(), path, "maxPrice", "below_minimum", "99.99").await;
+}
+
+#[tokio::test]
+async fn list_refuses_invalid_dates() {
+    let _guard = share_system().await;
+    let client = Client::new();
+    for parameter in ["availableFrom", "availableTo"] {
+        for value in ["", "2027-02-31", "tomorrow", "9999-01-01", "2027-02-01'"] {
+            assert_refused(&client, LIST, parameter, "invalid_date", value).await;
+        }
     }
-    try_parameter(
-        &client,
-        "/api/cars?minPrice=100",
-        "maxPrice",
-        "below_minimum",
-        &["99.99"],
-    )
-    .await;
-    try_parameter(&client, cars, "features", "empty", &["", ",", "a,,b"]).await;
-    try_parameter(&client, cars, "features", "too_long", &[&"x".repeat(41)]).await;
-    try_parameter(
-        &client,
-        cars,
-        "features",
-        "too_many",
-        &["a,b,c,d,e,f,g,h,i,j,k"],
-    )
-    .await;
-    try_parameter(&client, cars, "features", "invalid_characters", &["a\0"]).await;
-    try_parameter(
-        &client,
-        cars,
-        "sortBy",
-        "unknown_value",
-        &["", "id", "PRICE", "price;", "base_price_per_day"],
-    )
-    .await;
-    try_parameter(
-        &client,
-        cars,
-        "sortOrder",
-        "unknown_value",
-        &["", "ASC", "asc nulls last"],
-    )
-    .await;
 }
 
 #[tokio::test]
 async fn list_dates_come_in_pairs() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
-    let (first, second) = (in_days(40).await, in_days(44).await);
-    for name in ["availableFrom", "availableTo"] {
-        try_parameter(
-            &client,
-            "/api/cars",
-            name,
-            "invalid_date",
-            &["", "2027-02-31", "tomorrow", "9999-01-01", "2027-02-01'"],
-        )
-        .await;
+    let date = in_days(40).await;
+    for (given, missing) in [
+        ("availableFrom", "/availableTo"),
+        ("availableTo", "/availableFrom"),
+    ] {
+        client
+            .get(&format!("{LIST}?{given}={date}"))
+            .await
+            .expect_invalid_fields(&[(missing, "required")]);
     }
-    client
-        .get(&format!("/api/cars?availableFrom={first}"))
-        .await
-        .expect_invalid_fields(&[("/availableTo", "required")]);
-    client
-        .get(&format!("/api/cars?availableTo={first}"))
-        .await
-        .expect_invalid_fields(&[("/availableFrom", "required")]);
-    let from = format!("/api/cars?availableFrom={second}");
-    try_parameter(
-        &client,
-        &from,
-        "availableTo",
-        "not_after_start",
-        &[&first, &second],
-    )
-    .await;
-    try_parameter(
-        &client,
-        &from,
-        "availableTo",
-        "range_too_long",
-        &["2199-12-31"],
-    )
-    .await;
+}
+
+#[tokio::test]
+async fn list_end_must_follow_start() {
+    let _guard = share_system().await;
+    let client = Client::new();
+    let (before, start) = (in_days(40).await, in_days(44).await);
+    let path = format!("{LIST}?availableFrom={start}");
+    for end in [&before, &start] {
+        assert_refused(&client, &path, "availableTo", "not_after_start", end).await;
+    }
+}
+
+#[tokio::test]
+async fn list_refuses_too_long_range() {
+    let _guard = share_system().await;
+    let path = format!("{LIST}?availableFrom={}", in_days(44).await);
+    let (client, end) = (Client::new(), "2199-12-31");
+    assert_refused(&client, &path, "availableTo", "range_too_long", end).await;
 }
 
 #[tokio::test]
 async fn duplicate_parameter_is_refused() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
-    for name in [
+    for pair in [
         "page=1",
         "search=a",
         "minPrice=1",
         "features=a",
         "sortBy=name",
     ] {
-        let pointer = format!("/{}", name.split('=').next().unwrap());
+        let (parameter, _) = pair.split_once('=').unwrap();
         client
-            .get(&format!("/api/cars?{name}&{name}"))
+            .get(&format!("{LIST}?{pair}&{pair}"))
             .await
-            .expect_invalid_fields(&[(&pointer, "duplicate")]);
+            .expect_invalid_fields(&[(&format!("/{parameter}"), "duplicate")]);
     }
     let (start, end) = (in_days(40).await, in_days(44).await);
-    let path = format!(
-        "/api/cars/availability?carId=123&carId=test-car-id&startDate={start}&endDate={end}"
-    );
     client
-        .get(&path)
+        .get(&format!(
+            "{AVAILABILITY}?carId=123&carId=test-car-id&startDate={start}&endDate={end}"
+        ))
         .await
         .expect_invalid_fields(&[("/carId", "duplicate")]);
 }
 
 #[tokio::test]
-async fn calendar_refuses_invalid_parameters() {
-    let _turn = share_system().await;
+async fn availability_requires_car_and_dates() {
+    let _guard = share_system().await;
+    Client::new()
+        .get(AVAILABILITY)
+        .await
+        .expect_invalid_fields(&[
+            ("/carId", "required"),
+            ("/startDate", "required"),
+            ("/endDate", "required"),
+        ]);
+}
+
+#[tokio::test]
+async fn availability_refuses_invalid_parameters() {
+    let _guard = share_system().await;
     let client = Client::new();
     let (start, end) = (in_days(40).await, in_days(44).await);
-    let calendar = "/api/cars/availability";
-    client.get(calendar).await.expect_invalid_fields(&[
-        ("/carId", "required"),
-        ("/startDate", "required"),
-        ("/endDate", "required"),
-    ]);
-    let days = format!("{calendar}?startDate={start}&endDate={end}");
-    try_parameter(&client, &days, "carId", "empty", &[""]).await;
-    try_parameter(&client, &days, "carId", "too_long", &[&"a".repeat(65)]).await;
-    let names = [
+    let without_car = format!("{AVAILABILITY}?startDate={start}&endDate={end}");
+    let without_start = format!("{AVAILABILITY}?carId=123&endDate={end}");
+    let without_end = format!("{AVAILABILITY}?carId=123&startDate={start}");
+    let long_car_id = "a".repeat(65);
+    let car_ids = vec![
         "A", "a b", "a'--", "ä", "a\0", "a\r\nb", "../cars", "*", "%",
     ];
-    try_parameter(&client, &days, "carId", "invalid_car", &names).await;
-    let dates = [
+    let dates = vec![
         "",
         "2027-02-31",
         "20270201",
@@ -221,16 +198,22 @@ async fn calendar_refuses_invalid_parameters() {
         "2027-02-01T00:00",
         "２０２７-02-01",
     ];
-    try_parameter(
-        &client,
-        &format!("{calendar}?carId=123&endDate={end}"),
-        "startDate",
-        "invalid_date",
-        &dates,
-    )
-    .await;
-    let from = format!("{calendar}?carId=123&startDate={start}");
-    try_parameter(&client, &from, "endDate", "invalid_date", &dates).await;
-    try_parameter(&client, &from, "endDate", "not_after_start", &[&start]).await;
-    try_parameter(&client, &from, "endDate", "range_too_long", &["2199-12-31"]).await;
+    for (path, parameter, code, values) in [
+        (&without_car, "carId", "empty", vec![""]),
+        (&without_car, "carId", "too_long", vec![&*long_car_id]),
+        (&without_car, "carId", "invalid_car", car_ids),
+        (&without_start, "startDate", "invalid_date", dates.clone()),
+        (&without_end, "endDate", "invalid_date", dates),
+        (&without_end, "endDate", "not_after_start", vec![&*start]),
+        (
+            &without_end,
+            "endDate",
+            "range_too_long",
+            vec!["2199-12-31"],
+        ),
+    ] {
+        for value in values {
+            assert_refused(&client, path, parameter, code, value).await;
+        }
+    }
 }

@@ -22,7 +22,7 @@ const BODIES: [&str; 3] = [
 
 #[tokio::test]
 async fn body_limit_is_64_kib() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for path in BODIES {
         let mut body = b"{}".to_vec();
@@ -45,7 +45,7 @@ async fn body_limit_is_64_kib() {
 
 #[tokio::test]
 async fn only_json_is_accepted() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for path in BODIES {
         for media_type in [

@@ -87,7 +87,7 @@ fn tier(method: &str, path: &str) -> &'static str {
 
 #[tokio::test]
 async fn every_route_has_its_limit() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (path, methods) in all_routes() {
         for method in methods.split(", ") {
@@ -289,7 +289,7 @@ async fn forged_address_headers_change_nothing() {
 
 #[tokio::test]
 async fn operators_are_limited_too() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     let response = client
         .get_as(

@@ -3,8 +3,9 @@
 use crate::support::{
     client::{Client, Response},
     environment::variable,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_to_next_minute, clear_faults, eventually, set_fault, sign_in_new_user},
+    local_system::{Role, advance_to_next_minute, eventually, sign_in_new_user},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -32,7 +33,7 @@ async fn user_is_counted_across_addresses() {
     run_alone(async {
         let client = Client::new();
         advance_to_next_minute().await;
-        let (_, token) = sign_in_new_user("customer").await;
+        let (_, token) = sign_in_new_user(Role::Customer).await;
         let first = client.get_as(&token, "/api/cars").await;
         assert_eq!(
             policy(&first),
@@ -70,7 +71,7 @@ async fn user_is_counted_across_addresses() {
 async fn user_limit_spans_addresses_and_names_user() {
     run_alone(async {
         let client = Client::new();
-        let (id, token) = sign_in_new_user("customer").await;
+        let (id, token) = sign_in_new_user(Role::Customer).await;
         advance_to_next_minute().await;
         for _ in 0..wait_until_known(&client, &token).await {
             let response = client.with_new_address().get_as(&token, "/api/cars").await;
@@ -100,13 +101,13 @@ async fn user_limit_spans_addresses_and_names_user() {
 async fn users_are_counted_without_redis() {
     run_alone(async {
         let client = Client::new();
-        let (_, token) = sign_in_new_user("customer").await;
-        set_fault("redis", json!({"kind": "refuse"})).await;
+        let (_, token) = sign_in_new_user(Role::Customer).await;
+        set_fault(Upstream::Redis, Fault::refuse()).await;
         wait_until_known(&client, &token).await;
         let response = client.get_as(&token, "/api/cars").await;
         assert_eq!(response.header("x-cache"), "BYPASS");
         assert_eq!(policy(&response), "\"authenticated\";q=120;w=60");
-        clear_faults("redis").await;
+        clear_faults(Upstream::Redis).await;
     })
     .await;
 }
@@ -115,7 +116,7 @@ async fn users_are_counted_without_redis() {
 async fn forged_token_is_counted_by_address() {
     run_alone(async {
         advance_to_next_minute().await;
-        let (_, token) = sign_in_new_user("customer").await;
+        let (_, token) = sign_in_new_user(Role::Customer).await;
         let forged = format!("{}.c2ln", token.rsplit_once('.').unwrap().0);
         let client = Client::new();
         for left in (50..60).rev() {

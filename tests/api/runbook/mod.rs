@@ -100,7 +100,7 @@ async fn every_command_prints_expected_output() {
 
 #[tokio::test]
 async fn admin_commands_need_token() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for (method, path) in called_routes() {
         // The cron's route has a public status.

@@ -1,6 +1,7 @@
 //! A client of the product, and the responses it gets.
 
 use crate::support::environment::{base_url, new_number, variable_or};
+use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
 use std::time::Duration;
@@ -193,6 +194,19 @@ impl Response {
         let seconds = self.header("retry-after").parse().unwrap_or(0);
         assert!(seconds >= 1, "Retry-After is missing: {self}");
         seconds
+    }
+}
+
+/// A response of an instance in this process.
+impl From<http::Response<Bytes>> for Response {
+    fn from(response: http::Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8(body.into()).unwrap(),
+            request_line: "an instance".to_owned(),
+        }
     }
 }
 

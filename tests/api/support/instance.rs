@@ -2,7 +2,10 @@
 //!
 //! Each instance records its calls. Timeouts are longer, so that a slow machine opens no breaker.
 
-use crate::support::environment::{new_number, variable, variable_or};
+use crate::support::{
+    environment::{new_number, variable, variable_or},
+    faults::Upstream,
+};
 use bytes::Bytes;
 use exodrive::{
     Service,
@@ -22,17 +25,10 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// Multiplies all timeouts: the counts must not depend on the load of the machine.
 const TIMEOUT_FACTOR: u32 = 10;
-
-/// A service that the product calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Upstream {
-    Redis,
-    Database,
-    PayPal,
-}
 
 /// One request to an upstream.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +53,8 @@ struct CallLog {
 struct RecordingPlatform {
     native: NativePlatform,
     has_redis: AtomicBool,
+    /// A part of the addresses whose requests wait.
+    held_part: watch::Sender<Option<&'static str>>,
     log: Mutex<CallLog>,
 }
 
@@ -72,7 +70,8 @@ impl Platform for RecordingPlatform {
         request: Request<Bytes>,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let upstream = upstream_of(&request.uri().to_string());
+            let address = request.uri().to_string();
+            let upstream = upstream_of(&address);
             if upstream == Upstream::Redis && !self.has_redis.load(Ordering::Relaxed) {
                 return Err(TransportError::NotSent);
             }
@@ -91,6 +90,10 @@ impl Platform for RecordingPlatform {
                 });
                 log.calls.len() - 1
             };
+            let mut held_part = self.held_part.subscribe();
+            let _ = held_part
+                .wait_for(|part| part.is_none_or(|part| !address.contains(part)))
+                .await;
             let response = self.native.send(request).await;
             if let Some(call) = self.log().calls.get_mut(number) {
                 call.has_ended = true;
@@ -143,6 +146,7 @@ impl Instance {
         let platform = Arc::new(RecordingPlatform {
             native: NativePlatform::new(clock.clone()),
             has_redis: AtomicBool::new(true),
+            held_part: watch::Sender::new(None),
             log: Mutex::default(),
         });
         let read = |name: &str| {
@@ -208,6 +212,15 @@ impl Instance {
         self.clock.advance(time);
     }
 
+    /// Holds requests to upstreams whose address contains `part`, until [`Self::release_calls`].
+    pub(crate) fn hold_calls(&self, part: &'static str) {
+        self.platform.held_part.send_replace(Some(part));
+    }
+
+    pub(crate) fn release_calls(&self) {
+        self.platform.held_part.send_replace(None);
+    }
+
     pub(crate) fn disconnect_redis(&self) {
         self.platform.has_redis.store(false, Ordering::Relaxed);
     }
@@ -233,6 +246,14 @@ pub(crate) fn post(path: &str, body: &Value) -> Request<Bytes> {
         .header("content-type", "application/json")
         .body(Bytes::from(body.to_string()))
         .unwrap()
+}
+
+/// The request with an operator's token.
+pub(crate) fn as_operator(mut request: Request<Bytes>) -> Request<Bytes> {
+    let token = format!("Bearer {}", variable("ADMIN_TOKEN"));
+    let headers = request.headers_mut();
+    headers.insert("authorization", token.parse().unwrap());
+    request
 }
 
 /// Asserts the status and returns the JSON body.

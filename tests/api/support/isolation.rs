@@ -26,7 +26,7 @@ pub(crate) async fn share_system() -> RwLockReadGuard<'static, ()> {
 ///
 /// The clock keeps its advance, because time cannot go back.
 pub(crate) async fn run_alone(test: impl Future<Output = ()>) {
-    let _turn = SYSTEM.write().await;
+    let _guard = SYSTEM.write().await;
     let outcome = AssertUnwindSafe(timeout(TIMEOUT, test))
         .catch_unwind()
         .await;

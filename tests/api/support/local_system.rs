@@ -1,11 +1,15 @@
-//! The control API of the local system: clock, faults, processes and records of requests.
+//! The control API of the local system: clock, processes and records of requests.
+//!
+//! Its faults are in [`super::faults`].
 
 use super::{
     client::{Client, http_client},
     environment::{local_url, new_uuid},
+    faults::{Upstream, clear_faults},
     redis,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -20,7 +24,7 @@ async fn get(path: &str) -> Value {
     response.json().await.unwrap()
 }
 
-async fn post(path: &str, body: &Value) -> Value {
+pub(super) async fn post(path: &str, body: &Value) -> Value {
     let response = http_client()
         .post(format!("{}{path}", local_url()))
         .json(body)
@@ -52,18 +56,18 @@ pub(crate) async fn in_days(days: i64) -> String {
     today().await.checked_add(days.days()).unwrap().to_string()
 }
 
-/// Only for a test that runs alone.
+/// Advances the clock. Call it only inside [`run_alone`](super::isolation::run_alone).
 pub(crate) async fn advance_clock(time: SignedDuration) {
     post("/_local/clock", &json!({"advance": time})).await;
 }
 
-/// A new minute starts a new window of each rate limit.
+/// Advances the clock to the next minute, where each per-minute limit starts again.
 pub(crate) async fn advance_to_next_minute() {
     let second = now().await.as_second().rem_euclid(60);
     advance_clock(SignedDuration::from_secs(60 - second)).await;
 }
 
-/// Advances the clock to one or two seconds after `moment`, unless that is past.
+/// Advances the clock to one or two seconds after `moment`, or does nothing if `moment` is past.
 ///
 /// The step is whole seconds because the functions' clock on Vercel has an offset in seconds.
 pub(crate) async fn advance_clock_past(moment: Timestamp) {
@@ -73,19 +77,6 @@ pub(crate) async fn advance_clock_past(moment: Timestamp) {
     }
 }
 
-/// Sets the fault that requests to `upstream` meet: `redis`, `database` or `paypal`.
-pub(crate) async fn set_fault(upstream: &str, fault: Value) {
-    post(
-        "/_local/faults",
-        &json!({"upstream": upstream, "fault": fault}),
-    )
-    .await;
-}
-
-pub(crate) async fn clear_faults(upstream: &str) {
-    set_fault(upstream, json!({"kind": "none"})).await;
-}
-
 /// Requests to Redis' REST API since the system started, including those that met a fault.
 pub(crate) async fn redis_request_count() -> u64 {
     get("/_local/requests").await["redis"]["requests"]
@@ -93,36 +84,62 @@ pub(crate) async fn redis_request_count() -> u64 {
         .unwrap()
 }
 
-/// The same, after requests that follow a response have ended.
+/// The count once background requests have stopped.
 pub(crate) async fn idle_redis_request_count() -> u64 {
-    eventually("Redis is idle", 10, || async {
-        let count = redis_request_count().await;
-        sleep(Duration::from_millis(50)).await;
-        (redis_request_count().await == count).then_some(count)
+    settled_count("Redis is idle", redis_request_count).await
+}
+
+/// Polls a count until it has stayed the same for a fifth of a second, and returns it.
+pub(crate) async fn settled_count<F>(expectation: &str, count: impl Fn() -> F) -> u64
+where
+    F: Future<Output = u64>,
+{
+    const POLLS: usize = 4;
+    eventually(expectation, 10, || async {
+        let first = count().await;
+        for _ in 0..POLLS {
+            sleep(Duration::from_millis(50)).await;
+            if count().await != first {
+                return None;
+            }
+        }
+        Some(first)
     })
     .await
 }
 
-/// Stops `redis` or `postgres`.
-pub(crate) async fn stop_process(process: &str) {
-    post(
-        "/_local/processes",
-        &json!({"process": process, "action": "stop"}),
-    )
-    .await;
+/// A server that a test may stop.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Process {
+    Redis,
+    Postgres,
 }
 
-/// Starts `redis` or `postgres` and waits until it responds.
-pub(crate) async fn start_process(process: &str) {
-    post(
-        "/_local/processes",
-        &json!({"process": process, "action": "start"}),
-    )
-    .await;
+pub(crate) async fn stop_process(process: Process) {
+    let body = json!({"process": process, "action": "stop"});
+    post("/_local/processes", &body).await;
+}
+
+/// Starts a server and waits until it responds.
+pub(crate) async fn start_process(process: Process) {
+    let body = json!({"process": process, "action": "start"});
+    post("/_local/processes", &body).await;
+}
+
+/// The role in a user's access token.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    Admin,
+    Customer,
+    /// A role that the product does not know.
+    #[serde(untagged)]
+    Unknown(&'static str),
 }
 
 /// Signs in a user of this role at Supabase and returns the access token.
-pub(crate) async fn sign_in(role: &str) -> String {
+pub(crate) async fn sign_in(role: Role) -> String {
     post("/_local/users", &json!({"role": role})).await["token"]
         .as_str()
         .unwrap()
@@ -130,7 +147,7 @@ pub(crate) async fn sign_in(role: &str) -> String {
 }
 
 /// Signs in a user that no other test has, and returns the id and access token.
-pub(crate) async fn sign_in_new_user(role: &str) -> (String, String) {
+pub(crate) async fn sign_in_new_user(role: Role) -> (String, String) {
     let id = new_uuid().to_string();
     let user = post("/_local/users", &json!({"role": role, "id": id})).await;
     (id, user["token"].as_str().unwrap().to_owned())
@@ -147,16 +164,25 @@ pub(crate) async fn paypal_events(order: &str) -> Vec<Value> {
 
 /// Makes PayPal deliver an event `times` times at once, and returns the response statuses.
 pub(crate) async fn deliver_event(event: &str, times: usize) -> Vec<Value> {
-    statuses(&json!({"event": event, "times": times})).await
+    deliver(&json!({"event": event, "times": times})).await
 }
 
-/// Delivers a forged event. `tamper` is the forged part: `body`, `signature`, `certUrl` or
-/// `webhookId`.
-pub(crate) async fn deliver_forged_event(event: &str, tamper: &str) -> Vec<Value> {
-    statuses(&json!({"event": event, "tamper": tamper})).await
+/// The forged part of a delivery.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Forgery {
+    Body,
+    Signature,
+    CertUrl,
+    WebhookId,
 }
 
-async fn statuses(delivery: &Value) -> Vec<Value> {
+pub(crate) async fn deliver_forged_event(event: &str, forgery: Forgery) -> Vec<Value> {
+    deliver(&json!({"event": event, "forgery": forgery})).await
+}
+
+/// Delivers an event and returns the response statuses.
+async fn deliver(delivery: &Value) -> Vec<Value> {
     post("/_local/paypal/deliveries", delivery).await["statuses"]
         .as_array()
         .unwrap()
@@ -172,8 +198,12 @@ pub(crate) async fn paypal_exchanges(payment: &str) -> Vec<Value> {
         .clone()
 }
 
-/// Polls until `probe` returns a value, for at most `seconds`. `claim` describes the success.
-pub(crate) async fn eventually<T, F>(claim: &str, seconds: u64, mut probe: impl FnMut() -> F) -> T
+/// Polls until `probe` returns a value, for at most `seconds`. A failure names the `expectation`.
+pub(crate) async fn eventually<T, F>(
+    expectation: &str,
+    seconds: u64,
+    mut probe: impl FnMut() -> F,
+) -> T
 where
     F: Future<Output = Option<T>>,
 {
@@ -182,17 +212,20 @@ where
         if let Some(value) = probe().await {
             return value;
         }
-        assert!(Instant::now() < end, "not within {seconds} s: {claim}");
+        assert!(
+            Instant::now() < end,
+            "not within {seconds} s: {expectation}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Clears faults, starts all processes, and waits until the product is healthy.
 pub(crate) async fn restore() {
-    for upstream in ["redis", "database", "paypal"] {
+    for upstream in [Upstream::Redis, Upstream::Database, Upstream::PayPal] {
         clear_faults(upstream).await;
     }
-    for process in ["postgres", "redis"] {
+    for process in [Process::Postgres, Process::Redis] {
         start_process(process).await;
     }
     redis::set_memory_limit("0").await;

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod deployment;
 pub(crate) mod environment;
+pub(crate) mod faults;
 pub(crate) mod instance;
 pub(crate) mod isolation;
 pub(crate) mod local_system;

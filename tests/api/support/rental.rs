@@ -1,7 +1,7 @@
 //! Cars and days that one test has for itself.
 //!
-//! Days are random and free by the product's calendar, so the suite can run again on the same
-//! data. Chosen days are remembered, so two tests of one run never choose the same.
+//! Days are random and available, so the suite can run again on the same data. Chosen days are
+//! remembered, so two tests of one run never choose the same.
 
 use super::{client::Client, local_system::today, random::random_below};
 use jiff::{Timestamp, ToSpan, civil::Date};
@@ -125,7 +125,7 @@ impl Rental {
         is_new
     }
 
-    /// Whether all days and margins are free by the product's calendar.
+    /// Whether the product shows all days and margins as available.
     async fn is_free(&self, client: &Client) -> bool {
         let (start, end) = self.with_margins();
         let with_margins = Self {

@@ -5,8 +5,9 @@ use crate::support::{
     client::{Client, Response},
     database::Database,
     environment::{new_uuid, variable},
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::{run_alone, share_system},
-    local_system::{advance_clock, clear_faults, deliver_event, set_fault},
+    local_system::{advance_clock, deliver_event},
     operator,
     webhook_delivery::{new_event, sign},
     webhook_inbox::{
@@ -69,8 +70,8 @@ async fn six_failures_dead_letter_event_until_replayed() {
         let (client, database) = (Client::new(), Database::open().await);
         drain_inbox(&client).await;
         let (paid, event) = pay_and_void_at_paypal(&client).await;
-        let down = json!({"kind": "refuse", "path": "/v2/checkout/orders/"});
-        set_fault("paypal", down.clone()).await;
+        let down = Fault::refuse().on_path("/v2/checkout/orders/");
+        set_fault(Upstream::PayPal, down.clone()).await;
         assert_eq!(deliver_event(&event, 1).await, [200]);
         fail_until_dead(&client, &database, &event).await;
         assert_eq!(
@@ -99,7 +100,7 @@ async fn six_failures_dead_letter_event_until_replayed() {
             "waiting"
         );
         fail_until_dead(&client, &database, &event).await;
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         for _ in 0..2 {
             assert_eq!(
                 replay(&client, &event).await.expect(200)["status"],
@@ -120,7 +121,7 @@ async fn six_failures_dead_letter_event_until_replayed() {
 
 #[tokio::test]
 async fn unknown_event_cannot_be_replayed() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let client = Client::new();
     for event in [format!("WH-{}", new_uuid()), "%20".to_owned()] {
         replay(&client, &event)

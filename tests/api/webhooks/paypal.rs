@@ -3,12 +3,12 @@
 //! Events that cannot be applied at once are in `retry.rs`.
 
 use crate::support::{
-    checkout::{self, create_paid_booking, read_payment},
+    checkout::{self, PaidBooking, create_paid_booking, read_payment},
     client::Client,
     database::Database,
     environment::variable,
     isolation::{run_alone, share_system},
-    local_system::{advance_to_next_minute, deliver_event, deliver_forged_event},
+    local_system::{Forgery, advance_to_next_minute, deliver_event, deliver_forged_event},
     operator::{self, capture_now},
     paypal_dashboard,
     reconciliation::{finding_kinds, reconcile_later},
@@ -19,8 +19,8 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 #[tokio::test]
-async fn events_record_external_void_and_refund() {
-    let _turn = share_system().await;
+async fn event_records_external_void() {
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let voided = create_paid_booking(&client, None).await;
     paypal_dashboard::void(&voided.authorization).await;
@@ -28,31 +28,50 @@ async fn events_record_external_void_and_refund() {
     assert_eq!(deliver_event(&event, 1).await, [200]);
     assert_eq!(wait_until_applied(&database, &event).await, "applied");
     assert_eq!(read_payment(&client, &voided).await["status"], "voided");
+}
 
-    let refunded = create_paid_booking(&client, None).await;
-    capture_now(&client, &refunded).await;
-    let capture = checkout::text(&read_payment(&client, &refunded).await["captureId"]);
-    paypal_dashboard::refund(&capture, "5.00", &refunded.hold.currency).await;
-    let event = paypal_event_id(&refunded.order.id, "PAYMENT.CAPTURE.REFUNDED").await;
+/// A captured payment whose event of a refund at PayPal is applied.
+async fn refund_at_paypal(client: &Client, database: &Database) -> PaidBooking {
+    let paid = create_paid_booking(client, None).await;
+    capture_now(client, &paid).await;
+    let capture = checkout::text(&read_payment(client, &paid).await["captureId"]);
+    paypal_dashboard::refund(&capture, "5.00", &paid.hold.currency).await;
+    let event = paypal_event_id(&paid.order.id, "PAYMENT.CAPTURE.REFUNDED").await;
     assert_eq!(deliver_event(&event, 1).await, [200]);
-    assert_eq!(wait_until_applied(&database, &event).await, "applied");
-    let shown = read_payment(&client, &refunded).await;
+    assert_eq!(wait_until_applied(database, &event).await, "applied");
+    paid
+}
+
+#[tokio::test]
+async fn event_records_external_refund() {
+    let _guard = share_system().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let paid = refund_at_paypal(&client, &database).await;
+    let shown = read_payment(&client, &paid).await;
     assert_eq!(
         (&shown["status"], &shown["refundedAmount"]),
         (&json!("partially_refunded"), &json!("5.00"))
     );
-    // The database already has the results of our own requests.
+}
+
+/// The database already has the results of our own requests.
+#[tokio::test]
+async fn events_of_own_requests_change_nothing() {
+    let _guard = share_system().await;
+    let (client, database) = (Client::new(), Database::open().await);
+    let paid = refund_at_paypal(&client, &database).await;
+    let shown = read_payment(&client, &paid).await;
     for event_type in ["PAYMENT.AUTHORIZATION.CREATED", "PAYMENT.CAPTURE.COMPLETED"] {
-        let event = paypal_event_id(&refunded.order.id, event_type).await;
+        let event = paypal_event_id(&paid.order.id, event_type).await;
         assert_eq!(deliver_event(&event, 1).await, [200]);
         assert_eq!(wait_until_applied(&database, &event).await, "nothing_new");
     }
-    assert_eq!(read_payment(&client, &refunded).await, shown);
+    assert_eq!(read_payment(&client, &paid).await, shown);
 }
 
 #[tokio::test]
 async fn repeated_deliveries_apply_event_once() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     paypal_dashboard::void(&paid.authorization).await;
@@ -71,18 +90,23 @@ async fn repeated_deliveries_apply_event_once() {
 
 #[tokio::test]
 async fn forged_event_is_refused_and_not_stored() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let paid = create_paid_booking(&client, None).await;
     paypal_dashboard::void(&paid.authorization).await;
     let event = paypal_event_id(&paid.order.id, "PAYMENT.AUTHORIZATION.VOIDED").await;
-    for tamper in ["body", "signature", "certUrl", "webhookId"] {
+    for forgery in [
+        Forgery::Body,
+        Forgery::Signature,
+        Forgery::CertUrl,
+        Forgery::WebhookId,
+    ] {
         assert_eq!(
-            deliver_forged_event(&event, tamper).await,
+            deliver_forged_event(&event, forgery).await,
             [401],
-            "{tamper}"
+            "{forgery:?}"
         );
-        assert_eq!(database.event(&event).await, None, "{tamper}");
+        assert_eq!(database.event(&event).await, None, "{forgery:?}");
     }
     assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
     assert_eq!(deliver_event(&event, 1).await, [200]);
@@ -91,7 +115,7 @@ async fn forged_event_is_refused_and_not_stored() {
 
 #[tokio::test]
 async fn invalid_signature_headers_are_refused() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let body = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-1"}));
     let delivery = sign(body.to_string()).await;
@@ -136,7 +160,7 @@ async fn invalid_signature_headers_are_refused() {
 
 #[tokio::test]
 async fn signed_body_without_event_is_malformed() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let before = "SELECT count(*) FROM webhook_events WHERE event_type IN ('', 'X')";
     for body in [
@@ -171,7 +195,7 @@ async fn signed_body_without_event_is_malformed() {
 
 #[tokio::test]
 async fn other_event_types_are_stored_and_ignored() {
-    let _turn = share_system().await;
+    let _guard = share_system().await;
     let (client, database) = (Client::new(), Database::open().await);
     let body = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-1"}));
     sign(body.to_string())

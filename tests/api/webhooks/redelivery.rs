@@ -5,10 +5,10 @@ use crate::support::{
     client::Client,
     database::Database,
     environment::variable,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
     local_system::{
-        advance_clock, clear_faults, deliver_event, eventually, set_fault, start_process,
-        stop_process,
+        Process, advance_clock, deliver_event, eventually, start_process, stop_process,
     },
     paypal::exchanges_about,
     paypal_dashboard,
@@ -83,26 +83,27 @@ async fn events_apply_in_any_order() {
 /// PayPal redelivers an event unless the response is 2xx.
 #[tokio::test]
 async fn database_down_event_is_redelivered_and_applied() {
-    for fault in ["refuse", "drop_answer", "stop"] {
-        run_alone(async move {
+    // Without a fault Postgres is stopped.
+    for fault in [Some(Fault::refuse()), Some(Fault::drop_response()), None] {
+        run_alone(async {
             let (client, database) = (Client::new(), Database::open().await);
             let (paid, event) = pay_and_void_at_paypal(&client).await;
-            if fault == "stop" {
-                stop_process("postgres").await;
-            } else {
-                let path = "rpc/store_webhook_event";
-                set_fault("database", json!({"kind": fault, "path": path})).await;
+            match &fault {
+                Some(fault) => {
+                    set_fault(Upstream::Database, fault.on_path("rpc/store_webhook_event")).await;
+                }
+                None => stop_process(Process::Postgres).await,
             }
-            assert_eq!(deliver_event(&event, 1).await, [503], "{fault}");
-            let database = if fault == "stop" {
-                start_process("postgres").await;
+            assert_eq!(deliver_event(&event, 1).await, [503], "{fault:?}");
+            let database = if fault.is_none() {
+                start_process(Process::Postgres).await;
                 Database::open().await
             } else {
-                clear_faults("database").await;
+                clear_faults(Upstream::Database).await;
                 database
             };
             let is_stored = database.event(&event).await.is_some();
-            assert_eq!(is_stored, fault == "drop_answer");
+            assert_eq!(is_stored, fault == Some(Fault::drop_response()));
             // The claim has no recorded end, so the first delivery may still be running.
             advance_clock(SignedDuration::from_secs(121)).await;
             let statuses = eventually("the event is accepted", 30, || async {
@@ -132,7 +133,7 @@ async fn paypal_down_event_accepted_if_verifiable() {
             .expect(200);
         let body = new_event("VAULT.CREDIT-CARD.CREATED", &json!({"id": "CARD-2"}));
         let (delivery, id) = (sign(body.to_string()).await, checkout::text(&body["id"]));
-        set_fault("paypal", json!({"kind": "refuse"})).await;
+        set_fault(Upstream::PayPal, Fault::refuse()).await;
         let response = delivery.deliver(&client).await;
         if variable("PAYPAL_WEBHOOK_VERIFICATION") == "api" {
             response.expect_problem(503, "payment_provider_unavailable");
@@ -141,7 +142,7 @@ async fn paypal_down_event_accepted_if_verifiable() {
         } else {
             response.expect(200);
         }
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         delivery.deliver(&client).await.expect(200);
         assert_eq!(wait_until_applied(&database, &id).await, "ignored");
     })

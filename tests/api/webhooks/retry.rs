@@ -5,8 +5,9 @@ use crate::support::{
     client::Client,
     database::Database,
     environment::variable,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{advance_clock, clear_faults, deliver_event, eventually, set_fault},
+    local_system::{advance_clock, deliver_event, eventually},
     paypal::{self, exchanges_about},
     rental::Rental,
     webhook_inbox::{
@@ -24,13 +25,13 @@ async fn without_secret_cron_applies_nothing() {
         let (client, database) = (Client::new(), Database::open().await);
         let (paid, event) = pay_and_void_at_paypal(&client).await;
         set_fault(
-            "paypal",
-            json!({"kind": "refuse", "path": "/v2/checkout/orders/"}),
+            Upstream::PayPal,
+            Fault::refuse().on_path("/v2/checkout/orders/"),
         )
         .await;
         assert_eq!(deliver_event(&event, 1).await, [200]);
         wait_for_attempts(&database, &event, 1).await;
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         advance_clock(SignedDuration::from_secs(61)).await;
         let response = client.get(RETRY_PATH).await.expect(200);
         assert_eq!(
@@ -64,8 +65,8 @@ async fn event_waits_for_paypal_then_is_applied() {
         drain_inbox(&client).await;
         let (paid, event) = pay_and_void_at_paypal(&client).await;
         set_fault(
-            "paypal",
-            json!({"kind": "refuse", "path": "/v2/checkout/orders/"}),
+            Upstream::PayPal,
+            Fault::refuse().on_path("/v2/checkout/orders/"),
         )
         .await;
         assert_eq!(
@@ -81,7 +82,7 @@ async fn event_waits_for_paypal_then_is_applied() {
         );
         advance_clock(SignedDuration::from_secs(61)).await;
         assert_eq!(run_inbox_cron(&client).await, (json!(0), json!(1)));
-        clear_faults("paypal").await;
+        clear_faults(Upstream::PayPal).await;
         advance_clock(SignedDuration::from_mins(4)).await;
         assert_eq!(
             run_inbox_cron(&client).await,
@@ -103,14 +104,14 @@ async fn event_waits_for_paypal_then_is_applied() {
 /// The lost record leaves a claim that expires.
 #[tokio::test]
 async fn unrecorded_outcome_applies_event_once() {
-    for fault in ["refuse", "drop_answer"] {
+    for fault in [Fault::refuse(), Fault::drop_response()] {
         run_alone(async move {
             let (client, database) = (Client::new(), Database::open().await);
             drain_inbox(&client).await;
             let (paid, event) = pay_and_void_at_paypal(&client).await;
             set_fault(
-                "database",
-                json!({"kind": fault, "path": "rpc/record_webhook_result", "times": 1}),
+                Upstream::Database,
+                fault.on_path("rpc/record_webhook_result").times(1),
             )
             .await;
             assert_eq!(deliver_event(&event, 1).await, [200]);
@@ -119,11 +120,11 @@ async fn unrecorded_outcome_applies_event_once() {
                 (payment["status"] == "voided").then_some(())
             })
             .await;
-            if fault == "drop_answer" {
+            if fault == Fault::drop_response() {
                 assert_eq!(wait_until_applied(&database, &event).await, "applied");
             }
             advance_clock(SignedDuration::from_secs(121)).await;
-            let applied = i32::from(fault == "refuse");
+            let applied = i32::from(fault == Fault::refuse());
             assert_eq!(run_inbox_cron(&client).await, (json!(applied), json!(0)));
             let stored = database.event(&event).await.unwrap();
             assert_eq!(
