@@ -20,7 +20,7 @@
 //!   after the last attempt.
 //! - A delivery goes to the product's `/api/webhooks/paypal`, even with `EXODRIVE_WEBHOOKS=off`.
 //!   `times` is the number of simultaneous deliveries, 1 by default.
-//! - `"forgery"` forges a delivery: `"body"` changes the body after signing, `"signature"` changes
+//! - `"tamper"` forges a delivery: `"body"` changes the body after signing, `"signature"` changes
 //!   the signature. `"certUrl"` names a certificate on a foreign host, and `"webhookId"` signs for
 //!   another merchant's webhook. A forged delivery is not recorded as an attempt.
 
@@ -280,6 +280,7 @@ struct DeliveryInput {
     event: String,
     #[serde(default = "once")]
     times: usize,
+    #[serde(rename = "tamper")]
     forgery: Option<Forgery>,
 }
 

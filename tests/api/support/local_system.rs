@@ -178,7 +178,7 @@ pub(crate) enum Forgery {
 }
 
 pub(crate) async fn deliver_forged_event(event: &str, forgery: Forgery) -> Vec<Value> {
-    deliver(&json!({"event": event, "forgery": forgery})).await
+    deliver(&json!({"event": event, "tamper": forgery})).await
 }
 
 /// Delivers an event and returns the response statuses.
