@@ -61,16 +61,16 @@ pub enum Error {
     },
     /// A migration that did not insert its stem into `schema_migrations`.
     #[error(
-        "{file} was applied, but does not insert its stem into public.schema_migrations: \
+        "{file} does not insert its stem into public.schema_migrations, and was rolled back: \
          add that INSERT and apply the file again"
     )]
     NotRegistered { file: String },
     /// The database is ahead of this program.
     #[error(
-        "the database lists the migration {version}, which is newer than all files here: \
+        "the database lists the migration {stem}, which is newer than all files here: \
          use the version of exo that applied it"
     )]
-    NewerDatabase { version: String },
+    NewerDatabase { stem: String },
     /// No response from the deployment.
     #[error("{url} did not respond: {problem}")]
     DeploymentUnreachable {

@@ -34,7 +34,7 @@ pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Resu
         Ownership::External => {}
     }
     for file in SqlFile::read_folder(&root.join("seed"))? {
-        file.run(&client).await?;
+        file.run_transaction(&client).await?;
     }
     Ok(())
 }
@@ -42,16 +42,16 @@ pub(crate) async fn apply(root: &Path, url: &str, ownership: &Ownership) -> Resu
 fn report(event: Event<'_>) {
     match event {
         Event::Waiting => console::log("another run applies migrations: waiting for it"),
-        Event::Applying { version, reason } => {
-            console::log(&format!("migration {version} ({reason})"));
+        Event::Applying { stem, reason } => {
+            console::log(&format!("migration {stem} ({reason})"));
         }
-        Event::Retrying { version } => {
+        Event::Retrying { stem } => {
             console::log(&format!(
-                "migration {version}: the tables are locked: trying again"
+                "migration {stem}: the tables are locked: trying again"
             ));
         }
-        Event::Edited { version } => console::log(&format!(
-            "migration {version}: its text changed after it was applied; it is not applied again"
+        Event::Edited { stem } => console::log(&format!(
+            "migration {stem}: its text changed after it was applied; it is not applied again"
         )),
     }
 }

@@ -66,10 +66,10 @@ impl Arguments {
                 None if step.is_edited => ("edited", "applied; its text changed since".to_owned()),
                 None => ("applied", "applied".to_owned()),
             };
-            let version = step.file.stem();
+            let stem = step.file.stem();
             let reason = step.reason.map(reason_code);
-            documents.push(json!({"version": version, "state": state, "reason": reason}));
-            rows.push([version.to_owned(), text]);
+            documents.push(json!({"version": stem, "state": state, "reason": reason}));
+            rows.push([stem.to_owned(), text]);
         }
         let mut blocks = Vec::new();
         if !rows.is_empty() {
@@ -101,21 +101,20 @@ async fn apply(
             progress.suspend(|| console.notify(text));
             progress.set_step("waiting for another run");
         }
-        Event::Applying { version, reason } => {
-            progress.suspend(|| console.print_step(&format!("apply {version} ({reason})")));
-            progress.set_step(&format!("applying {version}"));
-            let document = json!({"version": version, "reason": reason_code(reason)});
+        Event::Applying { stem, reason } => {
+            progress.suspend(|| console.print_step(&format!("apply {stem} ({reason})")));
+            progress.set_step(&format!("applying {stem}"));
+            let document = json!({"version": stem, "reason": reason_code(reason)});
             let mut documents = documents.lock().unwrap_or_else(PoisonError::into_inner);
             documents.push(document);
         }
-        Event::Retrying { version } => {
-            let text = format!("{version}: the tables are locked: trying again");
+        Event::Retrying { stem } => {
+            let text = format!("{stem}: the tables are locked: trying again");
             progress.suspend(|| console.notify(&text));
         }
-        Event::Edited { version } => {
-            let text = format!(
-                "{version}: its text changed after it was applied; it is not applied again"
-            );
+        Event::Edited { stem } => {
+            let text =
+                format!("{stem}: its text changed after it was applied; it is not applied again");
             progress.suspend(|| console.notify(&text));
         }
     };

@@ -3,10 +3,10 @@
 use super::{
     Migrations, SqlFile,
     plan::{Reason, Step},
-    registry,
+    registry::{self, Registry},
 };
 use crate::error::Error;
-use std::time::Duration;
+use std::{slice, time::Duration};
 use tokio_postgres::{Client, types::Type};
 
 /// The advisory lock of a run: `exo_migr` in ASCII. It belongs to the session.
@@ -39,30 +39,25 @@ pub enum Event<'a> {
     /// Another run holds the advisory lock, so this run waits.
     Waiting,
     /// A file is about to be applied.
-    Applying {
-        /// The file's stem.
-        version: &'a str,
-        reason: Reason,
-    },
-    /// The transaction that began with this file deadlocked or waited too long for a lock. It is
-    /// retried.
-    Retrying {
-        /// The file's stem.
-        version: &'a str,
-    },
+    Applying { stem: &'a str, reason: Reason },
+    /// A retry of the transaction whose first file this is.
+    Retrying { stem: &'a str },
     /// The text of a dated file changed after it was applied. It is not applied again.
-    Edited {
-        /// The file's stem.
-        version: &'a str,
-    },
+    Edited { stem: &'a str },
 }
 
 type Report<'a> = &'a (dyn Fn(Event<'_>) + Sync);
 
-/// The files of one transaction.
+/// The steps of one transaction.
 enum Transaction<'a> {
-    Dated(&'a SqlFile),
-    Functions(&'a [SqlFile]),
+    Dated(&'a Step<'a>),
+    Functions {
+        first: &'a Step<'a>,
+        /// All steps, with the first.
+        steps: &'a [Step<'a>],
+        /// The listed dated files whose checksums are replaced.
+        replaced: &'a [SqlFile],
+    },
 }
 
 impl Migrations {
@@ -104,17 +99,14 @@ impl Migrations {
         let registry = registry::read(client).await?;
         let steps = self.plan(&registry)?;
         for step in steps.iter().filter(|step| step.is_edited) {
-            let version = step.file.stem();
-            report(Event::Edited { version });
+            let stem = step.file.stem();
+            report(Event::Edited { stem });
         }
-        let due = || steps.iter().filter(|step| step.reason.is_some());
-        for transaction in self.transactions(&steps) {
-            transaction.apply(client, &steps, report).await?;
+        for transaction in self.transactions(&steps, &registry) {
+            transaction.apply(client, report).await?;
         }
-        if registry.functions.checksums.is_empty() {
-            registry::update_checksums(client, &self.dated).await?;
-        }
-        if due().next().is_some() {
+        let applied = steps.iter().filter(|step| step.reason.is_some()).count();
+        if applied > 0 {
             // PostgREST caches the functions' signatures.
             // https://docs.postgrest.org/en/stable/references/schema_cache.html
             client
@@ -122,45 +114,60 @@ impl Migrations {
                 .await
                 .map_err(Error::database("notify PostgREST"))?;
         }
-        Ok(due().count())
+        Ok(applied)
     }
 
     /// The transactions that the steps need, in order.
-    fn transactions<'a>(&'a self, steps: &[Step<'a>]) -> Vec<Transaction<'a>> {
+    fn transactions<'a>(
+        &'a self,
+        steps: &'a [Step<'a>],
+        registry: &Registry,
+    ) -> Vec<Transaction<'a>> {
         let (dated, functions) = steps.split_at(self.dated.len());
         let mut transactions: Vec<_> = dated
             .iter()
             .filter(|step| step.reason.is_some())
-            .map(|step| Transaction::Dated(step.file))
+            .map(Transaction::Dated)
             .collect();
-        if functions.iter().any(|step| step.reason.is_some()) {
-            transactions.push(Transaction::Functions(&self.functions));
+        // All functions have a reason, or none has.
+        if let Some(first) = functions.first().filter(|step| step.reason.is_some()) {
+            transactions.push(Transaction::Functions {
+                first,
+                steps: functions,
+                // Recorded functions make the texts of dated files comparable. So the first record
+                // of functions replaces the checksums of version 0.1.0.
+                replaced: if registry.has_comparable_texts() {
+                    &[]
+                } else {
+                    &self.dated
+                },
+            });
         }
         transactions
     }
 }
 
 impl Transaction<'_> {
-    fn files(&self) -> &[SqlFile] {
+    fn first(&self) -> &Step<'_> {
         match self {
-            Self::Dated(file) => std::slice::from_ref(file),
-            Self::Functions(files) => files,
+            Self::Dated(step) => step,
+            Self::Functions { first, .. } => first,
+        }
+    }
+
+    fn steps(&self) -> &[Step<'_>] {
+        match self {
+            Self::Dated(step) => slice::from_ref(step),
+            Self::Functions { steps, .. } => steps,
         }
     }
 
     /// Applies the files, and retries them while other sessions hold the locks.
-    async fn apply(
-        &self,
-        client: &Client,
-        steps: &[Step<'_>],
-        report: Report<'_>,
-    ) -> Result<(), Error> {
-        let files = self.files();
-        for file in files {
-            let version = file.stem();
-            let step = steps.iter().find(|step| step.file.stem() == version);
-            if let Some(reason) = step.and_then(|step| step.reason) {
-                report(Event::Applying { version, reason });
+    async fn apply(&self, client: &Client, report: Report<'_>) -> Result<(), Error> {
+        for step in self.steps() {
+            let stem = step.file.stem();
+            if let Some(reason) = step.reason {
+                report(Event::Applying { stem, reason });
             }
         }
         let mut pauses = RETRY_PAUSES.iter();
@@ -171,40 +178,52 @@ impl Transaction<'_> {
             let Some(pause) = pauses.next().filter(|_| error.is_lock_conflict()) else {
                 return Err(error);
             };
-            let version = files.first().map_or("", SqlFile::stem);
-            report(Event::Retrying { version });
+            let stem = self.first().file.stem();
+            report(Event::Retrying { stem });
             tokio::time::sleep(*pause).await;
         }
     }
 
     async fn attempt(&self, client: &Client) -> Result<(), Error> {
-        match self {
-            Self::Dated(file) => {
-                file.run(client).await?;
-                registry::record_dated(client, file).await
-            }
-            Self::Functions(files) => {
-                let attempt = apply_functions(client, files).await;
-                if attempt.is_err() {
-                    // If the session is gone, the server has rolled back.
-                    let _ = client.batch_execute("ROLLBACK").await;
-                }
-                attempt
-            }
+        let attempt = match self {
+            Self::Dated(step) => apply_dated(client, step.file).await,
+            Self::Functions {
+                steps, replaced, ..
+            } => apply_functions(client, steps, replaced).await,
+        };
+        if attempt.is_err() {
+            // If the session is gone, the server has rolled back.
+            let _ = client.batch_execute("ROLLBACK").await;
         }
+        attempt
     }
 }
 
-async fn apply_functions(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
+/// Applies a dated file and records its checksum in the same transaction. Otherwise a crash between
+/// the two would leave a file whose later edits are not noticed.
+async fn apply_dated(client: &Client, file: &SqlFile) -> Result<(), Error> {
+    file.send_until_commit(client).await?;
+    registry::record_dated(client, file).await?;
+    file.send_commit(client).await
+}
+
+async fn apply_functions(
+    client: &Client,
+    steps: &[Step<'_>],
+    replaced: &[SqlFile],
+) -> Result<(), Error> {
     let failed = || Error::database("apply the functions");
     client
         .batch_execute(BEGIN_FUNCTIONS)
         .await
         .map_err(failed())?;
-    for file in files {
-        file.send(client).await?;
+    for step in steps {
+        step.file.send_statements(client).await?;
     }
-    registry::record_functions(client, files).await?;
+    registry::record_functions(client, steps.iter().map(|step| step.file)).await?;
+    if !replaced.is_empty() {
+        registry::update_checksums(client, replaced).await?;
+    }
     client.batch_execute("COMMIT").await.map_err(failed())
 }
 

@@ -49,8 +49,6 @@ impl Migrations {
 
     /// A listed file counts as applied, whatever its checksum is.
     fn plan_dated(&self, registry: &Registry) -> Vec<Step<'_>> {
-        // Version 0.1.0 recorded no functions, and its dated files have other texts.
-        let are_texts_comparable = !registry.functions.checksums.is_empty();
         self.dated
             .iter()
             .map(|file| match registry.dated.get(file.stem()) {
@@ -62,7 +60,7 @@ impl Migrations {
                 Some(checksum) => Step {
                     file,
                     reason: None,
-                    is_edited: are_texts_comparable
+                    is_edited: registry.has_comparable_texts()
                         && checksum.as_ref().is_some_and(|it| *it != file.checksum()),
                 },
             })
@@ -104,9 +102,9 @@ impl Migrations {
             .max()
             .unwrap_or_default();
         match registry.dated.last_key_value() {
-            Some((version, _)) if version.as_str() > newest_here => Err(Error::NewerDatabase {
-                version: version.clone(),
-            }),
+            Some((stem, _)) if stem.as_str() > newest_here => {
+                Err(Error::NewerDatabase { stem: stem.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -225,7 +223,7 @@ mod tests {
         let migrations = migrations(&["1", "2"], &["f"]);
         let newer = registry(&migrations, &["?1", "?3"], &["+f"]);
         let refused = migrations.plan(&newer).err().unwrap();
-        assert!(matches!(refused, Error::NewerDatabase { version } if version == "3"));
+        assert!(matches!(refused, Error::NewerDatabase { stem } if stem == "3"));
         // A file that was renamed or removed since is no sign of a newer version.
         let older = registry(&migrations, &["+1", "+11", "+2"], &["+f"]);
         assert_eq!(reasons(&migrations, &older), [None; 3]);

@@ -32,6 +32,14 @@ pub(super) struct Registry {
     pub(super) functions: AppliedFunctions,
 }
 
+impl Registry {
+    /// Whether the checksums of dated files can be compared with the files here. Version 0.1.0
+    /// recorded no functions, and its dated files have other texts.
+    pub(super) fn has_comparable_texts(&self) -> bool {
+        !self.functions.checksums.is_empty()
+    }
+}
+
 /// The files of `functions/` that a database has.
 #[derive(Debug, Default)]
 pub(super) struct AppliedFunctions {
@@ -75,7 +83,7 @@ pub(super) async fn read(client: &Client) -> Result<Registry, Error> {
     Ok(registry)
 }
 
-/// Stores the checksum of a dated file that was applied.
+/// Stores the checksum of a dated file. Belongs to the transaction of the file.
 pub(super) async fn record_dated(client: &Client, file: &SqlFile) -> Result<(), Error> {
     let update =
         "UPDATE public.schema_migrations SET checksum = $2 WHERE version = $1 RETURNING true";
@@ -94,13 +102,14 @@ pub(super) async fn record_dated(client: &Client, file: &SqlFile) -> Result<(), 
     }
 }
 
-/// Stores the current checksums of dated files that were applied with other texts.
+/// Stores the current checksums of dated files that were applied with other texts. Belongs to the
+/// transaction that first records functions.
 pub(super) async fn update_checksums(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
     let update = "UPDATE public.schema_migrations AS m SET checksum = f.checksum
                   FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))
                       AS f (version, checksum)
                   WHERE m.version = f.version AND m.checksum <> f.checksum";
-    let (stems, checksums) = columns(files);
+    let (stems, checksums) = columns(files.iter());
     client
         .query_typed(
             update,
@@ -113,7 +122,11 @@ pub(super) async fn update_checksums(client: &Client, files: &[SqlFile]) -> Resu
 
 /// Stores the checksums of the function files, and the catalogue's digest after them. Belongs to
 /// the transaction of the functions.
-pub(super) async fn record_functions(client: &Client, files: &[SqlFile]) -> Result<(), Error> {
+pub(super) async fn record_functions<'a>(
+    client: &Client,
+    files: impl Iterator<Item = &'a SqlFile>,
+) -> Result<(), Error> {
+    let (stems, checksums) = columns(files);
     let failed = || Error::database("write internal.schema_functions");
     client
         .batch_execute("DELETE FROM internal.schema_functions")
@@ -124,7 +137,6 @@ pub(super) async fn record_functions(client: &Client, files: &[SqlFile]) -> Resu
          SELECT f.name, f.checksum, {CATALOGUE}
          FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (name, checksum)"
     );
-    let (stems, checksums) = columns(files);
     client
         .query_typed(
             &insert,
@@ -135,9 +147,6 @@ pub(super) async fn record_functions(client: &Client, files: &[SqlFile]) -> Resu
     Ok(())
 }
 
-fn columns(files: &[SqlFile]) -> (Vec<&str>, Vec<String>) {
-    files
-        .iter()
-        .map(|file| (file.stem(), file.checksum()))
-        .unzip()
+fn columns<'a>(files: impl Iterator<Item = &'a SqlFile>) -> (Vec<&'a str>, Vec<String>) {
+    files.map(|file| (file.stem(), file.checksum())).unzip()
 }

@@ -97,10 +97,10 @@ impl SqlFile {
         digits
     }
 
-    /// Runs a file that is one transaction. After an error it is rolled back, and the session
+    /// Sends a file that is one transaction. After an error it is rolled back, and the session
     /// stays usable.
-    pub async fn run(&self, client: &Client) -> Result<(), Error> {
-        let result = self.send(client).await;
+    pub async fn run_transaction(&self, client: &Client) -> Result<(), Error> {
+        let result = self.send(client, &self.text).await;
         if result.is_err() {
             // If the session is gone, the server has rolled back.
             let _ = client.batch_execute("ROLLBACK").await;
@@ -108,9 +108,32 @@ impl SqlFile {
         result
     }
 
-    /// Sends all statements in one message.
-    pub(super) async fn send(&self, client: &Client) -> Result<(), Error> {
-        let result = client.batch_execute(&self.text).await;
+    /// Sends a file for the caller's transaction.
+    pub(super) async fn send_statements(&self, client: &Client) -> Result<(), Error> {
+        self.send(client, &self.text).await
+    }
+
+    /// Sends a file that is one transaction up to `COMMIT;`, so that the caller can add statements.
+    pub(super) async fn send_until_commit(&self, client: &Client) -> Result<(), Error> {
+        self.send(client, &self.text_until_commit()).await
+    }
+
+    /// Ends the transaction of [`SqlFile::send_until_commit`]. A deferred constraint fails here.
+    pub(super) async fn send_commit(&self, client: &Client) -> Result<(), Error> {
+        self.send(client, "COMMIT").await
+    }
+
+    /// The lines before `COMMIT;`. Places in them are places in the file.
+    fn text_until_commit(&self) -> String {
+        let lines = self.text.split_inclusive('\n');
+        lines
+            .take_while(|line| !line.trim().eq_ignore_ascii_case("COMMIT;"))
+            .collect()
+    }
+
+    /// Sends statements of this file in one message.
+    async fn send(&self, client: &Client, statements: &str) -> Result<(), Error> {
+        let result = client.batch_execute(statements).await;
         result.map_err(|error| match error.as_db_error() {
             Some(refusal) => Error::Statement {
                 place: self.place(refusal),
@@ -205,6 +228,23 @@ mod tests {
             "-- BEGIN;\nCOMMIT;",
         ] {
             assert!(!is_accepted(refused), "{refused}");
+        }
+    }
+
+    #[test]
+    fn commit_is_cut_off() {
+        for (text, expected) in [
+            (
+                "-- COMMIT;\nBEGIN;\nSELECT 1;\nCOMMIT;\n",
+                "-- COMMIT;\nBEGIN;\nSELECT 1;\n",
+            ),
+            (
+                "begin;\r\nSELECT 'ß';\r\n commit; \r\n-- COMMIT;",
+                "begin;\r\nSELECT 'ß';\r\n",
+            ),
+        ] {
+            let file = SqlFile::new("f.sql", text).unwrap();
+            assert_eq!(file.text_until_commit(), expected);
         }
     }
 

@@ -49,21 +49,23 @@ impl Database {
         .await
     }
 
-    /// The columns, constraints, indexes, triggers, functions with their comments, and privileges.
+    /// The tables, columns, constraints, indexes, triggers, functions, comments, and privileges.
     /// Owners and rows are left out.
     pub(crate) async fn schema(&self) -> Vec<String> {
         let ours = "('public'::regnamespace, 'internal'::regnamespace)";
         let parts = [
             format!(
-                "SELECT format('column %s.%s %s %s %s %s', c.oid::regclass, a.attname,
+                "SELECT format('column %s.%s %s %s %s %s %s', c.oid::regclass, a.attname,
                                format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                               pg_get_expr(d.adbin, d.adrelid), a.attgenerated)
+                               pg_get_expr(d.adbin, d.adrelid), a.attgenerated,
+                               col_description(c.oid, a.attnum))
                  FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
                  LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
                  WHERE c.relnamespace IN {ours} AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
             ),
             format!(
-                "SELECT format('table %s %s %s', oid::regclass, relrowsecurity,
+                "SELECT format('table %s %s %s %s', oid::regclass, relrowsecurity,
+                               obj_description(oid, 'pg_class'),
                                (SELECT string_agg(acl::text, ',' ORDER BY acl::text) FROM unnest(relacl) AS acl))
                  FROM pg_class WHERE relnamespace IN {ours} AND relkind = 'r'"
             ),
@@ -86,6 +88,32 @@ impl Database {
         }
         schema.sort();
         schema
+    }
+
+    /// Turns a current database into one of version 0.1.0. That version kept functions in dated
+    /// files, had no registry of functions, and had other comments.
+    pub(crate) async fn downgrade_to_0_1_0(&self) {
+        self.run(
+            "DROP TABLE internal.schema_functions;
+             DELETE FROM schema_migrations WHERE version = '20250714000000_add_function_registry';
+             UPDATE schema_migrations SET checksum = repeat('0', 64);
+             INSERT INTO schema_migrations (version, checksum)
+             VALUES ('20250627000000_add_pricing', repeat('0', 64)),
+                    ('20250713000000_add_operator_reads', repeat('0', 64));
+             COMMENT ON TABLE schema_migrations IS 'Older.';
+             COMMENT ON COLUMN schema_migrations.applied_at IS 'Older.';
+             COMMENT ON COLUMN schema_migrations.checksum IS 'Older.';
+             COMMENT ON COLUMN payment_operations.subject_id IS 'Older.';
+             COMMENT ON COLUMN payment_operations.result_id IS 'Older.';
+             COMMENT ON TABLE webhook_retries IS 'Older.';
+             COMMENT ON COLUMN bookings.refund_percent IS 'Older.';
+             COMMENT ON COLUMN payments.capture_amount IS 'Older.';
+             COMMENT ON COLUMN payments.original_authorization_id IS 'Older.';
+             COMMENT ON TABLE cancellation_rules IS 'Older.';
+             COMMENT ON COLUMN webhook_events.result IS 'Older.';
+             COMMENT ON TABLE payment_findings IS 'Older.'",
+        )
+        .await;
     }
 
     /// Every row that a migration can write, in catalogues and tables, with the last transaction

@@ -58,6 +58,12 @@ async fn syntax_error_has_line_and_column() {
                 ": ERROR P0001: no; not now\n  detail: why\n  hint: how\n  \
                  context: PL/pgSQL function inline_code_block line 2 at RAISE",
             ),
+            (
+                "CREATE TABLE public.t (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED);\n\
+                 INSERT INTO public.t VALUES (1), (1);",
+                ": ERROR 23505: duplicate key value violates unique constraint \"t_n_key\"\n  \
+                 detail: Key (n)=(1) already exists.",
+            ),
         ] {
             folder.write_migration("2_a", statements);
             let stopped = db.migrate(&["--from", folder.path()]).await;
@@ -136,7 +142,10 @@ async fn malformed_file_is_refused() {
         );
         assert_eq!(db.row_versions().await, before);
 
-        folder.write("2_a.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n");
+        folder.write(
+            "2_a.sql",
+            "BEGIN;\nINSERT INTO public.trace (entry) VALUES ('a');\nCOMMIT;\n",
+        );
         let refused = db.migrate(&["--from", folder.path()]).await;
         assert_eq!(refused.code, 1);
         assert!(
@@ -145,6 +154,7 @@ async fn malformed_file_is_refused() {
                 .starts_with("exo: error[not_registered]: 2_a.sql "),
             "{refused:?}"
         );
+        assert_eq!(db.texts("SELECT entry FROM trace").await, [""; 0]);
     })
     .await;
 }

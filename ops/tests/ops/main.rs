@@ -13,6 +13,7 @@
 mod cache;
 mod changes;
 mod command_line;
+mod crashes;
 mod database;
 mod deployment;
 mod errors;

@@ -100,15 +100,10 @@ async fn database_of_version_0_1_0_is_upgraded() {
     with_database(|db| async move {
         db.migrate_and_count(&[]).await;
         let fresh = db.schema().await;
-        // That version kept functions in dated files and had no registry of functions.
+        db.downgrade_to_0_1_0().await;
+        assert!(db.schema().await != fresh);
         db.run(
-            "DROP TABLE internal.schema_functions;
-             DELETE FROM schema_migrations WHERE version = '20250714000000_add_function_registry';
-             UPDATE schema_migrations SET checksum = repeat('0', 64);
-             INSERT INTO schema_migrations (version, checksum)
-             VALUES ('20250627000000_add_pricing', repeat('0', 64)),
-                    ('20250713000000_add_operator_reads', repeat('0', 64));
-             DROP FUNCTION public.get_booking, internal.booking_json;
+            "DROP FUNCTION public.get_booking, internal.booking_json;
              CREATE OR REPLACE FUNCTION internal.hold_until(p_now timestamptz) RETURNS timestamptz
              LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$ BEGIN RETURN p_now; END $$;
              INSERT INTO cars (slug, name, make, model, year, category)

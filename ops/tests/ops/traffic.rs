@@ -15,8 +15,9 @@ const CUSTOMERS: usize = 8;
 /// The number of passes. Each applies all functions, and then runs with nothing to change.
 const PASSES: usize = 8;
 
-/// One booking: a hold, opened for payment, then canceled or expired. The customers compete for the
-/// rows that these functions lock.
+/// One booking: a hold, opened for payment, then perhaps authorized and captured, then canceled or
+/// expired. The customers compete for the rows that these functions lock. Any outcome but the
+/// expected one is an error.
 const BOOKING: &str = "
     DO $$
     DECLARE
@@ -24,11 +25,35 @@ const BOOKING: &str = "
         v_car    text := 'car-' || (random() * 3)::integer;
         v_answer jsonb := public.create_booking(v_car, v_start, v_start + 3);
         v_id     uuid := v_answer #>> '{booking,bookingId}';
+        v_pay    jsonb;
+        v_order  text;
+        v_claim  jsonb;
     BEGIN
         IF v_id IS NOT NULL THEN
-            PERFORM public.open_payment(v_id, v_car, v_start, v_start + 3);
+            v_pay := public.open_payment(v_id, v_car, v_start, v_start + 3);
             IF random() < 0.5 THEN
-                PERFORM public.cancel_booking(v_id, 'customer');
+                v_order := 'ORDER-' || (v_pay ->> 'requestId');
+                PERFORM public.record_paypal_order((v_pay ->> 'paymentId')::uuid, v_pay ->> 'requestId', v_order);
+                v_answer := public.begin_authorization(v_order);
+                ASSERT v_answer ->> 'outcome' = 'authorize', v_answer;
+                v_answer := public.record_authorization(
+                    (v_pay ->> 'paymentId')::uuid, v_answer ->> 'requestId', 'AUTH-' || v_id,
+                    (v_answer ->> 'amount')::numeric, v_answer ->> 'currency');
+                ASSERT v_answer ->> 'outcome' = 'confirmed', v_answer;
+                IF random() < 0.5 THEN
+                    v_answer := public.claim_payment_capture(v_id, 'operator:1');
+                    ASSERT v_answer ->> 'outcome' = 'claimed', v_answer;
+                    v_claim := v_answer -> 'claim';
+                    v_answer := public.record_capture(
+                        (v_claim ->> 'paymentId')::uuid, (v_claim ->> 'lease')::uuid, v_claim ->> 'requestId',
+                        'CAPTURE-' || v_id, (v_claim ->> 'amount')::numeric);
+                    ASSERT v_answer ->> 'outcome' = 'captured', v_answer;
+                END IF;
+            END IF;
+            -- Paid bookings do not expire, so they are canceled to free their days.
+            IF v_order IS NOT NULL OR random() < 0.5 THEN
+                v_answer := public.cancel_booking(v_id, 'customer');
+                ASSERT v_answer ->> 'outcome' = 'cancelled', v_answer;
             END IF;
         END IF;
         PERFORM public.expire_holds(25, now() + interval '10 minutes' * random() * 3);
@@ -96,6 +121,13 @@ async fn bookings_and_migrations_never_fail_each_other() {
         is_finished.store(true, Ordering::Relaxed);
         for customer in customers {
             assert_eq!(customer.await.unwrap(), Ok(()));
+        }
+        for payment in [
+            "captured_at IS NOT NULL",
+            "authorized_at IS NOT NULL AND captured_at IS NULL",
+        ] {
+            let count = format!("SELECT 'some' FROM payments WHERE {payment} LIMIT 1");
+            assert_eq!(db.texts(&count).await, ["some"], "{payment}");
         }
     })
     .await;
