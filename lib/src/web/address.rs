@@ -9,8 +9,8 @@ use std::net::IpAddr;
 /// forge everything before it, and every other forwarding header. Platforms that overwrite the
 /// header send one address.
 ///
-/// An unreadable header counts as missing. Behind a proxy the peer is the proxy, so all such clients
-/// share one address and one limit. That is safer than a limit that a client can evade.
+/// An unreadable header counts as missing. Behind a proxy the peer is the proxy, so all such
+/// clients share one address and one limit. That is safer than a limit that a client can evade.
 pub(crate) fn client_address(
     headers: &HeaderMap,
     trusted_header: Option<&HeaderName>,

@@ -25,7 +25,8 @@ const USER_AGENT: &str = "PayPal/AUHD-214.0-LOCAL";
 /// One attempt to deliver an event to the merchant.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event's id, for [`Simulator::record_response`](super::super::Simulator::record_response).
+    /// The event's id, for
+    /// [`Simulator::record_response`](super::super::Simulator::record_response).
     pub event: String,
     /// The signed POST. Its URI is only a path.
     pub request: Request<Bytes>,
