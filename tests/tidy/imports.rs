@@ -148,6 +148,9 @@ impl<'ast> Visit<'ast> for Imports {
         }
     }
 
+    /// `pub(super)` names a module without importing it.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<String> = path
             .segments
@@ -176,7 +179,7 @@ fn every_form_of_import_is_found() {
                 use super::e::F;\n\
                 #[cfg(test)] use crate::test_only::X;\n\
                 #[cfg(test)] mod tests { use crate::test_only::Y; }\n\
-                fn f() -> crate::g::H { super::super::i::j(vec![self::k::L]) }";
+                pub(in crate::visible) fn f() -> crate::g::H { super::super::i::j(vec![self::k::L]) }";
     let mut imports = Imports {
         module: vec!["m".into(), "n".into()],
         paths: BTreeSet::new(),
