@@ -12,40 +12,12 @@
     reason = "a test fails at the first unexpected result"
 )]
 
-mod advance_bookings;
-mod audit;
-mod authorizations;
-mod availability;
-mod booking_list;
-mod booking_races;
+mod support;
+
 mod bookings;
-mod canceled_payments;
-mod cancellations;
-mod capture_schedule;
-mod captures;
-mod concurrency;
-mod database;
-mod findings;
-mod fixtures;
-mod hold_lifecycle;
-mod late_captures;
-mod listing;
-mod migrations;
-mod observations;
-mod operator_captures;
-mod operator_reauthorizations;
-mod orders;
-mod payment_plan;
-mod plan_oracle;
-mod price_oracle;
-mod pricing;
-mod privileges;
-mod reauthorizations;
+mod catalogue;
+mod operators;
+mod payments;
 mod reconciliation;
-mod refund_attempts;
-mod refunds;
-mod rollback;
-mod states;
-mod voids;
-mod webhook_retries;
+mod schema;
 mod webhooks;

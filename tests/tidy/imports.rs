@@ -1,5 +1,5 @@
-//! Finds the imports of the product's files: every path that begins with `crate`, `self` or
-//! `super`, outside of test modules.
+//! Finds the imports of Rust files: every path that begins with `crate`, `self` or `super`, outside
+//! of test modules.
 
 use crate::source::{files, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +10,16 @@ pub(crate) type Module = Vec<String>;
 
 /// The files of the product by module, without its tests.
 pub(crate) fn modules() -> BTreeMap<Module, String> {
-    files("lib/src", "rs")
+    let mut modules = modules_below("lib/src");
+    modules.retain(|_, file| !is_test(file));
+    modules
+}
+
+/// The files of the crate whose root is in `folder`, by module.
+pub(crate) fn modules_below(folder: &str) -> BTreeMap<Module, String> {
+    files(folder, "rs")
         .into_iter()
-        .filter(|file| !is_test(file))
-        .map(|file| (module_of(&file), file))
+        .map(|file| (module_of(folder, &file), file))
         .collect()
 }
 
@@ -24,13 +30,14 @@ fn is_test(file: &str) -> bool {
         || file == "lib/src/scripted.rs"
 }
 
-fn module_of(file: &str) -> Module {
-    let path = file
-        .trim_start_matches("lib/src/")
-        .trim_end_matches(".rs")
-        .split('/');
-    let mut module: Module = path.map(ToOwned::to_owned).collect();
-    if matches!(module.last().map(String::as_str), Some("mod" | "lib")) {
+fn module_of(folder: &str, file: &str) -> Module {
+    let path = file.trim_start_matches(folder).trim_end_matches(".rs");
+    let names = path.split('/').skip(1);
+    let mut module: Module = names.map(ToOwned::to_owned).collect();
+    if matches!(
+        module.last().map(String::as_str),
+        Some("mod" | "lib" | "main")
+    ) {
         module.pop();
     }
     module
@@ -55,14 +62,17 @@ pub(crate) fn imported_modules(
 ) -> BTreeSet<Module> {
     imports(module, file)
         .into_iter()
-        .filter_map(|path| {
-            (1..=path.len())
-                .rev()
-                .map(|length| path[..length].to_vec())
-                .find(|candidate| modules.contains_key(candidate))
-        })
+        .filter_map(|path| resolve(&path, modules))
         .filter(|target| !module.starts_with(target) && !target.starts_with(module))
         .collect()
+}
+
+/// The module of `modules` that a path leads to: the longest of its beginnings.
+pub(crate) fn resolve(path: &[String], modules: &BTreeMap<Module, String>) -> Option<Module> {
+    (1..=path.len())
+        .rev()
+        .map(|length| path[..length].to_vec())
+        .find(|candidate| modules.contains_key(candidate))
 }
 
 struct Imports {
@@ -138,6 +148,9 @@ impl<'ast> Visit<'ast> for Imports {
         }
     }
 
+    /// `pub(super)` names a module without importing it.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<String> = path
             .segments
@@ -166,7 +179,7 @@ fn every_form_of_import_is_found() {
                 use super::e::F;\n\
                 #[cfg(test)] use crate::test_only::X;\n\
                 #[cfg(test)] mod tests { use crate::test_only::Y; }\n\
-                fn f() -> crate::g::H { super::super::i::j(vec![self::k::L]) }";
+                pub(in crate::visible) fn f() -> crate::g::H { super::super::i::j(vec![self::k::L]) }";
     let mut imports = Imports {
         module: vec!["m".into(), "n".into()],
         paths: BTreeSet::new(),

@@ -1,4 +1,5 @@
-//! Checks the structure of the repository: layers, generated files, and lists that must agree.
+//! Checks the structure of the repository: layers, imports, generated files, and lists that must
+//! agree.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,3 +14,4 @@ mod limits;
 mod migrations;
 mod routes;
 mod source;
+mod test_imports;

@@ -14,8 +14,9 @@
 //! `pending_payment`, `upcoming` and `active` occupy the car's days. The database lets no two such
 //! bookings share a day.
 //!
-//! The database makes the transitions. [`transition`] is their specification: `tests/sql/states.rs`
-//! compares it with the database's guard, `internal.booking_may_become`.
+//! The database makes the transitions. [`transition`] is their specification:
+//! `tests/sql/schema/states.rs` compares it with the database's guard,
+//! `internal.booking_may_become`.
 
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,7 @@
 //! <https://developer.paypal.com/docs/checkout/standard/customize/authorization/>
 //!
 //! The plan is shown to customers and operators. The database schedules the captures, and
-//! `tests/sql/payment_plan.rs` compares its schedule with this plan.
+//! `tests/sql/payments/plan.rs` compares its schedule with this plan.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,7 @@
 //!
 //! `flows/payment/observe.rs` applies PayPal's facts through [`transition`]. The product's own
 //! transitions are made by the database; for these, [`transition`] is the specification.
-//! `tests/sql/states.rs` compares all of them with the database's guard,
+//! `tests/sql/schema/states.rs` compares all of them with the database's guard,
 //! `internal.payment_may_become`.
 
 use serde::{Deserialize, Serialize};

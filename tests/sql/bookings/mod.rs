@@ -1,0 +1,7 @@
+//! Holds and bookings: creating, expiring, canceling and advancing them, also in races.
+
+mod advance;
+mod cancel;
+mod create;
+mod holds;
+mod races;

@@ -1,0 +1,7 @@
+//! The functions of the operators: reads, early captures and reauthorizations.
+
+mod audit;
+mod booking_list;
+mod captures;
+mod monitoring;
+mod reauthorizations;

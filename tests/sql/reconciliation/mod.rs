@@ -1,0 +1,5 @@
+//! Payments compared with PayPal: observed changes and findings.
+
+mod comparisons;
+mod findings;
+mod observations;

@@ -1,0 +1,6 @@
+//! The migrations, their rollback, the privileges and the guards of the tables.
+
+mod migrations;
+mod privileges;
+mod rollback;
+mod states;
