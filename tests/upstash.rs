@@ -21,7 +21,7 @@ use exodrive::{
 };
 use exodrive_native::{Clock, NativePlatform};
 use futures_util::future::{BoxFuture, pending};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -72,7 +72,7 @@ fn variable(name: &str) -> String {
 impl Instance {
     fn new() -> Self {
         // The clock stands still, so an open breaker stays open until the test advances it.
-        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
+        let clock = Clock::fixed_at(Timestamp::UNIX_EPOCH);
         Self {
             platform: PlatformWithoutTimeouts {
                 native: NativePlatform::new(clock.clone()),
@@ -267,10 +267,7 @@ async fn failed_command_spares_others() {
         .await
         .unwrap_err();
     assert!(matches!(refused, RedisError::BreakerOpen), "{refused}");
-    instance
-        .platform
-        .clock
-        .advance(SignedDuration::from_secs(5));
+    instance.platform.clock.advance(Duration::from_secs(5));
     assert_eq!(
         instance
             .execute(Command::new("INCR").arg(count.clone()))

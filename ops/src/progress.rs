@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-const FRAME: Duration = Duration::from_millis(100);
+const TICK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A line with the running step and the time since the start. It disappears when dropped.
 pub(crate) struct Progress(ProgressBar);
@@ -16,7 +16,7 @@ impl Progress {
         }
         let progress = Self(bar);
         progress.set_step(step);
-        progress.0.enable_steady_tick(FRAME);
+        progress.0.enable_steady_tick(TICK_INTERVAL);
         progress
     }
 

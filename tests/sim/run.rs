@@ -15,7 +15,7 @@ use crate::{
     world::{Origin, Phase, Upstream, World},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The result of one seed.
 #[derive(Debug)]
@@ -141,8 +141,7 @@ impl<'u> Run<'u> {
             Event::Arrival(number) => {
                 let mut state = self.world.state();
                 let millis = state.random.below(MAX_STEP_MILLIS + 1);
-                let millis = SignedDuration::from_millis(millis.try_into().unwrap());
-                state.clock.advance(millis);
+                state.clock.advance(Duration::from_millis(millis));
                 drop(state);
                 self.fire_alarms();
                 self.arrive(number);
@@ -198,10 +197,11 @@ impl<'u> Run<'u> {
             return;
         };
         let left = at.duration_since(state.clock.now());
-        state.clock.advance(left);
+        // An alarm that is already due moves nothing.
+        state.clock.advance(left.try_into().unwrap_or_default());
         // The clock has milliseconds and an alarm is finer, so the clock may stop just before it.
         while state.clock.now() < at {
-            state.clock.advance(SignedDuration::from_millis(1));
+            state.clock.advance(Duration::from_millis(1));
         }
         drop(state);
         self.fire_alarms();
@@ -220,7 +220,9 @@ impl<'u> Run<'u> {
             self.deliver_pending();
         }
         let state = self.world.state();
-        state.clock.advance(end.duration_since(state.clock.now()));
+        let left = end.duration_since(state.clock.now());
+        // The last alarm may have moved the clock past the end, by less than a millisecond.
+        state.clock.advance(left.try_into().unwrap_or_default());
     }
 
     /// Steps until no request can arrive.

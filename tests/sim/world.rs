@@ -133,7 +133,7 @@ pub(crate) struct World(Mutex<State>);
 
 impl World {
     pub(crate) fn new(seed: u64, start: Timestamp) -> Arc<Self> {
-        let clock = Clock::standing_at(start);
+        let clock = Clock::fixed_at(start);
         Arc::new(Self(Mutex::new(State {
             clock,
             random: Random::new(seed, "run"),

@@ -50,12 +50,7 @@ pub(crate) fn read(root: &Path) -> Result<Vec<Cron>, Error> {
     let text = match fs::read_to_string(root.join("vercel.json")) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            return Err(Error::Io {
-                step: "read vercel.json".to_owned(),
-                source,
-            });
-        }
+        Err(error) => return Err(Error::io("read vercel.json")(error)),
     };
     parse(&text).map_err(Error::Crons)
 }

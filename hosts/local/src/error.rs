@@ -86,9 +86,12 @@ impl Error {
     }
 
     /// Names the step that the operating system refused.
-    pub(crate) fn io(step: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io<E: Into<io::Error>>(step: impl Into<String>) -> impl FnOnce(E) -> Self {
         let step = step.into();
-        move |source| Self::Io { step, source }
+        move |source| Self::Io {
+            step,
+            source: source.into(),
+        }
     }
 }
 

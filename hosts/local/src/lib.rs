@@ -15,6 +15,7 @@ mod local_clock;
 mod migrations;
 pub mod paypal;
 mod ports;
+mod private_files;
 mod process_env;
 mod product;
 mod public_files;

@@ -1,39 +1,40 @@
-//! A clock that tests move forward. Its lead is saved and survives a restart.
+//! A clock that tests move forward. Its offset is saved and survives a restart.
 
-use crate::{console, error::Error, state_dir};
+use crate::{console, error::Error, private_files};
 use exodrive_native::Clock;
 use jiff::SignedDuration;
 use std::{
     fs,
     path::PathBuf,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 pub(crate) struct LocalClock {
     clock: Clock,
-    /// The lead over the machine's clock.
-    lead: Mutex<SignedDuration>,
+    /// Added to the machine's clock.
+    offset: Mutex<SignedDuration>,
     file: PathBuf,
 }
 
 impl LocalClock {
-    /// A clock with the lead that an earlier start saved.
+    /// A clock with the offset that an earlier start saved.
     pub(crate) fn open(file: PathBuf) -> Self {
         let clock = Clock::default();
-        // An unreadable file counts as no lead, and the next move replaces it.
-        let lead = fs::read_to_string(&file)
+        // An unreadable file counts as no offset, and the next move replaces it.
+        let offset = fs::read_to_string(&file)
             .ok()
             .and_then(|text| text.trim().parse::<SignedDuration>().ok())
             .unwrap_or_default();
-        if lead.is_positive() {
+        if offset.is_positive() {
             console::log(&format!(
-                "the local clock is still {lead:#} ahead (--fresh resets it)"
+                "the local clock is still {offset:#} ahead (--fresh resets it)"
             ));
-            clock.advance(lead);
+            clock.advance(offset.unsigned_abs());
         }
         Self {
             clock,
-            lead: Mutex::new(lead),
+            offset: Mutex::new(offset),
             file,
         }
     }
@@ -42,12 +43,12 @@ impl LocalClock {
         &self.clock
     }
 
-    /// Moves the clock forward and saves its lead.
-    pub(crate) fn advance(&self, step: SignedDuration) -> Result<(), Error> {
-        let mut lead = self.lead.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Moves the clock forward and saves its offset.
+    pub(crate) fn advance(&self, step: Duration) -> Result<(), Error> {
+        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
         self.clock.advance(step);
-        *lead = lead.saturating_add(step);
-        state_dir::write_private(&self.file, &lead.to_string())
+        *offset = offset.saturating_add(step.try_into().unwrap_or(SignedDuration::MAX));
+        private_files::write(&self.file, &offset.to_string())
     }
 }
 
@@ -56,20 +57,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lead_survives_restart() {
+    fn offset_survives_restart() {
         let file = std::env::temp_dir().join(format!("exodrive-clock-{}", std::process::id()));
-        state_dir::remove_file(&file).unwrap();
-        let step = SignedDuration::from_hours(24);
+        private_files::remove_file(&file).unwrap();
+        let step = Duration::from_secs(24 * 3600);
         LocalClock::open(file.clone()).advance(step).unwrap();
         let again = LocalClock::open(file.clone());
         again.advance(step).unwrap();
-        let lead = LocalClock::open(file.clone())
+        let offset = LocalClock::open(file.clone())
             .clock()
             .now()
             .duration_since(Clock::default().now());
-        state_dir::remove_file(&file).unwrap();
+        private_files::remove_file(&file).unwrap();
         assert_eq!(
-            lead.as_hours(),
+            offset.as_hours(),
             47,
             "48 hours minus the time between the two readings"
         );

@@ -54,10 +54,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
                 address: address.to_string(),
             }
         } else {
-            Error::Io {
-                step: format!("listen on {address}"),
-                source,
-            }
+            Error::io(format!("listen on {address}"))(source)
         }
     })
 }

@@ -9,11 +9,11 @@ use crate::{
     error::Error,
     local_clock::LocalClock,
     paypal::Simulator,
-    ports, product,
+    ports, private_files, product,
     serve::Server,
     settings::Settings,
     stack::{Stack, StackOptions},
-    state_dir::{self, StateDir},
+    state_dir::StateDir,
     supabase, upstash,
     webhooks::Sender,
     welcome,
@@ -52,7 +52,7 @@ impl System {
     /// Locks the state folder and starts nothing.
     pub(crate) fn open(settings: Settings, arguments: Arguments) -> Result<Self, Error> {
         let state = Arc::new(StateDir::open(&settings.state_dir)?);
-        state_dir::remove_file(&state.environment_file())?;
+        private_files::remove_file(&state.environment_file())?;
         Ok(Self {
             settings,
             arguments,
@@ -71,8 +71,8 @@ impl System {
         let crons = crons::read(&self.settings.root)?;
         let listeners = self.listen().await?;
         if self.arguments.fresh {
-            state_dir::remove_file(&self.state.paypal_file())?;
-            state_dir::remove_file(&self.state.clock_file())?;
+            private_files::remove_file(&self.state.paypal_file())?;
+            private_files::remove_file(&self.state.clock_file())?;
         }
         let options = StackOptions {
             fresh: self.arguments.fresh,
@@ -133,7 +133,7 @@ impl System {
 
     /// Stops everything that runs, even after an incomplete start.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
-        let removed = state_dir::remove_file(&self.state.environment_file());
+        let removed = private_files::remove_file(&self.state.environment_file());
         for task in self.tasks.drain(..) {
             task.abort();
         }
@@ -265,13 +265,13 @@ impl System {
     fn announce(&self, mut variables: BTreeMap<&'static str, String>) -> Result<(), Error> {
         if self.arguments.upstreams_only {
             let lines = environment::lines(&variables);
-            state_dir::write_private(&self.state.environment_file(), &lines)?;
+            private_files::write(&self.state.environment_file(), &lines)?;
             console::print(lines.trim_end());
             return Ok(());
         }
         let local_url = variables.get("LOCAL_URL").cloned().unwrap_or_default();
         variables.insert("BASE_URL", local_url);
-        state_dir::write_private(
+        private_files::write(
             &self.state.environment_file(),
             &environment::lines(&variables),
         )?;

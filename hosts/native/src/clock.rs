@@ -1,9 +1,12 @@
-//! The system's clock, which tests can move or replace by a fixed one.
+//! The system clock. Tests can move it, or start it at a fixed time.
 
 use jiff::{SignedDuration, Timestamp};
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 /// The system's clock plus an offset that every clone shares.
@@ -25,7 +28,7 @@ enum Base {
 impl Clock {
     /// A clock that stays at `moment` until it is moved.
     #[must_use]
-    pub fn standing_at(moment: Timestamp) -> Self {
+    pub fn fixed_at(moment: Timestamp) -> Self {
         Self {
             base: Base::Fixed(moment),
             offset_millis: Arc::default(),
@@ -47,10 +50,14 @@ impl Clock {
         base.checked_add(offset).unwrap_or(Timestamp::MAX)
     }
 
-    /// Moves all clones of the clock forward by `step`. A negative step does nothing.
-    pub fn advance(&self, step: SignedDuration) {
-        let millis = i64::try_from(step.as_millis()).unwrap_or(0).max(0);
-        self.offset_millis.fetch_add(millis, Ordering::Relaxed);
+    /// Moves all clones of the clock forward by `step`, in whole milliseconds.
+    pub fn advance(&self, step: Duration) {
+        let millis = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
+        let add = |offset: i64| Some(offset.saturating_add(millis));
+        // Never fails, because `add` always returns a value.
+        let _ = self
+            .offset_millis
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
 
@@ -59,12 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standing_clock_moves_by_positive_steps_only() {
-        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
+    fn fixed_clock_moves_only_by_steps() {
+        let clock = Clock::fixed_at(Timestamp::UNIX_EPOCH);
         let other = clock.clone();
         assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
-        other.advance(SignedDuration::from_millis(1500));
-        other.advance(SignedDuration::from_secs(-1));
+        other.advance(Duration::from_millis(1500));
         assert_eq!(clock.now(), Timestamp::from_millisecond(1500).unwrap());
+        other.advance(Duration::MAX);
+        other.advance(Duration::MAX);
+        assert_eq!(clock.now(), Timestamp::MAX);
     }
 }

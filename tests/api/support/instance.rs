@@ -142,7 +142,7 @@ pub(crate) struct Instance {
 impl Instance {
     /// Starts an instance at `moment`, with `changes` to the environment.
     pub(crate) fn start(moment: Timestamp, changes: &[(&str, &str)]) -> Self {
-        let clock = Clock::standing_at(moment);
+        let clock = Clock::fixed_at(moment);
         let platform = Arc::new(RecordingPlatform {
             native: NativePlatform::new(clock.clone()),
             has_redis: AtomicBool::new(true),
@@ -209,7 +209,7 @@ impl Instance {
 
     /// Advances the clock of this instance only.
     pub(crate) fn advance_clock(&self, time: SignedDuration) {
-        self.clock.advance(time);
+        self.clock.advance(time.try_into().unwrap());
     }
 
     /// Holds requests to upstreams whose address contains `part`, until [`Self::release_calls`].

@@ -6,8 +6,11 @@
 
 use super::{
     errors::{Findings, Refusal},
+    ledger::Ledger,
+    request::ApiRequest,
     times::saturating_add,
 };
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,6 +41,53 @@ impl Action {
     }
 }
 
+/// The id of the resource that an action created or changed.
+pub(super) enum ActionResult {
+    /// From this request.
+    Created(String),
+    /// From an earlier request with the same id.
+    Replayed(String),
+}
+
+impl ActionResult {
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Created(id) | Self::Replayed(id) => id,
+        }
+    }
+
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::Created(_) => StatusCode::CREATED,
+            Self::Replayed(_) => StatusCode::OK,
+        }
+    }
+}
+
+impl Ledger {
+    /// Performs the action, unless an earlier request with the same id performed it. `perform`
+    /// returns the id of its result.
+    pub(super) fn idempotent(
+        &mut self,
+        action: Action,
+        subject: &str,
+        request: &ApiRequest<'_>,
+        perform: impl FnOnce(&mut Self) -> Result<String, Refusal>,
+    ) -> Result<ActionResult, Refusal> {
+        let (request_id, now) = (request.request_id, request.now);
+        if let Some(id) = self
+            .request_ids
+            .find_result(request_id, action, subject, now)?
+        {
+            return Ok(ActionResult::Replayed(id));
+        }
+        let id = perform(self)?;
+        self.request_ids
+            .record(request_id, action, subject, &id, now);
+        Ok(ActionResult::Created(id))
+    }
+}
+
 #[derive(Debug, Deserialize, Serialize)]
 struct IdempotencyRecord {
     action: Action,
@@ -64,7 +114,7 @@ impl IdempotencyRecords {
     }
 
     /// The result of the first request with this id. None if this request is the first.
-    pub(super) fn find_result(
+    fn find_result(
         &self,
         request_id: Option<&str>,
         action: Action,
@@ -88,7 +138,7 @@ impl IdempotencyRecords {
         }
     }
 
-    pub(super) fn record(
+    fn record(
         &mut self,
         request_id: Option<&str>,
         action: Action,

@@ -17,7 +17,8 @@ const MAX_AMOUNT: Decimal = Decimal::from_parts(1_569_325_055, 23_283_064, 0, fa
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Money {
     pub(super) currency: String,
-    pub(super) amount: Decimal,
+    #[serde(rename = "amount")]
+    pub(super) value: Decimal,
 }
 
 /// The minimum amount that a field takes.
@@ -66,7 +67,10 @@ impl Money {
             findings.add_semantic(issue, &format!("{field}/value"), members.get("value"));
             return None;
         }
-        Some(Self { currency, amount })
+        Some(Self {
+            currency,
+            value: amount,
+        })
     }
 
     /// Reads the optional `amount` of a request to capture, reauthorize or refund.
@@ -81,24 +85,24 @@ impl Money {
     }
 
     /// Another amount in the same currency.
-    pub(super) fn with_amount(&self, amount: Decimal) -> Self {
+    pub(super) fn with_value(&self, value: Decimal) -> Self {
         Self {
             currency: self.currency.clone(),
-            amount,
+            value,
         }
     }
 
     /// Rounded down to the decimals of the currency.
     pub(super) fn share(&self, numerator: i64, denominator: i64) -> Self {
-        let exact = self.amount * Decimal::from(numerator) / Decimal::from(denominator);
-        self.with_amount(exact.trunc_with_scale(self.decimals()))
+        let exact = self.value * Decimal::from(numerator) / Decimal::from(denominator);
+        self.with_value(exact.trunc_with_scale(self.decimals()))
     }
 
     /// Such as `237.60`.
     pub(super) fn text(&self) -> String {
-        let mut amount = self.amount;
-        amount.rescale(self.decimals());
-        amount.to_string()
+        let mut value = self.value;
+        value.rescale(self.decimals());
+        value.to_string()
     }
 
     pub(super) fn json(&self) -> Value {

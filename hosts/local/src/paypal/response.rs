@@ -19,14 +19,8 @@ impl ApiResponse {
         }
     }
 
-    /// A payment, complete or reduced to `{id, status, links}`. The status is 201 for a new
-    /// payment, and 200 for a retry.
-    pub(super) fn payment(is_new: bool, body: Value, request: &ApiRequest<'_>) -> Self {
-        let status = if is_new {
-            StatusCode::CREATED
-        } else {
-            StatusCode::OK
-        };
+    /// A payment, complete or reduced to `{id, status, links}`.
+    pub(super) fn payment(status: StatusCode, body: Value, request: &ApiRequest<'_>) -> Self {
         let body = if request.prefers_representation {
             body
         } else {

@@ -20,8 +20,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use exodrive_native::Clock;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tower::ServiceExt as _;
 
 const BASE: &str = "http://paypal.test";
@@ -120,8 +121,8 @@ impl PayPal {
     }
 
     /// Advances the clock and requests a new token.
-    async fn advance_hours(&mut self, hours: i64) {
-        self.clock.advance(SignedDuration::from_hours(hours));
+    async fn advance_hours(&mut self, hours: u64) {
+        self.clock.advance(Duration::from_secs(hours * 3600));
         *self = Self::with_simulator(self.simulator.clone(), self.clock.clone()).await;
     }
 

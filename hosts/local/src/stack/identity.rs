@@ -1,9 +1,6 @@
 //! Identifies child processes across starts, and ends those that an earlier start left behind.
 
-use crate::{
-    error::Error,
-    state_dir::{self, StateDir},
-};
+use crate::{error::Error, private_files, state_dir::StateDir};
 use rustix::process::{Pid, Signal};
 use std::{fs, path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -41,14 +38,18 @@ pub(super) async fn end_leftovers(state: &StateDir) -> Result<(), Error> {
         ("redis", Signal::TERM),
         ("postgres", Signal::INT),
     ] {
-        end_leftover(name, &state.record_of(name), stop_signal).await?;
+        end_leftover(name, &state.process_file(name), stop_signal).await?;
     }
     Ok(())
 }
 
-async fn end_leftover(name: &'static str, record: &Path, stop_signal: Signal) -> Result<(), Error> {
+async fn end_leftover(
+    name: &'static str,
+    process_file: &Path,
+    stop_signal: Signal,
+) -> Result<(), Error> {
     const END_TIMEOUT: Duration = Duration::from_secs(30);
-    let Ok(identity) = fs::read_to_string(record) else {
+    let Ok(identity) = fs::read_to_string(process_file) else {
         return Ok(());
     };
     let pid = identity
@@ -74,7 +75,7 @@ async fn end_leftover(name: &'static str, record: &Path, stop_signal: Signal) ->
             sleep(POLL).await;
         }
     }
-    state_dir::remove_file(record)
+    private_files::remove_file(process_file)
 }
 
 pub(super) fn as_pid(pid: u32) -> Option<Pid> {
@@ -85,10 +86,7 @@ pub(super) fn as_pid(pid: u32) -> Option<Pid> {
 pub(super) fn signal(name: &'static str, pid: Pid, signal: Signal) -> Result<(), Error> {
     match rustix::process::kill_process(pid, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(errno) => Err(Error::Io {
-            step: format!("stop {name}"),
-            source: errno.into(),
-        }),
+        Err(errno) => Err(Error::io(format!("stop {name}"))(errno)),
     }
 }
 

@@ -9,17 +9,58 @@ mod postgrest;
 mod process;
 mod programs;
 mod redis;
+mod server_process;
 
-use self::{postgres::Postgres, postgrest::Postgrest, redis::Redis};
+use self::{postgres::Postgres, postgrest::Postgrest, redis::Redis, server_process::ServerProcess};
 use crate::{error::Error, migrations, state_dir::StateDir};
 use serde::Deserialize;
 use std::{path::Path, sync::Arc};
 use tokio::sync::Mutex;
 
+/// A server with its own data, started and stopped by this program.
+trait PrivateServer {
+    /// Starts the server and waits until it answers. Does nothing if it runs.
+    async fn start(&mut self) -> Result<(), Error>;
+
+    fn process(&mut self) -> &mut ServerProcess;
+}
+
 enum Server<T> {
-    /// Started and stopped by this program.
     Private(Mutex<T>),
+    /// This program neither starts nor stops it.
     External,
+}
+
+impl<T: PrivateServer> Server<T> {
+    async fn start(&self) -> Result<(), Error> {
+        match self {
+            Self::Private(server) => server.lock().await.start().await,
+            Self::External => Ok(()),
+        }
+    }
+
+    async fn stop(&self) -> Result<(), Error> {
+        match self {
+            Self::Private(server) => server.lock().await.process().stop().await,
+            Self::External => Ok(()),
+        }
+    }
+
+    async fn unexpected_end(&self) -> Option<Error> {
+        match self {
+            Self::Private(server) => server.lock().await.process().unexpected_end(),
+            Self::External => None,
+        }
+    }
+
+    /// `false` for an external server.
+    async fn apply(&self, action: Action) -> Result<bool, Error> {
+        match action {
+            Action::Stop => self.stop().await?,
+            Action::Start => self.start().await?,
+        }
+        Ok(matches!(self, Self::Private(_)))
+    }
 }
 
 pub(crate) struct Stack {
@@ -95,19 +136,7 @@ impl Stack {
         state: &StateDir,
         jwt_secret: String,
     ) -> Result<(), Error> {
-        let database = async {
-            match &self.postgres {
-                Server::Private(postgres) => postgres.lock().await.start().await,
-                Server::External => Ok(()),
-            }
-        };
-        let cache = async {
-            match &self.redis {
-                Server::Private(redis) => redis.lock().await.start().await,
-                Server::External => Ok(()),
-            }
-        };
-        tokio::try_join!(database, cache)?;
+        tokio::try_join!(self.postgres.start(), self.redis.start())?;
         let ownership = match &self.postgres {
             Server::Private(_) => migrations::Ownership::Private {
                 authenticator_password: state.secret("authenticator")?,
@@ -125,72 +154,32 @@ impl Stack {
     /// Stops the private servers in the reverse order. Continues after a failure and returns the
     /// first one.
     pub(crate) async fn stop(&self) -> Result<(), Error> {
-        let postgrest = self.postgrest.lock().await.stop().await;
-        let redis = match &self.redis {
-            Server::Private(redis) => redis.lock().await.stop().await,
-            Server::External => Ok(()),
-        };
-        let postgres = match &self.postgres {
-            Server::Private(postgres) => postgres.lock().await.stop().await,
-            Server::External => Ok(()),
-        };
+        let postgrest = self.postgrest.lock().await.process().stop().await;
+        let redis = self.redis.stop().await;
+        let postgres = self.postgres.stop().await;
         postgrest.and(redis).and(postgres)
     }
 
     /// Stops or starts one private server. `false` for an external one.
     pub(crate) async fn apply(&self, name: ServerName, action: Action) -> Result<bool, Error> {
-        match (name, &self.postgres, &self.redis) {
-            (ServerName::Postgres, Server::Private(postgres), _) => {
-                let mut postgres = postgres.lock().await;
-                match action {
-                    Action::Stop => postgres.stop().await?,
-                    Action::Start => postgres.start().await?,
-                }
-            }
-            (ServerName::Redis, _, Server::Private(redis)) => {
-                let mut redis = redis.lock().await;
-                match action {
-                    Action::Stop => redis.stop().await?,
-                    Action::Start => redis.start().await?,
-                }
-            }
-            (ServerName::Postgres, Server::External, _)
-            | (ServerName::Redis, _, Server::External) => {
-                return Ok(false);
-            }
+        match name {
+            ServerName::Postgres => self.postgres.apply(action).await,
+            ServerName::Redis => self.redis.apply(action).await,
         }
-        Ok(true)
     }
 
     /// An error about the first server that ended without a call of [`Self::stop`] or
     /// [`Self::apply`].
     pub(crate) async fn unexpected_end(&self) -> Option<Error> {
-        if let Some(error) = self
-            .postgrest
-            .lock()
-            .await
-            .process()
-            .and_then(process::unexpected_end)
-        {
-            return Some(error);
+        let postgrest = self.postgrest.lock().await.process().unexpected_end();
+        if postgrest.is_some() {
+            return postgrest;
         }
-        if let Server::Private(redis) = &self.redis
-            && let Some(error) = redis
-                .lock()
-                .await
-                .process()
-                .and_then(process::unexpected_end)
-        {
-            return Some(error);
+        let redis = self.redis.unexpected_end().await;
+        if redis.is_some() {
+            return redis;
         }
-        if let Server::Private(postgres) = &self.postgres {
-            return postgres
-                .lock()
-                .await
-                .process()
-                .and_then(process::unexpected_end);
-        }
-        None
+        self.postgres.unexpected_end().await
     }
 
     /// Connects as the database's owner.

@@ -1,12 +1,10 @@
 //! A private PostgreSQL cluster on the loopback interface.
 
 use super::{
-    account::Account,
-    identity,
-    process::{self, Launch, Process},
-    programs::PostgresPrograms,
+    PrivateServer, account::Account, identity, process::Launch, programs::PostgresPrograms,
+    server_process::ServerProcess,
 };
-use crate::{console, error::Error, hex, ports, state_dir, state_dir::StateDir};
+use crate::{console, error::Error, hex, ports, private_files, state_dir::StateDir};
 use rustix::process::Signal;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -40,13 +38,12 @@ const SETTINGS: &[&str] = &[
 ];
 
 pub(crate) struct Postgres {
-    state: Arc<StateDir>,
     programs: PostgresPrograms,
     account: Option<Account>,
     home: PathBuf,
     port: u16,
     password: String,
-    process: Option<Process>,
+    process: ServerProcess,
 }
 
 impl Postgres {
@@ -55,7 +52,7 @@ impl Postgres {
         let account = Account::for_postgres()?;
         let home = home(state.path(), account.as_ref())?;
         if fresh {
-            state_dir::remove_folder(&home).await?;
+            private_files::remove_folder(&home).await?;
         }
         Ok(Self {
             programs: programs_for(&home.join("data"))?,
@@ -63,54 +60,8 @@ impl Postgres {
             home,
             port: ports::choose(state, "postgres").await?,
             password: state.secret("postgres")?,
-            state: Arc::clone(state),
-            process: None,
+            process: ServerProcess::new(state, START_TIMEOUT, STOP_TIMEOUT),
         })
-    }
-
-    /// Creates a missing cluster, starts it and waits until it answers. Does nothing if it runs.
-    pub(crate) async fn start(&mut self) -> Result<(), Error> {
-        if process::runs(self.process.as_mut()) {
-            return Ok(());
-        }
-        self.initialize().await?;
-        let data = self.data();
-        remove_stale_pid_file(&data)?;
-        let mut arguments: Vec<OsString> = vec![
-            "-D".into(),
-            data.into(),
-            "-p".into(),
-            self.port.to_string().into(),
-        ];
-        for setting in SETTINGS {
-            arguments.extend(["-c".into(), (*setting).into()]);
-        }
-        let launch = Launch {
-            name: "postgres",
-            program: self.programs.postgres.clone(),
-            arguments,
-            variables: Vec::new(),
-            account: self.account.clone(),
-            // The "fast shutdown" ends sessions and keeps the data consistent.
-            stop_signal: Signal::INT,
-        };
-        let url = self.url();
-        let process = self.process.insert(launch.start(&self.state)?);
-        process
-            .wait_until_ready(START_TIMEOUT, || answers(&url))
-            .await
-    }
-
-    /// Stops the cluster and waits for it. Does nothing if it is stopped.
-    pub(crate) async fn stop(&mut self) -> Result<(), Error> {
-        match self.process.take() {
-            Some(process) => process.stop(STOP_TIMEOUT).await,
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn process(&mut self) -> Option<&mut Process> {
-        self.process.as_mut()
     }
 
     /// Connects as the owner.
@@ -136,11 +87,11 @@ impl Postgres {
         // The final name appears only when the cluster is complete.
         let unfinished = self.home.join("unfinished");
         let password_file = self.home.join("password");
-        state_dir::remove_folder(&unfinished).await?;
+        private_files::remove_folder(&unfinished).await?;
         let failed = || Error::io(format!("make {}", self.home.display()));
         fs::create_dir_all(&self.home).map_err(failed())?;
         fs::set_permissions(&self.home, fs::Permissions::from_mode(0o700)).map_err(failed())?;
-        state_dir::write_private(&password_file, &self.password)?;
+        private_files::write(&password_file, &self.password)?;
         if let Some(account) = &self.account {
             account.own(&self.home)?;
             account.own(&password_file)?;
@@ -172,8 +123,44 @@ impl Postgres {
             stop_signal: Signal::TERM,
         };
         launch.run().await?;
-        state_dir::remove_file(&password_file)?;
+        private_files::remove_file(&password_file)?;
         fs::rename(&unfinished, self.data()).map_err(failed())
+    }
+}
+
+impl PrivateServer for Postgres {
+    /// Also creates a missing cluster.
+    async fn start(&mut self) -> Result<(), Error> {
+        if self.process.is_running() {
+            return Ok(());
+        }
+        self.initialize().await?;
+        let data = self.data();
+        remove_stale_pid_file(&data)?;
+        let mut arguments: Vec<OsString> = vec![
+            "-D".into(),
+            data.into(),
+            "-p".into(),
+            self.port.to_string().into(),
+        ];
+        for setting in SETTINGS {
+            arguments.extend(["-c".into(), (*setting).into()]);
+        }
+        let launch = Launch {
+            name: "postgres",
+            program: self.programs.postgres.clone(),
+            arguments,
+            variables: Vec::new(),
+            account: self.account.clone(),
+            // The "fast shutdown" ends sessions and keeps the data consistent.
+            stop_signal: Signal::INT,
+        };
+        let url = self.url();
+        self.process.start(launch, || answers(&url)).await
+    }
+
+    fn process(&mut self) -> &mut ServerProcess {
+        &mut self.process
     }
 }
 
@@ -203,14 +190,14 @@ fn check_owner(account: &Account, home: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(home) {
         Ok(metadata) if metadata.is_dir() && metadata.uid() == account.uid => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        _ => Err(Error::Io {
-            step: format!(
+        _ => {
+            let step = format!(
                 "use {}: it is not a folder of the user {}, so remove it",
                 home.display(),
                 account.name
-            ),
-            source: io::ErrorKind::PermissionDenied.into(),
-        }),
+            );
+            Err(Error::io(step)(io::ErrorKind::PermissionDenied))
+        }
     }
 }
 
@@ -241,7 +228,7 @@ fn remove_stale_pid_file(data: &Path) -> Result<(), Error> {
     if is_alive && is_postgres {
         return Ok(());
     }
-    state_dir::remove_file(&file)
+    private_files::remove_file(&file)
 }
 
 async fn answers(url: &str) -> Result<(), String> {

@@ -1,9 +1,6 @@
 //! The PostgREST-compatible server `postrust` over the database.
 
-use super::{
-    process::{Launch, Process},
-    programs,
-};
+use super::{process::Launch, programs, server_process::ServerProcess};
 use crate::{error::Error, ports, process_env, state_dir::StateDir};
 use rustix::process::Signal;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -12,10 +9,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) struct Postgrest {
-    state: Arc<StateDir>,
     program: PathBuf,
     port: u16,
-    process: Option<Process>,
+    process: ServerProcess,
 }
 
 impl Postgrest {
@@ -27,8 +23,7 @@ impl Postgrest {
                 hint: "script/bootstrap installs it",
             })?,
             port: ports::choose(state, "postgrest").await?,
-            state: Arc::clone(state),
-            process: None,
+            process: ServerProcess::new(state, START_TIMEOUT, STOP_TIMEOUT),
         })
     }
 
@@ -61,7 +56,6 @@ impl Postgrest {
             stop_signal: Signal::TERM,
         };
         let port = self.port;
-        let process = self.process.insert(launch.start(&self.state)?);
         // The server listens only after it has connected to the database and loaded the schema.
         let listens = || async move {
             tokio::net::TcpStream::connect(("127.0.0.1", port))
@@ -69,19 +63,11 @@ impl Postgrest {
                 .map(drop)
                 .map_err(|error| error.to_string())
         };
-        process.wait_until_ready(START_TIMEOUT, listens).await
+        self.process.start(launch, listens).await
     }
 
-    /// Stops the server and waits for it. Does nothing if it is stopped.
-    pub(crate) async fn stop(&mut self) -> Result<(), Error> {
-        match self.process.take() {
-            Some(process) => process.stop(STOP_TIMEOUT).await,
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn process(&mut self) -> Option<&mut Process> {
-        self.process.as_mut()
+    pub(crate) fn process(&mut self) -> &mut ServerProcess {
+        &mut self.process
     }
 
     /// `host:port`.

@@ -1,7 +1,7 @@
-//! A child process with its own log and a record that identifies it after a crash.
+//! A child process with its own log and a file that identifies it after a crash.
 
 use super::{account::Account, identity, programs};
-use crate::{error::Error, process_env, state_dir, state_dir::StateDir};
+use crate::{error::Error, private_files, process_env, state_dir::StateDir};
 use rustix::process::{Pid, Signal};
 use std::{
     ffi::OsString,
@@ -38,13 +38,13 @@ pub(crate) struct Process {
     child: Child,
     stop_signal: Signal,
     log: PathBuf,
-    record: PathBuf,
+    identity_file: PathBuf,
 }
 
 impl Launch {
     pub(crate) fn start(self, state: &StateDir) -> Result<Process, Error> {
-        let record = state.record_of(self.name);
-        let log = state.log_of(self.name);
+        let identity_file = state.process_file(self.name);
+        let log = state.log_file(self.name);
         let output =
             fs::File::create(&log).map_err(Error::io(format!("write {}", log.display())))?;
         let errors = output
@@ -62,14 +62,14 @@ impl Launch {
                 self.program.display()
             )))?;
         if let Some(identity) = child.id().and_then(identity::of) {
-            state_dir::write_private(&record, &identity)?;
+            private_files::write(&identity_file, &identity)?;
         }
         Ok(Process {
             name: self.name,
             child,
             stop_signal: self.stop_signal,
             log,
-            record,
+            identity_file,
         })
     }
 
@@ -212,18 +212,8 @@ impl Process {
                     .map_err(Error::io(format!("kill {}", self.name)))?;
             }
         }
-        state_dir::remove_file(&self.record)
+        private_files::remove_file(&self.identity_file)
     }
-}
-
-pub(crate) fn runs(process: Option<&mut Process>) -> bool {
-    process.is_some_and(|process| process.exit_status().is_none())
-}
-
-/// An error if the child has ended without a stop signal from this program.
-pub(crate) fn unexpected_end(process: &mut Process) -> Option<Error> {
-    let end = process.exit_status()?;
-    Some(process.failure(format!("ended by itself ({end})")))
 }
 
 fn last_lines(text: &str) -> String {

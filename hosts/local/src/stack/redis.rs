@@ -1,10 +1,7 @@
 //! A private redis-server on the loopback interface. Its data survives restarts.
 
-use super::{
-    process::{self, Launch, Process},
-    programs,
-};
-use crate::{error::Error, ports, state_dir, state_dir::StateDir};
+use super::{PrivateServer, process::Launch, programs, server_process::ServerProcess};
+use crate::{error::Error, ports, private_files, state_dir::StateDir};
 use rustix::process::Signal;
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
@@ -12,11 +9,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) struct Redis {
-    state: Arc<StateDir>,
     program: PathBuf,
     home: PathBuf,
     port: u16,
-    process: Option<Process>,
+    process: ServerProcess,
 }
 
 impl Redis {
@@ -24,7 +20,7 @@ impl Redis {
     pub(crate) async fn prepare(state: &Arc<StateDir>, fresh: bool) -> Result<Self, Error> {
         let home = state.path().join("redis");
         if fresh {
-            state_dir::remove_folder(&home).await?;
+            private_files::remove_folder(&home).await?;
         }
         Ok(Self {
             program: programs::find("redis-server").ok_or(Error::ProgramMissing {
@@ -33,14 +29,18 @@ impl Redis {
             })?,
             home,
             port: ports::choose(state, "redis").await?,
-            state: Arc::clone(state),
-            process: None,
+            process: ServerProcess::new(state, START_TIMEOUT, STOP_TIMEOUT),
         })
     }
 
-    /// Starts the server and waits until it answers. Does nothing if it runs.
-    pub(crate) async fn start(&mut self) -> Result<(), Error> {
-        if process::runs(self.process.as_mut()) {
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl PrivateServer for Redis {
+    async fn start(&mut self) -> Result<(), Error> {
+        if self.process.is_running() {
             return Ok(());
         }
         fs::create_dir_all(&self.home)
@@ -66,26 +66,11 @@ impl Redis {
             stop_signal: Signal::TERM,
         };
         let url = self.url();
-        let process = self.process.insert(launch.start(&self.state)?);
-        process
-            .wait_until_ready(START_TIMEOUT, || answers(&url))
-            .await
+        self.process.start(launch, || answers(&url)).await
     }
 
-    /// Stops the server and waits for it. Does nothing if it is stopped.
-    pub(crate) async fn stop(&mut self) -> Result<(), Error> {
-        match self.process.take() {
-            Some(process) => process.stop(STOP_TIMEOUT).await,
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn process(&mut self) -> Option<&mut Process> {
-        self.process.as_mut()
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+    fn process(&mut self) -> &mut ServerProcess {
+        &mut self.process
     }
 }
 

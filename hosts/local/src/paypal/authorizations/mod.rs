@@ -150,9 +150,9 @@ impl Authorization {
 
     /// The maximum sum of all captures.
     pub(in crate::paypal) fn capture_limit(&self) -> Decimal {
-        let relative_limit = self.amount.share(115, 100).amount;
+        let relative_limit = self.amount.share(115, 100).value;
         if self.amount.currency == "USD" {
-            relative_limit.min(self.amount.amount + MAX_EXCESS_USD)
+            relative_limit.min(self.amount.value + MAX_EXCESS_USD)
         } else {
             relative_limit
         }
@@ -167,7 +167,7 @@ impl Authorization {
             .reauthorizations
             .last()
             .map_or(&self.amount, |reauthorization| &reauthorization.amount);
-        if self.has_final_capture || captured >= latest_amount.amount {
+        if self.has_final_capture || captured >= latest_amount.value {
             AuthorizationStatus::Captured
         } else if self.is_voided {
             AuthorizationStatus::Voided

@@ -1,17 +1,15 @@
 //! The operations on authorizations.
 
-use super::{
-    super::{
-        errors::{Findings, Refusal},
-        idempotency::Action,
-        ledger::Ledger,
-        money::Money,
-        request::ApiRequest,
-        response::ApiResponse,
-        scripted_outcome::ScriptedOutcome,
-        webhooks::events::EventType,
-    },
-    Authorization, AuthorizationStatus,
+use super::{Authorization, AuthorizationStatus};
+use crate::paypal::{
+    errors::{Findings, Refusal},
+    idempotency::Action,
+    ledger::Ledger,
+    money::Money,
+    request::ApiRequest,
+    response::ApiResponse,
+    scripted_outcome::ScriptedOutcome,
+    webhooks::events::EventType,
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -32,7 +30,7 @@ impl Ledger {
 
     pub(in crate::paypal) fn captured_amount(&self, original: &Authorization) -> Decimal {
         self.captures_of(original)
-            .map(|capture| capture.amount.amount)
+            .map(|capture| capture.amount.value)
             .sum()
     }
 
@@ -67,33 +65,10 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if self
-            .request_ids
-            .find_result(request.request_id, Action::Void, id, request.now)?
-            .is_none()
-        {
-            let original = self.original(id)?;
-            let issue = match original.status(self.captured_amount(original), request.now) {
-                _ if original.id != id => Some("CANNOT_BE_VOIDED"),
-                AuthorizationStatus::Captured => Some("PREVIOUSLY_CAPTURED"),
-                AuthorizationStatus::Voided
-                | AuthorizationStatus::Expired
-                | AuthorizationStatus::Denied => Some("PREVIOUSLY_VOIDED"),
-                AuthorizationStatus::Created
-                | AuthorizationStatus::Pending
-                | AuthorizationStatus::PartiallyCaptured => None,
-            };
-            if let Some(issue) = issue {
-                return Err(Findings::semantic(issue).into_refusal());
-            }
-            if let Some(original) = self.authorizations.get_mut(id) {
-                original.is_voided = true;
-                original.updated_at = request.now;
-            }
-            self.request_ids
-                .record(request.request_id, Action::Void, id, id, request.now);
-            self.report(EventType::AuthorizationVoided, id, request);
-        }
+        self.idempotent(Action::Void, id, request, |ledger| {
+            ledger.void_original(id, request)?;
+            Ok(id.to_owned())
+        })?;
         if request.prefers_representation {
             return self.show_authorization(id, request);
         }
@@ -103,51 +78,61 @@ impl Ledger {
         })
     }
 
+    fn void_original(&mut self, id: &str, request: &ApiRequest<'_>) -> Result<(), Refusal> {
+        let original = self.original(id)?;
+        let issue = match original.status(self.captured_amount(original), request.now) {
+            _ if original.id != id => Some("CANNOT_BE_VOIDED"),
+            AuthorizationStatus::Captured => Some("PREVIOUSLY_CAPTURED"),
+            AuthorizationStatus::Voided
+            | AuthorizationStatus::Expired
+            | AuthorizationStatus::Denied => Some("PREVIOUSLY_VOIDED"),
+            AuthorizationStatus::Created
+            | AuthorizationStatus::Pending
+            | AuthorizationStatus::PartiallyCaptured => None,
+        };
+        if let Some(issue) = issue {
+            return Err(Findings::semantic(issue).into_refusal());
+        }
+        if let Some(original) = self.authorizations.get_mut(id) {
+            original.is_voided = true;
+            original.updated_at = request.now;
+        }
+        self.emit_event(EventType::AuthorizationVoided, id, request);
+        Ok(())
+    }
+
     /// `POST /v2/payments/authorizations/{id}/reauthorize`
     pub(in crate::paypal) fn reauthorize(
         &mut self,
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(reauthorization_id) = self.request_ids.find_result(
-            request.request_id,
-            Action::Reauthorize,
-            id,
-            request.now,
-        )? {
-            return Ok(ApiResponse::payment(
-                false,
-                self.authorization_body(&reauthorization_id, request)?,
-                request,
-            ));
-        }
-        let original = self.original(id)?;
+        let result = self.idempotent(Action::Reauthorize, id, request, |ledger| {
+            ledger.create_reauthorization(id, request)
+        })?;
+        let body = self.authorization_body(result.id(), request)?;
+        Ok(ApiResponse::payment(result.status(), body, request))
+    }
+
+    /// Returns the reauthorization's id.
+    fn create_reauthorization(
+        &mut self,
+        authorization_id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<String, Refusal> {
+        let original = self.original(authorization_id)?;
         let amount = Money::read_optional(request.body)?.unwrap_or_else(|| original.amount.clone());
-        if let Some(issue) = self.reauthorization_issue(original, id, &amount, request.now) {
+        let issue = self.reauthorization_issue(original, authorization_id, &amount, request.now);
+        if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
         let original_id = original.id.clone();
-        let reauthorization_id = self.ids.next_resource_id();
+        let id = self.ids.next_resource_id();
         if let Some(original) = self.authorizations.get_mut(&original_id) {
-            original.add_reauthorization(reauthorization_id.clone(), amount, request.now);
+            original.add_reauthorization(id.clone(), amount, request.now);
         }
-        self.request_ids.record(
-            request.request_id,
-            Action::Reauthorize,
-            id,
-            &reauthorization_id,
-            request.now,
-        );
-        self.report(
-            EventType::AuthorizationCreated,
-            &reauthorization_id,
-            request,
-        );
-        Ok(ApiResponse::payment(
-            true,
-            self.authorization_body(&reauthorization_id, request)?,
-            request,
-        ))
+        self.emit_event(EventType::AuthorizationCreated, &id, request);
+        Ok(id)
     }
 
     fn reauthorization_issue(
@@ -184,6 +169,6 @@ impl Ledger {
         if amount.currency != original.amount.currency {
             return Some("AUTH_CURRENCY_MISMATCH");
         }
-        (amount.amount > original.capture_limit()).then_some("TRANSACTION_REFUSED")
+        (amount.value > original.capture_limit()).then_some("TRANSACTION_REFUSED")
     }
 }

@@ -1,11 +1,9 @@
 //! Authorizations, and the payments of an order, as the API shows them.
 
-use super::{
-    super::{
-        errors::Refusal, ledger::Ledger, parties::payee, refunds::representation::refund_core,
-        request::ApiRequest, times::json_time,
-    },
-    Authorization, AuthorizationStatus, Reauthorization,
+use super::{Authorization, AuthorizationStatus, Reauthorization};
+use crate::paypal::{
+    errors::Refusal, ledger::Ledger, parties::payee, refunds::representation::refund_core,
+    request::ApiRequest, times::json_time,
 };
 use serde_json::{Map, Value, json};
 

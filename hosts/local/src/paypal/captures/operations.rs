@@ -1,20 +1,18 @@
 //! The operations on captures.
 
-use super::{
-    super::{
-        authorizations::{Authorization, AuthorizationStatus},
-        errors::{Findings, Refusal, RefusalKind},
-        fields::read_text,
-        idempotency::Action,
-        ledger::Ledger,
-        money::Money,
-        request::ApiRequest,
-        response::ApiResponse,
-        scripted_outcome::ScriptedOutcome,
-        times::saturating_add,
-        webhooks::events::EventType,
-    },
-    Capture, Funding,
+use super::{Capture, Funding};
+use crate::paypal::{
+    authorizations::{Authorization, AuthorizationStatus},
+    errors::{Findings, Refusal, RefusalKind},
+    fields::read_body_text,
+    idempotency::Action,
+    ledger::Ledger,
+    money::Money,
+    request::ApiRequest,
+    response::ApiResponse,
+    scripted_outcome::ScriptedOutcome,
+    times::saturating_add,
+    webhooks::events::EventType,
 };
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -65,23 +63,27 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(capture_id) =
-            self.request_ids
-                .find_result(request.request_id, Action::Capture, id, request.now)?
-        {
-            return Ok(ApiResponse::payment(
-                false,
-                self.capture_body(&capture_id, request)?,
-                request,
-            ));
-        }
-        let original = self.original(id)?;
+        let result = self.idempotent(Action::Capture, id, request, |ledger| {
+            ledger.create_capture(id, request)
+        })?;
+        let body = self.capture_body(result.id(), request)?;
+        Ok(ApiResponse::payment(result.status(), body, request))
+    }
+
+    /// Returns the capture's id.
+    fn create_capture(
+        &mut self,
+        authorization_id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<String, Refusal> {
+        let original = self.original(authorization_id)?;
         let input = read(request.body)?;
         let amount = input.amount.clone().unwrap_or_else(|| {
-            let authorized = original.amount_of(id);
-            authorized.with_amount(authorized.amount - self.captured_amount(original))
+            let authorized = original.amount_of(authorization_id);
+            authorized.with_value(authorized.value - self.captured_amount(original))
         });
-        if let Some(issue) = self.capture_issue(original, id, &amount, &input, request.now) {
+        let issue = self.capture_issue(original, authorization_id, &amount, &input, request.now);
+        if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
         let is_busy = original.is_scripted(ScriptedOutcome::CaptureBusyOnce) && !original.was_busy;
@@ -89,7 +91,7 @@ impl Ledger {
             id: String::new(),
             order_id: original.order_id.clone(),
             original_id: original.id.clone(),
-            authorization_id: id.to_owned(),
+            authorization_id: authorization_id.to_owned(),
             amount,
             funding: funding(original, request.now),
             refuses_refunds: original.is_scripted(ScriptedOutcome::RefundRefused),
@@ -107,25 +109,15 @@ impl Ledger {
             original.has_final_capture |= input.is_final;
             original.updated_at = request.now;
         }
+        let id = self.ids.next_resource_id();
+        let event_type = capture.event_type(request.now);
         let capture = Capture {
-            id: self.ids.next_resource_id(),
+            id: id.clone(),
             ..capture
         };
-        self.request_ids.record(
-            request.request_id,
-            Action::Capture,
-            id,
-            &capture.id,
-            request.now,
-        );
-        let (capture_id, event_type) = (capture.id.clone(), capture.event_type(request.now));
-        self.captures.insert(capture_id.clone(), capture);
-        self.report(event_type, &capture_id, request);
-        Ok(ApiResponse::payment(
-            true,
-            self.capture_body(&capture_id, request)?,
-            request,
-        ))
+        self.captures.insert(id.clone(), capture);
+        self.emit_event(event_type, &id, request);
+        Ok(id)
     }
 
     fn capture_issue(
@@ -148,7 +140,7 @@ impl Ledger {
         if amount.currency != original.amount.currency {
             return Some("AUTH_CAPTURE_CURRENCY_MISMATCH");
         }
-        if captured + amount.amount > original.capture_limit() {
+        if captured + amount.value > original.capture_limit() {
             return Some("MAX_CAPTURE_AMOUNT_EXCEEDED");
         }
         if self.captures_of(original).count() >= MAX_CAPTURES {
@@ -209,9 +201,9 @@ fn funding(original: &Authorization, now: Timestamp) -> Funding {
 fn read(body: &Value) -> Result<CaptureInput, Refusal> {
     let amount = Money::read_optional(body)?;
     let mut findings = Findings::default();
-    let invoice_id = read_text(body, "invoice_id", 127, "", &mut findings);
+    let invoice_id = read_body_text(body, "invoice_id", 127, &mut findings);
     for (name, max_length) in [("note_to_payer", 255), ("soft_descriptor", 22)] {
-        read_text(body, name, max_length, "", &mut findings);
+        read_body_text(body, name, max_length, &mut findings);
     }
     let is_final = match body.get("final_capture") {
         None | Some(Value::Null) => false,

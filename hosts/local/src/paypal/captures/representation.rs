@@ -1,11 +1,9 @@
 //! A capture as the API shows it.
 
-use super::{
-    super::{
-        errors::Refusal, ledger::Ledger, money::Money, parties::payee, request::ApiRequest,
-        times::json_time,
-    },
-    Capture, CaptureOutcome,
+use super::{Capture, CaptureOutcome};
+use crate::paypal::{
+    errors::Refusal, ledger::Ledger, money::Money, parties::payee, request::ApiRequest,
+    times::json_time,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -36,7 +34,7 @@ impl Ledger {
         let status = match outcome {
             CaptureOutcome::Pending(_) => "PENDING",
             CaptureOutcome::Declined => "DECLINED",
-            CaptureOutcome::Completed if refunded >= capture.amount.amount => "REFUNDED",
+            CaptureOutcome::Completed if refunded >= capture.amount.value => "REFUNDED",
             CaptureOutcome::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
             CaptureOutcome::Completed => "COMPLETED",
         };
@@ -82,6 +80,6 @@ impl Ledger {
 /// PayPal's fee is 3 % in the simulator.
 fn breakdown(gross: &Money) -> Value {
     let fee = gross.share(3, 100);
-    let net = gross.with_amount(gross.amount - fee.amount);
+    let net = gross.with_value(gross.value - fee.value);
     json!({ "gross_amount": gross.json(), "paypal_fee": fee.json(), "net_amount": net.json() })
 }

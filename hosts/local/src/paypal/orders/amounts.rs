@@ -1,6 +1,6 @@
 //! Checks that the parts of an order add up to its amount.
 
-use super::super::{
+use crate::paypal::{
     errors::Findings,
     fields::read_text,
     money::{Minimum, Money},
@@ -40,9 +40,9 @@ pub(super) fn check_breakdown(
             );
             return;
         }
-        sum += if is_added { part.amount } else { -part.amount };
+        sum += if is_added { part.value } else { -part.value };
     }
-    if sum != unit_amount.amount {
+    if sum != unit_amount.value {
         findings.add_semantic(
             "AMOUNT_MISMATCH",
             &format!("{field}/amount/value"),
@@ -84,7 +84,7 @@ pub(super) fn check_items(unit: &Value, field: &str, unit_amount: &Money, findin
         let (Some(price), Some(count)) = (price, count) else {
             return;
         };
-        sum += price.amount.saturating_mul(Decimal::from(count));
+        sum += price.value.saturating_mul(Decimal::from(count));
     }
     let total_field = format!("{field}/amount/breakdown/item_total");
     let Some(total) = unit.pointer("/amount/breakdown/item_total") else {
@@ -96,7 +96,7 @@ pub(super) fn check_items(unit: &Value, field: &str, unit_amount: &Money, findin
     // `check_breakdown` reports the issues of the total itself.
     let mut ignored = Findings::default();
     let total = Money::read(total, &total_field, Minimum::Zero, &mut ignored);
-    if total.is_some_and(|total| total.amount != sum || total.currency != unit_amount.currency) {
+    if total.is_some_and(|total| total.value != sum || total.currency != unit_amount.currency) {
         findings.add_semantic("ITEM_TOTAL_MISMATCH", &total_field, None);
     }
 }

@@ -1,12 +1,10 @@
 //! The body of a request to create an order.
 
-use super::{
-    super::{
-        errors::{Findings, Refusal},
-        fields::read_text,
-        money::{Minimum, Money},
-    },
-    amounts::{check_breakdown, check_items},
+use super::amounts::{check_breakdown, check_items};
+use crate::paypal::{
+    errors::{Findings, Refusal},
+    fields::read_text,
+    money::{Minimum, Money},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,20 +1,20 @@
 //! The operations on orders.
 
 use super::{
-    super::{
-        authorizations::Authorization,
-        errors::{Findings, Refusal},
-        idempotency::Action,
-        ledger::Ledger,
-        links::Links,
-        money::Money,
-        request::ApiRequest,
-        response::ApiResponse,
-        scripted_outcome::ScriptedOutcome,
-        webhooks::events::EventType,
-    },
     Approval, Order, OrderStatus,
     input::{self, Intent},
+};
+use crate::paypal::{
+    authorizations::Authorization,
+    errors::{Findings, Refusal},
+    idempotency::Action,
+    ledger::Ledger,
+    links::Links,
+    money::Money,
+    request::ApiRequest,
+    response::ApiResponse,
+    scripted_outcome::ScriptedOutcome,
+    webhooks::events::EventType,
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -25,17 +25,16 @@ impl Ledger {
         &mut self,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if let Some(id) = self.request_ids.find_result(
-            request.request_id,
-            Action::CreateOrder,
-            "",
-            request.now,
-        )? {
-            return Ok(ApiResponse::new(
-                StatusCode::OK,
-                self.order_body(&id, request)?,
-            ));
-        }
+        // A new order has no id in its path.
+        let result = self.idempotent(Action::CreateOrder, "", request, |ledger| {
+            ledger.insert_order(request)
+        })?;
+        let body = self.order_body(result.id(), request)?;
+        Ok(ApiResponse::new(result.status(), body))
+    }
+
+    /// Returns the order's id.
+    fn insert_order(&mut self, request: &ApiRequest<'_>) -> Result<String, Refusal> {
         let input = input::read(request.body, request.request_id)?;
         let id = self.ids.next_resource_id();
         let status = if input.has_payment_source {
@@ -43,32 +42,20 @@ impl Ledger {
         } else {
             OrderStatus::Created
         };
-        self.orders.insert(
-            id.clone(),
-            Order {
-                id: id.clone(),
-                intent: input.intent,
-                status,
-                units: input.units,
-                experience: input.experience,
-                has_payment_source: input.has_payment_source,
-                created_at: request.now,
-                updated_at: request.now,
-                opened_at: None,
-                authorization_id: None,
-            },
-        );
-        self.request_ids.record(
-            request.request_id,
-            Action::CreateOrder,
-            "",
-            &id,
-            request.now,
-        );
-        Ok(ApiResponse::new(
-            StatusCode::CREATED,
-            self.order_body(&id, request)?,
-        ))
+        let order = Order {
+            id: id.clone(),
+            intent: input.intent,
+            status,
+            units: input.units,
+            experience: input.experience,
+            has_payment_source: input.has_payment_source,
+            created_at: request.now,
+            updated_at: request.now,
+            opened_at: None,
+            authorization_id: None,
+        };
+        self.orders.insert(id.clone(), order);
+        Ok(id)
     }
 
     /// `GET /v2/checkout/orders/{id}`
@@ -96,7 +83,7 @@ impl Ledger {
     ) -> Option<Approval> {
         let approval = self.orders.get_mut(id)?.approve(now);
         if approval == Approval::Approved {
-            self.report(
+            self.emit_event(
                 EventType::OrderApproved,
                 id,
                 &ApiRequest::internal(now, links),
@@ -111,31 +98,24 @@ impl Ledger {
         id: &str,
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
-        if self
-            .request_ids
-            .find_result(request.request_id, Action::AuthorizeOrder, id, request.now)?
-            .is_some()
-        {
-            return Ok(ApiResponse::new(
-                StatusCode::OK,
-                self.order_body(id, request)?,
-            ));
-        }
-        let order = self.orders.get_mut(id).ok_or_else(Refusal::not_found)?;
-        let issue = if order.intent == Intent::Capture {
-            Some("ACTION_DOES_NOT_MATCH_INTENT")
-        } else if order.status == OrderStatus::Completed {
-            Some("ORDER_ALREADY_AUTHORIZED")
-        } else if order.is_expired(request.now) {
-            Some("ORDER_EXPIRED")
-        } else if order.status != OrderStatus::Approved {
-            Some("ORDER_NOT_APPROVED")
-        } else if ScriptedOutcome::AuthorizeDeclined.is_in(order.text("description")) {
-            Some("INSTRUMENT_DECLINED")
-        } else {
-            None
-        };
-        if let Some(issue) = issue {
+        let result = self.idempotent(Action::AuthorizeOrder, id, request, |ledger| {
+            ledger.create_authorization(id, request)
+        })?;
+        let body = self.order_body(id, request)?;
+        Ok(ApiResponse::new(result.status(), body))
+    }
+
+    /// Returns the authorization's id.
+    fn create_authorization(
+        &mut self,
+        order_id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<String, Refusal> {
+        let order = self
+            .orders
+            .get_mut(order_id)
+            .ok_or_else(Refusal::not_found)?;
+        if let Some(issue) = authorization_issue(order, request.now) {
             return Err(Findings::semantic(issue).into_refusal());
         }
         let amount = order
@@ -143,32 +123,34 @@ impl Ledger {
             .first()
             .map(|unit| unit.amount.clone())
             .ok_or_else(Refusal::not_found)?;
-        let authorization = Authorization::new(
-            self.ids.next_resource_id(),
-            order,
-            authorized_amount(order, amount),
-            request.now,
-        );
+        let amount = authorized_amount(order, amount);
+        let id = self.ids.next_resource_id();
+        let authorization = Authorization::new(id.clone(), order, amount, request.now);
         order.status = OrderStatus::Completed;
         order.updated_at = request.now;
-        order.authorization_id = Some(authorization.id.clone());
-        self.request_ids.record(
-            request.request_id,
-            Action::AuthorizeOrder,
-            id,
-            &authorization.id,
-            request.now,
-        );
-        let (authorization_id, is_denied) = (authorization.id.clone(), authorization.is_denied());
-        self.authorizations
-            .insert(authorization_id.clone(), authorization);
+        order.authorization_id = Some(id.clone());
+        let is_denied = authorization.is_denied();
+        self.authorizations.insert(id.clone(), authorization);
         if !is_denied {
-            self.report(EventType::AuthorizationCreated, &authorization_id, request);
+            self.emit_event(EventType::AuthorizationCreated, &id, request);
         }
-        Ok(ApiResponse::new(
-            StatusCode::CREATED,
-            self.order_body(id, request)?,
-        ))
+        Ok(id)
+    }
+}
+
+fn authorization_issue(order: &Order, now: Timestamp) -> Option<&'static str> {
+    if order.intent == Intent::Capture {
+        Some("ACTION_DOES_NOT_MATCH_INTENT")
+    } else if order.status == OrderStatus::Completed {
+        Some("ORDER_ALREADY_AUTHORIZED")
+    } else if order.is_expired(now) {
+        Some("ORDER_EXPIRED")
+    } else if order.status != OrderStatus::Approved {
+        Some("ORDER_NOT_APPROVED")
+    } else if ScriptedOutcome::AuthorizeDeclined.is_in(order.text("description")) {
+        Some("INSTRUMENT_DECLINED")
+    } else {
+        None
     }
 }
 

@@ -1,9 +1,7 @@
 //! The approval page: plain HTML with one form and no script.
 
-use super::{
-    super::{money::Money, parties::PAYER_ID},
-    Order, OrderStatus,
-};
+use super::{Order, OrderStatus};
+use crate::paypal::{money::Money, parties::PAYER_ID};
 use jiff::Timestamp;
 use std::fmt::Write as _;
 

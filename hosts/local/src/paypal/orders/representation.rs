@@ -1,15 +1,12 @@
 //! An order as the API shows it.
 
-use super::{
-    super::{
-        errors::Refusal,
-        ledger::Ledger,
-        parties::{payee, payer, wallet},
-        request::ApiRequest,
-        times::json_time,
-    },
-    Order, OrderStatus,
-    input::PurchaseUnit,
+use super::{Order, OrderStatus, input::PurchaseUnit};
+use crate::paypal::{
+    errors::Refusal,
+    ledger::Ledger,
+    parties::{payee, payer, wallet},
+    request::ApiRequest,
+    times::json_time,
 };
 use serde_json::{Map, Value, json};
 

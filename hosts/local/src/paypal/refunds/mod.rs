@@ -15,7 +15,8 @@ pub(in crate::paypal) struct Refund {
     pub(in crate::paypal) capture_id: String,
     amount: Money,
     /// The sum of the capture's refunds, up to and including this one.
-    total: Decimal,
+    #[serde(rename = "total")]
+    running_total: Decimal,
     custom_id: Option<String>,
     invoice_id: Option<String>,
     note_to_payer: Option<String>,

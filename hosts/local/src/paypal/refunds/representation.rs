@@ -1,10 +1,8 @@
 //! A refund as the API shows it.
 
-use super::{
-    super::{
-        errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest, times::json_time,
-    },
-    Refund,
+use super::Refund;
+use crate::paypal::{
+    errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest, times::json_time,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -31,9 +29,9 @@ pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) 
         "amount": refund.amount.json(),
         "seller_payable_breakdown": {
             "gross_amount": refund.amount.json(),
-            "paypal_fee": refund.amount.with_amount(Decimal::ZERO).json(),
+            "paypal_fee": refund.amount.with_value(Decimal::ZERO).json(),
             "net_amount": refund.amount.json(),
-            "total_refunded_amount": refund.amount.with_amount(refund.total).json(),
+            "total_refunded_amount": refund.amount.with_value(refund.running_total).json(),
         },
         "create_time": json_time(refund.created_at),
         "update_time": json_time(refund.created_at),

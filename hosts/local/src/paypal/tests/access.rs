@@ -5,8 +5,8 @@ use crate::paypal::Simulator;
 use axum::body::Body;
 use exodrive_native::Clock;
 use http::{Request, StatusCode, header};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test]
 async fn token_needs_valid_client_credentials() {
@@ -52,9 +52,9 @@ async fn calls_need_unexpired_token() {
     );
 
     assert_eq!(paypal.get(path).await.status, StatusCode::NOT_FOUND);
-    paypal.clock.advance(SignedDuration::from_secs(32_399));
+    paypal.clock.advance(Duration::from_secs(32_399));
     assert_eq!(paypal.get(path).await.status, StatusCode::NOT_FOUND);
-    paypal.clock.advance(SignedDuration::from_secs(1));
+    paypal.clock.advance(Duration::from_secs(1));
     let response = paypal.get(path).await;
     assert_eq!(
         (response.status, &response.body["error"]),

@@ -195,7 +195,7 @@ async fn invoice_is_captured_once() {
 
 #[tokio::test]
 async fn scripted_capture_outcomes_occur() {
-    let mut paypal = PayPal::new().await;
+    let paypal = PayPal::new().await;
     let declined_path = format!(
         "{}/capture",
         paypal.authorization_path("SIMULATE_CAPTURE_DECLINED").await
@@ -213,6 +213,25 @@ async fn scripted_capture_outcomes_occur() {
         (422, "AUTHORIZATION_DENIED")
     );
 
+    let pending_path = format!(
+        "{}/capture",
+        paypal.authorization_path("SIMULATE_CAPTURE_PENDING").await
+    );
+    let capture = paypal.post(&pending_path, json!({})).await;
+    assert_eq!(
+        (capture.status, &capture.body["status"]),
+        (StatusCode::CREATED, &json!("PENDING"))
+    );
+    assert_eq!(
+        capture.body["status_details"],
+        json!({"reason": "PENDING_REVIEW"})
+    );
+    assert_eq!(capture.body.get("seller_receivable_breakdown"), None);
+}
+
+#[tokio::test]
+async fn busy_capture_succeeds_on_retry() {
+    let paypal = PayPal::new().await;
     let busy_path = format!(
         "{}/capture",
         paypal
@@ -236,22 +255,11 @@ async fn scripted_capture_outcomes_occur() {
             .status,
         StatusCode::CREATED
     );
+}
 
-    let pending_path = format!(
-        "{}/capture",
-        paypal.authorization_path("SIMULATE_CAPTURE_PENDING").await
-    );
-    let capture = paypal.post(&pending_path, json!({})).await;
-    assert_eq!(
-        (capture.status, &capture.body["status"]),
-        (StatusCode::CREATED, &json!("PENDING"))
-    );
-    assert_eq!(
-        capture.body["status_details"],
-        json!({"reason": "PENDING_REVIEW"})
-    );
-    assert_eq!(capture.body.get("seller_receivable_breakdown"), None);
-
+#[tokio::test]
+async fn lapsed_funds_need_reauthorization() {
+    let mut paypal = PayPal::new().await;
     let lapse_path = paypal.authorization_path("SIMULATE_FUNDS_LAPSE").await;
     paypal.advance_hours(72).await;
     assert_eq!(

@@ -4,9 +4,9 @@ use super::{PayPal, event_records, persistence::Folder};
 use crate::paypal::{Forgery, WebhookError};
 use exodrive_native::Clock;
 use http::{Method, StatusCode};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Takes all due deliveries and returns the ids of their events.
 fn take(paypal: &PayPal) -> Vec<String> {
@@ -59,15 +59,15 @@ async fn event_is_due_until_success_response() {
     assert!(take(&paypal).is_empty());
     // The first attempt gets no response, the next three fail with these statuses.
     for (pause, status) in [(45, 503), (180, 401), (405, 302)] {
-        paypal.clock.advance(SignedDuration::from_secs(pause - 2));
+        paypal.clock.advance(Duration::from_secs(pause - 2));
         assert!(take(&paypal).is_empty(), "{pause}");
-        paypal.clock.advance(SignedDuration::from_secs(2));
+        paypal.clock.advance(Duration::from_secs(2));
         assert_eq!(take(&paypal), [event.as_str()], "{pause}");
         let status = StatusCode::from_u16(status).unwrap();
         paypal.simulator.record_response(&event, status);
         assert_eq!(event_records(&paypal, &order)[0]["delivered"], false);
     }
-    paypal.clock.advance(SignedDuration::from_secs(720));
+    paypal.clock.advance(Duration::from_secs(720));
     assert_eq!(take(&paypal), [event.as_str()]);
     paypal
         .simulator
@@ -77,7 +77,7 @@ async fn event_is_due_until_success_response() {
         (&record["delivered"], &record["attempts"], &record["due"]),
         (&json!(true), &json!(5), &Value::Null)
     );
-    paypal.clock.advance(SignedDuration::from_hours(24));
+    paypal.clock.advance(Duration::from_secs(24 * 3600));
     assert!(take(&paypal).is_empty());
 }
 
@@ -89,7 +89,7 @@ async fn delivery_stops_after_25_retries() {
     let mut attempts = 0;
     for _ in 0..(4 * 24 * 60) {
         attempts += take(&paypal).len();
-        paypal.clock.advance(SignedDuration::from_mins(1));
+        paypal.clock.advance(Duration::from_secs(60));
     }
     assert_eq!(attempts, 26);
     let record = event_records(&paypal, &order)[0].clone();
@@ -202,7 +202,7 @@ async fn restart_resumes_undelivered_events() {
     let second = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
     assert_eq!(event_records(&second, &order), saved_records);
     assert!(take(&second).is_empty());
-    second.clock.advance(SignedDuration::from_secs(45));
+    second.clock.advance(Duration::from_secs(45));
     assert_eq!(take(&second), [event_ids[1].as_str()]);
 }
 
@@ -212,11 +212,11 @@ async fn restart_keeps_timed_events() {
     let clock = Clock::default();
     let first = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
     let (order, _) = first.authorize_order("A car").await;
-    first.clock.advance(SignedDuration::from_hours(29 * 24));
+    first.clock.advance(Duration::from_secs(29 * 24 * 3600));
     assert_eq!(take(&first).len(), 3);
     let saved_records = event_records(&first, &order);
     let later_clock = Clock::default();
-    later_clock.advance(SignedDuration::from_hours(29 * 24));
+    later_clock.advance(Duration::from_secs(29 * 24 * 3600));
     first.simulator.save().unwrap();
     let second =
         PayPal::with_simulator(folder.load_at(later_clock.clone()).unwrap(), later_clock).await;

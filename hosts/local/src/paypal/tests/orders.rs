@@ -209,7 +209,7 @@ async fn scripted_authorize_outcomes_occur() {
 #[tokio::test]
 async fn same_seed_gives_same_identifiers() {
     let token_and_ledger = async |seed| {
-        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
+        let clock = Clock::fixed_at(Timestamp::UNIX_EPOCH);
         let simulator = Simulator::seeded(clock.clone(), credentials(), BASE.to_owned(), seed);
         let paypal = PayPal::with_simulator(simulator, clock).await;
         let (order, authorization) = paypal.authorize_order("A car").await;

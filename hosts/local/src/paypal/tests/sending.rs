@@ -9,7 +9,6 @@ use crate::{
 use axum::{Router, extract::State, routing::post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use jiff::SignedDuration;
 use serde_json::Value;
 use std::{
     collections::VecDeque,
@@ -90,7 +89,7 @@ async fn due_event_is_resent_until_delivered() {
     for (times, pause) in [(1, 45), (2, 180)] {
         wait_for("an attempt", || merchant.events().len() == times).await;
         assert_eq!(event_records(&paypal, &order)[0]["delivered"], false);
-        paypal.clock.advance(SignedDuration::from_secs(pause));
+        paypal.clock.advance(Duration::from_secs(pause));
         sender.clock_moved();
     }
     wait_for("the delivery", || {

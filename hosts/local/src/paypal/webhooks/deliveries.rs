@@ -1,11 +1,11 @@
 //! Deliveries of events: their schedule and their signed requests.
 
 use super::{
-    super::{links::Links, times::rfc3339},
     error::WebhookError,
     events::{DeliveryStatus, Event, Events},
     signature,
 };
+use crate::paypal::{links::Links, times::rfc3339};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, header};
@@ -26,7 +26,7 @@ const USER_AGENT: &str = "PayPal/AUHD-214.0-LOCAL";
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The event's id, for
-    /// [`Simulator::record_response`](super::super::Simulator::record_response).
+    /// [`Simulator::record_response`](crate::paypal::Simulator::record_response).
     pub event: String,
     /// The signed POST. Its URI is only a path.
     pub request: Request<Bytes>,

@@ -32,9 +32,9 @@
 //! - <https://developer.paypal.com/docs/api/webhooks/v1/>
 
 pub(super) mod deliveries;
+mod emit;
 pub(super) mod error;
 pub(super) mod events;
-mod reports;
 pub(super) mod signature;
 mod simulator;
 pub(super) mod verification;

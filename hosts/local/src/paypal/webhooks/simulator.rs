@@ -1,13 +1,13 @@
 //! The simulator's methods for events and deliveries.
 
 use super::{
-    super::{
-        links::Links,
-        simulator::{Simulator, lock},
-    },
     deliveries::{Delivery, Forgery},
     error::WebhookError,
     events::EventRecord,
+};
+use crate::paypal::{
+    links::Links,
+    simulator::{Simulator, lock},
 };
 use http::StatusCode;
 
@@ -15,7 +15,7 @@ impl Simulator {
     /// The events of the last 30 days, or those of one order, oldest first.
     pub(crate) fn events(&self, order: Option<&str>) -> Vec<EventRecord> {
         let mut ledger = lock(&self.inner.ledger);
-        if ledger.report_timed_changes(self.inner.clock.now(), self.links()) {
+        if ledger.emit_timed_events(self.inner.clock.now(), self.links()) {
             self.inner.mark_changed();
         }
         ledger.events.records(order)
@@ -29,9 +29,9 @@ impl Simulator {
     pub fn take_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, WebhookError> {
         let now = self.inner.clock.now();
         let mut ledger = lock(&self.inner.ledger);
-        let has_reported = ledger.report_timed_changes(now, self.links());
+        let has_emitted = ledger.emit_timed_events(now, self.links());
         let deliveries = ledger.events.take_due(now, limit, self.links())?;
-        if has_reported || !deliveries.is_empty() {
+        if has_emitted || !deliveries.is_empty() {
             self.inner.mark_changed();
         }
         Ok(deliveries)

@@ -1,12 +1,10 @@
 //! Verification of a delivery by the merchant: the certificates, and PayPal's verification API.
 
-use super::{
-    super::{
-        bodies::{json_response, read_body},
-        errors::RefusalKind,
-        simulator::{Simulator, lock},
-    },
-    signature,
+use super::signature;
+use crate::paypal::{
+    bodies::{json_response, read_body},
+    errors::RefusalKind,
+    simulator::{Simulator, lock},
 };
 use axum::{
     Router,

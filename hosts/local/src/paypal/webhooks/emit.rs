@@ -1,9 +1,7 @@
-//! Reports of changes as events.
+//! Emits the event of each change.
 
-use super::{
-    super::{ids::Ids, ledger::Ledger, links::Links, request::ApiRequest},
-    events::{DeliveryStatus, Event, EventType},
-};
+use super::events::{DeliveryStatus, Event, EventType};
+use crate::paypal::{ids::Ids, ledger::Ledger, links::Links, request::ApiRequest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -12,7 +10,7 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Ledger {
     /// Adds the event of a change to the resource `id`. An unknown resource has no event.
-    pub(in crate::paypal) fn report(
+    pub(in crate::paypal) fn emit_event(
         &mut self,
         event_type: EventType,
         id: &str,
@@ -51,9 +49,9 @@ impl Ledger {
         });
     }
 
-    /// Reports expired authorizations and decided e-checks, each once. Returns whether there were
-    /// any.
-    pub(super) fn report_timed_changes(&mut self, now: Timestamp, links: Links<'_>) -> bool {
+    /// Emits the events of expired authorizations and decided e-checks, each once. Returns whether
+    /// there were any.
+    pub(super) fn emit_timed_events(&mut self, now: Timestamp, links: Links<'_>) -> bool {
         let reported_ids = &self.events.timed_reports;
         let expiries = self
             .expired_authorizations(now)
@@ -66,7 +64,7 @@ impl Ledger {
             .filter(|(_, id)| !reported_ids.contains(id))
             .collect();
         for (event_type, id) in &changes {
-            self.report(*event_type, id, &ApiRequest::internal(now, links));
+            self.emit_event(*event_type, id, &ApiRequest::internal(now, links));
             self.events.timed_reports.insert(id.clone());
         }
         !changes.is_empty()
