@@ -2,7 +2,7 @@
 
 use crate::{
     imports::{Module, imported_modules, imports, modules},
-    source::read,
+    source::{files, read},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,4 +111,47 @@ fn every_module_has_a_head() {
             "{file} does not say what it is for"
         );
     }
+}
+
+/// A file without a `mod` line is not compiled, and its tests do not run.
+#[test]
+fn every_file_is_declared() {
+    let mut undeclared = Vec::new();
+    for folder in [
+        "lib/src",
+        "hosts/local/src",
+        "hosts/native/src",
+        "ops/src",
+        "ops/tests/ops",
+        "tests/api",
+        "tests/sim",
+        "tests/sql",
+        "tests/tidy",
+    ] {
+        let all = files(folder, "rs");
+        for file in &all {
+            let (parent, name) = file.rsplit_once('/').unwrap();
+            let (parent, name) = match name {
+                "main.rs" | "lib.rs" => continue,
+                "mod.rs" => parent.rsplit_once('/').unwrap(),
+                _ => (parent, name.trim_end_matches(".rs")),
+            };
+            let beside = format!("{parent}.rs");
+            let declares = |other: &&String| {
+                let is_parent = **other == beside
+                    || other
+                        .rsplit_once('/')
+                        .is_some_and(|(folder, _)| folder == parent);
+                is_parent && {
+                    let text = read(other);
+                    text.contains(&format!("mod {name};"))
+                        || text.contains(&format!("path = \"{name}.rs\""))
+                }
+            };
+            if !all.iter().any(|other| declares(&other)) {
+                undeclared.push(format!("{file} has no mod line"));
+            }
+        }
+    }
+    assert_eq!(undeclared, [""; 0]);
 }

@@ -113,6 +113,7 @@ fn every_route_is_complete() {
         if is_update {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
+            println!("wrote: {file}");
         } else {
             missing.push(format!("{file} is not what script/generate writes"));
         }
@@ -139,6 +140,9 @@ fn every_route_is_complete() {
     }
     for heading in documented.difference(&headings) {
         missing.push(format!("docs/API.md names {heading}, which is no route"));
+    }
+    for line in &missing {
+        println!("missing: {line}");
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
