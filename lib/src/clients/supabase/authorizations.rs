@@ -8,13 +8,12 @@ use uuid::Uuid;
 
 /// The result of `begin_authorization`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum AuthorizationStart {
     /// PayPal has to authorize the order.
     Authorize(AuthorizationClaim),
     /// An earlier request authorized it.
     AlreadyAuthorized(ConfirmedBooking),
-    #[serde(untagged)]
     Refused(AuthorizationRefusal),
 }
 
@@ -46,7 +45,7 @@ pub(crate) struct ConfirmedBooking {
 
 /// The reason that PayPal must not authorize an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum AuthorizationRefusal {
     /// No payment of ours has this order.
     OrderNotFound,
@@ -60,11 +59,7 @@ pub(crate) enum AuthorizationRefusal {
 
 /// The result of `record_authorization`.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(
-    tag = "outcome",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum AuthorizationRecord {
     /// The booking is confirmed, by this call or an earlier one.
     #[serde(alias = "replayed")]
@@ -72,13 +67,12 @@ pub(crate) enum AuthorizationRecord {
         capture_scheduled_at: Option<Timestamp>,
     },
     /// Nothing is confirmed, and the authorization must be voided.
-    #[serde(untagged)]
     Refused(VoidReason),
 }
 
 /// The reason that an authorization must be voided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum VoidReason {
     /// Its amount or currency is not the booking's.
     PaymentMismatch,
@@ -102,11 +96,7 @@ impl VoidReason {
 
 /// The result of `begin_void`.
 #[derive(Debug, Deserialize)]
-#[serde(
-    tag = "outcome",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum VoidStart {
     /// PayPal has to void the authorization.
     Void {
@@ -134,7 +124,7 @@ impl Database<'_> {
         order_id: &str,
     ) -> Result<AuthorizationStart, DatabaseError> {
         let arguments = serde_json::json!({ "p_order_id": order_id, "p_now": self.platform.now() });
-        self.call("begin_authorization", &arguments).await
+        self.call_outcome("begin_authorization", &arguments).await
     }
 
     /// Records an authorization. Confirms the booking if the authorization is for its price.
@@ -153,7 +143,7 @@ impl Database<'_> {
             "p_expires_at": authorization.expires_at,
             "p_now": self.platform.now(),
         });
-        self.call("record_authorization", &arguments).await
+        self.call_outcome("record_authorization", &arguments).await
     }
 
     /// Records that PayPal refused (`is_final`) or gave no response, and releases the claim.
@@ -189,7 +179,7 @@ impl Database<'_> {
             "p_reason": reason,
             "p_now": self.platform.now(),
         });
-        self.call("begin_void", &arguments).await
+        self.call_outcome("begin_void", &arguments).await
     }
 
     /// Records that PayPal voided.
@@ -218,8 +208,8 @@ impl Database<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::{Value, from_value, json};
+    use super::{super::outcome::decode_value, *};
+    use serde_json::{Value, json};
 
     #[test]
     fn outcomes_carry_their_own_members() {
@@ -229,7 +219,7 @@ mod tests {
             "requestId": "P:authorize:1", "resumed": false, "authorizationId": null,
             "captureScheduledAt": null, "carId": Uuid::nil(), "carSlug": "porsche-911",
         });
-        let AuthorizationStart::Authorize(claim) = from_value(claim).unwrap() else {
+        let AuthorizationStart::Authorize(claim) = decode_value(claim).unwrap() else {
             panic!("not claimed");
         };
         assert_eq!(claim.price.amount.to_string(), "237.60");
@@ -239,7 +229,8 @@ mod tests {
             "outcome": "already_authorized", "bookingId": Uuid::nil(), "requestId": null,
             "authorizationId": "A", "captureScheduledAt": "2030-01-19T10:00:00Z",
         });
-        let AuthorizationStart::AlreadyAuthorized(booking) = from_value(confirmed).unwrap() else {
+        let AuthorizationStart::AlreadyAuthorized(booking) = decode_value(confirmed).unwrap()
+        else {
             panic!("not confirmed");
         };
         assert_eq!(booking.authorization_id, "A");
@@ -247,7 +238,7 @@ mod tests {
 
         let refused = json!({ "outcome": "payment_in_progress" });
         assert!(matches!(
-            from_value(refused).unwrap(),
+            decode_value(refused).unwrap(),
             AuthorizationStart::Refused(AuthorizationRefusal::PaymentInProgress)
         ));
     }
@@ -255,7 +246,7 @@ mod tests {
     #[test]
     fn replays_confirm_and_mismatches_void() {
         let record = |outcome| {
-            from_value(json!({ "outcome": outcome, "captureScheduledAt": null })).unwrap()
+            decode_value(json!({ "outcome": outcome, "captureScheduledAt": null })).unwrap()
         };
         for outcome in ["confirmed", "replayed"] {
             assert!(matches!(
@@ -283,7 +274,7 @@ mod tests {
             json!({}),
         ];
         for result in results {
-            assert!(from_value::<AuthorizationStart>(result).is_err());
+            assert!(decode_value::<AuthorizationStart>(result).is_err());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bookings: creation, lookup, expiry.
 
-use super::{CarIdentity, Database, DatabaseError};
+use super::{CarIdentity, Database, DatabaseError, outcome::decode_outcome};
 use crate::domain::{
     booking::Customer,
     booking_state::BookingState,
@@ -47,11 +47,7 @@ pub(crate) enum BookingCreation {
 
 /// The reason that a booking is not created.
 #[derive(Debug, Deserialize)]
-#[serde(
-    tag = "outcome",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum BookingRefusal {
     /// The key came with other content before.
     IdempotencyKeyReused,
@@ -154,15 +150,13 @@ impl Booking {
 }
 
 impl BookingCreation {
-    /// Reads the outcome first and the booking second: a tagged enum buffers its members, and a
-    /// [`RawValue`] cannot be read from a buffer.
+    /// Reads the outcome first and the booking second, because a [`RawValue`] needs the text.
     fn decode(body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
-        #[serde(tag = "outcome", rename_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
         enum Outcome {
             Created,
             Replayed,
-            #[serde(untagged)]
             Refused(BookingRefusal),
         }
         #[derive(Deserialize)]
@@ -170,7 +164,7 @@ impl BookingCreation {
             booking: Box<Booking>,
         }
         let booking = || serde_json::from_slice(body).map(|Creation { booking }| booking);
-        Ok(match serde_json::from_slice(body)? {
+        Ok(match decode_outcome(body)? {
             Outcome::Created => Self::Created(booking()?),
             Outcome::Replayed => Self::Replayed(booking()?),
             Outcome::Refused(refusal) => Self::Refused(refusal),

@@ -23,12 +23,11 @@ pub(crate) struct CancelRequest<'a> {
 
 /// The result of `cancel_booking`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum CancelResult {
     /// The booking is canceled, by this call or an earlier one.
     #[serde(alias = "already_cancelled")]
     Cancelled(Cancellation),
-    #[serde(untagged)]
     Refused(CancelRefusal),
 }
 
@@ -83,11 +82,7 @@ pub(crate) enum Settlement {
 
 /// The reason that a booking is not canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(
-    tag = "outcome",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum CancelRefusal {
     BookingNotFound,
     /// It is completed, or a customer cancels after its first day has come.
@@ -115,14 +110,14 @@ impl Database<'_> {
             "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
-        self.call("cancel_booking", &arguments).await
+        self.call_outcome("cancel_booking", &arguments).await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::{Value, from_value, json};
+    use super::{super::outcome::decode_value, *};
+    use serde_json::{Value, json};
 
     fn cancellation(outcome: &str, settlement: &str) -> Value {
         json!({
@@ -149,7 +144,7 @@ mod tests {
             ("refund", refund),
         ] {
             for outcome in ["cancelled", "already_cancelled"] {
-                let result = from_value(cancellation(outcome, name)).unwrap();
+                let result = decode_value(cancellation(outcome, name)).unwrap();
                 let CancelResult::Cancelled(cancellation) = result else {
                     panic!("{outcome} refused");
                 };
@@ -163,7 +158,7 @@ mod tests {
     #[test]
     fn refusals_are_no_cancellations() {
         let refused = json!({ "outcome": "payment_in_progress", "paymentId": Uuid::max() });
-        let CancelResult::Refused(refusal) = from_value(refused).unwrap() else {
+        let CancelResult::Refused(refusal) = decode_value(refused).unwrap() else {
             panic!("cancelled");
         };
         let payment_id = Uuid::max();
@@ -172,7 +167,7 @@ mod tests {
             cancellation("canceled", "none"),
             cancellation("cancelled", "x"),
         ] {
-            assert!(from_value::<CancelResult>(result).is_err());
+            assert!(decode_value::<CancelResult>(result).is_err());
         }
     }
 }

@@ -80,34 +80,24 @@ pub(crate) struct ReauthorizationClaim {
 
 /// The result of `claim_payment_capture`.
 #[derive(Debug, Deserialize)]
-#[serde(
-    tag = "outcome",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum CaptureStart {
-    Claimed {
-        claim: CaptureClaim,
-    },
-    AlreadyCaptured {
-        capture_id: String,
-    },
-    #[serde(untagged)]
+    Claimed { claim: CaptureClaim },
+    AlreadyCaptured { capture_id: String },
     Refused(ClaimRefusal),
 }
 
 /// The result of `claim_reauthorization`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ReauthorizationStart {
     Claimed(ReauthorizationClaim),
-    #[serde(untagged)]
     Refused(ClaimRefusal),
 }
 
 /// The reason that an operator gets no claim on a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ClaimRefusal {
     /// Another request or run has the claim.
     PaymentInProgress,
@@ -120,7 +110,7 @@ pub(crate) enum ClaimRefusal {
 
 /// The result of `record_reauthorization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ReauthorizationRecord {
     Recorded,
     /// Another run has claimed the payment. Nothing is recorded.
@@ -147,7 +137,7 @@ impl Database<'_> {
         request_id: &str,
     ) -> Result<CaptureStart, DatabaseError> {
         let arguments = self.operator_arguments(booking_id, actor, request_id);
-        self.call("claim_payment_capture", &arguments).await
+        self.call_outcome("claim_payment_capture", &arguments).await
     }
 
     /// Claims the payment of a booking, to reauthorize it.
@@ -158,7 +148,7 @@ impl Database<'_> {
         request_id: &str,
     ) -> Result<ReauthorizationStart, DatabaseError> {
         let arguments = self.operator_arguments(booking_id, actor, request_id);
-        self.call("claim_reauthorization", &arguments).await
+        self.call_outcome("claim_reauthorization", &arguments).await
     }
 
     fn operator_arguments(
@@ -202,7 +192,8 @@ impl Database<'_> {
             "p_expires_at": authorization.expires_at,
             "p_now": self.platform.now(),
         });
-        self.call("record_reauthorization", &arguments).await
+        self.call_outcome("record_reauthorization", &arguments)
+            .await
     }
 
     /// Records a capture. Counts even when the claim was lost: PayPal has the money.
@@ -248,8 +239,8 @@ impl Database<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::{from_value, json};
+    use super::{super::outcome::decode_value, *};
+    use serde_json::json;
 
     #[test]
     fn reauthorization_is_for_whole_amount() {
@@ -260,7 +251,7 @@ mod tests {
             "requestId": "P:capture:2", "resumed": false,
             "reauthorizeRequestId": "P:reauthorize:1",
         }});
-        let CaptureStart::Claimed { claim } = from_value(start).unwrap() else {
+        let CaptureStart::Claimed { claim } = decode_value(start).unwrap() else {
             panic!("not claimed");
         };
         let reauthorization = claim.reauthorization().unwrap();
@@ -276,7 +267,7 @@ mod tests {
             "authorizationId": "A", "amount": "237.60", "currency": "USD",
             "requestId": "P:reauthorize:1",
         });
-        let ReauthorizationStart::Claimed(claim) = from_value(claimed).unwrap() else {
+        let ReauthorizationStart::Claimed(claim) = decode_value(claimed).unwrap() else {
             panic!("not claimed");
         };
         assert_eq!(claim.claim_id, Uuid::max());
@@ -284,16 +275,16 @@ mod tests {
 
         let refused = json!({ "outcome": "not_authorized" });
         assert!(matches!(
-            from_value(refused).unwrap(),
+            decode_value(refused).unwrap(),
             ReauthorizationStart::Refused(ClaimRefusal::NotAuthorized)
         ));
         let captured = json!({ "outcome": "already_captured", "captureId": "C" });
         assert!(matches!(
-            from_value(captured).unwrap(),
+            decode_value(captured).unwrap(),
             CaptureStart::AlreadyCaptured { capture_id } if capture_id == "C"
         ));
         let lost = json!({ "outcome": "lease_lost" });
-        let record: ReauthorizationRecord = from_value(lost).unwrap();
+        let record: ReauthorizationRecord = decode_value(lost).unwrap();
         assert_eq!(record, ReauthorizationRecord::ClaimLost);
     }
 }

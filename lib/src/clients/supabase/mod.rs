@@ -14,6 +14,7 @@ mod crons;
 mod error;
 mod operators;
 mod orders;
+mod outcome;
 mod reconciliation;
 mod refunds;
 mod users;

@@ -25,13 +25,12 @@ pub(crate) struct PaymentRequest<'a> {
 
 /// The result of `open_payment`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum PaymentOpening {
     /// PayPal has to create an order.
     CreateOrder(NewPayment),
     /// The payer can still use an order of this booking.
     OrderExists(ExistingOrder),
-    #[serde(untagged)]
     Refused(PaymentRefusal),
 }
 
@@ -69,11 +68,7 @@ pub(crate) struct ExistingOrder {
 
 /// The reason that a booking cannot be paid.
 #[derive(Debug, Deserialize)]
-#[serde(
-    tag = "outcome",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum PaymentRefusal {
     BookingNotFound,
     /// The booking is for another car or other days.
@@ -105,7 +100,7 @@ impl Database<'_> {
             "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
-        self.call("open_payment", &arguments).await
+        self.call_outcome("open_payment", &arguments).await
     }
 
     /// Records the order that PayPal created.

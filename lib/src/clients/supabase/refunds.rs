@@ -48,18 +48,17 @@ pub(crate) enum RefundState {
 
 /// The result of `order_refund`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RefundOrder {
     /// The refund is ordered, by this call or an earlier one with the same key.
     #[serde(alias = "replayed")]
     Ordered(Refund),
-    #[serde(untagged)]
     Refused(RefundRefusal),
 }
 
 /// The reason that a refund is not ordered.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RefundRefusal {
     /// The key has ordered a refund of another amount.
     IdempotencyKeyReused,
@@ -74,7 +73,7 @@ pub(crate) enum RefundRefusal {
 
 /// The result of `begin_refund`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RefundStart {
     /// PayPal has to refund.
     Refund(RefundClaim),
@@ -100,7 +99,7 @@ pub(crate) struct RefundClaim {
 
 /// The result of `record_refund`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum RefundRecord {
     /// The refund is recorded, by this call or an earlier one.
     #[serde(alias = "replayed")]
@@ -122,13 +121,13 @@ impl Database<'_> {
             "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
-        self.call("order_refund", &arguments).await
+        self.call_outcome("order_refund", &arguments).await
     }
 
     /// Claims a refund, to make it.
     pub(crate) async fn begin_refund(&self, refund: Uuid) -> Result<RefundStart, DatabaseError> {
         let arguments = serde_json::json!({ "p_refund_id": refund, "p_now": self.platform.now() });
-        self.call("begin_refund", &arguments).await
+        self.call_outcome("begin_refund", &arguments).await
     }
 
     /// Records that PayPal refunded. Counts even when the claim was lost.
@@ -144,7 +143,7 @@ impl Database<'_> {
             "p_paypal_refund_id": paypal_refund_id,
             "p_now": self.platform.now(),
         });
-        let RefundRecord::Recorded(refund) = self.call("record_refund", &arguments).await?;
+        let RefundRecord::Recorded(refund) = self.call_outcome("record_refund", &arguments).await?;
         Ok(refund)
     }
 
@@ -179,8 +178,8 @@ impl Database<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::{Value, from_value, json};
+    use super::{super::outcome::decode_value, *};
+    use serde_json::{Value, json};
 
     fn refund(outcome: &str) -> Value {
         json!({
@@ -193,18 +192,18 @@ mod tests {
     #[test]
     fn reused_key_is_a_refusal() {
         for outcome in ["ordered", "replayed"] {
-            let RefundOrder::Ordered(refund) = from_value(refund(outcome)).unwrap() else {
+            let RefundOrder::Ordered(refund) = decode_value(refund(outcome)).unwrap() else {
                 panic!("{outcome} refused");
             };
             assert_eq!(refund.status, RefundState::Ordered);
             assert_eq!(refund.money.amount.to_string(), "20.00");
         }
-        let reused = from_value(refund("idempotency_key_reused")).unwrap();
+        let reused = decode_value(refund("idempotency_key_reused")).unwrap();
         assert!(matches!(
             reused,
             RefundOrder::Refused(RefundRefusal::IdempotencyKeyReused)
         ));
-        assert!(from_value::<RefundOrder>(refund("recorded")).is_err());
+        assert!(decode_value::<RefundOrder>(refund("recorded")).is_err());
     }
 
     #[test]
@@ -213,7 +212,7 @@ mod tests {
         claim["requestId"] = json!("P:refund:1");
         claim["captureId"] = json!("C");
         claim["attempt"] = json!(2);
-        let RefundStart::Refund(claim) = from_value(claim).unwrap() else {
+        let RefundStart::Refund(claim) = decode_value(claim).unwrap() else {
             panic!("not claimed");
         };
         assert_eq!(
@@ -221,14 +220,14 @@ mod tests {
             ("P:refund:1", 2)
         );
         assert!(matches!(
-            from_value(refund("nothing_to_do")).unwrap(),
+            decode_value(refund("nothing_to_do")).unwrap(),
             RefundStart::NothingToDo(Refund {
                 status: RefundState::Ordered,
                 ..
             })
         ));
         assert!(matches!(
-            from_value(refund("payment_in_progress")).unwrap(),
+            decode_value(refund("payment_in_progress")).unwrap(),
             RefundStart::PaymentInProgress
         ));
     }

@@ -21,7 +21,7 @@ pub(crate) struct EventClaim {
 
 /// The result of `replay_webhook_event`.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum EventReplay {
     /// The dead letter has to be applied again.
     Replayed {
@@ -116,6 +116,6 @@ impl Database<'_> {
             "p_request_id": request_id,
             "p_now": self.platform.now(),
         });
-        self.call("replay_webhook_event", &arguments).await
+        self.call_outcome("replay_webhook_event", &arguments).await
     }
 }
