@@ -37,11 +37,16 @@ pub(crate) struct BookingRequest<'a> {
 }
 
 /// The result of `create_booking`.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum BookingCreation {
-    Created(Box<Booking>),
+    Created {
+        booking: Box<Booking>,
+    },
     /// An earlier request like this one created the booking.
-    Replayed(Box<Booking>),
+    Replayed {
+        booking: Box<Booking>,
+    },
     Refused(BookingRefusal),
 }
 
@@ -149,29 +154,6 @@ impl Booking {
     }
 }
 
-impl BookingCreation {
-    /// Reads the outcome first and the booking second, because a [`RawValue`] needs the text.
-    fn decode(body: &[u8]) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Outcome {
-            Created,
-            Replayed,
-            Refused(BookingRefusal),
-        }
-        #[derive(Deserialize)]
-        struct Creation {
-            booking: Box<Booking>,
-        }
-        let booking = || serde_json::from_slice(body).map(|Creation { booking }| booking);
-        Ok(match decode_outcome(body)? {
-            Outcome::Created => Self::Created(booking()?),
-            Outcome::Replayed => Self::Replayed(booking()?),
-            Outcome::Refused(refusal) => Self::Refused(refusal),
-        })
-    }
-}
-
 #[derive(Deserialize)]
 struct ExpiredHolds {
     cars: Vec<CarIdentity>,
@@ -183,7 +165,6 @@ impl Database<'_> {
         &self,
         request: &BookingRequest<'_>,
     ) -> Result<BookingCreation, DatabaseError> {
-        const FUNCTION: &str = "create_booking";
         let arguments = serde_json::json!({
             "p_car": request.car,
             "p_start_date": request.dates.start(),
@@ -196,11 +177,7 @@ impl Database<'_> {
             "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
-        let body = self.call_raw(FUNCTION, &arguments).await?;
-        BookingCreation::decode(&body).map_err(|source| DatabaseError::Undecodable {
-            function: FUNCTION,
-            source,
-        })
+        self.call_outcome("create_booking", &arguments).await
     }
 
     pub(crate) async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
@@ -227,11 +204,11 @@ impl Database<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::outcome::decode_outcome, *};
     use serde_json::{Value, json};
 
     fn decode(result: &Value) -> Result<BookingCreation, serde_json::Error> {
-        BookingCreation::decode(result.to_string().as_bytes())
+        decode_outcome(result.to_string().as_bytes())
     }
 
     #[test]
@@ -245,7 +222,7 @@ mod tests {
             "createdAt": "2030-01-10T12:00:00Z", "cancelledAt": null,
         });
         let created = json!({ "outcome": "created", "booking": booking });
-        let Ok(BookingCreation::Created(created)) = decode(&created) else {
+        let Ok(BookingCreation::Created { booking: created }) = decode(&created) else {
             panic!("not created");
         };
         assert_eq!(created.price.get(), r#"{"finalPrice":"237.60"}"#);
@@ -253,7 +230,7 @@ mod tests {
         let replayed = json!({ "outcome": "replayed", "booking": booking });
         assert!(matches!(
             decode(&replayed),
-            Ok(BookingCreation::Replayed(_))
+            Ok(BookingCreation::Replayed { .. })
         ));
     }
 

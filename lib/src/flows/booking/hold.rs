@@ -42,7 +42,7 @@ pub(crate) async fn hold(
     let subjects = match &result {
         // A replay invalidates too: the response to the first request may have been lost on its way
         // to this instance.
-        Ok(BookingCreation::Created(booking) | BookingCreation::Replayed(booking)) => {
+        Ok(BookingCreation::Created { booking } | BookingCreation::Replayed { booking }) => {
             Subject::changed_by_booking(&booking.car())
         }
         Ok(BookingCreation::Refused(_)) => Vec::new(),
@@ -53,11 +53,11 @@ pub(crate) async fn hold(
     invalidate(app, subjects, lock.into_release()).await;
 
     match result? {
-        BookingCreation::Created(booking) => Ok(Hold {
+        BookingCreation::Created { booking } => Ok(Hold {
             booking,
             is_new: true,
         }),
-        BookingCreation::Replayed(booking) => Ok(Hold {
+        BookingCreation::Replayed { booking } => Ok(Hold {
             booking,
             is_new: false,
         }),
