@@ -3,6 +3,7 @@
 use crate::{
     app::App, clients::supabase::DatabaseError, routes::problems::Problem, web::request::Request,
 };
+use uuid::Uuid;
 
 /// The items that a run has worked on.
 pub(super) struct CronCounts {
@@ -22,22 +23,32 @@ pub(super) async fn run_cron<T>(
 ) -> Result<T, Problem> {
     let database = app.database(request.deadline);
     let run = database.begin_cron_run(name).await?;
-    match work.await {
-        Ok(result) => {
-            let CronCounts { succeeded, failed } = count(&result);
-            database
-                .finish_cron_run(run, succeeded, failed, None)
-                .await?;
-            Ok(result)
-        }
-        Err(error) => {
-            let recorded = database
-                .finish_cron_run(run, 0, 0, Some("database_unavailable"))
-                .await;
-            if let Err(error) = recorded {
-                log::error!("request={} {name}: {error}", request.id);
-            }
-            Err(error.into())
-        }
+    let result = work.await;
+    match &result {
+        Ok(done) => record_success(app, request, run, count(done)).await?,
+        Err(_) => record_failure(app, request, name, run).await,
+    }
+    Ok(result?)
+}
+
+async fn record_success(
+    app: &App,
+    request: &Request,
+    run: Uuid,
+    counts: CronCounts,
+) -> Result<(), DatabaseError> {
+    let CronCounts { succeeded, failed } = counts;
+    app.database(request.deadline)
+        .finish_cron_run(run, succeeded, failed, None)
+        .await
+}
+
+async fn record_failure(app: &App, request: &Request, name: &str, run: Uuid) {
+    let recorded = app
+        .database(request.deadline)
+        .finish_cron_run(run, 0, 0, Some("database_unavailable"))
+        .await;
+    if let Err(error) = recorded {
+        log::error!("request={} {name}: {error}", request.id);
     }
 }

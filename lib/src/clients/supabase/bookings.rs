@@ -1,6 +1,6 @@
 //! Bookings: creation, lookup, expiry.
 
-use super::{CarIdentity, Database, DatabaseError, outcome::decode_outcome};
+use super::{CarIdentity, Database, DatabaseError};
 use crate::domain::{
     booking::Customer,
     booking_state::BookingState,
