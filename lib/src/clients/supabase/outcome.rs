@@ -31,7 +31,7 @@ impl Database<'_> {
 ///
 /// An enum may have a variant `Refused` with an enum of its own, which gets the other outcomes.
 /// Serde's internally tagged enums do the same, but they buffer each member: that would make each
-/// function 150 KB larger, and a [`serde_json::value::RawValue`] cannot be buffered.
+/// function 100 KB larger, and a [`serde_json::value::RawValue`] cannot be buffered.
 pub(super) fn decode_outcome<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     #[derive(Deserialize)]
     struct Name {
