@@ -56,7 +56,7 @@ BEGIN
                       WHERE i.car_id = p_car.id ORDER BY i.is_primary DESC, i.position, i.url LIMIT 1),
             'features', (SELECT coalesce(jsonb_agg(f.feature ORDER BY f.position, f.feature), '[]')
                          FROM public.car_features AS f WHERE f.car_id = p_car.id))
-        -- The outer join of one value keeps a car without a price, which has no row in car_pricing.
+        -- A car without a price has no row in car_pricing. The outer join keeps its summary.
         FROM (VALUES (p_car.id)) AS car (id) LEFT JOIN public.car_pricing AS price ON price.car_id = car.id);
 END;
 $$;
@@ -124,7 +124,7 @@ BEGIN
               AND (p_available_from IS NULL OR p_available_to IS NULL
                    OR internal.is_bookable(c, p_available_from, p_available_to, p_now))
         ), ranked AS (
-            -- One expression for each order, because a CASE has one type and one direction.
+            -- One CASE for each sort order, because a CASE has one type and one direction.
             SELECT found.*, row_number() OVER (ORDER BY
                 CASE WHEN asked.sort_by = 'price' AND NOT asked.descending THEN price END,
                 CASE WHEN asked.sort_by = 'price' AND asked.descending THEN price END DESC,

@@ -1,4 +1,4 @@
-//! The program `exo`, which operates a deployment of `ExoDrive`. Other hosts use two parts of it:
+//! The program `exo`, which operates a deployment of `ExoDrive`. The local host uses two parts:
 //!
 //! - [`Address`] is a database's address and the authorities that may have signed its certificate.
 //! - [`Migrations`] are the files that bring a database up to this version.

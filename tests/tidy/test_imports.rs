@@ -25,7 +25,7 @@ fn tests_import_support_only() {
     assert_eq!(violations, [""; 0]);
 }
 
-/// A file imports `support`, or a part of its own folder that holds no test of the product.
+/// A file may import `support`, and the files of its own folder that hold no product tests.
 /// `support` imports only itself.
 fn may_import(tests: &str, file: &str, target: &str) -> bool {
     let support = format!("{tests}/support/");
@@ -37,7 +37,7 @@ fn may_import(tests: &str, file: &str, target: &str) -> bool {
     is_own_folder && !has_tests(target)
 }
 
-/// A test of the product awaits its database or server. A part may test itself with `#[test]`.
+/// Product tests are async. A file with only `#[test]`, which tests its helpers, may be imported.
 fn has_tests(file: &str) -> bool {
     read(file).contains("\n#[tokio::test")
 }

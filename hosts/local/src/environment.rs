@@ -1,7 +1,7 @@
 //! The product's environment: the caller's variables, and generated values for the missing ones.
 //!
 //! If the caller sets an upstream's address, all variables of that upstream come from the caller.
-//! For a local upstream, only secrets are read from the caller.
+//! For a local upstream, only credentials and `PAYPAL_WEBHOOK_VERIFICATION` come from the caller.
 
 use crate::{
     error::Error,

@@ -62,7 +62,7 @@ impl Config {
     }
 }
 
-/// Looks up a variable that is not empty.
+/// Looks up a variable by name. `None` if it is unset or empty.
 pub(super) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 fn read_list(environment: &Environment<'_>, name: &str) -> impl Iterator<Item = String> {

@@ -1,6 +1,6 @@
 //! The Redis lock on a car during a booking.
 //!
-//! It keeps the queue out of the database, decides nothing, and is released after each request.
+//! It keeps waiting requests out of the database. The database decides. Each request releases it.
 
 use crate::support::{
     checkout::{self, request_hold, request_order},

@@ -107,7 +107,7 @@ async fn conflict_names_unavailable_days() {
     assert_eq!(Database::open().await.live_bookings(&booked).await, 1);
 }
 
-/// A rental blocks its turnaround too, so it must end some days before the next one.
+/// A rental needs free days for its turnaround, so it must end that long before the next rental.
 #[tokio::test]
 async fn next_rental_starts_after_turnaround() {
     let _guard = share_system().await;
@@ -193,7 +193,7 @@ async fn same_key_returns_same_booking() {
     let first = request_hold_with_key(&client, &key, &rental.body())
         .await
         .expect(201);
-    // The order of members and unknown members do not matter.
+    // Neither unknown members nor the order of the members matter.
     let reordered = json!({"unknown": [1], "endDate": rental.end, "startDate": rental.start, "carId": rental.car});
     for body in [rental.body(), reordered] {
         assert_eq!(

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Matches anything: a whole value, or a part of a text.
 const WILDCARD: char = '…';
 
-/// The output that the page shows for a command.
+/// The output that the runbook shows for a command.
 #[derive(Debug)]
 pub(super) enum ExpectedOutput {
     /// Required members. The output may have more.

@@ -19,7 +19,7 @@ use crate::support::{
 use jiff::SignedDuration;
 use serde_json::json;
 
-/// Our database only knows the order when PayPal has already authorized and captured.
+/// PayPal has already authorized and captured, but our database knows only the order.
 #[tokio::test]
 async fn events_apply_in_any_order() {
     let types = [
@@ -55,7 +55,7 @@ async fn events_apply_in_any_order() {
                 })
                 .await;
             }
-            // An approval waits a minute, in which the payer's browser should authorize.
+            // An approval event waits a minute, so that the payer's browser can authorize first.
             advance_clock(SignedDuration::from_secs(61)).await;
             run_inbox_cron(&client).await;
             for event_type in types {
@@ -83,7 +83,7 @@ async fn events_apply_in_any_order() {
 /// PayPal redelivers an event unless the response is 2xx.
 #[tokio::test]
 async fn database_down_event_is_redelivered_and_applied() {
-    // Without a fault Postgres is stopped.
+    // `None` stops Postgres.
     for fault in [Some(Fault::refuse()), Some(Fault::drop_response()), None] {
         run_alone(async {
             let (client, database) = (Client::new(), Database::open().await);

@@ -101,7 +101,7 @@ async fn refund_key_names_one_refund() {
         );
         assert_eq!(db.count("refunds", "true").await, 1);
 
-        // Calls without a key share one. An operator's key never equals that of a cancellation.
+        // Calls without a key share one key. An operator's key never equals a cancellation's key.
         order_refund(
             &service,
             with(operator_request(id, NOW), json!({ "p_amount": "20.00" })),

@@ -64,7 +64,7 @@ impl Postgres {
         })
     }
 
-    /// Connects as the owner.
+    /// The address for a connection as the superuser.
     pub(crate) fn url(&self) -> String {
         self.url_as("postgres", &self.password)
     }

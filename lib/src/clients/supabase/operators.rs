@@ -23,10 +23,10 @@ pub(crate) struct BookingListing {
     pub(crate) payment_status: Option<PaymentState>,
     #[serde(rename = "p_car")]
     pub(crate) car: Option<CarRef>,
-    /// Bookings with a day from this one on.
+    /// Only bookings with a rental day on or after this date.
     #[serde(rename = "p_from")]
     pub(crate) from: Option<Date>,
-    /// Bookings with a day before this one.
+    /// Only bookings with a rental day before this date.
     #[serde(rename = "p_to")]
     pub(crate) to: Option<Date>,
     /// A literal part of the reference, the name, the e-mail address or the shop's reference.

@@ -1,10 +1,11 @@
 //! Authorization: PayPal holds the payer's funds, and the booking is confirmed.
 //!
 //! 1. The database claims the payment, keeps the days and stores the request id.
-//! 2. PayPal authorizes. After a lost response it shows what it did.
+//! 2. PayPal authorizes. If its response is lost, the order shows the outcome.
 //! 3. The authorization is compared with the price. The database compares too, and confirms the
 //!    booking.
-//! 4. An authorization of another amount is voided, and one for days that another booking has.
+//! 4. An authorization is voided if its amount is wrong, its booking was canceled, or another
+//!    booking has the days.
 //!
 //! After a crash between two steps, the next request for the order resumes with the same request
 //! id.
@@ -39,7 +40,7 @@ pub(crate) enum AuthorizeError {
     /// No request went to PayPal.
     #[error("refused: {0:?}")]
     Refused(AuthorizationRefusal),
-    /// PayPal authorized, and the authorization is void again.
+    /// PayPal authorized, and then the authorization was voided.
     #[error("voided: {0:?}")]
     Voided(VoidReason),
 }
@@ -140,7 +141,7 @@ async fn authorize_at_paypal(
         Err(error)
             if error.leaves_doubt() || error.issue() == Some(&Issue::OrderAlreadyAuthorized) =>
         {
-            // A look at the order may spare the customer a second attempt.
+            // If the order shows an authorization, the customer does not need to try again.
             match paypal.get_order(order_id).await {
                 Ok(seen) => seen.standing_authorization().cloned().ok_or(error),
                 Err(_) => Err(error),
