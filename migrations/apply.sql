@@ -79,6 +79,11 @@ SELECT NOT EXISTS (SELECT FROM public.schema_migrations
 \if :is_due
     \ir 20250714000000_add_function_registry.sql
 \endif
+SELECT NOT EXISTS (SELECT FROM public.schema_migrations
+                   WHERE version = '20250716000000_add_paypal_evidence') AS is_due \gset
+\if :is_due
+    \ir 20250716000000_add_paypal_evidence.sql
+\endif
 
 -- All functions change in one transaction, so that old and new ones never call each other.
 BEGIN;

@@ -5,12 +5,14 @@
 --            pending_payment <-> expired -> upcoming
 --            upcoming -> completed
 --            pending_payment | expired | upcoming | active -> cancelled
---   payment  created -> authorized <-> capturing -> captured -> partially_refunded -> refunded
---            created | authorized | capturing -> voided | failed | expired
---            any of these -> captured | partially_refunded | refunded
+--   payment  created -> authorization_pending -> authorized <-> capturing -> capture_pending -> captured
+--            captured -> partially_refunded -> refunded, and back when PayPal fails a refund
+--            every state before captured -> voided | failed | expired
+--            failed -> capturing (another attempt), voided | failed | expired -> authorized (reopened)
+--            any of these -> capture_pending | captured | partially_refunded | refunded
 --
 -- The last line: a capture at PayPal is a fact, however late and in whatever order it is reported.
--- A failed payment never becomes authorized again. Another attempt to pay is a new payment.
+-- Reopened: PayPal shows that the authorization of an ended payment still holds money.
 -- lib/src/domain/booking_state.rs and payment_state.rs have the same transitions.
 
 -- Whether a booking may go from one state to the other.
@@ -32,14 +34,21 @@ CREATE OR REPLACE FUNCTION internal.payment_may_become(p_from text, p_to text) R
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
     RETURN p_to = ANY (CASE p_from
-        WHEN 'created' THEN ARRAY ['authorized', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
-        WHEN 'authorized' THEN ARRAY ['capturing', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
-        WHEN 'capturing' THEN ARRAY ['authorized', 'voided', 'failed', 'expired', 'captured', 'partially_refunded', 'refunded']
-        WHEN 'voided' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
-        WHEN 'failed' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
-        WHEN 'expired' THEN ARRAY ['captured', 'partially_refunded', 'refunded']
+        WHEN 'created' THEN ARRAY ['authorization_pending', 'authorized', 'voided', 'failed', 'expired',
+            'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'authorization_pending' THEN ARRAY ['authorized', 'voided', 'failed', 'expired',
+            'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'authorized' THEN ARRAY ['capturing', 'voided', 'failed', 'expired',
+            'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'capturing' THEN ARRAY ['authorized', 'voided', 'failed', 'expired',
+            'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'voided' THEN ARRAY ['authorized', 'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'expired' THEN ARRAY ['authorized', 'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'failed' THEN ARRAY ['authorized', 'capturing', 'capture_pending', 'captured', 'partially_refunded', 'refunded']
+        WHEN 'capture_pending' THEN ARRAY ['failed', 'captured', 'partially_refunded', 'refunded']
         WHEN 'captured' THEN ARRAY ['partially_refunded', 'refunded']
-        WHEN 'partially_refunded' THEN ARRAY ['refunded']
+        WHEN 'partially_refunded' THEN ARRAY ['captured', 'refunded']
+        WHEN 'refunded' THEN ARRAY ['captured', 'partially_refunded']
         ELSE ARRAY []::text[]
     END);
 END;

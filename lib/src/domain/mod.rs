@@ -12,6 +12,7 @@ pub(crate) mod observation;
 pub(crate) mod payment;
 pub mod payment_plan;
 pub mod payment_state;
+pub(crate) mod paypal_meaning;
 pub mod rate_limit;
 pub(crate) mod refusal;
 pub mod secret;

@@ -109,6 +109,38 @@ pub(crate) enum CaptureStatus {
     Failed,
     PartiallyRefunded,
     Refunded,
+    /// A word that PayPal does not document.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A refund as PayPal shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refund {
+    pub(crate) id: String,
+    /// The capture whose money goes back. `None` if PayPal does not name it.
+    pub(crate) capture_id: Option<String>,
+    pub(crate) status: RefundStatus,
+    pub(crate) money: Money,
+    /// The id of our row in `refunds`, if the refund is ours.
+    pub(crate) custom_id: Option<Uuid>,
+}
+
+/// PayPal's states of a refund.
+/// <https://developer.paypal.com/docs/api/payments/v2/#refunds_get>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum RefundStatus {
+    Completed,
+    /// PayPal has not moved the money yet.
+    Pending,
+    /// No money has moved.
+    Failed,
+    /// No money has moved.
+    Cancelled,
+    /// A word that PayPal does not document.
+    #[serde(other)]
+    Unknown,
 }
 
 impl CaptureStatus {

@@ -1,17 +1,24 @@
 //! The states of a payment and the transitions between them.
 //!
 //! ```text
-//!             authorized           claimed
-//!   created ─────────────► authorized ◄──────► capturing        (released: nothing was captured)
-//!      │                       │                   │
-//!      ├── voided, expired, refused ───────────────┤
-//!      ▼                       ▼                   ▼
-//!   voided · expired · failed  ──── captured ──► captured ──► partially_refunded ──► refunded
+//!                                     claimed
+//!   created ───────────► authorized ◄────────► capturing ───────────► captured ◄──► partially_refunded
+//!      │                   ▲  ▲  │     released    │                     ▲  ▲              ▲
+//!      └► authorization_ ──┘  │  │                 └► capture_pending ───┘  └──► refunded ◄┘
+//!         pending             │  │                         │
+//!                             │  ▼                         ▼
+//!                 reopened:   └─ voided · expired · failed ──── claimed again (failed): capturing
 //! ```
 //!
 //! PayPal's actions are facts. From any state, `captured` leads to captured and a refund to
 //! refunded, however late the event arrives. A known fact changes nothing, so events may arrive
-//! twice and in any order. Only a claim can be undone: one that captured nothing is released.
+//! twice and in any order. Three steps lead backwards, each on evidence:
+//!
+//! - A claim that captured nothing is released.
+//! - A payment that had ended is reopened when PayPal shows that its authorization holds money.
+//! - A refund that PayPal could not complete is taken back.
+//!
+//! A payment in `authorization_pending` or `capture_pending` waits for PayPal's decision.
 //!
 //! `flows/payment/observe.rs` applies PayPal's facts through [`transition`]. The product's own
 //! transitions are made by the database; for these, [`transition`] is the specification.
@@ -26,27 +33,33 @@ use serde::{Deserialize, Serialize};
 pub enum PaymentState {
     /// An order may exist. No money is authorized.
     Created,
+    /// PayPal reviews the authorization. It holds no money that can be captured.
+    AuthorizationPending,
     Authorized,
     /// A capture is under way, or its result is unknown.
     Capturing,
     Voided,
     /// The authorization or the order has expired.
     Expired,
-    /// PayPal refused the capture.
+    /// PayPal refused the capture or denied the authorization. An authorization may still live.
     Failed,
+    /// PayPal reviews the capture, or waits for the payer's bank.
+    CapturePending,
     Captured,
     PartiallyRefunded,
     Refunded,
 }
 
 impl PaymentState {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Created,
+        Self::AuthorizationPending,
         Self::Authorized,
         Self::Capturing,
         Self::Voided,
         Self::Expired,
         Self::Failed,
+        Self::CapturePending,
         Self::Captured,
         Self::PartiallyRefunded,
         Self::Refunded,
@@ -57,11 +70,13 @@ impl PaymentState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::AuthorizationPending => "authorization_pending",
             Self::Authorized => "authorized",
             Self::Capturing => "capturing",
             Self::Voided => "voided",
             Self::Expired => "expired",
             Self::Failed => "failed",
+            Self::CapturePending => "capture_pending",
             Self::Captured => "captured",
             Self::PartiallyRefunded => "partially_refunded",
             Self::Refunded => "refunded",
@@ -87,31 +102,46 @@ impl PaymentState {
 /// An event in the life of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PaymentEvent {
+    /// PayPal reviews the authorization.
+    AuthorizationPending,
     Authorized,
     /// A cron run or an operator claims the capture.
     Claimed,
     /// The claim ended without a capture.
     Released,
+    /// PayPal reviews the capture.
+    CapturePending,
     Captured,
-    /// PayPal refused the capture.
+    /// PayPal refused the capture or denied the authorization.
     Refused,
     Voided,
     Expired,
+    /// The payment had ended, and PayPal shows that its authorization holds money.
+    Reopened,
     RefundedInPart,
     RefundedInFull,
+    /// PayPal failed a refund, and the rest is refunded in part.
+    RefundFailedInPart,
+    /// PayPal failed the only refund.
+    RefundFailedInFull,
 }
 
 impl PaymentEvent {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
+        Self::AuthorizationPending,
         Self::Authorized,
         Self::Claimed,
         Self::Released,
+        Self::CapturePending,
         Self::Captured,
         Self::Refused,
         Self::Voided,
         Self::Expired,
+        Self::Reopened,
         Self::RefundedInPart,
         Self::RefundedInFull,
+        Self::RefundFailedInPart,
+        Self::RefundFailedInFull,
     ];
 }
 
@@ -144,18 +174,29 @@ pub fn transition(state: PaymentState, event: PaymentEvent) -> PaymentTransition
     use PaymentState as S;
     use PaymentTransition::{Impossible, To, Unchanged};
     match (event, state) {
-        (E::Authorized, S::Created) | (E::Released, S::Capturing) => To(S::Authorized),
-        (E::Claimed, S::Authorized) => To(S::Capturing),
+        (E::AuthorizationPending, S::Created) => To(S::AuthorizationPending),
+        (E::Authorized, S::Created | S::AuthorizationPending)
+        | (E::Released, S::Capturing)
+        | (E::Reopened, S::Voided | S::Expired | S::Failed) => To(S::Authorized),
+        (E::Claimed, S::Authorized | S::Failed) => To(S::Capturing),
+        (E::CapturePending, state) if state < S::CapturePending => To(S::CapturePending),
         (E::Captured, state) if state < S::Captured => To(S::Captured),
-        (E::Voided, S::Created | S::Authorized | S::Capturing) => To(S::Voided),
-        (E::Expired, S::Created | S::Authorized | S::Capturing) => To(S::Expired),
-        (E::Refused, S::Created | S::Authorized | S::Capturing) => To(S::Failed),
+        (E::Voided, state) if is_uncaptured(state) => To(S::Voided),
+        (E::Expired, state) if is_uncaptured(state) => To(S::Expired),
+        (E::Refused, state) if is_uncaptured(state) || state == S::CapturePending => To(S::Failed),
         (E::RefundedInPart, state) if state < S::PartiallyRefunded => To(S::PartiallyRefunded),
         (E::RefundedInFull, state) if state < S::Refunded => To(S::Refunded),
+        (E::RefundFailedInPart, S::Refunded) => To(S::PartiallyRefunded),
+        (E::RefundFailedInFull, S::PartiallyRefunded | S::Refunded) => To(S::Captured),
         // An expired claim may be claimed again. No other state can be claimed.
         (E::Claimed, state) if state != S::Capturing => Impossible,
         _ => Unchanged,
     }
+}
+
+/// Whether the payment has not ended, and PayPal shows no capture of it.
+fn is_uncaptured(state: PaymentState) -> bool {
+    state <= PaymentState::Capturing
 }
 
 #[cfg(test)]
@@ -167,12 +208,26 @@ mod tests {
     fn progress(state: PaymentState) -> u8 {
         match state {
             PaymentState::Created => 0,
-            PaymentState::Authorized | PaymentState::Capturing => 1,
-            PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => 2,
-            PaymentState::Captured => 3,
-            PaymentState::PartiallyRefunded => 4,
-            PaymentState::Refunded => 5,
+            PaymentState::AuthorizationPending => 1,
+            PaymentState::Authorized | PaymentState::Capturing => 2,
+            PaymentState::CapturePending => 3,
+            PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => 4,
+            PaymentState::Captured => 5,
+            PaymentState::PartiallyRefunded => 6,
+            PaymentState::Refunded => 7,
         }
+    }
+
+    /// Whether an event may undo an end or a refund.
+    fn is_backwards(event: PaymentEvent) -> bool {
+        matches!(
+            event,
+            PaymentEvent::Reopened
+                | PaymentEvent::Claimed
+                | PaymentEvent::CapturePending
+                | PaymentEvent::RefundFailedInPart
+                | PaymentEvent::RefundFailedInFull
+        )
     }
 
     fn run(events: &[PaymentEvent]) -> PaymentState {
@@ -182,33 +237,44 @@ mod tests {
     }
 
     #[test]
-    fn payment_never_moves_backwards() {
+    fn only_evidence_moves_payment_backwards() {
         for state in PaymentState::ALL {
             for event in PaymentEvent::ALL {
                 let after = transition(state, event).state(state);
-                assert!(progress(after) >= progress(state), "{state:?} {event:?}");
+                assert!(
+                    progress(after) >= progress(state) || is_backwards(event),
+                    "{state:?} {event:?}"
+                );
             }
         }
     }
 
     #[test]
-    fn only_money_leaves_an_end_without_money() {
+    fn only_money_or_evidence_leaves_an_end() {
         for state in PaymentState::ALL
             .into_iter()
             .filter(|state| state.ended_without_money())
         {
             for event in PaymentEvent::ALL {
                 let after = transition(state, event).state(state);
-                assert!(after == state || after.is_captured(), "{state:?} {event:?}");
+                assert!(
+                    after == state || after.is_captured() || is_backwards(event),
+                    "{state:?} {event:?}"
+                );
             }
         }
-        for event in PaymentEvent::ALL {
-            let refunded = PaymentState::Refunded;
-            assert_eq!(
-                transition(refunded, event).state(refunded),
-                refunded,
-                "{event:?}"
-            );
+    }
+
+    #[test]
+    fn captured_money_never_becomes_uncaptured() {
+        for state in PaymentState::ALL
+            .into_iter()
+            .filter(|state| state.is_captured())
+        {
+            for event in PaymentEvent::ALL {
+                let after = transition(state, event).state(state);
+                assert!(after.is_captured(), "{state:?} {event:?}");
+            }
         }
     }
 
@@ -227,17 +293,18 @@ mod tests {
     }
 
     #[test]
-    fn only_authorized_payment_is_claimed() {
-        let claimed = |state| transition(state, PaymentEvent::Claimed);
-        assert_eq!(
-            claimed(PaymentState::Authorized),
-            PaymentTransition::To(PaymentState::Capturing)
-        );
+    fn only_authorized_or_failed_payment_is_claimed() {
         for state in PaymentState::ALL {
-            let is_authorized = matches!(state, PaymentState::Authorized | PaymentState::Capturing);
+            let expected = match state {
+                PaymentState::Authorized | PaymentState::Failed => {
+                    PaymentTransition::To(PaymentState::Capturing)
+                }
+                PaymentState::Capturing => PaymentTransition::Unchanged,
+                _ => PaymentTransition::Impossible,
+            };
             assert_eq!(
-                claimed(state) != PaymentTransition::Impossible,
-                is_authorized,
+                transition(state, PaymentEvent::Claimed),
+                expected,
                 "{state:?}"
             );
         }
@@ -249,6 +316,7 @@ mod tests {
             PaymentState::Voided,
             PaymentState::Expired,
             PaymentState::Failed,
+            PaymentState::CapturePending,
         ] {
             assert_eq!(
                 transition(end, PaymentEvent::Captured),
@@ -258,7 +326,13 @@ mod tests {
     }
 
     /// PayPal's possible events of one payment: an authorization, and then one of these ends.
-    const HISTORIES: [&[PaymentEvent]; 7] = [
+    const HISTORIES: [&[PaymentEvent]; 9] = [
+        &[PaymentEvent::AuthorizationPending, PaymentEvent::Authorized],
+        &[
+            PaymentEvent::Authorized,
+            PaymentEvent::CapturePending,
+            PaymentEvent::Captured,
+        ],
         &[PaymentEvent::Authorized],
         &[PaymentEvent::Authorized, PaymentEvent::Voided],
         &[PaymentEvent::Authorized, PaymentEvent::Expired],

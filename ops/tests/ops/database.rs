@@ -114,6 +114,45 @@ impl Database {
              COMMENT ON TABLE payment_findings IS 'Older.'",
         )
         .await;
+        self.remove_paypal_evidence().await;
+    }
+
+    /// Undoes `20250716000000_add_paypal_evidence`.
+    async fn remove_paypal_evidence(&self) {
+        self.run(
+            "DELETE FROM schema_migrations WHERE version = '20250716000000_add_paypal_evidence';
+             DROP INDEX payment_operations_by_result, payments_one_created, payments_one_standing,
+                 refunds_open;
+             CREATE UNIQUE INDEX payments_one_standing ON payments (booking_id)
+                 WHERE status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL;
+             CREATE INDEX refunds_open ON refunds (ordered_at) WHERE status = 'ordered';
+             DROP TABLE payment_disputes;
+             ALTER TABLE payment_findings
+                 DROP COLUMN acknowledged_at, DROP COLUMN acknowledged_by, DROP COLUMN acknowledgement;
+             ALTER TABLE refunds
+                 DROP CONSTRAINT refunds_status_known, DROP CONSTRAINT refunds_finished,
+                 DROP CONSTRAINT refunds_once,
+                 DROP COLUMN capture_id, DROP COLUMN part, DROP COLUMN pending_since,
+                 ADD CONSTRAINT refunds_status_check CHECK (status IN ('ordered', 'refunded', 'refused')),
+                 ADD CONSTRAINT refunds_finished CHECK ((status = 'ordered') = (finished_at IS NULL)),
+                 ADD CONSTRAINT refunds_once UNIQUE (payment_id, idempotency_key);
+             DROP TABLE payment_captures;
+             ALTER TABLE payments
+                 DROP CONSTRAINT payments_status_known, DROP CONSTRAINT payments_authorized_has_id,
+                 DROP CONSTRAINT payments_capture_whole,
+                 DROP COLUMN pending_since, DROP COLUMN next_comparison_at,
+                 DROP COLUMN comparison_failures,
+                 ADD CONSTRAINT payments_status_known CHECK (status IN ('created', 'authorized',
+                     'capturing', 'captured', 'partially_refunded', 'refunded', 'voided', 'failed',
+                     'expired')),
+                 ADD CONSTRAINT payments_authorized_has_id CHECK (
+                     status NOT IN ('authorized', 'capturing') OR authorization_id IS NOT NULL),
+                 ADD CONSTRAINT payments_capture_whole CHECK (
+                     (status IN ('captured', 'partially_refunded', 'refunded')) = (capture_id IS NOT NULL)
+                     AND (capture_id IS NULL) = (captured_at IS NULL)
+                     AND (capture_id IS NULL) = (captured_amount IS NULL))",
+        )
+        .await;
     }
 
     /// Every row that a migration can write, in catalogues and tables, with the last transaction

@@ -112,13 +112,16 @@ async fn database_of_version_0_1_0_is_upgraded() {
         .await;
         let upgrade = db.migrate(&[]).await;
         assert_eq!((upgrade.code, upgrade.err.as_str()), (0, ""), "{upgrade:?}");
-        let mut lines = vec!["apply 20250714000000_add_function_registry (new)".to_owned()];
+        let mut lines = vec![
+            "apply 20250714000000_add_function_registry (new)".to_owned(),
+            "apply 20250716000000_add_paypal_evidence (new)".to_owned(),
+        ];
         lines.extend(
             function_stems()
                 .iter()
                 .map(|stem| format!("apply {stem} (new)")),
         );
-        lines.push(format!("applied: {}", 1 + function_stems().len()));
+        lines.push(format!("applied: {}", 2 + function_stems().len()));
         assert_eq!(upgrade.out.lines().collect::<Vec<_>>(), lines);
         assert!(db.schema().await == fresh);
         assert_eq!(db.texts("SELECT slug FROM cars").await, ["mine"]);

@@ -32,10 +32,15 @@ fn columns(state: &str) -> String {
         "refunded" => "237.60",
         _ => "0",
     };
-    let (id, at, amount) = if is_captured {
-        ("'CAP'", "now()", "237.60")
+    let (at, amount) = if is_captured {
+        ("now()", "237.60")
     } else {
-        ("NULL", "NULL", "NULL")
+        ("NULL", "NULL")
+    };
+    let id = if is_captured || state == "capture_pending" {
+        "'CAP'"
+    } else {
+        "NULL"
     };
     let authorization = if state == "created" { "NULL" } else { "'AUTH'" };
     format!(

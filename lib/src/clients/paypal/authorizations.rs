@@ -1,13 +1,16 @@
 //! Authorizations, captures and refunds. <https://developer.paypal.com/docs/api/payments/v2/>
 
-use super::{Call, PayPal, PayPalError};
+use super::{Call, PayPal, PayPalError, orders::Link};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    observation::{Authorization, AuthorizationStatus, Capture, CaptureStatus},
+    observation::{
+        Authorization, AuthorizationStatus, Capture, CaptureStatus, Refund, RefundStatus,
+    },
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 #[derive(Deserialize)]
 pub(super) struct AuthorizationBody {
@@ -65,18 +68,29 @@ impl From<CaptureBody> for Capture {
     }
 }
 
-/// A refund that PayPal accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refund {
-    pub(crate) id: String,
-    /// Whether the payer gets the money. A pending refund counts: PayPal has debited our account.
-    pub(crate) is_made: bool,
+#[derive(Deserialize)]
+pub(super) struct RefundBody {
+    id: String,
+    status: RefundStatus,
+    amount: MoneyBody,
+    custom_id: Option<Uuid>,
+    #[serde(default)]
+    links: Vec<Link>,
 }
 
-#[derive(Deserialize)]
-struct RefundBody {
-    id: String,
-    status: String,
+impl From<RefundBody> for Refund {
+    fn from(body: RefundBody) -> Self {
+        let up = body.links.iter().find(|link| link.rel == "up");
+        Self {
+            id: body.id,
+            capture_id: up
+                .and_then(|link| link.href.rsplit('/').next())
+                .map(str::to_owned),
+            status: body.status,
+            money: body.amount.into(),
+            custom_id: body.custom_id,
+        }
+    }
 }
 
 impl PayPal<'_> {
@@ -111,21 +125,19 @@ impl PayPal<'_> {
         self.call::<AuthorizationBody>(call).await.map(Into::into)
     }
 
-    /// Refunds `money` of a capture to the payer.
+    /// Refunds `money` of a capture to the payer. `refund_id` is the id of our row, by which a
+    /// refund is recognized after a lost response.
     pub(crate) async fn refund_capture(
         &self,
         request_id: &str,
         capture_id: &str,
         money: Money,
+        refund_id: Uuid,
     ) -> Result<Refund, PayPalError> {
         let path = format!("/v2/payments/captures/{capture_id}/refund");
-        let body = json!({ "amount": money_json(money) });
+        let body = json!({ "amount": money_json(money), "custom_id": refund_id });
         let call = Call::post("refund_capture", path, request_id, &body)?;
-        let refund: RefundBody = self.call(call).await?;
-        Ok(Refund {
-            id: refund.id,
-            is_made: matches!(refund.status.as_str(), "COMPLETED" | "PENDING"),
-        })
+        self.call::<RefundBody>(call).await.map(Into::into)
     }
 
     /// Voids an authorization. A void one counts as a success.

@@ -1,6 +1,6 @@
 //! Failures of calls to PayPal.
 
-use crate::domain::payment::CallFailure;
+use crate::domain::{payment::CallFailure, paypal_meaning::Meaning};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
@@ -76,6 +76,18 @@ impl PayPalError {
             | Self::Unauthenticated { .. }
             | Self::Unbuildable { .. } => CallFailure::Retryable,
             Self::Refused { .. } | Self::Denied { .. } => CallFailure::Final,
+        }
+    }
+
+    /// The meaning for the next step.
+    #[must_use]
+    pub(crate) fn meaning(&self) -> Meaning {
+        match self {
+            Self::Unknown { .. } | Self::InProgress { .. } => Meaning::Unknown,
+            Self::NotSent { .. } | Self::RateLimited { .. } => Meaning::NotNow,
+            Self::Unauthenticated { .. } | Self::Unbuildable { .. } => Meaning::Ours,
+            Self::Denied { .. } => Meaning::DeclinedByPayer,
+            Self::Refused { issue, .. } => issue.meaning(),
         }
     }
 
@@ -168,6 +180,28 @@ issues! {
     PreviousRequestInProgress = "PREVIOUS_REQUEST_IN_PROGRESS",
     /// The resource is unknown to PayPal.
     InvalidResourceId = "INVALID_RESOURCE_ID",
+}
+
+impl Issue {
+    fn meaning(&self) -> Meaning {
+        match self {
+            Self::InstrumentDeclined | Self::PayerCannotPay | Self::TransactionRefused => {
+                Meaning::DeclinedByPayer
+            }
+            Self::OrderExpired
+            | Self::OrderCompletedOrVoided
+            | Self::MaxAuthorizationCountExceeded
+            | Self::AuthorizationAlreadyCaptured
+            | Self::AuthorizationVoided
+            | Self::AuthorizationExpired
+            | Self::AuthorizationDenied
+            | Self::MaxCaptureCountExceeded
+            | Self::PreviouslyVoided
+            | Self::PreviouslyCaptured
+            | Self::CaptureFullyRefunded => Meaning::Ended,
+            _ => Meaning::Unknown,
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -47,9 +47,9 @@ struct OrderBody {
 }
 
 #[derive(Deserialize)]
-struct Link {
-    rel: String,
-    href: String,
+pub(super) struct Link {
+    pub(super) rel: String,
+    pub(super) href: String,
 }
 
 #[derive(Deserialize)]

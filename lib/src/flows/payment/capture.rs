@@ -264,6 +264,7 @@ fn judge(capture: Capture) -> Result<(String, Amount), CaptureFailure> {
             Ok((capture.id, capture.money.amount))
         }
         CaptureStatus::Pending => Err(CaptureFailure::new("capture_pending", CallFailure::Unknown)),
+        CaptureStatus::Unknown => Err(CaptureFailure::new("unknown", CallFailure::Unknown)),
         CaptureStatus::Declined | CaptureStatus::Failed => {
             Err(CaptureFailure::new("capture_declined", CallFailure::Final))
         }

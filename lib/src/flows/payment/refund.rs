@@ -11,7 +11,10 @@ use crate::{
         paypal::{Issue, PayPalError},
         supabase::{DatabaseError, PaymentName, Refund, RefundStart},
     },
-    domain::payment::{CallFailure, retry_at},
+    domain::{
+        observation::RefundStatus,
+        payment::{CallFailure, retry_at},
+    },
     platform::Deadline,
 };
 use uuid::Uuid;
@@ -60,10 +63,10 @@ pub(crate) async fn make_refund(
     };
     let result = app
         .paypal(deadline)
-        .refund_capture(&claim.request_id, &claim.capture_id, claim.money)
+        .refund_capture(&claim.request_id, &claim.capture_id, claim.money, refund_id)
         .await;
     let (code, kind, wait, error) = match result {
-        Ok(made) if made.is_made => {
+        Ok(made) if matches!(made.status, RefundStatus::Completed | RefundStatus::Pending) => {
             return Ok(database
                 .record_refund(refund_id, &claim.request_id, &made.id)
                 .await?);
