@@ -19,7 +19,7 @@ fn reauthorization_success(claim: &Value, authorization_id: &str, now: &str) -> 
 
 /// The arguments that record PayPal's refusal of a reauthorization, or an unknown outcome.
 fn reauthorization_failure(claim: &Value, is_final: bool, now: &str) -> Value {
-    json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"], "p_error_code": "SOME_CODE", "p_final": is_final, "p_now": now })
+    json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"], "p_error_code": "SOME_CODE", "p_kind": if is_final { "ended" } else { "unknown" }, "p_now": now })
 }
 
 async fn release_payment(client: &Client, claim: &Value, now: &str) -> Value {

@@ -120,7 +120,7 @@ async fn refused_reauthorization_keeps_claim_without_retry() {
     with_database(|db| async move {
         let (service, payment_id) = payment_due_late(&db).await;
         let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
-        let failure = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_final": true, "p_now": "2030-01-19T10:00:01Z" });
+        let failure = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_kind": "ended", "p_now": "2030-01-19T10:00:01Z" });
         call(&service, "record_payment_failure", failure).await;
         assert_eq!(claim(&service, 25, "2030-01-19T10:00:02Z").await, Vec::<Value>::new());
         call(&service, "record_capture_failure", capture_failure(&first, "retryable", "2030-01-19T10:15:00Z", "2030-01-19T10:00:03Z")).await;
