@@ -3,3 +3,4 @@
 mod comparisons;
 mod findings;
 mod observations;
+mod observed_refunds;
