@@ -256,7 +256,7 @@ async fn backlog_of_ended_payments_delays_no_live_one() {
                 UPDATE payments SET status = 'failed', authorization_id = order_id, authorized_at = updated_at, authorization_expires_at = updated_at
                 WHERE order_id LIKE 'OLD-%';
                 UPDATE payments SET status = 'authorized', void_reason = 'x', next_comparison_at = '2030-01-02' WHERE order_id LIKE 'OLD-%' AND right(order_id, 1) < '5';
-                UPDATE payments SET next_comparison_at = '2030-01-09' WHERE status = 'failed'").await;
+                UPDATE payments SET next_comparison_at = '2030-01-01' WHERE status = 'failed'").await;
         let due = call(&service, "payments_to_reconcile", json!({ "p_limit": 20, "p_now": NOW })).await;
         let ended = due.as_array().unwrap().iter().filter(|record| record["status"] == "failed").count();
         assert_eq!((due.as_array().unwrap().len(), ended), (20, 4));
