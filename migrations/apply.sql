@@ -101,8 +101,10 @@ SET LOCAL check_function_bodies = off;
 \ir functions/formats.sql
 \ir functions/holds.sql
 \ir functions/listing.sql
+\ir functions/observations.sql
 \ir functions/operators.sql
 \ir functions/orders.sql
+\ir functions/payment_sums.sql
 \ir functions/payments.sql
 \ir functions/pricing.sql
 \ir functions/reauthorizations.sql
