@@ -53,8 +53,22 @@ async fn audit_log_is_filtered_newest_first() {
 
 /// The audit rows about money in short: actor, action and amounts.
 async fn money_log(db: &Database) -> String {
-    let words = ["from", "amount", "capturedBefore", "captured", "refundedBefore", "refunded", "amountBefore", "captureId", "paypalRefundId", "failureCode"];
-    let words: Vec<_> = words.iter().map(|word| format!("'{word}=' || (detail ->> '{word}')")).collect();
+    let words = [
+        "from",
+        "amount",
+        "capturedBefore",
+        "captured",
+        "refundedBefore",
+        "refunded",
+        "amountBefore",
+        "captureId",
+        "paypalRefundId",
+        "failureCode",
+    ];
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| format!("'{word}=' || (detail ->> '{word}')"))
+        .collect();
     let sql = format!(
         "SELECT string_agg(concat_ws(' ', actor, action, to_char(occurred_at AT TIME ZONE 'UTC', 'DD'), {}), E'\\n' ORDER BY id)
          FROM audit_log WHERE subject_type = 'payment' AND action ~ '^(payment|capture|refund)[.]' AND action <> 'capture.ordered'

@@ -15,8 +15,19 @@ fn dispute(id: &str, transactions: &[&str], is_resolved: bool, now: &str) -> Val
     json!({ "p_dispute_id": id, "p_transactions": transactions, "p_is_resolved": is_resolved, "p_outcome": outcome, "p_now": now })
 }
 
-async fn record(client: &Client, id: &str, transactions: &[&str], is_resolved: bool, now: &str) -> String {
-    let result = call(client, "record_dispute", dispute(id, transactions, is_resolved, now)).await;
+async fn record(
+    client: &Client,
+    id: &str,
+    transactions: &[&str],
+    is_resolved: bool,
+    now: &str,
+) -> String {
+    let result = call(
+        client,
+        "record_dispute",
+        dispute(id, transactions, is_resolved, now),
+    )
+    .await;
     result["outcome"].as_str().unwrap().to_owned()
 }
 
@@ -63,15 +74,38 @@ async fn finding_ends_with_last_dispute() {
 async fn resolved_dispute_never_opens_again() {
     with_database(|db| async move {
         let (service, _, capture) = captured(&db).await;
-        record(&service, "PP-D-1", &[&capture], true, "2030-01-11T00:00:00Z").await;
+        record(
+            &service,
+            "PP-D-1",
+            &[&capture],
+            true,
+            "2030-01-11T00:00:00Z",
+        )
+        .await;
         let before = db.content().await;
         for is_resolved in [false, true] {
-            assert_eq!(record(&service, "PP-D-1", &[&capture], is_resolved, "2030-01-12T00:00:00Z").await, "recorded");
+            assert_eq!(
+                record(
+                    &service,
+                    "PP-D-1",
+                    &[&capture],
+                    is_resolved,
+                    "2030-01-12T00:00:00Z"
+                )
+                .await,
+                "recorded"
+            );
         }
         assert_eq!(db.content().await, before);
         assert_eq!(open_findings(&db).await, None);
-        assert_eq!(record(&service, "PP-D-2", &["UNKNOWN"], false, NOW).await, "unknown_payment");
-        assert_eq!(record(&service, "PP-D-2", &[], true, NOW).await, "unknown_payment");
+        assert_eq!(
+            record(&service, "PP-D-2", &["UNKNOWN"], false, NOW).await,
+            "unknown_payment"
+        );
+        assert_eq!(
+            record(&service, "PP-D-2", &[], true, NOW).await,
+            "unknown_payment"
+        );
         assert_eq!(db.content().await, before);
     })
     .await;
@@ -85,11 +119,27 @@ async fn dispute_about_two_payments_concerns_both() {
         record_comparison(&service, &booking.payment_id, &[], NOW).await;
         let both = [capture.as_str(), &other.order_id];
         record(&service, "PP-D-1", &both, false, NOW).await;
-        assert_eq!(open_findings(&db).await.unwrap(), "disputed PP-D-1, disputed PP-D-1");
-        assert_eq!(db.count("payments", &format!("next_comparison_at <= '{NOW}'")).await, 2, "both are compared next");
+        assert_eq!(
+            open_findings(&db).await.unwrap(),
+            "disputed PP-D-1, disputed PP-D-1"
+        );
+        assert_eq!(
+            db.count("payments", &format!("next_comparison_at <= '{NOW}'"))
+                .await,
+            2,
+            "both are compared next"
+        );
         // Two events name the payments in another order.
-        let events = [dispute("PP-D-1", &both, true, NOW), dispute("PP-D-2", &[&other.order_id, &capture], true, NOW)];
-        call_overlapping(&db, ("record_dispute", events[0].clone()), ("record_dispute", events[1].clone())).await;
+        let events = [
+            dispute("PP-D-1", &both, true, NOW),
+            dispute("PP-D-2", &[&other.order_id, &capture], true, NOW),
+        ];
+        call_overlapping(
+            &db,
+            ("record_dispute", events[0].clone()),
+            ("record_dispute", events[1].clone()),
+        )
+        .await;
         assert_eq!(open_findings(&db).await, None);
     })
     .await;

@@ -49,19 +49,49 @@ async fn oldest_comparison_is_due_after_fifty_minutes() {
         Car::default().insert(&db).await;
         let service = db.service().await;
         let mut ids = Vec::new();
-        for (start, end) in [("2030-01-12", "2030-01-16"), ("2030-01-17", "2030-01-21"), ("2030-01-22", "2030-01-26"), ("2030-01-27", "2030-01-31")] {
-            ids.push(book_and_pay(&service, "plain", start, end, NOW).await.payment_id);
+        for (start, end) in [
+            ("2030-01-12", "2030-01-16"),
+            ("2030-01-17", "2030-01-21"),
+            ("2030-01-22", "2030-01-26"),
+            ("2030-01-27", "2030-01-31"),
+        ] {
+            ids.push(
+                book_and_pay(&service, "plain", start, end, NOW)
+                    .await
+                    .payment_id,
+            );
         }
         ids.sort();
-        assert_eq!(due_payments(&service, NOW).await, ids, "due at the same time, so ordered by id");
+        assert_eq!(
+            due_payments(&service, NOW).await,
+            ids,
+            "due at the same time, so ordered by id"
+        );
         record_comparison(&service, &ids[0], &[], "2030-01-10T12:10:00Z").await;
         record_comparison(&service, &ids[2], &[], "2030-01-10T12:00:00Z").await;
         let [first, second, third, fourth] = <[String; 4]>::try_from(ids).unwrap();
-        assert_eq!(due_payments(&service, "2030-01-10T12:49:59Z").await, [second.clone(), fourth.clone()]);
-        assert_eq!(due_payments(&service, "2030-01-10T12:50:00Z").await, [second.clone(), fourth.clone(), third.clone()]);
-        assert_eq!(due_payments(&service, "2030-01-10T13:00:00Z").await, [second.clone(), fourth, third, first]);
-        let one = call(&service, "payments_to_reconcile", json!({ "p_limit": 1, "p_now": "2030-01-10T13:00:00Z" })).await;
-        assert_eq!(one, json!([call(&service, "find_payment", json!({ "p_payment_id": second })).await]));
+        assert_eq!(
+            due_payments(&service, "2030-01-10T12:49:59Z").await,
+            [second.clone(), fourth.clone()]
+        );
+        assert_eq!(
+            due_payments(&service, "2030-01-10T12:50:00Z").await,
+            [second.clone(), fourth.clone(), third.clone()]
+        );
+        assert_eq!(
+            due_payments(&service, "2030-01-10T13:00:00Z").await,
+            [second.clone(), fourth, third, first]
+        );
+        let one = call(
+            &service,
+            "payments_to_reconcile",
+            json!({ "p_limit": 1, "p_now": "2030-01-10T13:00:00Z" }),
+        )
+        .await;
+        assert_eq!(
+            one,
+            json!([call(&service, "find_payment", json!({ "p_payment_id": second })).await])
+        );
     })
     .await;
 }
@@ -158,18 +188,40 @@ async fn payment_is_due_from_its_order_to_its_end() {
         let service = db.service().await;
         let booking = hold(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
         call(&service, "open_payment", payment_of(&booking, NOW)).await;
-        assert_eq!(due_payments(&service, "2030-03-01T00:00:00Z").await, [""; 0], "it has no order");
+        assert_eq!(
+            due_payments(&service, "2030-03-01T00:00:00Z").await,
+            [""; 0],
+            "it has no order"
+        );
         let other = hold(&service, "plain", "2030-02-06", "2030-02-10", NOW).await;
         let id = order(&service, &other, NOW).await.payment_id;
         assert_eq!(due_payments(&service, NOW).await, [id.clone()]);
         record_comparison(&service, &id, &[], "2030-01-12T00:00:00Z").await;
-        assert_eq!(next_pause(&db, &id, "2030-01-12T00:00:00Z").await.as_deref(), Some(HOUR), "the order is open");
+        assert_eq!(
+            next_pause(&db, &id, "2030-01-12T00:00:00Z")
+                .await
+                .as_deref(),
+            Some(HOUR),
+            "the order is open"
+        );
         // Nobody approved the order.
-        let end = json!({ "p_payment_id": id, "p_status": "expired", "p_now": "2030-01-12T00:00:00Z" });
-        assert_eq!(call(&service, "record_observed_end", end).await["outcome"], "recorded");
-        assert_eq!(due_payments(&service, "2030-01-12T00:00:00Z").await, [id.clone()]);
+        let end =
+            json!({ "p_payment_id": id, "p_status": "expired", "p_now": "2030-01-12T00:00:00Z" });
+        assert_eq!(
+            call(&service, "record_observed_end", end).await["outcome"],
+            "recorded"
+        );
+        assert_eq!(
+            due_payments(&service, "2030-01-12T00:00:00Z").await,
+            [id.clone()]
+        );
         record_comparison(&service, &id, &[], "2030-01-12T00:00:00Z").await;
-        assert_eq!(next_pause(&db, &id, "2030-01-12T00:00:00Z").await.as_deref(), Some(DAY));
+        assert_eq!(
+            next_pause(&db, &id, "2030-01-12T00:00:00Z")
+                .await
+                .as_deref(),
+            Some(DAY)
+        );
         record_comparison(&service, &id, &[], "2030-01-19T00:00:00Z").await;
         assert_eq!(next_pause(&db, &id, NOW).await, None, "no money can follow");
     })
@@ -185,7 +237,11 @@ async fn each_change_makes_payment_due() {
         let now = "2030-01-10T12:30:00Z";
         assert_eq!(due_payments(&service, now).await, [""; 0]);
         cancel(&service, by_operator(&booking.booking_id, now)).await;
-        assert_eq!(due_payments(&service, now).await, [id.clone()], "its authorization is to be voided");
+        assert_eq!(
+            due_payments(&service, now).await,
+            [id.clone()],
+            "its authorization is to be voided"
+        );
         record_comparison(&service, id, &[], now).await;
         assert_eq!(due_payments(&service, now).await, [""; 0]);
     })
@@ -198,20 +254,57 @@ async fn failing_comparison_backs_off_to_finding() {
         let (service, booking) = upcoming_booking(&db).await;
         let id = &booking.payment_id;
         let mut now = NOW.to_owned();
-        for (pause, finding) in [(50, 0), (110, 0), (230, 0), (470, 0), (580, 0), (1430, 1), (1430, 1)] {
+        for (pause, finding) in [
+            (50, 0),
+            (110, 0),
+            (230, 0),
+            (470, 0),
+            (580, 0),
+            (1430, 1),
+            (1430, 1),
+        ] {
             record_failure(&service, id, "failed", &now).await;
             let next = next_pause(&db, id, &now).await.unwrap();
-            assert_eq!((next.as_str(), db.count("payment_findings", "kind = 'not_comparable' AND detail = 'INVALID_RESOURCE_ID'").await), (pause.to_string().as_str(), finding), "{now}");
-            assert_eq!(due_payments(&service, &now).await, [""; 0], "it left the list");
-            now = db.value(&format!("SELECT internal.utc('{now}'::timestamptz + interval '{pause} minutes')")).await.unwrap();
+            assert_eq!(
+                (
+                    next.as_str(),
+                    db.count(
+                        "payment_findings",
+                        "kind = 'not_comparable' AND detail = 'INVALID_RESOURCE_ID'"
+                    )
+                    .await
+                ),
+                (pause.to_string().as_str(), finding),
+                "{now}"
+            );
+            assert_eq!(
+                due_payments(&service, &now).await,
+                [""; 0],
+                "it left the list"
+            );
+            now = db
+                .value(&format!(
+                    "SELECT internal.utc('{now}'::timestamptz + interval '{pause} minutes')"
+                ))
+                .await
+                .unwrap();
             assert_eq!(due_payments(&service, &now).await, [id.clone()]);
         }
-        assert_eq!(db.count("payment_findings", "found_at = '2030-01-11T12:00:00Z'").await, 1, "after a day");
+        assert_eq!(
+            db.count("payment_findings", "found_at = '2030-01-11T12:00:00Z'")
+                .await,
+            1,
+            "after a day"
+        );
         record_comparison(&service, id, &[], &now).await;
         assert_eq!(db.count("payment_findings", "resolved_at IS NULL").await, 0);
         assert_eq!(next_pause(&db, id, &now).await.as_deref(), Some(HOUR));
         record_failure(&service, id, "failed", &now).await;
-        assert_eq!(next_pause(&db, id, &now).await.as_deref(), Some(HOUR), "the count starts again");
+        assert_eq!(
+            next_pause(&db, id, &now).await.as_deref(),
+            Some(HOUR),
+            "the count starts again"
+        );
         assert_eq!(db.count("payment_findings", "resolved_at IS NULL").await, 0);
     })
     .await;
@@ -227,15 +320,33 @@ async fn failure_of_ours_is_no_failure_of_payment() {
                 record_failure(&service, id, kind, NOW).await;
             }
             assert_eq!(next_pause(&db, id, NOW).await.as_deref(), Some(HOUR));
-            assert_eq!(db.count("payments", "comparison_failures = 0 AND comparison_failing_since IS NULL").await, 1);
-            assert_eq!(db.count("payment_findings", "kind = 'paypal_refuses_us' AND resolved_at IS NULL").await, 1);
+            assert_eq!(
+                db.count(
+                    "payments",
+                    "comparison_failures = 0 AND comparison_failing_since IS NULL"
+                )
+                .await,
+                1
+            );
+            assert_eq!(
+                db.count(
+                    "payment_findings",
+                    "kind = 'paypal_refuses_us' AND resolved_at IS NULL"
+                )
+                .await,
+                1
+            );
         }
         record_comparison(&service, id, &[], NOW).await;
         assert_eq!(db.count("payment_findings", "resolved_at IS NULL").await, 0);
         for kind in [json!("final"), Value::Null] {
-            let arguments = json!({ "p_payment_id": id, "p_code": "x", "p_kind": kind, "p_now": NOW });
+            let arguments =
+                json!({ "p_payment_id": id, "p_code": "x", "p_kind": kind, "p_now": NOW });
             let error = try_call(&service, "record_comparison_failure", arguments).await;
-            assert_eq!(error.unwrap_err().code(), Some(&SqlState::INVALID_PARAMETER_VALUE));
+            assert_eq!(
+                error.unwrap_err().code(),
+                Some(&SqlState::INVALID_PARAMETER_VALUE)
+            );
         }
     })
     .await;
@@ -270,10 +381,18 @@ async fn change_during_comparison_waits() {
         let (_, booking) = upcoming_booking(&db).await;
         let id = &booking.payment_id;
         let now = "2030-01-10T12:30:00Z";
-        let comparison = ("record_reconciliation", json!({ "p_payment_id": id, "p_findings": "[]", "p_now": now }));
+        let comparison = (
+            "record_reconciliation",
+            json!({ "p_payment_id": id, "p_findings": "[]", "p_now": now }),
+        );
         let cancellation = ("cancel_booking", by_operator(&booking.booking_id, now));
         call_overlapping(&db, comparison, cancellation).await;
-        assert_eq!(db.count("payments", &format!("next_comparison_at = '{now}'")).await, 1, "the change is compared next");
+        assert_eq!(
+            db.count("payments", &format!("next_comparison_at = '{now}'"))
+                .await,
+            1,
+            "the change is compared next"
+        );
     })
     .await;
 }

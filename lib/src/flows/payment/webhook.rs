@@ -19,9 +19,7 @@ use crate::{
             PaymentName,
         },
     },
-    domain::{
-        observation::PaymentRecord, payment_state::PaymentState, paypal_meaning::Meaning,
-    },
+    domain::{observation::PaymentRecord, payment_state::PaymentState, paypal_meaning::Meaning},
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};
