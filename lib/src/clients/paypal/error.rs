@@ -1,9 +1,6 @@
 //! Failures of calls to PayPal.
 
-use crate::domain::{
-    payment::CallFailure,
-    paypal_meaning::{Meaning, is_missing_resource, refusal_meaning},
-};
+use crate::domain::paypal_meaning::{Meaning, is_missing_resource, refusal_meaning};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
@@ -67,19 +64,6 @@ impl PayPalError {
     #[must_use]
     pub(crate) fn leaves_doubt(&self) -> bool {
         matches!(self, Self::Unknown { .. } | Self::InProgress { .. })
-    }
-
-    /// The meaning for the next attempt of a call that moves money.
-    #[must_use]
-    pub(crate) fn failure(&self) -> CallFailure {
-        match self {
-            Self::Unknown { .. } | Self::InProgress { .. } => CallFailure::Unknown,
-            Self::NotSent { .. }
-            | Self::RateLimited { .. }
-            | Self::Unauthenticated { .. }
-            | Self::Unbuildable { .. } => CallFailure::Retryable,
-            Self::Refused { .. } | Self::Denied { .. } => CallFailure::Final,
-        }
     }
 
     /// The meaning for the next step.

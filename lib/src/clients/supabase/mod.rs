@@ -19,16 +19,17 @@ mod outcome;
 mod reconciliation;
 mod refunds;
 mod users;
+mod voids;
 mod webhooks;
 
 pub(crate) use authorizations::{
     AuthorizationClaim, AuthorizationRecord, AuthorizationRefusal, AuthorizationStart,
     ConfirmedBooking, DoubtfulAttempt, OrderSight, PendingBooking, ReviewedAuthorization,
-    VoidReason, VoidStart,
+    VoidReason,
 };
 pub(crate) use bookings::{Booking, BookingCreation, BookingRefusal, BookingRequest};
 pub(crate) use cancellations::{
-    CancelRefusal, CancelRequest, CancelResult, Cancellation, RefundStatus, Settlement,
+    CancelRefusal, CancelRequest, CancelResult, Cancellation, Settlement,
 };
 pub(crate) use captures::{
     CaptureClaim, CaptureStart, ClaimRefusal, ReauthorizationClaim, ReauthorizationRecord,
@@ -45,9 +46,10 @@ pub(crate) use reconciliation::{
     DueComparison, OpenFinding, PaymentName,
 };
 pub(crate) use refunds::{
-    Refund, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
+    Refund, RefundClaim, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
 };
 pub(crate) use users::User;
+pub(crate) use voids::{UnvoidedAuthorization, VoidStart};
 pub(crate) use webhooks::{EventClaim, EventReplay};
 
 use crate::{
