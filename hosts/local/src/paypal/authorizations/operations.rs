@@ -1,7 +1,8 @@
 //! The operations on authorizations.
 
-use super::{Authorization, AuthorizationStatus};
+use super::{Authorization, AuthorizationStatus, CapturedPart};
 use crate::paypal::{
+    course::{Course, PaymentStatus},
     errors::{Findings, Refusal},
     idempotency::Action,
     ledger::Ledger,
@@ -28,10 +29,50 @@ impl Ledger {
             .ok_or_else(Refusal::not_found)
     }
 
-    pub(in crate::paypal) fn captured_amount(&self, original: &Authorization) -> Decimal {
-        self.captures_of(original)
-            .map(|capture| capture.amount.value)
-            .sum()
+    pub(in crate::paypal) fn captured(
+        &self,
+        original: &Authorization,
+        now: Timestamp,
+    ) -> CapturedPart {
+        let mut captured = CapturedPart {
+            amount: Decimal::ZERO,
+            is_final: false,
+        };
+        for capture in self.captures_of(original) {
+            if capture.counts(now) {
+                captured.amount += capture.amount.value;
+                captured.is_final |= capture.is_final;
+            }
+        }
+        captured
+    }
+
+    /// The status of an original authorization and of its reauthorizations.
+    pub(in crate::paypal) fn authorization_status(
+        &self,
+        original: &Authorization,
+        now: Timestamp,
+    ) -> AuthorizationStatus {
+        original.status(self.captured(original, now), now)
+    }
+
+    /// The pending authorizations that PayPal has decided on, with the event to report.
+    pub(in crate::paypal) fn decided_authorizations(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Authorization, EventType)> {
+        let is_decided =
+            move |course: &Option<Course>| course.as_ref().is_some_and(|it| it.is_decided(now));
+        self.authorizations
+            .values()
+            .filter(move |original| is_decided(&original.course) && !original.is_voided)
+            .map(move |original| {
+                let event_type = match original.granted_status(now) {
+                    PaymentStatus::Created => EventType::AuthorizationCreated,
+                    _ => EventType::AuthorizationVoided,
+                };
+                (original, event_type)
+            })
     }
 
     /// Expired authorizations with money that was neither captured nor voided.
@@ -42,8 +83,7 @@ impl Ledger {
         self.authorizations.values().filter(move |original| {
             // Compares the time first: summing the captures is slow.
             now >= original.expires_at
-                && original.status(self.captured_amount(original), now)
-                    == AuthorizationStatus::Expired
+                && self.authorization_status(original, now) == AuthorizationStatus::Expired
         })
     }
 
@@ -78,9 +118,13 @@ impl Ledger {
         })
     }
 
-    fn void_original(&mut self, id: &str, request: &ApiRequest<'_>) -> Result<(), Refusal> {
+    pub(in crate::paypal) fn void_original(
+        &mut self,
+        id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<(), Refusal> {
         let original = self.original(id)?;
-        let issue = match original.status(self.captured_amount(original), request.now) {
+        let issue = match self.authorization_status(original, request.now) {
             _ if original.id != id => Some("CANNOT_BE_VOIDED"),
             AuthorizationStatus::Captured => Some("PREVIOUSLY_CAPTURED"),
             AuthorizationStatus::Voided
@@ -93,9 +137,9 @@ impl Ledger {
         if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
+        request.decline()?;
         if let Some(original) = self.authorizations.get_mut(id) {
-            original.is_voided = true;
-            original.updated_at = request.now;
+            original.void(request.now);
         }
         self.emit_event(EventType::AuthorizationVoided, id, request);
         Ok(())
@@ -126,6 +170,7 @@ impl Ledger {
         if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
+        request.decline()?;
         let original_id = original.id.clone();
         let id = self.ids.next_resource_id();
         if let Some(original) = self.authorizations.get_mut(&original_id) {
@@ -146,7 +191,7 @@ impl Ledger {
         if original.id != id && !is_unlimited {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
         }
-        match original.status(self.captured_amount(original), now) {
+        match self.authorization_status(original, now) {
             AuthorizationStatus::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
             AuthorizationStatus::Voided | AuthorizationStatus::Expired => {
                 return Some("AUTHORIZATION_VOIDED");

@@ -2,7 +2,8 @@
 
 use super::Refund;
 use crate::paypal::{
-    errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest, times::json_time,
+    course::PaymentStatus, errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest,
+    times::json_time,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ impl Ledger {
 pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) -> Value {
     let mut body = json!({
         "id": refund.id,
-        "status": "COMPLETED",
+        "status": refund.status(request.now).as_str(),
         "amount": refund.amount.json(),
         "seller_payable_breakdown": {
             "gross_amount": refund.amount.json(),
@@ -34,12 +35,17 @@ pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) 
             "total_refunded_amount": refund.amount.with_value(refund.running_total).json(),
         },
         "create_time": json_time(refund.created_at),
-        "update_time": json_time(refund.created_at),
+        "update_time": json_time(refund.updated_at(request.now)),
         "links": [
             request.links.get("self", &format!("/v2/payments/refunds/{}", refund.id)),
             request.links.get("up", &format!("/v2/payments/captures/{}", refund.capture_id)),
         ],
     });
+    if refund.status(request.now) == PaymentStatus::Pending {
+        let course = refund.course.as_ref();
+        let reason = course.map_or("ECHECK", |course| course.reason_or("ECHECK"));
+        body["status_details"] = json!({ "reason": reason });
+    }
     let texts = [
         ("custom_id", &refund.custom_id),
         ("invoice_id", &refund.invoice_id),
