@@ -68,9 +68,28 @@ pub struct Outcome {
     /// A capture that ends badly leaves the authorization open, as if nothing was captured.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reopens: bool,
-    /// A bad end emits the event `PAYMENT.CAPTURE.DENIED`, the name in older documentation.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub denied_event: bool,
+    /// The events that report it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub events: Reports,
+}
+
+/// The events about a status that is not a success. The documentation and public reports disagree.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reports {
+    /// `PAYMENT.CAPTURE.DECLINED`, `PAYMENT.REFUND.PENDING` and `PAYMENT.REFUND.FAILED`. An
+    /// authorization's end is `PAYMENT.AUTHORIZATION.CREATED` or `VOIDED`.
+    #[default]
+    Usual,
+    /// `PAYMENT.CAPTURE.DENIED`, and in addition `PAYMENT.REFUND.COMPLETED` and
+    /// `PAYMENT.REFUND.CANCELLED`.
+    Other,
+    /// Only a success of captures and refunds is reported, and no decision on authorizations.
+    Silent,
+}
+
+fn is_default(reports: &Reports) -> bool {
+    *reports == Reports::default()
 }
 
 #[expect(
@@ -92,7 +111,7 @@ impl Outcome {
             then: None,
             unlisted: false,
             reopens: false,
-            denied_event: false,
+            events: Reports::Usual,
         }
     }
 
@@ -135,8 +154,10 @@ impl Outcome {
             Some("after must be positive")
         } else if self.unlisted && operation != Some(Operation::Refund) {
             Some("only refunds can be unlisted")
-        } else if (self.reopens || self.denied_event) && !is_capture {
-            Some("reopens and deniedEvent are for captures")
+        } else if self.reopens && !is_capture {
+            Some("reopens is for captures")
+        } else if self.events == Reports::Other && operation == Some(Operation::AuthorizeOrder) {
+            Some("authorizations have no other events")
         } else {
             None
         }
@@ -154,7 +175,7 @@ pub(super) struct Course {
     #[serde(default)]
     pub(super) reopens: bool,
     #[serde(default)]
-    has_denied_event: bool,
+    reports: Reports,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -175,7 +196,7 @@ impl Course {
             }),
             is_unlisted: outcome.unlisted,
             reopens: outcome.reopens,
-            has_denied_event: outcome.denied_event,
+            reports: outcome.events,
         }
     }
 
@@ -187,7 +208,7 @@ impl Course {
             decision: None,
             is_unlisted: false,
             reopens: false,
-            has_denied_event: false,
+            reports: Reports::Usual,
         }
     }
 
@@ -236,13 +257,37 @@ impl Course {
         self.decision = Some(Decision { at: now, status });
     }
 
-    /// The event of a capture with this course.
-    pub(super) fn capture_event(&self, now: Timestamp) -> EventType {
-        match self.status(now) {
-            PaymentStatus::Pending => EventType::CapturePending,
-            PaymentStatus::Completed => EventType::CaptureCompleted,
-            _ if self.has_denied_event => EventType::CaptureDenied,
-            _ => EventType::CaptureDeclined,
+    /// The event of an authorization after PayPal's decision.
+    pub(super) fn authorization_event(&self, now: Timestamp) -> Option<EventType> {
+        match (self.status(now), self.reports) {
+            (_, Reports::Silent) => None,
+            (PaymentStatus::Created, _) => Some(EventType::AuthorizationCreated),
+            _ => Some(EventType::AuthorizationVoided),
+        }
+    }
+
+    /// The event of a capture.
+    pub(super) fn capture_event(&self, now: Timestamp) -> Option<EventType> {
+        match (self.status(now), self.reports) {
+            (PaymentStatus::Completed, _) => Some(EventType::CaptureCompleted),
+            (_, Reports::Silent) => None,
+            (PaymentStatus::Pending, _) => Some(EventType::CapturePending),
+            (_, Reports::Other) => Some(EventType::CaptureDenied),
+            (_, Reports::Usual) => Some(EventType::CaptureDeclined),
+        }
+    }
+
+    /// The events of a refund.
+    pub(super) fn refund_events(&self, now: Timestamp) -> &'static [EventType] {
+        match (self.status(now), self.reports) {
+            (PaymentStatus::Completed, Reports::Other) => {
+                &[EventType::RefundCompleted, EventType::CaptureRefunded]
+            }
+            (PaymentStatus::Completed, _) => &[EventType::CaptureRefunded],
+            (_, Reports::Silent) => &[],
+            (PaymentStatus::Pending, _) => &[EventType::RefundPending],
+            (PaymentStatus::Cancelled, Reports::Other) => &[EventType::RefundCancelled],
+            _ => &[EventType::RefundFailed],
         }
     }
 }

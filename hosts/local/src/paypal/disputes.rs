@@ -47,6 +47,20 @@ pub enum MoneyBack {
     Refunded,
 }
 
+/// How a capture is shown while a dispute about it is open. Public reports and the documentation
+/// disagree.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShownAs {
+    /// As before.
+    #[default]
+    Unchanged,
+    /// `PARTIALLY_REFUNDED`, without a refund.
+    PartiallyRefunded,
+    /// `PENDING` with the reason `BUYER_COMPLAINT`.
+    Pending,
+}
+
 /// A dispute about one capture.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Dispute {
@@ -58,15 +72,18 @@ pub(super) struct Dispute {
     pub(super) status: DisputeStatus,
     /// None for an open dispute.
     pub(super) outcome: Option<DisputeOutcome>,
+    /// The capture while the dispute is open.
+    #[serde(default)]
+    pub(super) shown_as: ShownAs,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
 
 impl Ledger {
-    pub(super) fn has_open_dispute(&self, capture: &str) -> bool {
+    pub(super) fn open_dispute_about(&self, capture: &str) -> Option<&Dispute> {
         self.disputes
             .values()
-            .any(|dispute| dispute.capture_id == capture && dispute.outcome.is_none())
+            .find(|dispute| dispute.capture_id == capture && dispute.outcome.is_none())
     }
 }
 

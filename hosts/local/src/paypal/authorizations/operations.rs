@@ -2,7 +2,7 @@
 
 use super::{Authorization, AuthorizationStatus, CapturedPart};
 use crate::paypal::{
-    course::{Course, PaymentStatus},
+    behaviour::Unkind,
     errors::{Findings, Refusal},
     idempotency::Action,
     ledger::Ledger,
@@ -61,17 +61,12 @@ impl Ledger {
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = (&Authorization, EventType)> {
-        let is_decided =
-            move |course: &Option<Course>| course.as_ref().is_some_and(|it| it.is_decided(now));
         self.authorizations
             .values()
-            .filter(move |original| is_decided(&original.course) && !original.is_voided)
-            .map(move |original| {
-                let event_type = match original.granted_status(now) {
-                    PaymentStatus::Created => EventType::AuthorizationCreated,
-                    _ => EventType::AuthorizationVoided,
-                };
-                (original, event_type)
+            .filter(|original| !original.is_voided)
+            .filter_map(move |original| {
+                let course = original.course.as_ref().filter(|it| it.is_decided(now))?;
+                Some((original, course.authorization_event(now)?))
             })
     }
 
@@ -166,7 +161,7 @@ impl Ledger {
     ) -> Result<String, Refusal> {
         let original = self.original(authorization_id)?;
         let amount = Money::read_optional(request.body)?.unwrap_or_else(|| original.amount.clone());
-        let issue = self.reauthorization_issue(original, authorization_id, &amount, request.now);
+        let issue = self.reauthorization_issue(original, authorization_id, &amount, request);
         if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
@@ -185,8 +180,12 @@ impl Ledger {
         original: &Authorization,
         id: &str,
         amount: &Money,
-        now: Timestamp,
+        request: &ApiRequest<'_>,
     ) -> Option<&'static str> {
+        let now = request.now;
+        let allows_many = request
+            .unkind
+            .is_some_and(Unkind::allows_many_reauthorizations);
         let is_unlimited = original.is_scripted(ScriptedOutcome::ReauthorizeAgain);
         if original.id != id && !is_unlimited {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
@@ -201,7 +200,7 @@ impl Ledger {
             }
             AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured => {}
         }
-        if !original.reauthorizations.is_empty() && !is_unlimited {
+        if !original.reauthorizations.is_empty() && !is_unlimited && !allows_many {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
         }
         let latest_id = original

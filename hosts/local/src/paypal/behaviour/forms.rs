@@ -114,6 +114,13 @@ impl Behaviour {
                 let is_right = call.is_none() || operation.is_some_and(reads_order);
                 (!is_right).then_some("orders are forgotten by orders.get and orders.authorize")
             }
+            Unkindness::ForgetsRequestIds { after } if after.is_negative() => {
+                Some("after must not be negative")
+            }
+            Unkindness::ForgetsRequestIds { .. } | Unkindness::ReplaysCreated {} => {
+                let is_right = call.is_none() || operation.is_some_and(Operation::is_write);
+                (!is_right).then_some("only writes have a request id")
+            }
             Unkindness::Outcome(outcome) => outcome.problem(operation),
             Unkindness::Decline { issue } => {
                 if operation.is_none_or(|operation| !operation.is_write()) {

@@ -14,7 +14,9 @@
 //! | kind | members, `?` optional | effect |
 //! |---|---|---|
 //! | `forgets_orders` | `after?` (`PT3H`), `approved?` | orders whose payer did nothing are 404 after their life |
-//! | `outcome` | `status`, `reason?`, `after?`, `then?`, `unlisted?`, `reopens?`, `deniedEvent?` | status of what the operation creates, see [`Outcome`] |
+//! | `forgets_request_ids` | `after` (`PT6H`) | a `PayPal-Request-Id` of a payment is new again after this time |
+//! | `replays_created` | | a repeated write is 201 like the first, instead of 200 |
+//! | `outcome` | `status`, `reason?`, `after?`, `then?`, `unlisted?`, `reopens?`, `events?` | status of what the operation creates, see [`Outcome`] |
 //! | `decline` | `issue` | 422 instead of an effect that is otherwise possible |
 //! | `refuse` | `status?`, `issue?`, `name?`, `afterEffect?` | an error before anything is looked at, or after the effect |
 //! | `restricted` | | writes that move money to the merchant are 422 `PAYEE_ACCOUNT_RESTRICTED` |
@@ -25,7 +27,7 @@
 //! | `change` | `remove?`, `set?` | members of a successful response are removed or replaced |
 //! | `minimal` | | `{id, status, links}` whatever was preferred, 204 for a void |
 //! | `stale` | `by` (`PT60S`) | reads show the state as it was |
-//! | `reauthorizations` | `listed?`, `original?` | how orders and authorizations show a reauthorization |
+//! | `reauthorizations` | `listed?`, `original?`, `many?` | how reauthorizations are shown, and how many there may be |
 //!
 //! Scope, each member optional:
 //!
@@ -88,6 +90,13 @@ pub enum Unkindness {
         #[serde(default)]
         approved: bool,
     },
+    /// A `PayPal-Request-Id` is forgotten earlier than after 45 days (6 hours for orders).
+    ForgetsRequestIds {
+        /// The time since the request.
+        after: SignedDuration,
+    },
+    /// A repeated write returns 201 like the first, instead of 200.
+    ReplaysCreated {},
     /// The outcome of `orders.authorize`, `authorizations.capture` or `captures.refund`.
     Outcome(Outcome),
     /// 422 instead of an effect that is otherwise possible.
@@ -161,6 +170,9 @@ pub enum Unkindness {
         /// or `VOIDED`.
         #[serde(default = "created")]
         original: PaymentStatus,
+        /// Whether the original can be reauthorized after each honor period, instead of once.
+        #[serde(default)]
+        many: bool,
     },
 }
 
@@ -238,6 +250,8 @@ impl Unkindness {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ForgetsOrders { .. } => "forgets_orders",
+            Self::ForgetsRequestIds { .. } => "forgets_request_ids",
+            Self::ReplaysCreated {} => "replays_created",
             Self::Outcome(_) => "outcome",
             Self::Decline { .. } => "decline",
             Self::Refuse { .. } => "refuse",

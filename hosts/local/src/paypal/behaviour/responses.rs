@@ -89,6 +89,9 @@ impl Answer {
         };
         match unkindness {
             Unkindness::Change { remove, set } => change::apply(body, remove, set),
+            Unkindness::ReplaysCreated {} if self.status == StatusCode::OK => {
+                self.status = StatusCode::CREATED;
+            }
             Unkindness::Minimal {} if operation == Operation::Void => {
                 *self = Self::json(StatusCode::NO_CONTENT, None);
             }
@@ -178,7 +181,10 @@ impl Unkindness {
 
     /// Whether the behaviour changes a successful response.
     pub(in crate::paypal) const fn is_change(&self) -> bool {
-        matches!(self, Self::Change { .. } | Self::Minimal {})
+        matches!(
+            self,
+            Self::Change { .. } | Self::Minimal {} | Self::ReplaysCreated {}
+        )
     }
 }
 

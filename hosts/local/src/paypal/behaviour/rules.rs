@@ -104,6 +104,9 @@ impl Rules {
             forgets: Use::new(find(|it| matches!(it, Unkindness::ForgetsOrders { .. }))),
             decline: Use::new(find(|it| matches!(it, Unkindness::Decline { .. }))),
             outcome: Use::new(find(|it| matches!(it, Unkindness::Outcome(_)))),
+            forgets_request_ids: Use::new(find(|it| {
+                matches!(it, Unkindness::ForgetsRequestIds { .. })
+            })),
             reauthorizations: Use::new(find(|it| {
                 matches!(it, Unkindness::Reauthorizations { .. })
             })),
@@ -114,6 +117,7 @@ impl Rules {
     pub(in crate::paypal) fn settle(&mut self, unkind: &Unkind) -> Option<&'static str> {
         let mut kind = None;
         for part in [
+            &unkind.forgets_request_ids,
             &unkind.reauthorizations,
             &unkind.outcome,
             &unkind.decline,
@@ -212,6 +216,8 @@ impl Unkindness {
                 suits(|it| matches!(it, Operation::ShowOrder | Operation::AuthorizeOrder))
             }
             Self::Stale { .. } => suits(|it| !it.is_write()),
+            Self::ForgetsRequestIds { .. } => suits(Operation::is_write),
+            Self::ReplaysCreated {} => suits(|it| it.is_write() && it != Operation::Void),
             Self::Restricted {} => suits(|it| it.is_write() && it != Operation::Void),
             Self::WrongApp {} => suits(|it| it != Operation::CreateOrder),
             Self::Change { .. }
@@ -257,6 +263,7 @@ pub(in crate::paypal) struct Unkind {
     forgets: Use,
     decline: Use,
     outcome: Use,
+    forgets_request_ids: Use,
     reauthorizations: Use,
 }
 
@@ -296,11 +303,34 @@ impl Unkind {
         is_forgotten
     }
 
+    /// Whether a request id is new again, `age` after its request.
+    pub(in crate::paypal) fn forgets_request_id(&self, age: SignedDuration) -> bool {
+        let Some((_, Unkindness::ForgetsRequestIds { after })) = &self.forgets_request_ids.found
+        else {
+            return false;
+        };
+        let is_forgotten = age >= *after;
+        if is_forgotten {
+            self.forgets_request_ids.take();
+        }
+        is_forgotten
+    }
+
     /// Whether orders list reauthorizations, and the status of a reauthorized original.
     pub(in crate::paypal) fn reauthorizations(&self) -> Option<(bool, PaymentStatus)> {
         match self.reauthorizations.take() {
-            Some(Unkindness::Reauthorizations { listed, original }) => Some((*listed, *original)),
+            Some(Unkindness::Reauthorizations {
+                listed, original, ..
+            }) => Some((*listed, *original)),
             _ => None,
         }
+    }
+
+    /// Whether an original can be reauthorized more than once.
+    pub(in crate::paypal) fn allows_many_reauthorizations(&self) -> bool {
+        matches!(
+            self.reauthorizations.found,
+            Some((_, Unkindness::Reauthorizations { many: true, .. }))
+        )
     }
 }

@@ -30,6 +30,8 @@ enum Funding {
 /// Captured money that went back without a refund, because of a chargeback or a dispute.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::paypal) struct Reversal {
+    /// The event shows the reversal as a refund with this id, which no request finds.
+    pub(in crate::paypal) id: String,
     pub(in crate::paypal) at: Timestamp,
     pub(in crate::paypal) amount: Decimal,
 }
@@ -140,7 +142,7 @@ impl Capture {
         (self.created_at <= time).then_some(past)
     }
 
-    fn event_type(&self, now: Timestamp) -> EventType {
+    fn event_type(&self, now: Timestamp) -> Option<EventType> {
         self.course().capture_event(now)
     }
 }

@@ -37,7 +37,7 @@ impl Ledger {
         self.captures
             .values()
             .filter(move |capture| capture.course().is_decided(now))
-            .map(move |capture| (capture, capture.event_type(now)))
+            .filter_map(move |capture| Some((capture, capture.event_type(now)?)))
     }
 
     /// The captures of an original authorization, oldest first.
@@ -121,7 +121,9 @@ impl Ledger {
             ..capture
         };
         self.captures.insert(id.clone(), capture);
-        self.emit_event(event_type, &id, request);
+        if let Some(event_type) = event_type {
+            self.emit_event(event_type, &id, request);
+        }
         Ok(id)
     }
 

@@ -2,8 +2,8 @@
 
 use super::Capture;
 use crate::paypal::{
-    course::PaymentStatus, errors::Refusal, ledger::Ledger, money::Money, parties::payee,
-    request::ApiRequest, times::json_time,
+    course::PaymentStatus, disputes::ShownAs, errors::Refusal, ledger::Ledger, money::Money,
+    parties::payee, request::ApiRequest, times::json_time,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -31,7 +31,14 @@ impl Ledger {
         now: Timestamp,
     ) -> &'static str {
         let refunded = self.refunded_amount(capture, now);
+        let shown_as = self
+            .open_dispute_about(&capture.id)
+            .map_or(ShownAs::Unchanged, |dispute| dispute.shown_as);
         match capture.status(now) {
+            PaymentStatus::Completed if shown_as == ShownAs::Pending => "PENDING",
+            PaymentStatus::Completed if shown_as == ShownAs::PartiallyRefunded => {
+                "PARTIALLY_REFUNDED"
+            }
             PaymentStatus::Completed if refunded >= capture.amount.value => "REFUNDED",
             PaymentStatus::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
             status => status.as_str(),
@@ -67,6 +74,9 @@ impl Ledger {
         });
         let course = capture.course();
         match course.status(request.now) {
+            PaymentStatus::Completed if status == "PENDING" => {
+                body["status_details"] = json!({ "reason": "BUYER_COMPLAINT" });
+            }
             PaymentStatus::Completed => {
                 body["seller_receivable_breakdown"] = breakdown(&capture.amount);
             }

@@ -5,7 +5,7 @@ use crate::paypal::{
     authorizations::AuthorizationStatus,
     captures::{CaptureInput, Reversal},
     course::PaymentStatus,
-    disputes::{Dispute, DisputeOutcome, DisputeStatus, MoneyBack},
+    disputes::{Dispute, DisputeOutcome, DisputeStatus, MoneyBack, ShownAs},
     ledger::Ledger,
     links::Links,
     money::Money,
@@ -59,7 +59,8 @@ impl Ledger {
                 capture,
                 amount,
                 reason,
-            } => self.open_dispute(capture, *amount, reason.as_deref(), &request),
+                shown_as,
+            } => self.open_dispute(capture, *amount, reason.as_deref(), *shown_as, &request),
             ConsoleAction::UpdateDispute { dispute, status } => {
                 self.open_dispute_mut(dispute)?.status = *status;
                 self.dispute_changed(dispute, EventType::DisputeUpdated, &request)
@@ -129,14 +130,16 @@ impl Ledger {
             )));
         }
         if money == MoneyBack::Reversed {
+            let id = self.ids.next_resource_id();
             if let Some(capture) = self.captures.get_mut(capture_id) {
                 capture.updated_at = request.now;
                 capture.reversals.push(Reversal {
+                    id: id.clone(),
                     at: request.now,
                     amount,
                 });
             }
-            self.emit_event(EventType::CaptureReversed, capture_id, request);
+            self.emit_event(EventType::CaptureReversed, &id, request);
             return Ok(());
         }
         let input = RefundInput {
@@ -144,11 +147,12 @@ impl Ledger {
             ..RefundInput::default()
         };
         let refund = self.insert_refund(capture_id, input, None, request)?;
-        if money == MoneyBack::Refunded {
-            self.emit_event(EventType::CaptureRefunded, &refund, request);
+        let event_type = if money == MoneyBack::Refunded {
+            EventType::CaptureRefunded
         } else {
-            self.emit_event(EventType::CaptureReversed, capture_id, request);
-        }
+            EventType::CaptureReversed
+        };
+        self.emit_event(event_type, &refund, request);
         Ok(())
     }
 
@@ -201,6 +205,7 @@ impl Ledger {
         capture_id: &str,
         amount: Option<Decimal>,
         reason: Option<&str>,
+        shown_as: ShownAs,
         request: &ApiRequest<'_>,
     ) -> Result<Value, ConsoleError> {
         let captured = self.captured_money(capture_id)?;
@@ -216,6 +221,7 @@ impl Ledger {
             reason: reason.unwrap_or(DEFAULT_REASON).to_owned(),
             status: DisputeStatus::default(),
             outcome: None,
+            shown_as,
             created_at: request.now,
             updated_at: request.now,
         };

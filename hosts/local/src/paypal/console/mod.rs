@@ -12,13 +12,14 @@
 //! | `refund` | `capture`, `amount?` | `PAYMENT.CAPTURE.REFUNDED` |
 //! | `reverse` | `capture`, `amount?`, `listed?` | a chargeback: `PAYMENT.CAPTURE.REVERSED` |
 //! | `decide` | `id`, `status` | ends a PENDING authorization, capture or refund, with the events of its end |
-//! | `open_dispute` | `capture`, `amount?`, `reason?` | `CUSTOMER.DISPUTE.CREATED` |
+//! | `open_dispute` | `capture`, `amount?`, `reason?`, `shownAs?` | `CUSTOMER.DISPUTE.CREATED` |
 //! | `update_dispute` | `dispute`, `status` | `CUSTOMER.DISPUTE.UPDATED` |
 //! | `resolve_dispute` | `dispute`, `outcome`, `money?` | `CUSTOMER.DISPUTE.RESOLVED`, and the money back if the buyer wins |
 //!
 //! - An `amount` is a decimal string in the currency of the payment. Without it, all that is left.
 //! - `listed`: whether the order lists the reversal as a refund. False by default. The capture is
 //!   `REFUNDED` or `PARTIALLY_REFUNDED` either way.
+//! - `shownAs`: `unchanged` (default), `partially_refunded` or `pending`.
 //! - While a dispute is open, PayPal refuses partial refunds by API with `TRANSACTION_DISPUTED`.
 //!   After an unlisted reversal, any refund is `REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK`.
 
@@ -26,7 +27,7 @@ mod actions;
 
 use super::{
     course::PaymentStatus,
-    disputes::{DisputeOutcome, DisputeStatus, MoneyBack},
+    disputes::{DisputeOutcome, DisputeStatus, MoneyBack, ShownAs},
     errors::Refusal,
     simulator::{Simulator, lock},
 };
@@ -90,6 +91,9 @@ pub enum ConsoleAction {
         /// `MERCHANDISE_OR_SERVICE_NOT_RECEIVED` by default.
         #[serde(default)]
         reason: Option<String>,
+        /// The capture while the dispute is open.
+        #[serde(default, rename = "shownAs")]
+        shown_as: ShownAs,
     },
     /// A dispute goes on.
     UpdateDispute {

@@ -72,13 +72,10 @@ impl Ledger {
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = (&Refund, &'static [EventType])> {
-        self.refunds
-            .values()
-            .filter(move |refund| {
-                let course = refund.course.as_ref();
-                course.is_some_and(|course| course.is_decided(now))
-            })
-            .map(move |refund| (refund, refund_events(refund.status(now), true)))
+        self.refunds.values().filter_map(move |refund| {
+            let course = refund.course.as_ref().filter(|it| it.is_decided(now))?;
+            Some((refund, course.refund_events(now)))
+        })
     }
 
     /// `POST /v2/payments/captures/{id}/refund`
@@ -117,6 +114,11 @@ impl Ledger {
         request.decline()?;
         let outcome = request.outcome();
         let course = outcome.map(|outcome| Course::begin(&outcome, request.now));
+        let events = course
+            .as_ref()
+            .map_or(&[EventType::CaptureRefunded][..], |course| {
+                course.refund_events(request.now)
+            });
         let id = self.insert_refund(
             capture_id,
             RefundInput {
@@ -126,8 +128,7 @@ impl Ledger {
             course,
             request,
         )?;
-        let refund = self.refunds.get(&id).ok_or_else(Refusal::not_found)?;
-        for event_type in refund_events(refund.status(request.now), false) {
+        for event_type in events {
             self.emit_event(*event_type, &id, request);
         }
         Ok(id)
@@ -194,7 +195,7 @@ impl Ledger {
         if amount.value > refundable {
             return Some("REFUND_AMOUNT_EXCEEDED");
         }
-        if amount.value < refundable && self.has_open_dispute(&capture.id) {
+        if amount.value < refundable && self.open_dispute_about(&capture.id).is_some() {
             return Some("TRANSACTION_DISPUTED");
         }
         if invoice.is_some()
@@ -220,19 +221,6 @@ impl Ledger {
             StatusCode::OK,
             self.refund_body(id, request)?,
         ))
-    }
-}
-
-/// The events of a new refund, or of PayPal's decision on one.
-const fn refund_events(status: PaymentStatus, is_decision: bool) -> &'static [EventType] {
-    match status {
-        PaymentStatus::Completed if is_decision => {
-            &[EventType::RefundCompleted, EventType::CaptureRefunded]
-        }
-        PaymentStatus::Completed => &[EventType::CaptureRefunded],
-        PaymentStatus::Pending => &[EventType::RefundPending],
-        PaymentStatus::Cancelled => &[EventType::RefundCancelled],
-        _ => &[EventType::RefundFailed],
     }
 }
 

@@ -2,7 +2,12 @@
 
 use super::Refund;
 use crate::paypal::{
-    course::PaymentStatus, errors::Refusal, ledger::Ledger, parties::payee, request::ApiRequest,
+    captures::{Capture, Reversal},
+    course::PaymentStatus,
+    errors::Refusal,
+    ledger::Ledger,
+    parties::payee,
+    request::ApiRequest,
     times::json_time,
 };
 use rust_decimal::Decimal;
@@ -57,4 +62,25 @@ pub(in crate::paypal) fn refund_core(refund: &Refund, request: &ApiRequest<'_>) 
         }
     }
     body
+}
+
+/// An unlisted reversal as its event shows it.
+pub(in crate::paypal) fn reversal_body(
+    capture: &Capture,
+    reversal: &Reversal,
+    request: &ApiRequest<'_>,
+) -> Value {
+    let amount = capture.amount.with_value(reversal.amount).json();
+    json!({
+        "id": reversal.id,
+        "status": "COMPLETED",
+        "amount": amount,
+        "note_to_payer": "Payment reversed",
+        "create_time": json_time(reversal.at),
+        "update_time": json_time(reversal.at),
+        "links": [
+            request.links.get("self", &format!("/v2/payments/refunds/{}", reversal.id)),
+            request.links.get("up", &format!("/v2/payments/captures/{}", capture.id)),
+        ],
+    })
 }

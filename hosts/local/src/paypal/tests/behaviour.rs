@@ -10,6 +10,12 @@ fn read(behaviour: Value) -> Result<Behaviour, String> {
     serde_json::from_value(behaviour).map_err(|error| error.to_string())
 }
 
+#[track_caller]
+fn assert_refused(behaviour: &Value, problem: &str) {
+    let error = read(behaviour.clone()).unwrap_err();
+    assert!(error.contains(problem), "{behaviour}: {error}");
+}
+
 #[test]
 fn every_kind_is_read_and_shown() {
     for behaviour in [
@@ -19,7 +25,7 @@ fn every_kind_is_read_and_shown() {
         json!({
             "kind": "outcome", "operation": "authorizations.capture", "status": "PENDING",
             "reason": "ECHECK", "after": "PT72H", "then": "DECLINED", "reopens": true,
-            "deniedEvent": true, "times": 1,
+            "events": "other", "times": 1,
         }),
         json!({
             "kind": "outcome", "operation": "captures.refund", "status": "PENDING",
@@ -35,8 +41,10 @@ fn every_kind_is_read_and_shown() {
         json!({"kind": "rate_limit", "retryAfterSeconds": 30, "asDate": true, "perMille": 250}),
         json!({"kind": "change", "remove": ["payments"], "set": {"/status": null}}),
         json!({"kind": "minimal"}),
+        json!({"kind": "forgets_request_ids", "after": "PT6H"}),
+        json!({"kind": "replays_created", "operation": "captures.refund"}),
         json!({"kind": "stale", "by": "PT1M"}),
-        json!({"kind": "reauthorizations", "listed": false, "original": "VOIDED"}),
+        json!({"kind": "reauthorizations", "listed": false, "original": "VOIDED", "many": true}),
     ] {
         let read = read(behaviour.clone()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), behaviour);
@@ -123,8 +131,17 @@ fn impossible_behaviours_are_refused() {
         ),
         (
             json!({"kind": "outcome", "operation": "orders.authorize", "status": "DENIED", "reopens": true}),
-            "are for captures",
+            "reopens is for captures",
         ),
+    ] {
+        assert_refused(&behaviour, problem);
+    }
+}
+
+#[test]
+fn impossible_responses_are_refused() {
+    let capture = "authorizations.capture";
+    for (behaviour, problem) in [
         (
             json!({"kind": "decline", "issue": "X"}),
             "operation must be one that writes",
@@ -161,8 +178,7 @@ fn impossible_behaviours_are_refused() {
             "original must be CREATED or VOIDED",
         ),
     ] {
-        let error = read(behaviour.clone()).unwrap_err();
-        assert!(error.contains(problem), "{behaviour}: {error}");
+        assert_refused(&behaviour, problem);
     }
 }
 
@@ -294,4 +310,35 @@ async fn exchanges_name_the_behaviour() {
     assert_eq!(exchanges.last().unwrap()["behaviour"], "change");
     assert_eq!(exchanges[0].get("behaviour"), None);
     assert_eq!(Call::from(Operation::Void), Call::Api(Operation::Void));
+}
+
+#[tokio::test]
+async fn request_ids_are_forgotten_early() {
+    let mut paypal = PayPal::new().await;
+    let capture = format!("{}/capture", paypal.authorization_path("A car").await);
+    let part = dollars("100.00");
+    let first = paypal
+        .post_with_id("c-1", &capture, part.clone())
+        .await
+        .id();
+    paypal.be(Unkindness::ForgetsRequestIds {
+        after: SignedDuration::from_hours(6),
+    });
+    paypal.advance_hours(5).await;
+    let known = paypal.post_with_id("c-1", &capture, part.clone()).await;
+    assert_eq!((known.status.as_u16(), known.id()), (200, first.clone()));
+    paypal.advance_hours(1).await;
+    let new = paypal.post_with_id("c-1", &capture, part).await;
+    assert_eq!(new.status, 201);
+    assert_ne!(new.id(), first);
+}
+
+#[tokio::test]
+async fn repeated_write_is_created_again() {
+    let paypal = PayPal::new().await;
+    let capture = format!("{}/capture", paypal.authorization_path("A car").await);
+    let first = paypal.post_with_id("c-1", &capture, json!({})).await;
+    paypal.be(Unkindness::ReplaysCreated {});
+    let again = paypal.post_with_id("c-1", &capture, json!({})).await;
+    assert_eq!((again.status.as_u16(), again.id()), (201, first.id()));
 }

@@ -1,8 +1,9 @@
 //! PayPal's console: captures, refunds, voids, reversals and disputes by hand.
 
-use super::{Behaviour, PayPal, Unkindness, dollars, event_body, event_records, event_types};
+use super::{BASE, Behaviour, PayPal, Unkindness, dollars, event_body, event_records, event_types};
 use crate::paypal::{
     ConsoleAction, ConsoleError, DisputeOutcome, MoneyBack, Operation, Outcome, PaymentStatus,
+    ShownAs,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -117,8 +118,18 @@ async fn reversal_is_listed_or_not() {
         let event = events.last().unwrap();
         assert_eq!(event["type"], "PAYMENT.CAPTURE.REVERSED");
         let event = event_body(&paypal, event["id"].as_str().unwrap());
-        assert_eq!(event["resource"]["id"], json!(id));
-        assert_eq!(event["resource"]["status"], "REFUNDED");
+        // PayPal shows a reversal as a refund whose parent is the capture.
+        assert_eq!(event["resource_type"], "refund");
+        assert_eq!(event["resource"]["status"], "COMPLETED");
+        assert_eq!(event["resource"]["amount"]["value"], "237.60");
+        let up = &event["resource"]["links"][1];
+        assert_eq!(up["rel"], "up");
+        assert_eq!(up["href"], format!("{BASE}/v2/payments/captures/{id}"));
+        let reversal = event["resource"]["id"].as_str().unwrap();
+        let found = paypal
+            .get(&format!("/v2/payments/refunds/{reversal}"))
+            .await;
+        assert_eq!(found.status == 200, listed);
         let refund = format!("/v2/payments/captures/{id}/refund");
         let issue = if listed {
             "CAPTURE_FULLY_REFUNDED"
@@ -239,6 +250,7 @@ async fn dispute_takes_only_what_is_left() {
         capture,
         amount: Some(Decimal::from(100)),
         reason: Some("UNAUTHORISED".to_owned()),
+        shown_as: ShownAs::default(),
     };
     let dispute = paypal.simulator.console(&dispute).unwrap();
     assert_eq!(dispute["reason"], "UNAUTHORISED");
@@ -253,6 +265,33 @@ async fn dispute_takes_only_what_is_left() {
         (entry.given_back.to_string(), entry.status),
         ("237.60".to_owned(), "REFUNDED")
     );
+}
+
+#[tokio::test]
+async fn disputed_capture_is_shown_in_three_ways() {
+    for (shown_as, status) in [
+        ("unchanged", "COMPLETED"),
+        ("partially_refunded", "PARTIALLY_REFUNDED"),
+        ("pending", "PENDING"),
+    ] {
+        let paypal = PayPal::new().await;
+        let (_, _, capture) = captured(&paypal).await;
+        let open = json!({"action": "open_dispute", "capture": capture, "shownAs": shown_as});
+        let id = act(&paypal, &open).unwrap()["dispute_id"].clone();
+        let path = format!("/v2/payments/captures/{capture}");
+        let shown = paypal.get(&path).await;
+        assert_eq!(shown.body["status"], status);
+        let reason = shown.body["status_details"]["reason"].as_str();
+        assert_eq!(reason, (status == "PENDING").then_some("BUYER_COMPLAINT"));
+        assert_eq!(
+            paypal.simulator.books().captures[0].given_back,
+            Decimal::ZERO
+        );
+        let outcome = "RESOLVED_SELLER_FAVOUR";
+        let resolve = json!({"action": "resolve_dispute", "dispute": id, "outcome": outcome});
+        act(&paypal, &resolve).unwrap();
+        assert_eq!(paypal.status(&path).await, "COMPLETED");
+    }
 }
 
 #[tokio::test]

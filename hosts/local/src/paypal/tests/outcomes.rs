@@ -1,7 +1,7 @@
 //! Outcomes that PayPal decides on later, with their events.
 
 use super::{Behaviour, PayPal, Unkindness, dollars, event_records, event_types};
-use crate::paypal::{Operation, Outcome, PaymentStatus as S};
+use crate::paypal::{Operation, Outcome, PaymentStatus as S, Reports};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -59,29 +59,35 @@ async fn pending_authorization_ends_well_or_badly() {
 
 #[tokio::test]
 async fn pending_capture_ends_well_or_badly() {
-    for (then, reopens, denied_event, last_event, authorization) in [
+    for (then, reopens, events, last_event, authorization) in [
         (
             S::Completed,
             false,
-            false,
+            Reports::Other,
             "PAYMENT.CAPTURE.COMPLETED",
             "CAPTURED",
         ),
         (
             S::Declined,
             false,
-            false,
+            Reports::Usual,
             "PAYMENT.CAPTURE.DECLINED",
             "CAPTURED",
         ),
-        (S::Failed, true, true, "PAYMENT.CAPTURE.DENIED", "CREATED"),
+        (
+            S::Failed,
+            true,
+            Reports::Other,
+            "PAYMENT.CAPTURE.DENIED",
+            "CREATED",
+        ),
     ] {
         let mut paypal = PayPal::new().await;
         let (order, id) = paypal.authorize_order("A car").await;
         let path = format!("/v2/payments/authorizations/{id}");
         let outcome = Outcome {
             reopens,
-            denied_event,
+            events,
             ..Outcome::pending("ECHECK", DAY, then)
         };
         paypal.set(next(Operation::Capture, outcome));
@@ -129,35 +135,48 @@ async fn capture_is_declined_in_a_successful_response() {
 
 #[tokio::test]
 async fn pending_refund_ends_well_or_badly() {
-    for (then, unlisted, last_events, capture_status, listed) in [
+    for (then, events, last_events, capture_status, listed) in [
         (
             S::Completed,
-            false,
-            &["PAYMENT.REFUND.COMPLETED", "PAYMENT.CAPTURE.REFUNDED"][..],
+            Reports::Usual,
+            &["PAYMENT.REFUND.PENDING", "PAYMENT.CAPTURE.REFUNDED"][..],
+            "PARTIALLY_REFUNDED",
+            1,
+        ),
+        (
+            S::Completed,
+            Reports::Other,
+            &[
+                "PAYMENT.REFUND.PENDING",
+                "PAYMENT.REFUND.COMPLETED",
+                "PAYMENT.CAPTURE.REFUNDED",
+            ][..],
             "PARTIALLY_REFUNDED",
             1,
         ),
         (
             S::Failed,
-            false,
-            &["PAYMENT.REFUND.FAILED"][..],
+            Reports::Usual,
+            &["PAYMENT.REFUND.PENDING", "PAYMENT.REFUND.FAILED"][..],
             "COMPLETED",
             1,
         ),
         (
             S::Cancelled,
-            true,
-            &["PAYMENT.REFUND.CANCELLED"][..],
+            Reports::Other,
+            &["PAYMENT.REFUND.PENDING", "PAYMENT.REFUND.CANCELLED"][..],
             "COMPLETED",
-            0,
+            1,
         ),
+        (S::Failed, Reports::Silent, &[][..], "COMPLETED", 0),
     ] {
         let mut paypal = PayPal::new().await;
         let (order, id) = paypal.authorize_order("A car").await;
         let capture = format!("/v2/payments/authorizations/{id}/capture");
         let capture = paypal.post(&capture, json!({})).await.id();
         let outcome = Outcome {
-            unlisted,
+            unlisted: events == Reports::Silent,
+            events,
             ..Outcome::pending("ECHECK", DAY, then)
         };
         paypal.set(next(Operation::Refund, outcome));
@@ -180,9 +199,7 @@ async fn pending_refund_ends_well_or_badly() {
         let shown = format!("/v2/payments/refunds/{}", refund.id());
         assert_eq!(paypal.status(&shown).await, then.as_str());
         assert_eq!(paypal.status(&path).await, capture_status);
-        let events = event_types(&paypal, &order);
-        assert_eq!(events[3], "PAYMENT.REFUND.PENDING");
-        assert_eq!(&events[4..], last_events);
+        assert_eq!(&event_types(&paypal, &order)[3..], last_events);
         let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
         let refunds = order.body["purchase_units"][0]["payments"]["refunds"].as_array();
         assert_eq!(refunds.map_or(0, Vec::len), listed);
@@ -194,6 +211,28 @@ async fn pending_refund_ends_well_or_badly() {
         let rest = paypal.post(&format!("{path}/refund"), dollars(rest)).await;
         assert_eq!(rest.status, 201, "{}", rest.text);
     }
+}
+
+#[tokio::test]
+async fn silent_decisions_are_not_reported() {
+    let mut paypal = PayPal::new().await;
+    let silent = |status| Outcome {
+        events: Reports::Silent,
+        ..Outcome::pending("PENDING_REVIEW", DAY, status)
+    };
+    paypal.set(next(Operation::AuthorizeOrder, silent(S::Denied)));
+    let (denied, _) = paypal.authorize_order("A car").await;
+    paypal.set(next(Operation::Capture, silent(S::Declined)));
+    let (declined, id) = paypal.authorize_order("A car").await;
+    let capture = format!("/v2/payments/authorizations/{id}/capture");
+    assert_eq!(
+        paypal.post(&capture, json!({})).await.body["status"],
+        "PENDING"
+    );
+    paypal.advance_hours(25).await;
+    let begin = ["CHECKOUT.ORDER.APPROVED", "PAYMENT.AUTHORIZATION.CREATED"];
+    assert_eq!(event_types(&paypal, &denied), begin);
+    assert_eq!(event_types(&paypal, &declined), begin);
 }
 
 #[tokio::test]

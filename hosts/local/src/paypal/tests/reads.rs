@@ -279,6 +279,7 @@ async fn reauthorization_is_shown_in_four_ways() {
     ] {
         paypal.simulator.reset_behaviour();
         paypal.be(Unkindness::Reauthorizations {
+            many: false,
             listed,
             original: if original == "VOIDED" {
                 PaymentStatus::Voided
@@ -294,6 +295,7 @@ async fn reauthorization_is_shown_in_four_ways() {
     paypal.simulator.reset_behaviour();
     paypal.set(
         Behaviour::new(Unkindness::Reauthorizations {
+            many: false,
             listed: true,
             original: PaymentStatus::Voided,
         })
@@ -304,4 +306,28 @@ async fn reauthorization_is_shown_in_four_ways() {
         (listed[0].1.as_str(), original.as_str()),
         ("VOIDED", "CREATED")
     );
+}
+
+#[tokio::test]
+async fn original_is_reauthorized_once_or_often() {
+    for many in [false, true] {
+        let mut paypal = PayPal::new().await;
+        let path = paypal.authorization_path("A car").await;
+        let reauthorize = format!("{path}/reauthorize");
+        paypal.be(Unkindness::Reauthorizations {
+            listed: true,
+            original: PaymentStatus::Created,
+            many,
+        });
+        paypal.advance_hours(73).await;
+        let renewed = paypal.post(&reauthorize, json!({})).await.id();
+        paypal.advance_hours(73).await;
+        let again = paypal.post(&reauthorize, json!({})).await;
+        assert_eq!(again.status == 201, many, "{}", again.text);
+        let renewed = format!("/v2/payments/authorizations/{renewed}/reauthorize");
+        assert_eq!(
+            paypal.post(&renewed, json!({})).await.issue(),
+            (422, "REAUTHORIZATION_NOT_SUPPORTED")
+        );
+    }
 }

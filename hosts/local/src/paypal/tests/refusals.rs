@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn payer_who_cannot_pay_pays_later() {
-    let paypal = PayPal::new().await;
     for (operation, issue) in [
         (Operation::AuthorizeOrder, "INSTRUMENT_DECLINED"),
         (Operation::AuthorizeOrder, "PAYER_CANNOT_PAY"),
@@ -18,11 +17,7 @@ async fn payer_who_cannot_pay_pays_later() {
         (Operation::Void, "SOMETHING_NEW"),
         (Operation::CreateOrder, "COMPLIANCE_VIOLATION"),
     ] {
-        let mut paypal = PayPal {
-            simulator: paypal.simulator.clone(),
-            clock: paypal.clock.clone(),
-            token: paypal.token.clone(),
-        };
+        let mut paypal = PayPal::new().await;
         let path = match operation {
             Operation::CreateOrder => "/v2/checkout/orders".to_owned(),
             Operation::AuthorizeOrder => {

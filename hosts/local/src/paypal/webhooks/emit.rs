@@ -1,7 +1,10 @@
 //! Emits the event of each change.
 
 use super::events::{DeliveryStatus, Event, EventType};
-use crate::paypal::{ids::Ids, ledger::Ledger, links::Links, request::ApiRequest};
+use crate::paypal::{
+    captures::Reversal, ids::Ids, ledger::Ledger, links::Links,
+    refunds::representation::reversal_body, request::ApiRequest,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -126,12 +129,20 @@ impl Ledger {
             EventType::CaptureCompleted
             | EventType::CapturePending
             | EventType::CaptureDeclined
-            | EventType::CaptureDenied
-            | EventType::CaptureReversed => (
+            | EventType::CaptureDenied => (
                 self.captures.get(id)?.order_id.as_str(),
                 self.capture_body(id, request),
             ),
+            EventType::CaptureReversed if !self.refunds.contains_key(id) => {
+                let is_reversal = |reversal: &&Reversal| reversal.id == id;
+                let (capture, reversal) = self.captures.values().find_map(|capture| {
+                    Some((capture, capture.reversals.iter().find(is_reversal)?))
+                })?;
+                let body = reversal_body(capture, reversal, request);
+                (capture.order_id.as_str(), Ok(body))
+            }
             EventType::CaptureRefunded
+            | EventType::CaptureReversed
             | EventType::RefundPending
             | EventType::RefundCompleted
             | EventType::RefundFailed

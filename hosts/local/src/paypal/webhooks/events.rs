@@ -101,9 +101,9 @@ impl EventType {
             Self::CaptureCompleted
             | Self::CapturePending
             | Self::CaptureDeclined
-            | Self::CaptureDenied
-            | Self::CaptureReversed => "capture",
+            | Self::CaptureDenied => "capture",
             Self::CaptureRefunded
+            | Self::CaptureReversed
             | Self::RefundPending
             | Self::RefundCompleted
             | Self::RefundFailed
