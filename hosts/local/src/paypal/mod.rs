@@ -77,6 +77,8 @@ mod tests;
 mod times;
 mod webhooks;
 
+#[cfg(test)]
+pub(crate) use self::tests::authorized_order;
 pub use self::{
     behaviour::{Behaviour, BehaviourError, BehaviourRecord, Call, Scope, Unkindness},
     books::{AuthorizationEntry, Books, CaptureEntry, RefundEntry},

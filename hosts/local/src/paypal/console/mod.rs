@@ -14,12 +14,15 @@
 //! | `decide` | `id`, `status` | ends a PENDING authorization, capture or refund, with the events of its end |
 //! | `open_dispute` | `capture`, `amount?`, `reason?`, `shownAs?` | `CUSTOMER.DISPUTE.CREATED` |
 //! | `update_dispute` | `dispute`, `status` | `CUSTOMER.DISPUTE.UPDATED` |
-//! | `resolve_dispute` | `dispute`, `outcome`, `money?` | `CUSTOMER.DISPUTE.RESOLVED`, and the money back if the buyer wins |
+//! | `resolve_dispute` | `dispute`, `outcome`, `money?` | `CUSTOMER.DISPUTE.RESOLVED`, and the money goes back or stays |
 //!
 //! - An `amount` is a decimal string in the currency of the payment. Without it, all that is left.
 //! - `listed`: whether the order lists the reversal as a refund. False by default. The capture is
 //!   `REFUNDED` or `PARTIALLY_REFUNDED` either way.
 //! - `shownAs`: `unchanged` (default), `partially_refunded` or `pending`.
+//! - `outcome`: such as `RESOLVED_BUYER_FAVOUR`. `money`: `none`, `reversed`, `reversed_and_listed`
+//!   or `refunded`. By default `reversed` if the buyer wins or the merchant accepts the claim, and
+//!   `none` otherwise.
 //! - While a dispute is open, PayPal refuses partial refunds by API with `TRANSACTION_DISPUTED`.
 //!   After an unlisted reversal, any refund is `REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK`.
 
@@ -108,9 +111,10 @@ pub enum ConsoleAction {
         dispute: String,
         /// Who wins.
         outcome: DisputeOutcome,
-        /// How the money goes back if the buyer wins.
+        /// How the money goes back. By default it is reversed if the buyer wins or the merchant
+        /// accepts the claim, and stays otherwise.
         #[serde(default)]
-        money: MoneyBack,
+        money: Option<MoneyBack>,
     },
 }
 
