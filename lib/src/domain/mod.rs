@@ -10,7 +10,7 @@ pub(crate) mod metrics;
 pub(crate) mod money;
 pub(crate) mod observation;
 pub(crate) mod payment;
-pub(crate) mod payment_amounts;
+pub mod payment_amounts;
 pub mod payment_plan;
 pub mod payment_state;
 pub(crate) mod paypal_meaning;

@@ -5,6 +5,8 @@
 //!
 //! - authorized = held + released + captured
 //! - captured = refunded + kept
+//!
+//! `tests/sql/bookings/shown_money.rs` compares them with the rows of the database.
 
 use crate::domain::money::Amount;
 use rust_decimal::Decimal;
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 /// What the database knows about one payment whose authorization PayPal has received.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AmountFacts {
+pub struct AmountFacts {
     amount: Amount,
     /// PayPal authorized the payment at some time.
     is_authorized: bool,
@@ -57,40 +59,46 @@ enum RefundFactStatus {
 /// The amounts of a booking. Each is serialized as a decimal string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct PaymentAmounts {
+pub struct PaymentAmounts {
     /// The amount that PayPal authorized. A capture beyond it counts as authorized.
     #[serde(rename = "authorizedAmount", serialize_with = "decimal_string")]
-    pub(crate) authorized: Decimal,
+    pub authorized: Decimal,
     /// The amount that PayPal holds and may still capture, pending captures included.
     #[serde(rename = "heldAmount", serialize_with = "decimal_string")]
-    pub(crate) held: Decimal,
+    pub held: Decimal,
     /// The amount that was authorized and is neither held nor captured.
     #[serde(rename = "releasedAmount", serialize_with = "decimal_string")]
-    pub(crate) released: Decimal,
+    pub released: Decimal,
     #[serde(rename = "capturedAmount", serialize_with = "decimal_string")]
-    pub(crate) captured: Decimal,
+    pub captured: Decimal,
     #[serde(rename = "refundedAmount", serialize_with = "decimal_string")]
-    pub(crate) refunded: Decimal,
+    pub refunded: Decimal,
     /// The part of `kept` whose refund is ordered or pending.
     #[serde(rename = "pendingRefundAmount", serialize_with = "decimal_string")]
-    pub(crate) pending_refund: Decimal,
+    pub pending_refund: Decimal,
     /// The captured amount that was not refunded.
     #[serde(rename = "keptAmount", serialize_with = "decimal_string")]
-    pub(crate) kept: Decimal,
+    pub kept: Decimal,
     /// The part of `held` whose capture is pending.
     #[serde(skip)]
     pub(crate) pending_capture: Decimal,
 }
 
 /// Serializes an amount with two decimals, as a string.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(crate) fn decimal_string<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+pub(crate) fn decimal_string<S: Serializer>(
+    amount: &Decimal,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{amount:.2}"))
 }
 
 /// The sum over all payments of a booking.
 #[must_use]
-pub(crate) fn amounts(payments: &[AmountFacts]) -> PaymentAmounts {
+pub fn amounts(payments: &[AmountFacts]) -> PaymentAmounts {
     payments
         .iter()
         .map(amounts_of)

@@ -87,10 +87,7 @@ pub fn plan(facts: &PlanFacts, assumed_at: Timestamp) -> PaymentPlan {
     let lapses_at = facts.lapses_at.unwrap_or_else(|| later(authorize_at, LIFE));
     let honoured_from = facts.renewed_at.unwrap_or(authorize_at);
     let honoured_until = later(honoured_from, HONOR_PERIOD).min(lapses_at);
-    let confirmed_at = facts
-        .confirmed_at
-        .unwrap_or(authorize_at)
-        .max(authorize_at);
+    let confirmed_at = facts.confirmed_at.unwrap_or(authorize_at).max(authorize_at);
     let latest = later(lapses_at, -SAFETY_MARGIN);
     let capture_at = facts.captured_at.or_else(|| {
         facts

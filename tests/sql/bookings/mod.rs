@@ -5,3 +5,4 @@ mod cancel;
 mod create;
 mod holds;
 mod races;
+mod shown_money;

@@ -7,7 +7,9 @@ use crate::domain::{
     car::CarRef,
     dates::DateRange,
     money::{Amount, Currency, Money},
-    payment_amounts::{AmountFacts, PaymentAmounts, amounts, decimal_string, kept_after_cancellation},
+    payment_amounts::{
+        AmountFacts, PaymentAmounts, amounts, decimal_string, kept_after_cancellation,
+    },
     payment_plan::{PaymentPlan, PlanFacts, plan, refundable_until},
     payment_state::PaymentState,
 };
