@@ -5,8 +5,10 @@
 --   capture_rules.sql  capture_rule, capture_scheduled_at
 --   formats.sql        money, utc
 --   listing.sql        local_day
+--   payment_sums.sql   is_replaced
 --   payments.sql       latest_payment
 --   pricing.sql        price_json
+--   voids.sql          holds_money
 
 -- Locks the car, then the booking. A caller that also needs the payment locks it afterwards.
 -- Returns a row of NULLs for an unknown booking.
@@ -21,33 +23,34 @@ BEGIN
 END;
 $$;
 
--- Whether PayPal holds money for a payment that can still be captured.
-CREATE OR REPLACE FUNCTION internal.holds_money(p_payment public.payments, p_now timestamptz) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-    RETURN coalesce(p_payment.authorization_expires_at > p_now, false)
-       AND (p_payment.status IN ('authorized', 'capturing')
-            OR (p_payment.status = 'failed' AND p_payment.voided_at IS NULL));
-END;
-$$;
-
--- When the cron captures a payment next, as far as it is known. NULL: it does not.
+-- When the cron captures a payment next, as far as it is known. NULL: it does not. The cron's own
+-- rules are in lock_due_captures.
 CREATE OR REPLACE FUNCTION internal.next_capture_at(
     p_booking public.bookings, p_payment public.payments, p_now timestamptz
 ) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
-    v_due timestamptz := CASE
-        WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN internal.capture_scheduled_at(p_booking)
+    v_confirmed boolean := p_booking.status IN ('upcoming', 'active', 'completed');
+    v_due       timestamptz;
+BEGIN
+    IF p_payment.void_reason IS NOT NULL OR NOT internal.holds_money(p_payment, p_now) THEN
+        RETURN NULL;
+    END IF;
+    IF p_payment.status = 'failed' THEN
+        RETURN CASE WHEN v_confirmed AND NOT internal.is_replaced(p_payment) THEN p_payment.next_attempt_at END;
+    END IF;
+    IF p_payment.status NOT IN ('authorized', 'capturing') THEN
+        RETURN NULL;
+    END IF;
+    v_due := CASE
+        -- A capture that was ordered before its schedule and has no outcome yet.
+        WHEN EXISTS (SELECT FROM public.payment_operations AS o
+                     WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open') THEN p_payment.updated_at
+        WHEN v_confirmed THEN internal.capture_scheduled_at(p_booking)
         -- The part that a cancellation keeps is due at once.
         WHEN p_booking.status = 'cancelled' AND p_payment.capture_amount IS NOT NULL THEN p_booking.cancelled_at
     END;
-BEGIN
-    RETURN CASE
-        WHEN v_due IS NULL OR p_payment.void_reason IS NOT NULL OR NOT internal.holds_money(p_payment, p_now) THEN NULL
-        WHEN p_payment.status = 'failed' THEN p_payment.next_attempt_at
-        ELSE greatest(v_due, p_payment.next_attempt_at)
-    END;
+    RETURN CASE WHEN v_due IS NOT NULL THEN greatest(v_due, p_payment.next_attempt_at) END;
 END;
 $$;
 
@@ -98,14 +101,15 @@ BEGIN
             'amount', internal.money(p.amount),
             'isAuthorized', p.authorization_id IS NOT NULL AND p.status <> 'authorization_pending'
                 AND p.failure_code IS DISTINCT FROM 'authorization_denied',
-            'isHeld', internal.holds_money(p, p_now),
+            'isHeld', p.status <> 'authorization_pending' AND internal.holds_money(p, p_now),
             'captures', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object('amount', internal.money(c.amount), 'status', c.status)), '[]')
                 FROM public.payment_captures AS c WHERE c.payment_id = p.id),
             'refunds', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object('amount', internal.money(r.amount), 'status', r.status)), '[]')
                 FROM public.refunds AS r WHERE r.payment_id = p.id))), '[]')
-        FROM public.payments AS p WHERE p.booking_id = p_booking_id AND p.authorization_id IS NOT NULL);
+        FROM public.payments AS p
+        WHERE p.booking_id = p_booking_id AND (p.authorization_id IS NOT NULL OR p.capture_id IS NOT NULL));
 END;
 $$;
 
