@@ -7,7 +7,11 @@ SET LOCAL client_min_messages = warning;
 ALTER TABLE public.payments
     ADD COLUMN IF NOT EXISTS pending_since timestamptz,
     ADD COLUMN IF NOT EXISTS next_comparison_at timestamptz,
-    ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0);
+    ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0),
+    ADD COLUMN IF NOT EXISTS hold_ended_at timestamptz;
+COMMENT ON COLUMN public.payments.hold_ended_at IS
+    'Since when PayPal is known to hold none of the authorized money that is not captured. NULL: it '
+    'may hold some until the authorization expires.';
 COMMENT ON COLUMN public.payments.pending_since IS
     'Since when PayPal reviews the authorization or the capture. NULL: PayPal reviews nothing.';
 COMMENT ON COLUMN public.payments.next_comparison_at IS
@@ -25,11 +29,26 @@ ALTER TABLE public.payments
     ADD CONSTRAINT payments_status_known CHECK (status IN ('created', 'authorization_pending', 'authorized',
         'capturing', 'capture_pending', 'captured', 'partially_refunded', 'refunded', 'voided', 'failed', 'expired')),
     ADD CONSTRAINT payments_authorized_has_id CHECK (
-        status NOT IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending') OR authorization_id IS NOT NULL),
+        status NOT IN ('authorization_pending', 'authorized', 'capturing') OR authorization_id IS NOT NULL),
     ADD CONSTRAINT payments_capture_whole CHECK (
         (status IN ('capture_pending', 'captured', 'partially_refunded', 'refunded')) = (capture_id IS NOT NULL)
         AND (status IN ('captured', 'partially_refunded', 'refunded')) = (captured_at IS NOT NULL)
         AND (captured_at IS NULL) = (captured_amount IS NULL));
+
+-- Captures were final until now, so they left no hold.
+UPDATE public.payments SET hold_ended_at = coalesce(voided_at, captured_at, updated_at)
+WHERE authorization_id IS NOT NULL AND hold_ended_at IS NULL
+  AND (voided_at IS NOT NULL OR status IN ('voided', 'expired', 'captured', 'partially_refunded', 'refunded'))
+  AND NOT EXISTS (SELECT FROM public.schema_migrations WHERE version = '20250716000000_add_paypal_evidence');
+
+-- The crons look for holds that must end and for captures that are due among few payments,
+-- however many have ended.
+CREATE INDEX IF NOT EXISTS payments_holding ON public.payments (booking_id)
+    WHERE authorization_id IS NOT NULL AND hold_ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS payments_declined ON public.payments (next_attempt_at)
+    WHERE status = 'failed' AND next_attempt_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_operations_open_captures ON public.payment_operations (payment_id)
+    WHERE operation = 'capture' AND status = 'open';
 
 -- A booking has at most one payment that is to be authorized, and at most one that holds or took
 -- money. A payment whose money went back makes room for another.
@@ -79,6 +98,7 @@ CREATE INDEX refunds_open ON public.refunds (ordered_at) WHERE status IN ('order
 CREATE INDEX IF NOT EXISTS refunds_by_capture ON public.refunds (capture_id);
 UPDATE public.refunds AS r SET capture_id = p.capture_id
 FROM public.payments AS p WHERE p.id = r.payment_id AND r.capture_id IS NULL;
+ALTER TABLE public.refunds ALTER COLUMN capture_id SET NOT NULL;
 -- Refunds that were seen at PayPal had no rows before. Each payment gets one for their sum.
 INSERT INTO public.refunds (payment_id, capture_id, amount, idempotency_key, actor, reason, status, ordered_at, finished_at)
 SELECT p.id, p.capture_id, p.refunded_amount - known.amount, 'paypal:earlier', 'paypal', 'seen_at_paypal', 'refunded',

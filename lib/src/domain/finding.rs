@@ -152,7 +152,7 @@ fn paid_but_unbooked(
 ) -> Option<String> {
     let has_captured_money =
         observation.successful_captures().next().is_some() && !record.refunds_open;
-    let has_money = observation.has_authorized_money() || has_captured_money;
+    let has_money = has_authorized_money(observation) || has_captured_money;
     let is_unbooked = matches!(
         record.booking_status,
         BookingState::PendingPayment | BookingState::Expired
@@ -168,14 +168,14 @@ fn cancelled_not_voided(
     let must_be_voided = record.void_reason.is_some()
         || (record.booking_status == BookingState::Cancelled
             && (record.capture_amount.is_none() || record.status == PaymentState::Failed));
-    (is_overdue && must_be_voided && observation.has_authorized_money())
+    (is_overdue && must_be_voided && has_authorized_money(observation))
         .then(|| record.authorization_id.clone().unwrap_or_default())
 }
 
 fn lapsing(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> Option<String> {
     let end = record.authorization_expires_at?;
     let expires_soon = end.duration_since(now) < LAPSING_PERIOD;
-    (record.booking_status.is_confirmed() && expires_soon && observation.has_authorized_money())
+    (record.booking_status.is_confirmed() && expires_soon && has_authorized_money(observation))
         .then(|| end.to_string())
 }
 
@@ -198,6 +198,10 @@ fn refund_refused(record: &PaymentRecord) -> Option<String> {
     record.refund_refused.then(String::new)
 }
 
-#[cfg(test)]
-#[path = "finding_tests.rs"]
-mod tests;
+/// Whether PayPal holds money that is not captured.
+fn has_authorized_money(observation: &Observation) -> bool {
+    observation.successful_captures().next().is_none()
+        && observation
+            .standing_authorization()
+            .is_some_and(|authorization| authorization.status.is_living())
+}

@@ -5,6 +5,7 @@ pub(crate) mod booking;
 pub mod booking_state;
 pub(crate) mod car;
 pub(crate) mod dates;
+pub(crate) mod difference;
 pub(crate) mod finding;
 pub(crate) mod metrics;
 pub(crate) mod money;

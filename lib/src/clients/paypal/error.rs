@@ -1,6 +1,9 @@
 //! Failures of calls to PayPal.
 
-use crate::domain::{payment::CallFailure, paypal_meaning::Meaning};
+use crate::domain::{
+    payment::CallFailure,
+    paypal_meaning::{Meaning, is_missing_resource, refusal_meaning},
+};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde::Deserialize;
@@ -87,7 +90,12 @@ impl PayPalError {
             Self::NotSent { .. } | Self::RateLimited { .. } => Meaning::NotNow,
             Self::Unauthenticated { .. } | Self::Unbuildable { .. } => Meaning::Ours,
             Self::Denied { .. } => Meaning::DeclinedByPayer,
-            Self::Refused { issue, .. } => issue.meaning(),
+            Self::Refused {
+                operation,
+                status,
+                issue,
+                ..
+            } => refusal_meaning(operation, status.as_u16(), issue.code()),
         }
     }
 
@@ -104,6 +112,16 @@ impl PayPalError {
             )),
             _ => None,
         }
+    }
+
+    /// Whether PayPal does not know the resource.
+    #[must_use]
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { status: StatusCode::NOT_FOUND, issue, .. }
+                if is_missing_resource(issue.code())
+        )
     }
 
     /// The issue of a refusal.
@@ -180,28 +198,6 @@ issues! {
     PreviousRequestInProgress = "PREVIOUS_REQUEST_IN_PROGRESS",
     /// The resource is unknown to PayPal.
     InvalidResourceId = "INVALID_RESOURCE_ID",
-}
-
-impl Issue {
-    fn meaning(&self) -> Meaning {
-        match self {
-            Self::InstrumentDeclined | Self::PayerCannotPay | Self::TransactionRefused => {
-                Meaning::DeclinedByPayer
-            }
-            Self::OrderExpired
-            | Self::OrderCompletedOrVoided
-            | Self::MaxAuthorizationCountExceeded
-            | Self::AuthorizationAlreadyCaptured
-            | Self::AuthorizationVoided
-            | Self::AuthorizationExpired
-            | Self::AuthorizationDenied
-            | Self::MaxCaptureCountExceeded
-            | Self::PreviouslyVoided
-            | Self::PreviouslyCaptured
-            | Self::CaptureFullyRefunded => Meaning::Ended,
-            _ => Meaning::Unknown,
-        }
-    }
 }
 
 #[derive(Default, Deserialize)]
