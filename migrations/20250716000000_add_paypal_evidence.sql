@@ -8,6 +8,7 @@ ALTER TABLE public.payments
     ADD COLUMN IF NOT EXISTS pending_since timestamptz,
     ADD COLUMN IF NOT EXISTS next_comparison_at timestamptz,
     ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0),
+    ADD COLUMN IF NOT EXISTS comparison_failing_since timestamptz,
     ADD COLUMN IF NOT EXISTS hold_ended_at timestamptz;
 COMMENT ON COLUMN public.payments.hold_ended_at IS
     'Since when PayPal is known to hold none of the authorized money that is not captured. NULL: it '
@@ -18,6 +19,8 @@ COMMENT ON COLUMN public.payments.next_comparison_at IS
     'When the payment is compared with PayPal next. NULL: at once. infinity: never again.';
 COMMENT ON COLUMN public.payments.comparison_failures IS
     'Comparisons that failed since the last that succeeded.';
+COMMENT ON COLUMN public.payments.comparison_failing_since IS
+    'The first of these failures.';
 
 -- Every state but the first two waiting ones had these rules before. A pending capture has an id,
 -- and its money is not captured yet.
@@ -109,13 +112,14 @@ FROM public.payments AS p CROSS JOIN LATERAL (
 WHERE p.refunded_amount > known.amount
 ON CONFLICT DO NOTHING;
 
--- One row is one dispute at PayPal.
+-- One row is one dispute at PayPal about one payment. A dispute may be about several.
 CREATE TABLE IF NOT EXISTS public.payment_disputes (
-    dispute_id  text PRIMARY KEY,
+    dispute_id  text NOT NULL CHECK (length(dispute_id) BETWEEN 1 AND 255),
     payment_id  uuid NOT NULL REFERENCES public.payments ON DELETE RESTRICT,
     outcome     text,
     opened_at   timestamptz NOT NULL,
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    PRIMARY KEY (dispute_id, payment_id)
 );
 CREATE INDEX IF NOT EXISTS payment_disputes_open ON public.payment_disputes (payment_id) WHERE resolved_at IS NULL;
 ALTER TABLE public.payment_disputes ENABLE ROW LEVEL SECURITY;
@@ -129,6 +133,31 @@ ALTER TABLE public.payment_findings
     ADD COLUMN IF NOT EXISTS acknowledged_by text,
     ADD COLUMN IF NOT EXISTS acknowledgement text CHECK (length(acknowledgement) BETWEEN 1 AND 200);
 COMMENT ON COLUMN public.payment_findings.acknowledgement IS 'The operator''s reason.';
+
+-- The lists of findings show the newest first. The audit log is read by a booking's id.
+DROP INDEX IF EXISTS public.payment_findings_open;
+CREATE INDEX payment_findings_open ON public.payment_findings (found_at DESC, payment_id, kind) WHERE resolved_at IS NULL;
+CREATE INDEX IF NOT EXISTS payment_findings_of_payment ON public.payment_findings (payment_id)
+    WHERE resolved_at IS NULL AND acknowledged_at IS NULL;
+CREATE INDEX IF NOT EXISTS audit_log_by_subject_id ON public.audit_log (subject_id, id);
+CREATE INDEX IF NOT EXISTS audit_log_by_booking ON public.audit_log ((detail ->> 'bookingId'), id) WHERE detail ->> 'bookingId' IS NOT NULL;
+
+-- The payments that are due for a comparison. Those that may still move have a list of their own, so
+-- that they do not wait behind a backlog of old ones.
+DROP INDEX IF EXISTS public.payments_unreconciled;
+CREATE INDEX IF NOT EXISTS payments_comparison_due ON public.payments ((coalesce(next_comparison_at, '-infinity')), id)
+    WHERE next_comparison_at IS DISTINCT FROM 'infinity';
+CREATE INDEX IF NOT EXISTS payments_comparison_due_live ON public.payments ((coalesce(next_comparison_at, '-infinity')), id)
+    WHERE next_comparison_at IS DISTINCT FROM 'infinity'
+      AND status IN ('created', 'authorization_pending', 'authorized', 'capturing', 'capture_pending');
+-- Payments that ended before this file. The old ones are spread over a week and a day, so that they
+-- do not all come due at once.
+UPDATE public.payments SET next_comparison_at = CASE
+    WHEN order_id IS NULL OR updated_at < now() - interval '190 days' THEN 'infinity'
+    WHEN updated_at < now() - interval '30 days' THEN now() + random() * interval '7 days'
+    WHEN updated_at < now() - interval '2 days' THEN now() + random() * interval '1 day' END
+WHERE next_comparison_at IS NULL
+  AND (order_id IS NULL OR (status NOT IN ('created', 'authorized', 'capturing') AND updated_at < now() - interval '2 days'));
 
 -- An event may name any id that PayPal ever gave us, for example that of an earlier order.
 CREATE INDEX IF NOT EXISTS payment_operations_by_result ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;

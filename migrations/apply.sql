@@ -96,6 +96,8 @@ SET LOCAL check_function_bodies = off;
 \ir functions/capture_rules.sql
 \ir functions/captures.sql
 \ir functions/crons.sql
+\ir functions/disputes.sql
+\ir functions/findings.sql
 \ir functions/formats.sql
 \ir functions/holds.sql
 \ir functions/listing.sql

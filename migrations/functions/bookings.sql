@@ -115,7 +115,7 @@ $$;
 
 -- The cancellation of a booking as get_booking returns it, or NULL. Its refund is the one that
 -- cancel_booking reports.
-CREATE OR REPLACE FUNCTION internal.cancellation_summary_json(p_booking public.bookings) RETURNS jsonb
+CREATE OR REPLACE FUNCTION internal.cancellation_summary_json(p_booking public.bookings, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
     v_settled jsonb;
@@ -123,7 +123,7 @@ BEGIN
     IF p_booking.status <> 'cancelled' THEN
         RETURN NULL;
     END IF;
-    v_settled := internal.cancellation_json('cancelled', p_booking);
+    v_settled := internal.cancellation_json('cancelled', p_booking, p_now);
     RETURN jsonb_build_object(
         'cancelledAt', internal.utc(p_booking.cancelled_at), 'reason', p_booking.cancellation_reason,
         'percent', v_settled -> 'percent',
@@ -172,7 +172,7 @@ BEGIN
             'amountFacts', internal.amount_facts_json(p_booking.id, p_now),
             'planFacts', internal.plan_facts_json(p_booking, p_now),
             'createdAt', internal.utc(p_booking.created_at), 'cancelledAt', internal.utc(p_booking.cancelled_at),
-            'cancellation', internal.cancellation_summary_json(p_booking))
+            'cancellation', internal.cancellation_summary_json(p_booking, p_now))
         FROM public.cars AS c WHERE c.id = p_booking.car_id);
 END;
 $$;
