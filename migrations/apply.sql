@@ -103,6 +103,7 @@ SET LOCAL check_function_bodies = off;
 \ir functions/listing.sql
 \ir functions/operators.sql
 \ir functions/orders.sql
+\ir functions/payment_sums.sql
 \ir functions/payments.sql
 \ir functions/pricing.sql
 \ir functions/reauthorizations.sql

@@ -1,13 +1,13 @@
 //! The money that a booking shows after each ending, compared with PayPal's books.
 
 use crate::support::{
+    cancellation::split_price,
     capture_cron::run_cron,
     checkout::{
         self, Hold, PaidBooking, cancel, create_approved_order, create_paid_booking, pay,
         pay_and_wait, read_booking, request_authorization,
     },
     client::Client,
-    cancellation::split_price,
     environment::variable,
     isolation::{run_alone, share_system},
     local_system::advance_clock_past,
@@ -149,7 +149,10 @@ async fn half_cancellation_shows_captured_part() {
         );
         assert_eq!(payment["releasedAmount"], json!(refund));
         assert_no_capture_planned(payment);
-        assert_eq!(read_paypal_order(&paid.order.id).await.captures(), [kept.clone()]);
+        assert_eq!(
+            read_paypal_order(&paid.order.id).await.captures(),
+            [kept.clone()]
+        );
         let cancellation = &booking["cancellation"];
         assert_eq!(cancellation["percent"], answer["percent"]);
         assert_eq!(
@@ -199,7 +202,8 @@ async fn refund_here_and_at_paypal_are_shown_alike() {
             let client = Client::new();
             let paid = create_paid_booking(&client, None).await;
             capture_now(&client, &paid).await;
-            let capture = checkout::text(&checkout::read_payment(&client, &paid).await["captureId"]);
+            let capture =
+                checkout::text(&checkout::read_payment(&client, &paid).await["captureId"]);
             if at_paypal {
                 paypal_dashboard::refund(&capture, "12.34", &paid.hold.currency).await;
                 reconcile_later(&client).await;
@@ -222,11 +226,19 @@ async fn refund_here_and_at_paypal_are_shown_alike() {
             assert_sums(payment, &partly);
             assert_no_capture_planned(payment);
 
-            post_action(&client, paid.hold.id, "refund", &json!({})).await.expect(200);
+            post_action(&client, paid.hold.id, "refund", &json!({}))
+                .await
+                .expect(200);
             let booking = read_everywhere(&client, &paid.hold).await;
             let payment = &booking["payment"];
             assert_eq!(payment["status"], "refunded");
-            assert_sums(payment, &Sums { refunded: price, ..partly });
+            assert_sums(
+                payment,
+                &Sums {
+                    refunded: price,
+                    ..partly
+                },
+            );
             assert_eq!(payment["keptAmount"], "0.00");
             assert_eq!(booking["cancellation"], Value::Null, "the booking stands");
         })

@@ -49,7 +49,7 @@ async fn put(db: &Database, statements: &str) {
     .await;
 }
 
-const CAPTURED: &str = "UPDATE payments SET status = 'captured', capture_id = 'C1', captured_at = '2030-01-11', captured_amount = 237.60;
+const CAPTURED: &str = "UPDATE payments SET status = 'captured', capture_id = 'C1', captured_at = '2030-01-11', captured_amount = 237.60, hold_ended_at = '2030-01-11';
     INSERT INTO payment_captures SELECT 'C1', id, 237.60, 'completed', '2030-01-11', '2030-01-11' FROM payments";
 
 fn refund(amount: &str, status: &str) -> String {
@@ -81,20 +81,21 @@ async fn each_state_shows_its_own_amounts() {
         ("UPDATE payments SET next_attempt_at = '2030-01-19 12:00+00'".into(), "237.60 237.60 0 0 0 0 0", retried.clone()),
         ("UPDATE payments SET status = 'capturing'".into(), "237.60 237.60 0 0 0 0 0", planned),
         ("UPDATE payments SET status = 'authorization_pending', pending_since = '2030-01-12'".into(), "0 0 0 0 0 0 0", waiting.clone()),
-        ("UPDATE payments SET status = 'failed', failure_code = 'authorization_denied', voided_at = '2030-01-12'".into(), "0 0 0 0 0 0 0", never.clone()),
-        ("UPDATE payments SET status = 'voided', voided_at = '2030-01-12'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
+        ("UPDATE payments SET status = 'failed', failure_code = 'authorization_denied', hold_ended_at = '2030-01-12'".into(), "0 0 0 0 0 0 0", never.clone()),
+        ("UPDATE payments SET status = 'voided', voided_at = '2030-01-12', hold_ended_at = '2030-01-12'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         ("UPDATE payments SET status = 'expired'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         ("UPDATE payments SET authorization_expires_at = '2030-01-18'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         ("UPDATE payments SET status = 'failed', failure_code = 'INSTRUMENT_DECLINED'".into(), "237.60 237.60 0 0 0 0 0", never.clone()),
         ("UPDATE payments SET status = 'failed', next_attempt_at = '2030-01-19 12:00+00'".into(), "237.60 237.60 0 0 0 0 0", retried),
-        ("UPDATE payments SET status = 'failed', voided_at = '2030-01-12'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
+        ("UPDATE payments SET status = 'failed', next_attempt_at = '2030-01-19 12:00+00', hold_ended_at = '2030-01-12'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         ("UPDATE payments SET void_reason = 'replaced'".into(), "237.60 237.60 0 0 0 0 0", never.clone()),
         ("UPDATE payments SET status = 'capture_pending', capture_id = 'C1', pending_since = '2030-01-12';
           INSERT INTO payment_captures SELECT 'C1', id, 237.60, 'pending', now(), now() FROM payments".into(), "237.60 237.60 0 0 0 0 0", waiting.clone()),
-        ("UPDATE payments SET status = 'failed', failure_code = 'capture_declined', voided_at = '2030-01-12';
+        ("UPDATE payments SET status = 'failed', failure_code = 'capture_declined', hold_ended_at = '2030-01-12';
           INSERT INTO payment_captures SELECT 'C1', id, 237.60, 'declined', now(), now() FROM payments".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         (CAPTURED.into(), "237.60 0 0 237.60 0 0 237.60", never.clone()),
         (format!("{CAPTURED}; UPDATE payments SET captured_amount = 118.80; UPDATE payment_captures SET amount = 118.80"), "237.60 0 118.80 118.80 0 0 118.80", never.clone()),
+        (format!("{CAPTURED}; UPDATE payments SET captured_amount = 118.80, hold_ended_at = NULL; UPDATE payment_captures SET amount = 118.80"), "237.60 118.80 0 118.80 0 0 118.80", never.clone()),
         (format!("{CAPTURED}; INSERT INTO payment_captures SELECT 'C2', id, 10.00, 'completed', now(), now() FROM payments"), "247.60 0 0 247.60 0 0 247.60", never.clone()),
         (refund("37.60", "ordered"), "237.60 0 0 237.60 0 37.60 237.60", never.clone()),
         (refund("37.60", "pending"), "237.60 0 0 237.60 0 37.60 237.60", waiting),
@@ -102,9 +103,16 @@ async fn each_state_shows_its_own_amounts() {
         (refund("37.60", "refunded"), "237.60 0 0 237.60 37.60 0 200.00", never.clone()),
         (refund("237.60", "refunded"), "237.60 0 0 237.60 237.60 0 0", never),
     ];
-    for (statements, amounts, (due, amount, since)) in states {
-        with_database(move |db| async move {
-            let (service, _) = upcoming_booking(&db).await;
+    with_database(|db| async move {
+        let (service, _) = upcoming_booking(&db).await;
+        put(&db, "CREATE TABLE internal.first AS SELECT * FROM payments").await;
+        for (statements, amounts, (due, amount, since)) in states {
+            put(
+                &db,
+                "DELETE FROM refunds; DELETE FROM payment_captures; DELETE FROM payments",
+            )
+            .await;
+            put(&db, "INSERT INTO payments SELECT * FROM internal.first").await;
             put(&db, &statements).await;
             let booking = read(&service, "2030-01-18T12:00:00Z").await;
             let payment = &booking["payment"];
@@ -112,9 +120,9 @@ async fn each_state_shows_its_own_amounts() {
             assert_eq!(payment["captureScheduledAt"], due, "{statements}");
             assert_eq!(payment["captureAmount"], amount, "{statements}");
             assert_eq!(payment["waitsForPayPalSince"], since, "{statements}");
-        })
-        .await;
-    }
+        }
+    })
+    .await;
 }
 
 /// The amounts of a payment that was refunded, and of the one that replaced it.
