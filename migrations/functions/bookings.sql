@@ -99,16 +99,19 @@ BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'amount', internal.money(p.amount),
-            'isAuthorized', p.authorization_id IS NOT NULL AND p.status <> 'authorization_pending'
-                AND p.failure_code IS DISTINCT FROM 'authorization_denied',
-            'isHeld', p.status <> 'authorization_pending' AND internal.holds_money(p, p_now),
+            'isAuthorized', known.is_authorized,
+            'isHeld', known.is_authorized AND internal.holds_money(p, p_now),
             'captures', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object('amount', internal.money(c.amount), 'status', c.status)), '[]')
                 FROM public.payment_captures AS c WHERE c.payment_id = p.id),
             'refunds', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object('amount', internal.money(r.amount), 'status', r.status)), '[]')
                 FROM public.refunds AS r WHERE r.payment_id = p.id))), '[]')
-        FROM public.payments AS p
+        FROM public.payments AS p CROSS JOIN LATERAL (
+            -- An authorization that PayPal reviews or denied is none.
+            SELECT p.authorization_id IS NOT NULL AND p.status <> 'authorization_pending'
+                AND p.failure_code IS DISTINCT FROM 'authorization_denied'
+        ) AS known (is_authorized)
         WHERE p.booking_id = p_booking_id AND (p.authorization_id IS NOT NULL OR p.capture_id IS NOT NULL));
 END;
 $$;

@@ -81,7 +81,7 @@ async fn each_state_shows_its_own_amounts() {
         ("UPDATE payments SET next_attempt_at = '2030-01-19 12:00+00'".into(), "237.60 237.60 0 0 0 0 0", retried.clone()),
         ("UPDATE payments SET status = 'capturing'".into(), "237.60 237.60 0 0 0 0 0", planned),
         ("UPDATE payments SET status = 'authorization_pending', pending_since = '2030-01-12'".into(), "0 0 0 0 0 0 0", waiting.clone()),
-        ("UPDATE payments SET status = 'failed', failure_code = 'authorization_denied', hold_ended_at = '2030-01-12'".into(), "0 0 0 0 0 0 0", never.clone()),
+        ("UPDATE payments SET status = 'failed', failure_code = 'authorization_denied'".into(), "0 0 0 0 0 0 0", never.clone()),
         ("UPDATE payments SET status = 'voided', voided_at = '2030-01-12', hold_ended_at = '2030-01-12'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         ("UPDATE payments SET status = 'expired'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
         ("UPDATE payments SET authorization_expires_at = '2030-01-18'".into(), "237.60 0 237.60 0 0 0 0", never.clone()),
