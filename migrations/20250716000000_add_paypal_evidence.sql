@@ -8,8 +8,8 @@ ALTER TABLE public.payments
     ADD COLUMN IF NOT EXISTS pending_since timestamptz,
     ADD COLUMN IF NOT EXISTS next_comparison_at timestamptz,
     ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0),
-    ADD COLUMN IF NOT EXISTS comparison_failing_since timestamptz,
-    ADD COLUMN IF NOT EXISTS hold_ended_at timestamptz;
+    ADD COLUMN IF NOT EXISTS hold_ended_at timestamptz,
+    ADD COLUMN IF NOT EXISTS comparison_failing_since timestamptz;
 COMMENT ON COLUMN public.payments.hold_ended_at IS
     'Since when PayPal is known to hold none of the authorized money that is not captured. NULL: it '
     'may hold some until the authorization expires.';

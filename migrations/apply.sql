@@ -101,6 +101,7 @@ SET LOCAL check_function_bodies = off;
 \ir functions/formats.sql
 \ir functions/holds.sql
 \ir functions/listing.sql
+\ir functions/observations.sql
 \ir functions/operators.sql
 \ir functions/orders.sql
 \ir functions/payment_sums.sql

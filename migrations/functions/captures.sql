@@ -11,7 +11,7 @@
 --   payment_sums.sql      is_replaced, lock_payment_of_booking, put_capture, recount_payment
 --   payments.sql          close_operation, has_live_lease, known_operation, open_operation
 --   reauthorizations.sql  should_reauthorize
---   voids.sql             holds_money, voidable_authorization
+--   voids.sql             holds_money, retry_later, voidable_authorization
 
 DROP FUNCTION IF EXISTS public.record_capture(uuid, uuid, text, text, numeric, timestamptz);
 DROP FUNCTION IF EXISTS internal.capture_is_due(public.bookings, public.payments, timestamptz);
@@ -301,13 +301,14 @@ CREATE OR REPLACE FUNCTION public.record_capture_failure(
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
-    v_payment public.payments;
+    v_payment   public.payments;
+    v_operation public.payment_operations;
 BEGIN
     IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'declined', 'ended', 'unknown') THEN
         RAISE EXCEPTION 'unknown kind of capture failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    PERFORM internal.known_operation(p_payment_id, p_request_id);
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_payment.status <> 'capturing' OR v_payment.lease_id IS DISTINCT FROM p_lease THEN
         RETURN jsonb_build_object('outcome', 'lease_lost');
     END IF;
@@ -319,17 +320,18 @@ BEGIN
     END IF;
     UPDATE public.payments
     SET status = CASE p_kind WHEN 'declined' THEN 'failed' WHEN 'unknown' THEN 'capturing' ELSE 'authorized' END,
-        failure_code = p_error_code, lease_id = NULL, lease_expires_at = NULL, next_attempt_at = p_retry_at,
+        failure_code = p_error_code, lease_id = NULL, lease_expires_at = NULL,
+        next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_operation.started_at, p_now)),
         attempts = attempts - CASE WHEN p_kind = 'retryable' AND attempts > 0 THEN 1 ELSE 0 END, updated_at = p_now
     WHERE id = p_payment_id;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
 COMMENT ON FUNCTION public.record_capture_failure IS
-    'A capture did not succeed. p_kind retryable: nothing happened, back to authorized, retried at '
-    'p_retry_at under the same id, and the attempt does not count. declined: failed, because this '
-    'payer cannot pay now. It is retried at p_retry_at while the authorization lives. ended: this '
+    'A capture did not succeed. It is retried at p_retry_at, otherwise after as long as it has failed '
+    'so far, between 10 minutes and a day. p_kind retryable: nothing happened, back to authorized, '
+    'retried under the same id, and the attempt does not count. declined: failed, because this '
+    'payer cannot pay now. It is retried while the authorization lives. ended: this '
     'call never succeeds, back to authorized, and PayPal''s record decides whether the '
-    'authorization has ended. unknown: stays capturing, and at p_retry_at the next run looks it up '
-    'at PayPal. Outcomes: recorded, lease_lost (another run has claimed it: nothing written). Locks '
+    'authorization has ended. unknown: stays capturing, and the next run looks it up at PayPal. Outcomes: recorded, lease_lost (another run has claimed it: nothing written). Locks '
     'the payment.';

@@ -10,6 +10,7 @@
 --   formats.sql       money, utc
 --   payment_sums.sql  lock_payment_of_booking, recount_payment
 --   payments.sql      close_operation, known_operation, open_operation
+--   voids.sql         retry_later
 
 DROP FUNCTION IF EXISTS public.order_refund(uuid, text, numeric, text, text, text, timestamptz);
 DROP FUNCTION IF EXISTS public.record_refund(uuid, text, text, timestamptz);
@@ -327,7 +328,7 @@ BEGIN
     WHERE id = (SELECT payment_id FROM public.refunds WHERE id = p_refund_id) FOR UPDATE;
     v_operation := internal.known_operation(v_payment.id, p_request_id);
     IF v_operation.status <> 'open' THEN
-        RETURN jsonb_build_object('outcome', 'lease_lost');
+        RETURN internal.refund_json('lease_lost', p_refund_id);
     END IF;
     IF p_kind IN ('declined', 'ended') THEN
         PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
@@ -336,18 +337,19 @@ BEGIN
     END IF;
     UPDATE public.refunds
     SET status = CASE WHEN p_kind = 'ended' THEN 'refused' ELSE status END, finished_at = CASE WHEN p_kind = 'ended' THEN p_now END,
-        failure_code = p_error_code, lease_expires_at = NULL, next_attempt_at = CASE WHEN p_kind <> 'ended' THEN p_retry_at END,
+        failure_code = p_error_code, lease_expires_at = NULL, next_attempt_at = CASE WHEN p_kind <> 'ended' THEN coalesce(p_retry_at, internal.retry_later(v_operation.started_at, p_now)) END,
         attempts = attempts - CASE WHEN p_kind = 'retryable' AND attempts > 0 THEN 1 ELSE 0 END
     WHERE id = p_refund_id AND status = 'ordered';
-    RETURN jsonb_build_object('outcome', 'recorded');
+    RETURN internal.refund_json('recorded', p_refund_id);
 END;
 $$;
 COMMENT ON FUNCTION public.record_refund_failure IS
-    'A refund did not succeed. p_kind retryable: nothing happened, retried at p_retry_at under the '
-    'same id, and the attempt does not count. declined: PayPal cannot pay now, for example for lack '
-    'of funds, retried at p_retry_at. unknown: retried under the same id, which cannot refund twice. '
-    'ended: refused, for an operator to decide. Outcomes: recorded, lease_lost (another caller has '
-    'its outcome: nothing written). Locks payment, refund.';
+    'A refund did not succeed. It is retried at p_retry_at, otherwise after as long as it has failed '
+    'so far, between 10 minutes and a day. p_kind retryable: nothing happened, retried under the same '
+    'id, and the attempt does not count. declined: PayPal cannot pay now, for example for lack of '
+    'funds. unknown: retried under the same id, which cannot refund twice. '
+    'ended: refused, for an operator to decide. Outcomes, with the members of order_refund: '
+    'recorded, lease_lost (another caller has its outcome: nothing written). Locks payment, refund.';
 
 CREATE OR REPLACE FUNCTION public.refunds_due(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$

@@ -8,6 +8,15 @@
 
 DROP FUNCTION IF EXISTS internal.is_to_be_voided(public.payments);
 
+-- The next attempt of something that has failed since p_since: after as long again, between 10
+-- minutes, which is within one interval of the cron, and a day.
+CREATE OR REPLACE FUNCTION internal.retry_later(p_since timestamptz, p_now timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_now + least(greatest(p_now - p_since, interval '10 minutes'), interval '1 day');
+END;
+$$;
+
 -- The authorization that PayPal is to void for a payment, and that it can reauthorize.
 CREATE OR REPLACE FUNCTION internal.voidable_authorization(p_payment public.payments) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
@@ -23,6 +32,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
     RETURN p_payment.authorization_id IS NOT NULL AND p_payment.hold_ended_at IS NULL
        AND p_payment.status NOT IN ('created', 'voided', 'expired')
+       AND p_payment.failure_code IS DISTINCT FROM 'authorization_denied'
        AND coalesce(p_payment.authorization_expires_at > p_now, true);
 END;
 $$;
@@ -145,8 +155,7 @@ BEGIN
     SELECT min(started_at) INTO v_begun FROM public.payment_operations
     WHERE payment_id = p_payment_id AND operation = 'void' AND subject_id = v_operation.subject_id;
     UPDATE public.payments AS p
-    SET next_attempt_at = coalesce(p_retry_at,
-            p_now + least(greatest(p_now - v_begun, interval '10 minutes'), interval '1 day'))
+    SET next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_begun, p_now))
     WHERE p.id = p_payment_id AND internal.voidable_authorization(p) = v_operation.subject_id
       AND p.status NOT IN ('capturing', 'capture_pending');
     RETURN jsonb_build_object('outcome', 'recorded');
