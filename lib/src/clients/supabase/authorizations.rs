@@ -52,7 +52,6 @@ pub(crate) enum AuthorizationStart {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AuthorizationClaim {
     pub(crate) payment_id: Uuid,
-    pub(crate) booking_id: Uuid,
     #[serde(flatten)]
     pub(crate) price: Money,
     /// The `PayPal-Request-Id` of the authorization.
