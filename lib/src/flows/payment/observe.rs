@@ -21,10 +21,8 @@ use crate::{
     },
     domain::{
         difference::{Difference, differences},
-        observation::{
-            Authorization, Observation, ObservedOrder, OrderStatus, PaymentRecord,
-            RecordedCaptureStatus, RecordedRefundStatus,
-        },
+        observation::{Authorization, Observation, ObservedOrder, OrderStatus},
+        payment_record::{PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus},
         payment_state::{PaymentState, PaymentTransition, transition},
     },
     flows::cache::invalidate::invalidate_days,
@@ -67,10 +65,11 @@ pub(super) async fn observe_record(
     let mut applied = 0;
     let mut state = record.status;
     for difference in &differences {
-        match transition(state, difference.event(&record)) {
-            PaymentTransition::To(next) => state = next,
-            PaymentTransition::Unchanged if difference.is_recorded_in_same_state() => {}
-            PaymentTransition::Unchanged | PaymentTransition::Impossible => continue,
+        let step = difference.event(&record);
+        match step.map(|event| transition(state, event)) {
+            Some(PaymentTransition::To(next)) => state = next,
+            Some(_) if !difference.is_recorded_in_same_state() => continue,
+            _ => {}
         }
         apply(app, deadline, &record, difference).await?;
         applied += 1;
