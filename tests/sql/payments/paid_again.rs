@@ -194,7 +194,12 @@ async fn shown_payment_is_the_one_with_money() {
             json!(first.payment_id),
             "PayPal may still hold the money"
         );
-        set_payment(&db, &first, "voided_at = now(), status = 'voided'").await;
+        set_payment(
+            &db,
+            &first,
+            "voided_at = now(), hold_ended_at = now(), status = 'voided'",
+        )
+        .await;
         assert_eq!(shown().await, json!(second.payment_id));
     })
     .await;
