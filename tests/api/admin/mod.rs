@@ -1,6 +1,7 @@
 //! The routes of `/api/admin`, for operators and crons.
 
 mod access;
+mod acknowledge;
 mod bookings_and_audit;
 mod bulk_captures;
 mod cache_clear;
