@@ -33,7 +33,7 @@
 //!
 //! | member | meaning |
 //! |---|---|
-//! | `operation` | PayPal's `operationId`, or `oauth2.token` |
+//! | `operation` | PayPal's `operationId`, `oauth2.token` or `certs.get` |
 //! | `order` | only the payments of this order |
 //! | `times` | ends after so many responses |
 //! | `every` | each n-th matching request only |
@@ -44,6 +44,8 @@
 //!   member anywhere in the body.
 //! - `refuse` derives the status from the issue, and PayPal's name from the status. The empty name
 //!   leaves the member out.
+//! - Without an `operation`, `refuse`, `revoked`, `page` and `rate_limit` also affect tokens, the
+//!   verification of webhooks and, except `revoked`, their certificate.
 //! - The first behaviour that replaces the response wins. A request that was processed before is
 //!   replayed, so `decline` and `outcome` affect only a new effect.
 //! - Operations that hang are a fault of the connection: `POST /_local/faults` with the kind
