@@ -80,9 +80,10 @@ impl Simulator {
             order: None,
             now,
         };
-        let debug_id = lock(&self.inner.ledger).ids.next_debug_id();
         let unkindness = lock(&self.inner.rules)
             .take(target, |it| it.is_before_effect() || it.is_after_effect())?;
+        // An id is drawn only if it is shown, so that behaviours do not change the others.
+        let debug_id = lock(&self.inner.ledger).ids.next_debug_id();
         unkindness.replacement(ErrorContext {
             call,
             debug_id: &debug_id,
