@@ -1,15 +1,15 @@
 //! `/_local/paypal/*`: the part of the control API about the PayPal simulator.
 //!
-//! | request | effect or response |
+//! | request below `/_local/paypal` | effect or response |
 //! |---|---|
-//! | `GET /_local/paypal/behaviour` | `{"behaviour"}`: the behaviours in force, with `matched` and `fired` |
-//! | `POST /_local/paypal/behaviour` `{"kind":"decline",…}` | puts a behaviour into force, see `paypal/behaviour/mod.rs` |
-//! | `POST /_local/paypal/behaviour` `{"reset":true}` | ends all behaviours, like `DELETE` |
-//! | `POST /_local/paypal/console` `{"action":"refund",…}` | acts in PayPal's console, see `paypal/console/mod.rs` |
-//! | `GET /_local/paypal/books` | authorizations, captures and refunds with PayPal's status now |
-//! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
-//! | `GET /_local/paypal/events?order=…` | PayPal's events, oldest first |
-//! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now: `{"statuses"}` |
+//! | `GET /behaviour` | `{"behaviour"}`: those in force, with `matched` and `fired` |
+//! | `POST /behaviour` `{"kind":"decline",…}` | one more, see `paypal/behaviour/mod.rs` |
+//! | `POST /behaviour` `{"reset":true}`, `DELETE /behaviour` | ends all |
+//! | `POST /console` `{"action":"refund",…}` | acts in PayPal's console, see `paypal/console/mod.rs` |
+//! | `GET /books` | authorizations, captures and refunds with PayPal's status now |
+//! | `GET /exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
+//! | `GET /events?order=…` | PayPal's events, oldest first |
+//! | `POST /deliveries` `{"event":"WH-…","times":2}` | sends one event now: `{"statuses"}` |
 //!
 //! - `requestId` is the beginning of a `PayPal-Request-Id`, `order` a PayPal order's id. Both are
 //!   optional.
