@@ -11,7 +11,10 @@ pub(crate) mod metrics;
 pub(crate) mod money;
 pub(crate) mod observation;
 pub(crate) mod payment;
+#[cfg(test)]
+pub(crate) mod payment_fixtures;
 pub mod payment_plan;
+pub(crate) mod payment_record;
 pub mod payment_state;
 pub(crate) mod paypal_meaning;
 pub mod rate_limit;

@@ -1,164 +1,18 @@
-//! A payment's record, and the money of its orders as PayPal shows it.
+//! The money of a payment's orders, as PayPal shows it.
 //!
-//! `difference.rs` compares the two, and `finding.rs` names contradictions that stay.
+//! `difference` compares it with the payment's record, and `finding` names contradictions that stay.
 
-use crate::domain::{
-    booking_state::BookingState,
-    money::{Amount, Currency, Money},
-    payment_state::PaymentState,
+pub(crate) use super::payment_record::PaymentRecord;
+
+use super::{
+    money::Money,
+    payment_record::{RecordedCaptureStatus, RecordedRefundStatus},
+    paypal_meaning::Meaning,
 };
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
-
-/// The database's record of a payment and its booking.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PaymentRecord {
-    pub(crate) payment_id: Uuid,
-    pub(crate) status: PaymentState,
-    pub(crate) booking_status: BookingState,
-    /// The pick-up's day.
-    #[serde(default)]
-    pub(crate) start_date: Option<Date>,
-    /// Whether this is the booking's latest payment, not an earlier attempt.
-    pub(crate) is_latest: bool,
-    /// The price.
-    pub(crate) amount: Amount,
-    pub(crate) currency: Currency,
-    /// PayPal's order: the authorized one, otherwise the latest.
-    pub(crate) order_id: Option<String>,
-    /// PayPal's orders of this payment that may still be authorized, newest first. It includes
-    /// `order_id`.
-    #[serde(default)]
-    pub(crate) order_ids: Vec<String>,
-    pub(crate) order_created_at: Option<Timestamp>,
-    /// PayPal's latest authorization.
-    pub(crate) authorization_id: Option<String>,
-    /// The first authorization, if `authorization_id` is a reauthorization.
-    #[serde(default)]
-    pub(crate) original_authorization_id: Option<String>,
-    pub(crate) authorization_expires_at: Option<Timestamp>,
-    /// Since when PayPal reviews the authorization or the capture.
-    #[serde(default)]
-    pub(crate) pending_since: Option<Timestamp>,
-    /// The amount to capture, if it is not the price.
-    pub(crate) capture_amount: Option<Amount>,
-    /// PayPal's capture: the first completed one, otherwise the latest pending one.
-    pub(crate) capture_id: Option<String>,
-    /// The sum of all completed captures.
-    #[serde(default)]
-    pub(crate) captured_amount: Option<Amount>,
-    #[serde(default)]
-    pub(crate) captured_at: Option<Timestamp>,
-    #[serde(default)]
-    pub(crate) captures: Vec<RecordedCapture>,
-    /// The sum of all completed refunds.
-    pub(crate) refunded_amount: Amount,
-    #[serde(default)]
-    pub(crate) refunds: Vec<RecordedRefund>,
-    /// Whether refunds of a cancellation or an operator explain the refunded amount.
-    #[serde(default)]
-    pub(crate) refunded_by_us: bool,
-    /// The reason to void the authorization.
-    pub(crate) void_reason: Option<String>,
-    pub(crate) failure_code: Option<String>,
-    /// Whether PayPal has not made all ordered refunds.
-    pub(crate) refunds_open: bool,
-    /// Whether PayPal refused a refund.
-    pub(crate) refund_refused: bool,
-    /// Whether a dispute is open.
-    #[serde(default)]
-    pub(crate) disputed: bool,
-    pub(crate) updated_at: Timestamp,
-}
-
-/// A capture in the database.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RecordedCapture {
-    pub(crate) capture_id: String,
-    pub(crate) amount: Amount,
-    pub(crate) status: RecordedCaptureStatus,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RecordedCaptureStatus {
-    Pending,
-    Completed,
-    Declined,
-}
-
-impl RecordedCaptureStatus {
-    /// The name in the database.
-    #[must_use]
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Completed => "completed",
-            Self::Declined => "declined",
-        }
-    }
-}
-
-/// A refund in the database.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RecordedRefund {
-    /// Our id.
-    pub(crate) refund_id: Uuid,
-    /// PayPal's id. `None` until PayPal has the refund.
-    pub(crate) paypal_refund_id: Option<String>,
-    pub(crate) capture_id: Option<String>,
-    pub(crate) amount: Amount,
-    pub(crate) status: RecordedRefundStatus,
-}
-
-/// The end of the id of a refund that PayPal does not list: a reversal or a chargeback.
-const REVERSAL: &str = ":reversal";
-
-/// The id under which a reversal of a capture is recorded.
-#[must_use]
-pub(crate) fn reversal_id(capture_id: &str) -> String {
-    format!("{capture_id}{REVERSAL}")
-}
-
-impl RecordedRefund {
-    /// The id by which PayPal knows the refund.
-    #[must_use]
-    pub(crate) fn id_at_paypal(&self) -> Option<&str> {
-        self.paypal_refund_id
-            .as_deref()
-            .filter(|id| !id.ends_with(REVERSAL))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RecordedRefundStatus {
-    /// PayPal has no answer to it yet.
-    Ordered,
-    /// PayPal has not moved the money yet.
-    Pending,
-    Refunded,
-    /// No money has moved.
-    Refused,
-}
-
-impl RecordedRefundStatus {
-    /// The name in the database.
-    #[must_use]
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ordered => "ordered",
-            Self::Pending => "pending",
-            Self::Refunded => "refunded",
-            Self::Refused => "refused",
-        }
-    }
-}
 
 /// The money of a payment's orders, as PayPal shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -201,6 +55,20 @@ pub(crate) enum OrderStatus {
     Unknown,
 }
 
+impl OrderStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Completed => Meaning::Done,
+            Self::Created | Self::Saved | Self::Approved | Self::PayerActionRequired => {
+                Meaning::NotYet
+            }
+            Self::Voided => Meaning::Ended,
+            Self::Missing | Self::Unknown => Meaning::Unknown,
+        }
+    }
+}
+
 /// An authorization as PayPal shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authorization {
@@ -233,6 +101,16 @@ pub(crate) enum AuthorizationStatus {
 }
 
 impl AuthorizationStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Created | Self::Captured | Self::PartiallyCaptured => Meaning::Done,
+            Self::Pending => Meaning::NotYet,
+            Self::Denied | Self::Voided => Meaning::Ended,
+            Self::Unknown => Meaning::Unknown,
+        }
+    }
+
     /// Whether it holds money that can be captured or voided.
     #[must_use]
     pub(crate) fn is_living(self) -> bool {
@@ -249,6 +127,8 @@ pub(crate) struct Capture {
     pub(crate) id: String,
     pub(crate) status: CaptureStatus,
     pub(crate) money: Money,
+    /// PayPal's reason for a pending or declined capture, for example `PENDING_REVIEW`.
+    pub(crate) reason: Option<String>,
 }
 
 /// PayPal's states of a capture.
@@ -271,6 +151,16 @@ pub(crate) enum CaptureStatus {
 }
 
 impl CaptureStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Completed | Self::PartiallyRefunded | Self::Refunded => Meaning::Done,
+            Self::Pending => Meaning::NotYet,
+            Self::Declined | Self::Failed => Meaning::DeclinedByPayer,
+            Self::Unknown => Meaning::Unknown,
+        }
+    }
+
     /// Whether the payer's money was captured, refunded or not.
     #[must_use]
     pub(crate) fn is_successful(self) -> bool {
@@ -280,13 +170,11 @@ impl CaptureStatus {
     /// The status in the database. `None` if PayPal's word is unknown.
     #[must_use]
     pub(crate) fn recorded(self) -> Option<RecordedCaptureStatus> {
-        match self {
-            Self::Completed | Self::PartiallyRefunded | Self::Refunded => {
-                Some(RecordedCaptureStatus::Completed)
-            }
-            Self::Pending => Some(RecordedCaptureStatus::Pending),
-            Self::Declined | Self::Failed => Some(RecordedCaptureStatus::Declined),
-            Self::Unknown => None,
+        match self.meaning() {
+            Meaning::Done => Some(RecordedCaptureStatus::Completed),
+            Meaning::NotYet => Some(RecordedCaptureStatus::Pending),
+            Meaning::DeclinedByPayer => Some(RecordedCaptureStatus::Declined),
+            _ => None,
         }
     }
 }
@@ -321,14 +209,24 @@ pub(crate) enum RefundStatus {
 }
 
 impl RefundStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Completed => Meaning::Done,
+            Self::Pending => Meaning::NotYet,
+            Self::Failed | Self::Cancelled => Meaning::Ended,
+            Self::Unknown => Meaning::Unknown,
+        }
+    }
+
     /// The status in the database. `None` if PayPal's word is unknown.
     #[must_use]
     pub(crate) fn recorded(self) -> Option<RecordedRefundStatus> {
-        match self {
-            Self::Completed => Some(RecordedRefundStatus::Refunded),
-            Self::Pending => Some(RecordedRefundStatus::Pending),
-            Self::Failed | Self::Cancelled => Some(RecordedRefundStatus::Refused),
-            Self::Unknown => None,
+        match self.meaning() {
+            Meaning::Done => Some(RecordedRefundStatus::Refunded),
+            Meaning::NotYet => Some(RecordedRefundStatus::Pending),
+            Meaning::Ended => Some(RecordedRefundStatus::Refused),
+            _ => None,
         }
     }
 }
@@ -398,16 +296,28 @@ impl Observation {
         })
     }
 
-    /// The sum of the refunds that PayPal has made or accepted.
+    /// The capture of a refund: PayPal's word, otherwise the only successful capture.
     #[must_use]
-    pub(crate) fn refunded(&self) -> Decimal {
+    pub(super) fn capture_of<'a>(&'a self, refund: &'a Refund) -> Option<&'a str> {
+        refund.capture_id.as_deref().or_else(|| {
+            let mut captures = self.successful_captures();
+            captures
+                .next()
+                .filter(|_| captures.next().is_none())
+                .map(|capture| capture.id.as_str())
+        })
+    }
+
+    /// The sum of the listed refunds of a capture that PayPal has made or accepted.
+    #[must_use]
+    pub(super) fn listed_refunds(&self, capture: &Capture) -> Decimal {
         self.refunds
             .iter()
             .filter(|refund| {
                 matches!(
                     refund.status,
                     RefundStatus::Completed | RefundStatus::Pending
-                )
+                ) && self.capture_of(refund) == Some(capture.id.as_str())
             })
             .map(|refund| refund.money.amount.decimal())
             .sum()

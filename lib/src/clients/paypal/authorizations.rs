@@ -70,6 +70,13 @@ pub(super) struct CaptureBody {
     id: String,
     status: CaptureStatus,
     amount: MoneyBody,
+    #[serde(default, deserialize_with = "null_as_default")]
+    status_details: StatusDetails,
+}
+
+#[derive(Default, Deserialize)]
+struct StatusDetails {
+    reason: Option<String>,
 }
 
 impl From<CaptureBody> for Capture {
@@ -78,6 +85,7 @@ impl From<CaptureBody> for Capture {
             id: body.id,
             status: body.status,
             money: body.amount.into(),
+            reason: body.status_details.reason,
         }
     }
 }

@@ -134,7 +134,11 @@ impl<'a> PayPal<'a> {
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(error::refusal(call.operation, &response))
+            Err(error::refusal(
+                call.operation,
+                &response,
+                self.platform.now(),
+            ))
         }
     }
 
@@ -181,3 +185,6 @@ fn bearer(token: &str) -> Result<HeaderValue, PayPalError> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;
