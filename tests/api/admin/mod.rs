@@ -9,6 +9,7 @@ mod cache_warm;
 mod capture_and_reauthorize;
 mod drift;
 mod metrics;
+mod paypal_refusals;
 mod process_payment_captures;
 mod rate_limit_monitoring;
 mod rate_limit_violations;

@@ -3,6 +3,7 @@
 mod authorizations;
 mod canceled_bookings;
 mod capture_schedule;
+mod capture_sums;
 mod captures;
 mod late_captures;
 mod orders;
