@@ -3,5 +3,7 @@
 mod advance;
 mod cancel;
 mod create;
+mod hold_limit;
 mod holds;
 mod races;
+mod shown_money;

@@ -3,18 +3,24 @@
 mod access;
 mod approval;
 mod authorizations;
+mod behaviour;
 mod captures;
+mod console;
 mod deliveries;
+mod facts;
 mod idempotency;
 mod orders;
+mod outcomes;
 mod persistence;
+mod reads;
 mod refunds;
+mod refusals;
 mod sending;
 mod validation;
 mod verification;
 mod webhooks;
 
-use super::{Credentials, Simulator};
+use super::{Behaviour, Credentials, Simulator, Unkindness};
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use exodrive_native::Clock;
@@ -66,6 +72,14 @@ impl TestResponse {
             .map(|link| link["rel"].as_str().unwrap())
             .collect()
     }
+}
+
+/// The `payments` of a new order that is authorized.
+pub(crate) async fn authorized_order(simulator: &Simulator) -> Value {
+    let paypal = PayPal::with_simulator(simulator.clone(), Clock::default()).await;
+    let (order, _) = paypal.authorize_order("A car").await;
+    let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
+    order.body["purchase_units"][0]["payments"].clone()
 }
 
 fn credentials() -> Credentials {
@@ -202,6 +216,16 @@ impl PayPal {
             "/v2/payments/authorizations/{}",
             self.authorize_order(description).await.1
         )
+    }
+
+    /// Puts a behaviour into force.
+    fn set(&self, behaviour: Behaviour) {
+        self.simulator.set_behaviour(behaviour).unwrap();
+    }
+
+    /// Puts an unkindness towards everything into force.
+    fn be(&self, unkindness: Unkindness) {
+        self.set(Behaviour::new(unkindness));
     }
 
     async fn status(&self, path: &str) -> String {

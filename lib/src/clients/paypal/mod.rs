@@ -5,15 +5,17 @@
 //! <https://developer.paypal.com/api/rest/reference/idempotency/>
 
 mod authorizations;
+mod disputes;
 mod error;
 mod events;
 mod orders;
 mod token;
 mod webhooks;
 
+pub(crate) use disputes::Dispute;
 pub(crate) use error::{Issue, PayPalError};
 pub(crate) use events::{Event, EventKind};
-pub(crate) use orders::NewOrder;
+pub(crate) use orders::{NewOrder, OrderLinks};
 pub(crate) use token::TokenCache;
 pub(crate) use webhooks::{Authenticity, CertificateCache, Delivery};
 
@@ -132,7 +134,11 @@ impl<'a> PayPal<'a> {
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(error::refusal(call.operation, &response))
+            Err(error::refusal(
+                call.operation,
+                &response,
+                self.platform.now(),
+            ))
         }
     }
 
@@ -179,3 +185,6 @@ fn bearer(token: &str) -> Result<HeaderValue, PayPalError> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

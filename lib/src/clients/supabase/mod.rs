@@ -12,21 +12,24 @@ mod captures;
 mod cars;
 mod crons;
 mod error;
+mod observations;
 mod operators;
 mod orders;
 mod outcome;
 mod reconciliation;
 mod refunds;
 mod users;
+mod voids;
 mod webhooks;
 
 pub(crate) use authorizations::{
     AuthorizationClaim, AuthorizationRecord, AuthorizationRefusal, AuthorizationStart,
-    ConfirmedBooking, VoidReason, VoidStart,
+    ConfirmedBooking, DoubtfulAttempt, OrderSight, PendingBooking, ReviewedAuthorization,
+    VoidReason,
 };
 pub(crate) use bookings::{Booking, BookingCreation, BookingRefusal, BookingRequest};
 pub(crate) use cancellations::{
-    CancelRefusal, CancelRequest, CancelResult, Cancellation, RefundStatus, Settlement,
+    CancelRefusal, CancelRequest, CancelResult, Cancellation, Settlement,
 };
 pub(crate) use captures::{
     CaptureClaim, CaptureStart, ClaimRefusal, ReauthorizationClaim, ReauthorizationRecord,
@@ -36,13 +39,17 @@ pub(crate) use cars::{CarIdentity, CarListing};
 pub(crate) use error::DatabaseError;
 pub(crate) use operators::{AuditListing, BookingListing};
 pub(crate) use orders::{
-    ExistingOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
+    ExistingOrder, LostOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
 };
-pub(crate) use reconciliation::{DeadLetter, OpenFinding, PaymentName};
+pub(crate) use reconciliation::{
+    Acknowledgement, ComparisonFailure, DeadLetter, DisputeRecord, DisputeReport, DriftListing,
+    DueComparison, OpenFinding, PaymentName,
+};
 pub(crate) use refunds::{
-    Refund, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
+    Refund, RefundClaim, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
 };
 pub(crate) use users::User;
+pub(crate) use voids::{UnvoidedAuthorization, VoidStart};
 pub(crate) use webhooks::{EventClaim, EventReplay};
 
 use crate::{

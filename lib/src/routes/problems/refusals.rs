@@ -11,13 +11,15 @@ use crate::{
     },
     domain::{
         money::{Amount, Currency},
-        payment::CallFailure,
+        paypal_meaning::Meaning,
         refusal::Refusal,
     },
     flows::{
         booking::{cancel::CancelError, hold::HoldError, lock::LockTimeout, order::OrderError},
         payment::{
-            authorize::AuthorizeError, capture::CaptureError, reauthorize::ReauthorizeError,
+            authorize::AuthorizeError,
+            capture::{CaptureError, CaptureFailure},
+            reauthorize::ReauthorizeError,
         },
         traffic::admission::LimitExceeded,
     },
@@ -117,8 +119,11 @@ impl From<OrderError> for Problem {
                     currency,
                 } => price_mismatch(server_price, currency),
                 PaymentRefusal::DatesUnavailable => dates_unavailable(),
+                PaymentRefusal::HoldExpired => Self::new(Code::HoldExpired)
+                    .detail("The days are free, but the hold is over. Make a new booking."),
                 PaymentRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
                 PaymentRefusal::AlreadyPaid => Self::new(Code::AlreadyPaid),
+                PaymentRefusal::PaymentInProgress => payment_under_review(),
             },
         }
     }
@@ -129,20 +134,15 @@ impl From<AuthorizeError> for Problem {
         match error {
             AuthorizeError::Database(error) => error.into(),
             AuthorizeError::PayPal(error) => not_authorized(error),
-            AuthorizeError::Refused(refusal) => match refusal {
-                AuthorizationRefusal::OrderNotFound => Self::new(Code::OrderNotFound),
-                AuthorizationRefusal::DatesUnavailable => dates_unavailable()
-                    .detail("The hold lapsed and the days are taken. Nothing was charged."),
-                AuthorizationRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
-                AuthorizationRefusal::PaymentInProgress => {
-                    Self::new(Code::PaymentInProgress).retry_after(2)
-                }
-            },
+            AuthorizeError::Refused(refusal) => refusal.into(),
             AuthorizeError::Voided(reason) => match reason {
                 VoidReason::PaymentMismatch => Self::new(Code::PaymentMismatch)
                     .detail("The authorization was voided; make a new order."),
                 VoidReason::BookingNotPayable => {
                     Self::new(Code::BookingNotPayable).detail("The authorization was voided.")
+                }
+                VoidReason::AlreadyPaid => {
+                    Self::new(Code::AlreadyPaid).detail("The second authorization was voided.")
                 }
                 VoidReason::DatesUnavailable => {
                     dates_unavailable().detail("The days are taken. The authorization was voided.")
@@ -150,6 +150,35 @@ impl From<AuthorizeError> for Problem {
             },
         }
     }
+}
+
+impl From<AuthorizationRefusal> for Problem {
+    fn from(refusal: AuthorizationRefusal) -> Self {
+        match refusal {
+            AuthorizationRefusal::OrderNotFound => Self::new(Code::OrderNotFound),
+            AuthorizationRefusal::OrderEnded => {
+                Self::new(Code::OrderEnded).detail("Make a new order.")
+            }
+            AuthorizationRefusal::DatesUnavailable => dates_unavailable()
+                .detail("The hold lapsed and the days are taken. Nothing was charged."),
+            AuthorizationRefusal::HoldExpired => Self::new(Code::HoldExpired).detail(
+                "The payer has not approved the order in time. Nothing was charged. Make a new \
+                 booking.",
+            ),
+            AuthorizationRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
+            AuthorizationRefusal::AlreadyPaid => Self::new(Code::AlreadyPaid),
+            AuthorizationRefusal::PaymentInProgress => {
+                Self::new(Code::PaymentInProgress).retry_after(2)
+            }
+        }
+    }
+}
+
+/// PayPal needs hours or days to decide.
+fn payment_under_review() -> Problem {
+    Problem::new(Code::PaymentInProgress)
+        .detail("PayPal is reviewing a payment of this booking.")
+        .retry_after(3600)
 }
 
 impl From<CancelError> for Problem {
@@ -161,6 +190,10 @@ impl From<CancelError> for Problem {
                 CancelRefusal::BookingNotCancellable => {
                     Self::new(Code::BookingNotCancellable).detail("From the first day on, call us.")
                 }
+                CancelRefusal::BookingCompleted => Self::new(Code::BookingCompleted).detail(
+                    "It cannot be canceled. Capture or refund its payment. If nobody paid, let the \
+                     customer pay with a new order, or acknowledge the finding.",
+                ),
                 CancelRefusal::PaymentInProgress { .. } => {
                     Self::new(Code::PaymentInProgress).retry_after(5)
                 }
@@ -176,9 +209,15 @@ impl From<ClaimRefusal> for Problem {
         match refusal {
             ClaimRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
             ClaimRefusal::PaymentInProgress => Self::new(Code::PaymentInProgress).retry_after(5),
-            ClaimRefusal::NotCapturable | ClaimRefusal::NotAuthorized => {
-                Self::new(Code::PaymentNotCapturable)
-            }
+            ClaimRefusal::AuthorizationPending => Self::new(Code::AuthorizationPending)
+                .detail("PayPal reviews the authorization. Retry when it has decided.")
+                .retry_after(3600),
+            ClaimRefusal::AuthorizationEnded => Self::new(Code::AuthorizationEnded)
+                .detail("It was voided or denied, or has expired. The customer can pay again."),
+            ClaimRefusal::AlreadyCaptured => Self::new(Code::AlreadyCaptured),
+            ClaimRefusal::AlreadyRefunded => Self::new(Code::PaymentNotCapturable)
+                .detail("The money was captured and went back. The customer can pay again."),
+            ClaimRefusal::NotCapturable => Self::new(Code::PaymentNotCapturable),
         }
     }
 }
@@ -188,14 +227,27 @@ impl From<CaptureError> for Problem {
         match error {
             CaptureError::Database(error) => error.into(),
             CaptureError::Refused(refusal) => refusal.into(),
-            CaptureError::Failed(failure) if failure.kind == CallFailure::Final => {
-                Self::new(Code::PaymentProviderRefused)
-                    .detail(format!("PayPal answered {}.", failure.code))
-            }
-            CaptureError::Failed(_) => Self::new(Code::PaymentProviderUnavailable)
-                .detail("It is tried again by the cron; it cannot be captured twice.")
-                .retry_after(30),
+            CaptureError::Failed(failure) => not_captured(&failure),
         }
+    }
+}
+
+fn not_captured(failure: &CaptureFailure) -> Problem {
+    let code = &failure.code;
+    match failure.meaning {
+        Meaning::DeclinedByPayer => Problem::new(Code::PaymentDeclined).detail(format!(
+            "PayPal answered {code}. The crons try again while the authorization lives, and the \
+             customer can pay again."
+        )),
+        Meaning::Ended => Problem::new(Code::AuthorizationEnded).detail(format!(
+            "PayPal answered {code}. The customer can pay again."
+        )),
+        Meaning::Ours => {
+            Problem::new(Code::PaymentProviderRefused).detail(format!("PayPal answered {code}."))
+        }
+        _ => Problem::new(Code::PaymentProviderUnavailable)
+            .detail("It is tried again by the cron; it cannot be captured twice.")
+            .retry_after(30),
     }
 }
 
@@ -226,6 +278,23 @@ impl From<RefundRefusal> for Problem {
             RefundRefusal::NotCaptured => {
                 Self::new(Code::RefundNotPossible).detail("Nothing was captured for this booking.")
             }
+            RefundRefusal::CapturePending => Self::new(Code::RefundNotPossible)
+                .detail("PayPal reviews the capture. Refund it when PayPal has decided."),
+            RefundRefusal::CurrencyMismatch { currency } => Self::field(
+                Code::InvalidFields,
+                "/amount/currency",
+                Refusal::new("currency_mismatch", "must be the payment's currency"),
+            )
+            .member("currency", json!(currency)),
+            RefundRefusal::RefundWindowOver {
+                rest,
+                currency,
+                refundable_until,
+            } => Self::new(Code::RefundWindowOver)
+                .detail("PayPal refunds for 180 days. Give the money back in another way.")
+                .member("rest", json!(rest))
+                .member("currency", json!(currency))
+                .member("refundableUntil", json!(refundable_until)),
             RefundRefusal::RefundExceedsRest { rest, currency } => {
                 Self::new(Code::RefundNotPossible)
                     .detail("More than is left of what was captured.")
@@ -239,22 +308,15 @@ impl From<RefundRefusal> for Problem {
 }
 
 fn not_authorized(error: PayPalError) -> Problem {
-    let problem = match error.issue() {
-        Some(Issue::OrderNotApproved | Issue::PayerActionRequired) => {
+    let problem = match (error.issue(), error.meaning()) {
+        (Some(Issue::OrderNotApproved | Issue::PayerActionRequired), _) => {
             Problem::new(Code::OrderNotApproved)
                 .detail("Send the payer to approveUrl, then repeat this request.")
         }
-        Some(Issue::OrderExpired | Issue::OrderCompletedOrVoided | Issue::InvalidResourceId) => {
-            Problem::new(Code::OrderNotApproved).detail("The order is over; make a new one.")
-        }
-        Some(
-            Issue::InstrumentDeclined
-            | Issue::PayerCannotPay
-            | Issue::TransactionRefused
-            | Issue::MaxAuthorizationCountExceeded,
-        ) => {
-            Problem::new(Code::PaymentDeclined).detail("The payer must choose another way to pay.")
-        }
+        (Some(Issue::InstrumentDeclined), _) => Problem::new(Code::PaymentDeclined)
+            .detail("Send the payer to approveUrl to choose another way to pay."),
+        (_, Meaning::DeclinedByPayer) => Problem::new(Code::PaymentDeclined)
+            .detail("The payer must choose another way to pay. Make a new order."),
         _ => return error.into(),
     };
     problem.because(error)
