@@ -333,7 +333,7 @@ async fn approved_order_of_taken_days_is_not_authorized() {
         let exchanges = exchanges_about(&database, hold.id).await;
         assert_eq!(
             exchanges.request_ids("orders.authorize"),
-            Vec::<String>::new()
+            std::collections::BTreeSet::<String>::new()
         );
         advance_clock(SignedDuration::from_hours(7)).await;
         reconcile(&client).await;
