@@ -208,7 +208,7 @@ async fn claimed_payment_does_not_end() {
         assert_eq!((&result["outcome"], &observation), (&json!("claimed"), &json!({ "outcome": "unchanged" })));
         let calls = (0..10).map(|_| observed_end(&other.payment_id, "expired", "2030-01-10T12:02:00Z")).collect();
         assert_eq!(call_concurrently(&db, "record_observed_end", calls).await, outcome_counts([("recorded", 1), ("unchanged", 9)]));
-        assert_eq!(claim_reauthorization(&service, &other.booking_id, "2030-01-10T12:02:01Z").await, json!({ "outcome": "not_authorized" }));
+        assert_eq!(claim_reauthorization(&service, &other.booking_id, "2030-01-10T12:02:01Z").await, json!({ "outcome": "authorization_ended" }));
     })
     .await;
 }
