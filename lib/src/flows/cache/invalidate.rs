@@ -111,3 +111,78 @@ async fn send(redis: Option<Upstash<'_>>, commands: &[Command]) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::car::CarRef,
+        platform::Platform,
+        scripted::{REDIS, SteppedPlatform, config},
+    };
+    use futures_util::FutureExt;
+    use std::sync::Arc;
+
+    const SET: &str = r#"{"result":"OK"}"#;
+
+    fn instance(replies: &[&str]) -> (Arc<SteppedPlatform>, App) {
+        let platform = Arc::new(SteppedPlatform::new(replies));
+        let shared = Arc::clone(&platform) as Arc<dyn Platform>;
+        let app = App::new(config(&REDIS, &[]).unwrap(), shared);
+        (platform, app)
+    }
+
+    fn days_of(car: &str) -> Vec<Subject> {
+        vec![Subject::Days(CarRef::parse(car).unwrap())]
+    }
+
+    fn run(platform: &SteppedPlatform, app: &App, subjects: Vec<Subject>) {
+        platform.run(vec![Box::pin(invalidate(app, subjects, None))]);
+    }
+
+    #[test]
+    fn failed_invalidation_is_retried_for_a_minute() {
+        let (platform, app) = instance(&[]);
+        run(&platform, &app, days_of("test-car"));
+        // The write itself is followed by the first retry.
+        let times = [0, 0, 5_000, 15_000, 35_000, 55_000];
+        assert_eq!(platform.request_times(), times);
+        for request in platform.requests() {
+            assert!(request.contains("test-car"), "{request}");
+        }
+    }
+
+    #[test]
+    fn retries_end_with_the_first_success() {
+        // A word that is no reply fails the write and the first retry.
+        let (platform, app) = instance(&["", "", &format!("[{SET}]")]);
+        run(&platform, &app, days_of("test-car"));
+        assert_eq!(platform.request_times(), [0, 0, 5_000]);
+        assert!(
+            app.pending_invalidations().claims_retry(0),
+            "no task is left"
+        );
+    }
+
+    #[test]
+    fn next_write_sends_it_for_a_minute() {
+        for (later, is_sent) in [(59_999, true), (60_000, false)] {
+            let replies = if is_sent {
+                [SET, SET].join(",")
+            } else {
+                SET.to_owned()
+            };
+            let (platform, app) = instance(&["", &format!("[{replies}]")]);
+            let write = invalidate(&app, days_of("first-car"), None);
+            assert!(write.now_or_never().is_some());
+            platform.cut_off();
+            platform.advance(Duration::from_millis(later));
+            run(&platform, &app, days_of("other-car"));
+            let [_, second] = &platform.requests()[..] else {
+                panic!("two writes")
+            };
+            assert!(second.contains("other-car"), "{second}");
+            assert_eq!(second.contains("first-car"), is_sent, "after {later}");
+        }
+    }
+}
