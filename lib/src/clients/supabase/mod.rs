@@ -198,7 +198,7 @@ fn encode_arguments(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted::{SteppedPlatform, config as read_config};
+    use crate::{scripted::config as read_config, stepped::SteppedPlatform};
     use serde_json::json;
 
     #[test]

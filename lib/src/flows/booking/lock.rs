@@ -73,7 +73,10 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted::{REDIS, SteppedPlatform, config};
+    use crate::{
+        scripted::{REDIS, config},
+        stepped::SteppedPlatform,
+    };
     use std::sync::Arc;
 
     const IN_USE: &str = r#"[{"result":null}]"#;

@@ -118,7 +118,8 @@ mod tests {
     use crate::{
         domain::car::CarRef,
         platform::Platform,
-        scripted::{REDIS, SteppedPlatform, config},
+        scripted::{REDIS, config},
+        stepped::SteppedPlatform,
     };
     use futures_util::FutureExt;
     use std::sync::Arc;

@@ -6,7 +6,8 @@ use crate::{
     domain::car::CarRef,
     instance::cache_key::{CacheKind, Subject},
     platform::Platform,
-    scripted::{REDIS, START_MILLIS, SteppedPlatform, config},
+    scripted::{REDIS, START_MILLIS, config},
+    stepped::SteppedPlatform,
     web::request::Notes,
 };
 use futures_util::FutureExt;

@@ -1,8 +1,4 @@
-//! The platforms of unit tests: upstreams respond by a script, and tests move the time.
-
-mod stepped;
-
-pub(crate) use stepped::SteppedPlatform;
+//! The platform of unit tests: upstreams respond by a script, and tests move the time.
 
 use crate::{
     config::{Config, ConfigError, Defaults},

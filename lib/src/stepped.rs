@@ -1,7 +1,9 @@
 //! A platform whose time moves by itself, for tests of exact durations.
 
-use super::START;
-use crate::platform::{Platform, TransportError};
+use crate::{
+    platform::{Platform, TransportError},
+    scripted::START,
+};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture, task::noop_waker_ref};
 use jiff::{SignedDuration, Timestamp};
