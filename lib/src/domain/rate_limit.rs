@@ -271,6 +271,27 @@ mod tests {
     }
 
     #[test]
+    fn tiers_have_names_and_limits() {
+        let tiers = Tier::ALL.map(|tier| {
+            let Rule {
+                limit,
+                window_seconds,
+            } = tier.default_rule();
+            assert_eq!(window_seconds, 60);
+            format!("{} {limit} {}", tier.name(), tier.of_users().name())
+        });
+        let expected = [
+            "public 60 authenticated",
+            "authenticated 120 authenticated",
+            "booking 10 booking",
+            "payment 10 payment",
+            "admin 300 admin",
+            "webhook 100 webhook",
+        ];
+        assert_eq!(tiers, expected);
+    }
+
+    #[test]
     fn eleventh_request_is_denied_with_retry_time() {
         let tenth = RULE.decide(10, 0, 0);
         assert!(tenth.allowed);
