@@ -302,6 +302,21 @@ mod tests {
         assert_eq!(eleventh.retry_after_seconds, 66);
     }
 
+    /// Half of the previous window is still within the last minute: 4 requests weigh as 2.
+    #[test]
+    fn remaining_requests_weigh_previous_window() {
+        let middle = 1_893_456_000_000 + 30_000;
+        let decision = RULE.decide(3, 4, middle);
+        assert_eq!((decision.allowed, decision.remaining), (true, 5));
+        assert_eq!(
+            (decision.reset_seconds, decision.retry_after_seconds),
+            (30, 0)
+        );
+        let last = RULE.decide(8, 4, middle);
+        assert_eq!((last.allowed, last.remaining), (true, 0));
+        assert!(!RULE.decide(8, 5, middle).allowed);
+    }
+
     #[test]
     fn ipv6_client_is_its_network() {
         let client = |text: &str| Client::from_address(text.parse().unwrap()).to_string();

@@ -142,6 +142,32 @@ mod tests {
     }
 
     #[test]
+    fn booking_invalidates_its_car_and_the_fleet() {
+        let ok = [SET; 3].join(",");
+        let (platform, app) = instance(&[&format!("[{ok}]")]);
+        let id = uuid::Uuid::from_u128(1);
+        let slug = "test-car".to_owned();
+        let car = CarIdentity { id, slug };
+        platform.run(vec![Box::pin(invalidate_days(&app, [car]))]);
+        let [request] = &platform.requests()[..] else {
+            panic!("one round trip")
+        };
+        for subject in [&format!("days:{id}"), "days:test-car", "fleet"] {
+            let key = format!("\"generation:{subject}\"");
+            assert!(request.contains(&key), "{key} {request}");
+        }
+    }
+
+    #[test]
+    fn clearing_a_kind_gives_it_a_new_epoch() {
+        let (_, app) = instance(&[]);
+        let commands = epoch_invalidation(&app, &[CacheKind::Cars, CacheKind::Car]);
+        let commands = serde_json::to_value(commands).unwrap();
+        let keys = [&commands[0][1], &commands[1][1]];
+        assert_eq!(keys, ["epoch:cars", "epoch:car"]);
+    }
+
+    #[test]
     fn failed_invalidation_is_retried_for_a_minute() {
         let (platform, app) = instance(&[]);
         run(&platform, &app, days_of("test-car"));
