@@ -69,9 +69,12 @@ impl SteppedPlatform {
         requests.iter().map(|(at, _)| *at).collect()
     }
 
-    /// Drops the work after the response, as a host does that stops.
+    /// Runs the work after the response until it waits, and drops it, as a host does that stops.
     pub(crate) fn cut_off(&self) {
-        self.work_after_response.lock().unwrap().clear();
+        let work = std::mem::take(&mut *self.work_after_response.lock().unwrap());
+        for task in work {
+            let _ = task.now_or_never();
+        }
     }
 
     /// Runs `tasks` and the work after their responses to the end.

@@ -400,11 +400,12 @@ async fn resending_scripts_keeps_redis_timeout() {
 
 #[tokio::test]
 async fn disabled_redis_gets_no_requests() {
+    type Changes = &'static [(&'static str, &'static str)];
     let unset = &[
         ("UPSTASH_REDIS_REST_URL", ""),
         ("UPSTASH_REDIS_REST_TOKEN", ""),
     ];
-    let cases: [(&[(&str, &str)], &str, &str); 3] = [
+    let cases: [(Changes, &str, &str); 3] = [
         (&[("DISABLE_REDIS", "true")], "disabled", "disabled"),
         (&[("REDIS_BYPASS", "1")], "bypass", "bypassed"),
         (unset, "disabled", "disabled"),

@@ -96,7 +96,7 @@ async fn audit_log_only_grows() {
     .await;
 }
 
-/// Supabase's defaults give service_role every privilege on a new table.
+/// Supabase's defaults give `service_role` every privilege on a new table.
 #[tokio::test]
 async fn bookings_and_money_are_never_deleted() {
     with_database(|db| async move {

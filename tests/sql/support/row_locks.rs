@@ -51,7 +51,7 @@ impl LockCase {
         Self {
             function,
             arguments,
-            waits: rows.to_vec(),
+            waits: rows.into(),
             updates: Vec::new(),
             skips: Vec::new(),
         }
@@ -64,14 +64,14 @@ impl LockCase {
         rows: [(&'static str, Row); N],
     ) -> Self {
         Self {
-            skips: rows.to_vec(),
+            skips: rows.into(),
             ..Self::waits(function, arguments, [])
         }
     }
 
     pub(crate) fn and_updates<const N: usize>(self, rows: [Row; N]) -> Self {
         Self {
-            updates: rows.to_vec(),
+            updates: rows.into(),
             ..self
         }
     }

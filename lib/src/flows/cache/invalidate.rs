@@ -192,6 +192,50 @@ mod tests {
     }
 
     #[test]
+    fn first_retry_that_succeeds_is_the_last() {
+        let (platform, app) = instance(&["", &format!("[{SET}]")]);
+        run(&platform, &app, days_of("test-car"));
+        assert_eq!(
+            (platform.request_times(), platform.elapsed()),
+            (vec![0, 0], 0)
+        );
+    }
+
+    #[test]
+    fn second_failed_write_starts_no_second_task() {
+        let (platform, app) = instance(&[]);
+        let first = invalidate(&app, days_of("first-car"), None);
+        let second = async {
+            platform.sleep(Duration::from_millis(4_500)).await;
+            invalidate(&app, days_of("other-car"), None).await;
+        };
+        platform.run(vec![Box::pin(first), Box::pin(second)]);
+        // The second write meets an open breaker, and its own retry ignores it.
+        let times = [0, 0, 4_500, 5_000, 15_000, 35_000, 55_000];
+        assert_eq!(platform.request_times(), times);
+        let last = platform.requests().pop().unwrap();
+        assert!(
+            last.contains("first-car") && last.contains("other-car"),
+            "{last}"
+        );
+    }
+
+    /// Three seconds after the retry that did not come.
+    #[test]
+    fn next_failed_write_replaces_cut_off_task() {
+        for (later, is_replaced) in [(7_999, false), (8_000, true)] {
+            let (platform, app) = instance(&[]);
+            let write = invalidate(&app, days_of("first-car"), None);
+            assert!(write.now_or_never().is_some());
+            platform.cut_off();
+            platform.advance(Duration::from_millis(later));
+            run(&platform, &app, days_of("other-car"));
+            let retries = platform.request_times().contains(&(8_000 + 5_000));
+            assert_eq!(retries, is_replaced, "after {later}");
+        }
+    }
+
+    #[test]
     fn next_write_sends_it_for_a_minute() {
         for (later, is_sent) in [(59_999, true), (60_000, false)] {
             let replies = if is_sent {
@@ -199,14 +243,14 @@ mod tests {
             } else {
                 SET.to_owned()
             };
-            let (platform, app) = instance(&["", &format!("[{replies}]")]);
+            let (platform, app) = instance(&["", "", &format!("[{replies}]")]);
             let write = invalidate(&app, days_of("first-car"), None);
             assert!(write.now_or_never().is_some());
             platform.cut_off();
             platform.advance(Duration::from_millis(later));
             run(&platform, &app, days_of("other-car"));
-            let [_, second] = &platform.requests()[..] else {
-                panic!("two writes")
+            let [_, _, second] = &platform.requests()[..] else {
+                panic!("a write, its retry, and a write")
             };
             assert!(second.contains("other-car"), "{second}");
             assert_eq!(second.contains("first-car"), is_sent, "after {later}");
