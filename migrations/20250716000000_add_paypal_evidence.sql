@@ -163,7 +163,7 @@ WHERE next_comparison_at IS NULL
   AND (order_id IS NULL OR (status NOT IN ('created', 'authorized', 'capturing') AND updated_at < now() - interval '2 days'));
 
 -- An event may name any id that PayPal ever gave us, for example that of an earlier order.
-CREATE INDEX IF NOT EXISTS payment_operations_by_result ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_operations_by_paypal_id ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;
 
 INSERT INTO public.schema_migrations (version) VALUES ('20250716000000_add_paypal_evidence') ON CONFLICT DO NOTHING;
 COMMIT;
