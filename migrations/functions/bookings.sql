@@ -43,9 +43,10 @@ BEGIN
         RETURN NULL;
     END IF;
     v_due := CASE
-        -- A capture that was ordered before its schedule and has no outcome yet.
-        WHEN EXISTS (SELECT FROM public.payment_operations AS o
-                     WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open') THEN p_payment.updated_at
+        -- A capture that was ordered before its schedule and did not succeed is retried.
+        WHEN p_payment.status = 'authorized' AND EXISTS (
+            SELECT FROM public.payment_operations AS o
+            WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND o.status = 'open') THEN p_payment.updated_at
         WHEN v_confirmed THEN internal.capture_scheduled_at(p_booking)
         -- The part that a cancellation keeps is due at once.
         WHEN p_booking.status = 'cancelled' AND p_payment.capture_amount IS NOT NULL THEN p_booking.cancelled_at
@@ -131,7 +132,7 @@ BEGIN
         'cancelledAt', internal.utc(p_booking.cancelled_at), 'reason', p_booking.cancellation_reason,
         'percent', v_settled -> 'percent',
         'refund', jsonb_build_object('amount', v_settled -> 'amount', 'currency', v_settled -> 'currency',
-                                     'status', v_settled -> 'refundStatus'));
+                                     'status', v_settled -> 'refundStatus', 'failureCode', v_settled -> 'failureCode'));
 END;
 $$;
 
