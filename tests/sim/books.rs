@@ -1,7 +1,7 @@
 //! Reads the books: the rows of the product's tables that money and days depend on.
 
-use crate::upstreams::Database;
-use jiff::{Timestamp, civil::Date};
+use crate::{fleet, upstreams::Database};
+use jiff::{Timestamp, ToSpan, civil::Date};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -10,7 +10,6 @@ use uuid::Uuid;
 const READ: &str = "
     SELECT jsonb_build_object(
         'bookings', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(b) || jsonb_build_object(
-            'first', lower(b.blocked), 'end', upper(b.blocked),
             'final_price', b.final_price::text)), '{}')
             FROM public.bookings AS b),
         'payments', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(p) || jsonb_build_object(
@@ -38,9 +37,8 @@ pub(crate) struct Booking {
     pub(crate) id: Uuid,
     pub(crate) car_id: Uuid,
     pub(crate) status: String,
-    /// The first blocked day, and the first free day after it.
-    pub(crate) first: Date,
-    pub(crate) end: Date,
+    pub(crate) start_date: Date,
+    pub(crate) end_date: Date,
     pub(crate) final_price: Decimal,
     pub(crate) currency: String,
     pub(crate) hold_expires_at: Option<Timestamp>,
@@ -50,6 +48,18 @@ impl Booking {
     /// Whether the product considers the booking paid.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.status.as_str(), "upcoming" | "active" | "completed")
+    }
+
+    /// The first day on which the car is away.
+    pub(crate) fn first(&self) -> Date {
+        self.start_date
+    }
+
+    /// The first day on which the car can leave again. The car's turnaround comes from the fleet,
+    /// because the table's own range is under test.
+    pub(crate) fn end(&self) -> Date {
+        let turnaround = fleet::turnaround_of(self.car_id).days();
+        self.end_date.checked_add(turnaround).unwrap()
     }
 
     /// Whether the booking's days are closed to others. An expired hold still blocks them.

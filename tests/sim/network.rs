@@ -60,7 +60,7 @@ impl Run<'_> {
         let late = if pending.is_abandoned { "late, " } else { "" };
         match fate {
             Fate::Delivered | Fate::Duplicated | Fate::Delayed => {
-                let response = self.perform(pending);
+                let response = self.perform(pending, true);
                 note(self, &summary::response(pending.to, &response));
                 pending.response.fill(Ok(response));
             }
@@ -69,7 +69,7 @@ impl Run<'_> {
                 pending.response.fill(Err(error));
             }
             Fate::ResponseLost => {
-                let response = self.perform(pending);
+                let response = self.perform(pending, false);
                 let response = summary::response(pending.to, &response);
                 note(self, &format!("{late}lost after effect ({response})"));
                 pending.response.fill(Err(TransportError::Unknown));
@@ -80,7 +80,7 @@ impl Run<'_> {
                 pending.response.fill(Ok(response));
             }
             Fate::Failed => {
-                let response = self.perform(pending);
+                let response = self.perform(pending, false);
                 let response = summary::response(pending.to, &response);
                 let failure = refusal_response(pending.to, Refusal::ServerError);
                 note(
@@ -94,7 +94,7 @@ impl Run<'_> {
             }
             Fate::Crash { is_done } => {
                 if is_done {
-                    let response = self.perform(pending);
+                    let response = self.perform(pending, false);
                     let response = summary::response(pending.to, &response);
                     note(self, &format!("crash after effect ({response})"));
                 } else {
@@ -106,7 +106,7 @@ impl Run<'_> {
     }
 
     fn garble(&mut self, pending: &PendingRequest, is_done: bool, title: &str) {
-        let response = is_done.then(|| self.perform(pending));
+        let response = is_done.then(|| self.perform(pending, false));
         let text = match &response {
             Some(response) => {
                 format!("after effect ({})", summary::response(pending.to, response))
@@ -158,16 +158,18 @@ impl Run<'_> {
     }
 
     /// Carries out a request to an upstream and checks its effect.
-    fn perform(&mut self, pending: &PendingRequest) -> Response<Bytes> {
+    ///
+    /// `is_known` says whether the sender gets the response.
+    fn perform(&mut self, pending: &PendingRequest, is_known: bool) -> Response<Bytes> {
         let clock = self.world.state().clock.clone();
         let response = self
             .upstreams
             .perform(pending.to, &clock, pending.request.clone());
-        self.observe(pending, &response);
+        self.observe(pending, &response, is_known);
         response
     }
 
-    fn observe(&mut self, pending: &PendingRequest, response: &Response<Bytes>) {
+    fn observe(&mut self, pending: &PendingRequest, response: &Response<Bytes>, is_known: bool) {
         let path = pending.request.uri().path();
         match pending.to {
             Upstream::Database => {
@@ -175,7 +177,7 @@ impl Run<'_> {
                 self.world.state().history.name_ids(&body);
                 let function = path.rsplit('/').next().unwrap_or_default();
                 if !self.upstreams.database.never_changes_books(function) {
-                    self.record_books(&pending.from);
+                    self.record_books(&pending.from, is_known);
                 }
             }
             Upstream::PayPal => {

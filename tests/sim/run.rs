@@ -23,6 +23,14 @@ pub(crate) struct Outcome {
     pub(crate) seed: u64,
     pub(crate) history: String,
     pub(crate) violations: Vec<String>,
+    /// The message of a panic of the simulation itself, which proves nothing about the product.
+    pub(crate) panic: Option<String>,
+}
+
+impl Outcome {
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.violations.is_empty() || self.panic.is_some()
+    }
 }
 
 /// The number of events in the active phase.
@@ -55,11 +63,11 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
         run.run_phases();
     }));
     let state = &mut *world.state();
-    if let Err(panic) = result {
+    let panic = result.err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        state.checks.report(text.unwrap_or_default());
-    }
+        text.unwrap_or_default()
+    });
     let violations: Vec<String> = state
         .checks
         .violations()
@@ -70,6 +78,7 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
         seed,
         history: state.history.text().to_owned(),
         violations,
+        panic,
     }
 }
 
@@ -270,14 +279,18 @@ impl<'u> Run<'u> {
         self.world
             .state()
             .note(&format!("instance-{instance} crashes"));
+        self.world.state().checks.record_crash(instance);
         self.tasks.crash(instance);
         self.instances.replace(&self.world, instance);
     }
 
     /// Reads and checks the tables after a call by `origin`.
-    pub(crate) fn record_books(&mut self, origin: &Origin) {
+    pub(crate) fn record_books(&mut self, origin: &Origin, is_known: bool) {
         let books = Books::read(&mut self.upstreams.database);
-        self.world.state().checks.record_books(books, origin);
+        self.world
+            .state()
+            .checks
+            .record_books(books, origin, is_known);
     }
 
     /// Reads and checks PayPal's ledger.

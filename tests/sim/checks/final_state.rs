@@ -36,6 +36,7 @@ pub(crate) fn check_final_state(
     let dashboard_changes = &checks.dashboard_changes;
     let mut violations = Vec::new();
     violations.extend(super::bookings::overlap(books));
+    violations.extend(checks.unannounced.violation());
     violations.extend(super::money::overcharge(books, ledger, now));
     violations.extend(super::money::unpaid_booking(
         books,

@@ -30,6 +30,7 @@ pub(crate) struct Checks {
     pub(crate) promises: Vec<Promise>,
     claims: claims::Claims,
     announcements: days::Announcements,
+    unannounced: days::Unannounced,
     /// The numbers of the tasks that received a garbled response.
     garbled_tasks: BTreeSet<u64>,
     /// The ids of refunds and voided authorizations from PayPal's dashboard.
@@ -61,8 +62,13 @@ impl Checks {
     }
 
     /// Checks the tables after a call by `origin`.
-    pub(crate) fn record_books(&mut self, books: Books, origin: &Origin) {
+    ///
+    /// `is_known` says whether the caller learns of the effect.
+    pub(crate) fn record_books(&mut self, books: Books, origin: &Origin, is_known: bool) {
         self.claims.update(&self.books, &books, origin);
+        if is_known {
+            self.unannounced.record(&self.books, &books, origin);
+        }
         self.books = books;
         self.violations.extend(bookings::overlap(&self.books));
         self.violations.extend(money::unpaid_booking(
@@ -82,6 +88,12 @@ impl Checks {
     /// Records that Redis has stored a new generation.
     pub(crate) fn record_generation(&mut self, scope: Scope) {
         self.announcements.announce(scope, &self.books);
+        self.unannounced.announce(scope);
+    }
+
+    /// Records the end of an instance.
+    pub(crate) fn record_crash(&mut self, instance: usize) {
+        self.unannounced.forget(instance);
     }
 
     /// The announcements so far. Take it before a request for a car's days or the list of free
