@@ -111,7 +111,8 @@ ALTER TABLE public.payment_findings
 COMMENT ON COLUMN public.payment_findings.acknowledgement IS 'The operator''s reason.';
 
 -- An event may name any id that PayPal ever gave us, for example that of an earlier order.
-CREATE INDEX IF NOT EXISTS payment_operations_by_result ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;
+DROP INDEX IF EXISTS public.payment_operations_by_result;
+CREATE INDEX payment_operations_by_result ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;
 
 INSERT INTO public.schema_migrations (version) VALUES ('20250716000000_add_paypal_evidence') ON CONFLICT DO NOTHING;
 COMMIT;

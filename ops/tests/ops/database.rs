@@ -90,6 +90,17 @@ impl Database {
         schema
     }
 
+    /// The lines of the schema that are only in the database (`+`) or only in `expected` (`-`).
+    pub(crate) async fn schema_difference(&self, expected: &[String]) -> Vec<String> {
+        let schema = self.schema().await;
+        let added = schema.iter().filter(|line| !expected.contains(line));
+        let missing = expected.iter().filter(|line| !schema.contains(line));
+        added
+            .map(|line| format!("+ {line}"))
+            .chain(missing.map(|line| format!("- {line}")))
+            .collect()
+    }
+
     /// Turns a current database into one of version 0.1.0. That version kept functions in dated
     /// files, had no registry of functions, and had other comments.
     pub(crate) async fn downgrade_to_0_1_0(&self) {
@@ -123,6 +134,8 @@ impl Database {
             "DELETE FROM schema_migrations WHERE version = '20250716000000_add_paypal_evidence';
              DROP INDEX payment_operations_by_result, payments_one_created, payments_one_standing,
                  refunds_open;
+             CREATE INDEX payment_operations_by_result ON payment_operations (result_id)
+                 WHERE operation = 'order';
              CREATE UNIQUE INDEX payments_one_standing ON payments (booking_id)
                  WHERE status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL;
              CREATE INDEX refunds_open ON refunds (ordered_at) WHERE status = 'ordered';

@@ -76,13 +76,28 @@ impl<'de> Deserializer<'de> for Outcome<'de> {
         visitor.visit_enum(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
+    /// Decodes the members. `serde_json` also decodes a struct from an array, which would add that
+    /// code for each variant.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        serde_json::Deserializer::from_slice(self.body).deserialize_map(visitor)
+    }
+
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {
         Err(Error::custom("an outcome is an enum"))
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit unit_struct newtype_struct seq tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -105,19 +120,15 @@ impl<'de> VariantAccess<'de> for Outcome<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        if self.is_refused {
-            seed.deserialize(self)
-        } else {
-            seed.deserialize(&mut serde_json::Deserializer::from_slice(self.body))
-        }
+        seed.deserialize(self)
     }
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        fields: &'static [&'static str],
+        _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        serde_json::Deserializer::from_slice(self.body).deserialize_struct("", fields, visitor)
+        self.deserialize_map(visitor)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Error> {
