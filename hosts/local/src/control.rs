@@ -7,29 +7,20 @@
 //! | `POST /_local/faults` `{"upstream":"redis","fault":{"kind":"refuse"}}` | adds a fault, see `faults.rs` |
 //! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a private server |
 //! | `GET /_local/requests` | requests to each upstream since the start |
-//! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
-//! | `GET /_local/paypal/events?order=…` | PayPal's events, oldest first |
-//! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now: `{"statuses"}` |
+//! | `/_local/paypal/…` | PayPal's unkindness, console, books and events, see `control/paypal.rs` |
 //! | `POST /_local/users` `{"role":"admin"}` | signs a user in at Supabase: `{"token"}` |
 //! | `POST /_local/crons` `{"path":"/api/…"}` | runs one cron now and returns its response |
 //!
-//! - `requestId` is the beginning of a `PayPal-Request-Id`, `order` a PayPal order's id. Both are
-//!   optional.
-//! - A user may have an `"id"`.
-//! - An event is `{"id","type","order","createdAt","attempts","delivered","due"}`. `due` is null
-//!   after the last attempt.
-//! - A delivery goes to the product's `/api/webhooks/paypal`, even with `EXODRIVE_WEBHOOKS=off`.
-//!   `times` is the number of simultaneous deliveries, 1 by default.
-//! - `"tamper"` forges a delivery: `"body"` changes the body after signing, `"signature"` changes
-//!   the signature. `"certUrl"` names a certificate on a foreign host, and `"webhookId"` signs for
-//!   another merchant's webhook. A forged delivery is not recorded as an attempt.
+//! A user may have an `"id"`.
+
+mod paypal;
 
 use crate::{
     crons::CronRunner,
     error::Error,
     faults::{Fault, Upstream},
     local_clock::LocalClock,
-    paypal::{Forgery, Simulator, WebhookError},
+    paypal::{Simulator, WebhookError},
     serve::Peer,
     stack::{self, Stack},
     supabase::{self, Keys},
@@ -38,7 +29,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::{Query, Request, State, rejection::JsonRejection},
+    extract::{Request, State, rejection::JsonRejection},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -54,8 +45,6 @@ use std::{
 
 /// Longer than any rental, and far from the end of the calendar.
 const MAX_ADVANCE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
-
-const MAX_SIMULTANEOUS_DELIVERIES: usize = 100;
 
 /// The objects that the control API acts on.
 #[derive(Clone)]
@@ -84,9 +73,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/_local/faults", post(add_fault))
         .route("/_local/processes", post(control_process))
         .route("/_local/requests", get(requests))
-        .route("/_local/paypal/exchanges", get(exchanges))
-        .route("/_local/paypal/events", get(events))
-        .route("/_local/paypal/deliveries", post(deliver))
+        .merge(paypal::router())
         .route("/_local/users", post(sign_in))
         .route("/_local/crons", post(run_cron))
         .layer(middleware::from_fn(require_loopback))
@@ -250,61 +237,6 @@ async fn requests(State(control): State<Control>) -> Json<Value> {
         "database": {"requests": control.upstreams.database.requests()},
         "paypal": {"requests": control.paypal.requests()},
     }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ExchangeFilter {
-    request_id: Option<String>,
-}
-
-async fn exchanges(
-    State(control): State<Control>,
-    Query(filter): Query<ExchangeFilter>,
-) -> Json<Value> {
-    let exchanges = match filter.request_id {
-        Some(request_id) => control.paypal.exchanges_with_id_prefix(&request_id),
-        None => control.paypal.exchanges(),
-    };
-    Json(json!(exchanges))
-}
-
-#[derive(Deserialize)]
-struct EventFilter {
-    order: Option<String>,
-}
-
-async fn events(State(control): State<Control>, Query(filter): Query<EventFilter>) -> Json<Value> {
-    Json(json!(control.paypal.events(filter.order.as_deref())))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeliveryInput {
-    event: String,
-    #[serde(default = "once")]
-    times: usize,
-    #[serde(rename = "tamper")]
-    forgery: Option<Forgery>,
-}
-
-const fn once() -> usize {
-    1
-}
-
-async fn deliver(State(control): State<Control>, body: Body<DeliveryInput>) -> Reply {
-    let Json(DeliveryInput {
-        event,
-        times,
-        forgery,
-    }) = body?;
-    if !(1..=MAX_SIMULTANEOUS_DELIVERIES).contains(&times) {
-        let detail = format!("times must be from 1 to {MAX_SIMULTANEOUS_DELIVERIES}");
-        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, detail));
-    }
-    let statuses = control.webhooks.send_now(&event, times, forgery).await?;
-    let statuses: Vec<u16> = statuses.iter().map(StatusCode::as_u16).collect();
-    Ok(Json(json!({"statuses": statuses})))
 }
 
 #[derive(Deserialize)]

@@ -2,12 +2,13 @@
 
 use super::{descriptions, operation::Operation};
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// One issue of a refused request. The body adds the description, which depends on the operation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Detail {
-    pub(super) issue: &'static str,
+    pub(super) issue: Cow<'static, str>,
     /// JSON pointer into the request body.
     pub(super) field: Option<String>,
     pub(super) value: Option<String>,
@@ -15,9 +16,9 @@ pub(super) struct Detail {
 }
 
 impl Detail {
-    const fn without_field(issue: &'static str) -> Self {
+    fn without_field(issue: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            issue,
+            issue: issue.into(),
             field: None,
             value: None,
             location: None,
@@ -26,7 +27,7 @@ impl Detail {
 
     fn in_body(issue: &'static str, field: &str, value: Option<String>) -> Self {
         Self {
-            issue,
+            issue: issue.into(),
             field: Some(field.to_owned()),
             value,
             location: Some("body"),
@@ -39,20 +40,48 @@ impl Detail {
 pub(super) enum RefusalKind {
     Invalid,
     Unauthenticated,
+    NotAuthorized,
     NotFound,
+    Conflict,
     UnsupportedMediaType,
     Unprocessable,
+    RateLimited,
+    Internal,
     Unavailable,
 }
 
 impl RefusalKind {
+    const ALL: [Self; 10] = [
+        Self::Invalid,
+        Self::Unauthenticated,
+        Self::NotAuthorized,
+        Self::NotFound,
+        Self::Conflict,
+        Self::UnsupportedMediaType,
+        Self::Unprocessable,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// None for a status that PayPal's API does not use for errors.
+    pub(super) fn with_status(status: u16) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.status().as_u16() == status)
+    }
+
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Invalid => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::NotAuthorized => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -61,9 +90,13 @@ impl RefusalKind {
         match self {
             Self::Invalid => "INVALID_REQUEST",
             Self::Unauthenticated => "AUTHENTICATION_FAILURE",
+            Self::NotAuthorized => "NOT_AUTHORIZED",
             Self::NotFound => "RESOURCE_NOT_FOUND",
+            Self::Conflict => "RESOURCE_CONFLICT",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::Unprocessable => "UNPROCESSABLE_ENTITY",
+            Self::RateLimited => "RATE_LIMIT_REACHED",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
         }
     }
@@ -76,13 +109,17 @@ impl RefusalKind {
             Self::Unauthenticated => {
                 "Authentication failed due to missing authorization header, or invalid authentication credentials."
             }
+            Self::NotAuthorized => "Authorization failed due to insufficient permissions.",
             Self::NotFound => "The specified resource does not exist.",
+            Self::Conflict => "The server has detected a conflict while processing this request.",
             Self::UnsupportedMediaType => {
                 "The server does not support the request payload's media type."
             }
             Self::Unprocessable => {
                 "The requested action could not be performed, semantically incorrect, or failed business validation."
             }
+            Self::RateLimited => "Too many requests. Blocked due to rate limiting.",
+            Self::Internal => "An internal server error occurred.",
             Self::Unavailable => "Service Unavailable.",
         }
     }
@@ -126,15 +163,9 @@ impl Refusal {
         let anchor = self
             .details
             .first()
-            .map_or(self.kind.name(), |detail| detail.issue);
-        let link = format!(
-            "https://developer.paypal.com/docs/api/{}/#error-{anchor}",
-            operation.reference()
-        );
-        body.insert(
-            "links".to_owned(),
-            json!([{ "href": link, "rel": "information_link", "method": "GET" }]),
-        );
+            .map_or(self.kind.name(), |detail| &*detail.issue);
+        let links = Value::Array(vec![operation.error_link(anchor)]);
+        body.insert("links".to_owned(), links);
         body.into()
     }
 }
@@ -147,10 +178,10 @@ fn detail_body(detail: &Detail, operation: Operation) -> Value {
         ("location", detail.location),
         (
             "description",
-            descriptions::describe(operation, detail.issue),
+            descriptions::describe(operation, &detail.issue),
         ),
     ];
-    body.insert("issue".to_owned(), detail.issue.into());
+    body.insert("issue".to_owned(), (*detail.issue).into());
     for (name, value) in optional_members {
         if let Some(value) = value {
             body.insert(name.to_owned(), value.into());
@@ -169,7 +200,7 @@ pub(super) struct Findings {
 
 impl Findings {
     /// One broken business rule.
-    pub(super) fn semantic(issue: &'static str) -> Self {
+    pub(super) fn semantic(issue: impl Into<Cow<'static, str>>) -> Self {
         Self {
             syntax: Vec::new(),
             semantics: vec![Detail::without_field(issue)],

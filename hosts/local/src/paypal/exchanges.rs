@@ -28,6 +28,9 @@ pub struct Exchange {
     pub status: u16,
     /// In the format of `request_body`, without the access token.
     pub response_body: Value,
+    /// The kind of the behaviour that shaped the response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<&'static str>,
 }
 
 /// The latest exchanges, oldest first.

@@ -5,6 +5,7 @@
 //! refused. A refused request leaves no record, so its id can be used again.
 
 use super::{
+    behaviour::Unkind,
     errors::{Findings, Refusal},
     ledger::Ledger,
     request::ApiRequest,
@@ -75,10 +76,7 @@ impl Ledger {
         perform: impl FnOnce(&mut Self) -> Result<String, Refusal>,
     ) -> Result<ActionResult, Refusal> {
         let (request_id, now) = (request.request_id, request.now);
-        if let Some(id) = self
-            .request_ids
-            .find_result(request_id, action, subject, now)?
-        {
+        if let Some(id) = self.request_ids.find_result(request, action, subject)? {
             return Ok(ActionResult::Replayed(id));
         }
         let id = perform(self)?;
@@ -116,12 +114,11 @@ impl IdempotencyRecords {
     /// The result of the first request with this id. None if this request is the first.
     fn find_result(
         &self,
-        request_id: Option<&str>,
+        request: &ApiRequest<'_>,
         action: Action,
         subject: &str,
-        now: Timestamp,
     ) -> Result<Option<String>, Refusal> {
-        let Some(request_id) = request_id else {
+        let Some(request_id) = request.request_id else {
             return Ok(None);
         };
         let records = if action.is_on_orders() {
@@ -129,7 +126,12 @@ impl IdempotencyRecords {
         } else {
             &self.payments
         };
-        match records.get(request_id).filter(|record| record.until > now) {
+        let is_known = |record: &&IdempotencyRecord| {
+            let age = action.lifetime() - record.until.duration_since(request.now);
+            let forgets = |unkind: &Unkind| unkind.forgets_request_id(age);
+            record.until > request.now && !request.unkind.is_some_and(forgets)
+        };
+        match records.get(request_id).filter(is_known) {
             None => Ok(None),
             Some(record) if record.action == action && record.subject == subject => {
                 Ok(Some(record.result.clone()))

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 const CAPITALS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const DIGITS: &[u8; 10] = b"0123456789";
 const HEXADECIMALS: &[u8; 16] = b"0123456789abcdef";
 
 /// A sequence of identifiers that the seed determines. The ledger's file stores the position, so no
@@ -54,13 +55,31 @@ impl Ids {
         )
     }
 
-    fn draw(&mut self, length: usize, alphabet: &[u8]) -> String {
+    /// The id of a dispute, such as `PP-D-271828182`.
+    pub(super) fn next_dispute_id(&mut self) -> String {
+        format!("PP-D-{}", self.draw(9, DIGITS))
+    }
+
+    /// A number below `limit`, which must not be 0.
+    pub(super) fn draw_below(&mut self, limit: u64) -> u64 {
+        let mut bytes = [0; 8];
+        for (byte, digest_byte) in bytes.iter_mut().zip(self.next_digest()) {
+            *byte = digest_byte;
+        }
+        u64::from_be_bytes(bytes) % limit.max(1)
+    }
+
+    fn next_digest(&mut self) -> [u8; 32] {
         self.position += 1;
-        let digest = Sha256::new()
+        Sha256::new()
             .chain_update(self.seed)
             .chain_update(self.position.to_be_bytes())
-            .finalize();
-        digest
+            .finalize()
+            .into()
+    }
+
+    fn draw(&mut self, length: usize, alphabet: &[u8]) -> String {
+        self.next_digest()
             .iter()
             .take(length)
             .filter_map(|byte| alphabet.get(usize::from(*byte) % alphabet.len()))

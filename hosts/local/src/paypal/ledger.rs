@@ -2,7 +2,7 @@
 //! the ledger and a request, which carries the time.
 
 use super::{
-    authorizations::Authorization, captures::Capture, errors::Refusal,
+    authorizations::Authorization, captures::Capture, disputes::Dispute, errors::Refusal,
     idempotency::IdempotencyRecords, ids::Ids, operation::Operation, orders::Order,
     refunds::Refund, request::ApiRequest, response::ApiResponse, webhooks::events::Events,
 };
@@ -18,6 +18,9 @@ pub(super) struct Ledger {
     pub(super) authorizations: BTreeMap<String, Authorization>,
     pub(super) captures: BTreeMap<String, Capture>,
     pub(super) refunds: BTreeMap<String, Refund>,
+    /// Empty in older files.
+    #[serde(default)]
+    pub(super) disputes: BTreeMap<String, Dispute>,
     pub(super) request_ids: IdempotencyRecords,
     /// Empty for a file without events.
     #[serde(default)]
@@ -32,6 +35,7 @@ impl Ledger {
             authorizations: BTreeMap::new(),
             captures: BTreeMap::new(),
             refunds: BTreeMap::new(),
+            disputes: BTreeMap::new(),
             request_ids: IdempotencyRecords::new(),
             events: Events::default(),
         }

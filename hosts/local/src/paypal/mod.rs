@@ -44,11 +44,17 @@
 //! - <https://developer.paypal.com/api/rest/reference/idempotency/>
 
 mod authorizations;
+mod behaviour;
 mod bodies;
+mod books;
 mod captures;
+mod console;
+mod course;
 mod descriptions;
+mod disputes;
 mod errors;
 mod exchanges;
+mod family;
 mod fields;
 mod idempotency;
 mod ids;
@@ -61,6 +67,7 @@ mod orders;
 mod parties;
 mod refunds;
 mod request;
+mod respond;
 mod response;
 mod routes;
 mod scripted_outcome;
@@ -71,8 +78,14 @@ mod times;
 mod webhooks;
 
 pub use self::{
+    behaviour::{Behaviour, BehaviourError, BehaviourRecord, Call, Scope, Unkindness},
+    books::{AuthorizationEntry, Books, CaptureEntry, RefundEntry},
+    console::{ConsoleAction, ConsoleError},
+    course::{Outcome, PaymentStatus, Reports},
+    disputes::{DisputeOutcome, DisputeStatus, MoneyBack, ShownAs},
     exchanges::Exchange,
     oauth::Credentials,
+    operation::Operation,
     simulator::{LoadError, Simulator},
     webhooks::{
         deliveries::{Delivery, Forgery},

@@ -9,6 +9,17 @@ use std::collections::BTreeMap;
 
 const LIFETIME_SECONDS: i64 = 32_400;
 
+const CLIENT_REFUSED: OAuthError = OAuthError::new(
+    StatusCode::UNAUTHORIZED,
+    "invalid_client",
+    "Client Authentication failed",
+);
+const TOKEN_REFUSED: OAuthError = OAuthError::new(
+    StatusCode::UNAUTHORIZED,
+    "invalid_token",
+    "Access Token not found in cache",
+);
+
 /// The merchant's client id and secret.
 #[derive(Clone)]
 pub struct Credentials {
@@ -43,6 +54,15 @@ impl OAuthError {
         }
     }
 
+    /// The refusal of revoked credentials, or of a token that was granted for them.
+    pub(super) const fn revoked(is_token_request: bool) -> Self {
+        if is_token_request {
+            CLIENT_REFUSED
+        } else {
+            TOKEN_REFUSED
+        }
+    }
+
     pub(super) fn body(&self) -> Value {
         json!({ "error": self.error, "error_description": self.description })
     }
@@ -70,11 +90,7 @@ impl Tokens {
                 credentials.client_id, credentials.client_secret
             ))
         {
-            return Err(OAuthError::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                "Client Authentication failed",
-            ));
+            return Err(CLIENT_REFUSED);
         }
         let grant_type = url::form_urlencoded::parse(form).find(|(name, _)| name == "grant_type");
         match grant_type.as_ref().map(|(_, value)| value.as_ref()) {
@@ -121,11 +137,7 @@ impl Tokens {
             .strip_prefix("Bearer ")?;
         Some(match self.expiries.get(token) {
             Some(expiry) if *expiry > now => Ok(()),
-            _ => Err(OAuthError::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_token",
-                "Access Token not found in cache",
-            )),
+            _ => Err(TOKEN_REFUSED),
         })
     }
 }

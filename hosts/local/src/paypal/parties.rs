@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// Also the query parameter `PayerID` of the redirect to the shop.
 pub(super) const PAYER_ID: &str = "QYR5Z8XDVJNXQ";
-const MERCHANT_ID: &str = "EXXDRVE234567";
+pub(super) const MERCHANT_ID: &str = "EXXDRVE234567";
 
 /// The merchant.
 pub(super) fn payee() -> Value {

@@ -1,6 +1,8 @@
 //! A request to the API after parsing.
 
 use super::{
+    behaviour::Unkind,
+    course::Outcome,
     errors::{Findings, Refusal, RefusalKind},
     links::Links,
     operation::Operation,
@@ -21,6 +23,8 @@ pub(super) struct ApiRequest<'a> {
     pub(super) body: &'a Value,
     pub(super) now: Timestamp,
     pub(super) links: Links<'a>,
+    /// The behaviours that the operation consults. None in an internal request.
+    pub(super) unkind: Option<&'a Unkind>,
 }
 
 impl<'a> ApiRequest<'a> {
@@ -33,7 +37,21 @@ impl<'a> ApiRequest<'a> {
             body: &NO_BODY,
             now,
             links,
+            unkind: None,
         }
+    }
+
+    /// The issue with which a behaviour declines an effect that is otherwise possible.
+    pub(super) fn decline(&self) -> Result<(), Refusal> {
+        match self.unkind.and_then(Unkind::take_decline) {
+            Some(issue) => Err(Findings::semantic(issue).into_refusal()),
+            None => Ok(()),
+        }
+    }
+
+    /// The outcome that a behaviour has for a new effect.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.unkind.and_then(Unkind::take_outcome)
     }
 }
 

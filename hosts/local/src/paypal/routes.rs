@@ -1,14 +1,12 @@
 //! The simulator's routes and their handlers.
 
 use super::{
-    bodies::{json_response, read_body},
-    errors::{Refusal, RefusalKind},
+    behaviour::{Answer, AnswerBody},
+    bodies::read_body,
     exchanges::{Exchange, recorded_body, recorded_headers},
     links::Links,
     operation::Operation,
     orders::{Approval, page},
-    request::{ApiRequest, prefers_representation, read},
-    response::ApiResponse,
     simulator::{Simulator, lock},
     webhooks::verification,
 };
@@ -19,7 +17,6 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::atomic::Ordering;
@@ -37,11 +34,9 @@ impl Simulator {
         let Some(bytes) = read_body(body).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        let now = self.inner.clock.now();
-        let (status, body, debug_id) = self.respond(operation, id, &head, &bytes, now);
-        let response_body = body.clone().unwrap_or_default();
-        self.record_exchange(&head, operation.name(), &bytes, status, response_body);
-        let mut response = json_response(status, body);
+        let (answer, debug_id) = self.respond(operation, id, &head, &bytes);
+        self.record_exchange(&head, operation.name(), &bytes, &answer);
+        let mut response = answer.into_response();
         if let Ok(value) = HeaderValue::from_str(&debug_id) {
             response.headers_mut().insert("paypal-debug-id", value);
         }
@@ -53,8 +48,7 @@ impl Simulator {
         head: &Parts,
         operation: &'static str,
         request_body: &[u8],
-        status: StatusCode,
-        response_body: Value,
+        answer: &Answer,
     ) {
         lock(&self.inner.exchanges).push(Exchange {
             method: head.method.to_string(),
@@ -62,48 +56,10 @@ impl Simulator {
             operation,
             request_headers: recorded_headers(&head.headers),
             request_body: recorded_body(request_body),
-            status: status.as_u16(),
-            response_body,
+            status: answer.status.as_u16(),
+            response_body: answer.recorded_body(),
+            behaviour: answer.behaviour,
         });
-    }
-
-    fn respond(
-        &self,
-        operation: Operation,
-        id: &str,
-        head: &Parts,
-        body: &[u8],
-        now: Timestamp,
-    ) -> (StatusCode, Option<Value>, String) {
-        let access = lock(&self.inner.tokens).check(&head.headers, now);
-        let mut ledger = lock(&self.inner.ledger);
-        let debug_id = ledger.ids.next_debug_id();
-        if let Some(Err(error)) = access {
-            return (error.status, Some(error.body()), debug_id);
-        }
-        let result = match access {
-            None => Err(Refusal::without_details(RefusalKind::Unauthenticated)),
-            Some(_) => read(operation, head, body).and_then(|(body, request_id)| {
-                let request = ApiRequest {
-                    request_id: request_id.as_deref(),
-                    prefers_representation: prefers_representation(&head.headers),
-                    body: &body,
-                    now,
-                    links: Links::under(&self.inner.public_base),
-                };
-                ledger.perform(operation, id, &request)
-            }),
-        };
-        if operation.is_write() {
-            self.inner.mark_changed();
-        }
-        match result {
-            Ok(ApiResponse { status, body }) => (status, body, debug_id),
-            Err(refusal) => {
-                let body = refusal.body(operation, &debug_id);
-                (refusal.kind.status(), Some(body), debug_id)
-            }
-        }
     }
 }
 
@@ -165,18 +121,21 @@ async fn token(State(simulator): State<Simulator>, request: Request) -> Response
     let Some(form) = read_body(body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let result =
-        lock(&inner.tokens).grant(&inner.credentials, &head.headers, &form, inner.clock.now());
-    let (status, body) = match result {
-        Ok(body) => (StatusCode::OK, body),
-        Err(error) => (error.status, error.body()),
-    };
-    let mut public_body = body.clone();
-    if let Some(members) = public_body.as_object_mut() {
+    let now = inner.clock.now();
+    let answer = simulator.refused_token(now).unwrap_or_else(|| {
+        let granted = lock(&inner.tokens).grant(&inner.credentials, &head.headers, &form, now);
+        match granted {
+            Ok(body) => Answer::json(StatusCode::OK, Some(body)),
+            Err(error) => Answer::json(error.status, Some(error.body())),
+        }
+    });
+    let mut public = Answer::json(answer.status, Some(answer.recorded_body()));
+    public.behaviour = answer.behaviour;
+    if let AnswerBody::Json(Some(Value::Object(members))) = &mut public.body {
         members.remove("access_token");
     }
-    simulator.record_exchange(&head, "oauth2.token", &form, status, public_body);
-    json_response(status, Some(body))
+    simulator.record_exchange(&head, "oauth2.token", &form, &public);
+    answer.into_response()
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! The simulator's state, and the file that stores it.
 
 use super::{
+    behaviour::Rules,
     exchanges::{Exchange, Exchanges},
     ids::Ids,
     ledger::Ledger,
@@ -54,6 +55,8 @@ pub(super) struct Inner {
     pub(super) tokens: Mutex<Tokens>,
     pub(super) exchanges: Mutex<Exchanges>,
     pub(super) requests: AtomicU64,
+    /// Locked after the ledger.
+    pub(super) rules: Mutex<Rules>,
 }
 
 impl Simulator {
@@ -65,18 +68,18 @@ impl Simulator {
             clock,
             credentials,
             public_base,
-            [Ids::random(), Ids::random()],
+            [Ids::random(), Ids::random(), Ids::random()],
         )
     }
 
-    /// A simulator in memory. The same `seed` gives the same identifiers and tokens.
+    /// A simulator in memory. The same `seed` gives the same identifiers, tokens and chances.
     #[must_use]
     pub fn seeded(clock: Clock, credentials: Credentials, public_base: String, seed: u64) -> Self {
         Self::with_ids(
             clock,
             credentials,
             public_base,
-            [Ids::seeded(seed, 0), Ids::seeded(seed, 1)],
+            [0, 1, 2].map(|stream| Ids::seeded(seed, stream)),
         )
     }
 
@@ -84,7 +87,7 @@ impl Simulator {
         clock: Clock,
         credentials: Credentials,
         mut public_base: String,
-        [resources, tokens]: [Ids; 2],
+        [resources, tokens, draws]: [Ids; 3],
     ) -> Self {
         public_base.truncate(public_base.trim_end_matches('/').len());
         Self {
@@ -98,6 +101,7 @@ impl Simulator {
                 tokens: Mutex::new(Tokens::new(tokens)),
                 exchanges: Mutex::default(),
                 requests: AtomicU64::new(0),
+                rules: Mutex::new(Rules::new(draws)),
             }),
         }
     }

@@ -3,18 +3,23 @@
 mod access;
 mod approval;
 mod authorizations;
+mod behaviour;
 mod captures;
+mod console;
 mod deliveries;
 mod idempotency;
 mod orders;
+mod outcomes;
 mod persistence;
+mod reads;
 mod refunds;
+mod refusals;
 mod sending;
 mod validation;
 mod verification;
 mod webhooks;
 
-use super::{Credentials, Simulator};
+use super::{Behaviour, Credentials, Simulator, Unkindness};
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use exodrive_native::Clock;
@@ -202,6 +207,16 @@ impl PayPal {
             "/v2/payments/authorizations/{}",
             self.authorize_order(description).await.1
         )
+    }
+
+    /// Puts a behaviour into force.
+    fn set(&self, behaviour: Behaviour) {
+        self.simulator.set_behaviour(behaviour).unwrap();
+    }
+
+    /// Puts an unkindness towards everything into force.
+    fn be(&self, unkindness: Unkindness) {
+        self.set(Behaviour::new(unkindness));
     }
 
     async fn status(&self, path: &str) -> String {

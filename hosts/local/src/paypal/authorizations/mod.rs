@@ -7,7 +7,11 @@ mod operations;
 mod representation;
 
 use super::{
-    money::Money, orders::Order, scripted_outcome::ScriptedOutcome, times::saturating_add,
+    course::{Course, Outcome, PaymentStatus},
+    money::Money,
+    orders::Order,
+    scripted_outcome::ScriptedOutcome,
+    times::saturating_add,
 };
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -18,7 +22,7 @@ const HONOR_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// Captures may exceed an authorization by 15 %, but in US dollars by no more than this.
 const MAX_EXCESS_USD: Decimal = Decimal::from_parts(75, 0, 0, false, 0);
 
-/// The decision of the payer's bank.
+/// The first decision of the payer's bank, for readers of the ledger and for files without courses.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum BankDecision {
@@ -26,6 +30,14 @@ enum BankDecision {
     Approved,
     Pending,
     Denied,
+}
+
+/// The captures that count against an authorization.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::paypal) struct CapturedPart {
+    pub(in crate::paypal) amount: Decimal,
+    /// One of them was the final capture.
+    pub(in crate::paypal) is_final: bool,
 }
 
 /// An original authorization with its reauthorizations.
@@ -40,13 +52,20 @@ pub(in crate::paypal) struct Authorization {
     description: Option<String>,
     #[serde(rename = "grant")]
     bank_decision: BankDecision,
+    /// None for an authorization that was granted at once.
+    #[serde(default)]
+    course: Option<Course>,
     #[serde(rename = "voided")]
     is_voided: bool,
+    /// None in older files.
+    #[serde(default)]
+    voided_at: Option<Timestamp>,
+    /// For readers of the ledger. The captures decide.
     #[serde(rename = "closed")]
     pub(in crate::paypal) has_final_capture: bool,
     /// The scripted 503 was returned.
     pub(in crate::paypal) was_busy: bool,
-    created_at: Timestamp,
+    pub(in crate::paypal) created_at: Timestamp,
     pub(in crate::paypal) updated_at: Timestamp,
     #[serde(rename = "honoured_until")]
     honored_until: Timestamp,
@@ -77,7 +96,7 @@ pub(in crate::paypal) enum AuthorizationStatus {
 }
 
 impl AuthorizationStatus {
-    const fn as_str(self) -> &'static str {
+    pub(in crate::paypal) const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "CREATED",
             Self::Pending => "PENDING",
@@ -90,14 +109,17 @@ impl AuthorizationStatus {
 }
 
 impl Authorization {
-    pub(in crate::paypal) fn new(id: String, order: &Order, amount: Money, now: Timestamp) -> Self {
-        let description = order.text("description");
-        let bank_decision = if ScriptedOutcome::AuthorizeDenied.is_in(description) {
-            BankDecision::Denied
-        } else if ScriptedOutcome::AuthorizePending.is_in(description) {
-            BankDecision::Pending
-        } else {
-            BankDecision::Approved
+    pub(in crate::paypal) fn new(
+        id: String,
+        order: &Order,
+        amount: Money,
+        outcome: Option<&Outcome>,
+        now: Timestamp,
+    ) -> Self {
+        let bank_decision = match outcome.map(|outcome| outcome.status) {
+            Some(PaymentStatus::Pending) => BankDecision::Pending,
+            Some(PaymentStatus::Denied) => BankDecision::Denied,
+            _ => BankDecision::Approved,
         };
         Self {
             id,
@@ -105,9 +127,11 @@ impl Authorization {
             amount,
             custom_id: order.text("custom_id").map(str::to_owned),
             invoice_id: order.text("invoice_id").map(str::to_owned),
-            description: description.map(str::to_owned),
+            description: order.text("description").map(str::to_owned),
             bank_decision,
+            course: outcome.map(|outcome| Course::begin(outcome, now)),
             is_voided: false,
+            voided_at: None,
             has_final_capture: false,
             was_busy: false,
             created_at: now,
@@ -118,8 +142,33 @@ impl Authorization {
         }
     }
 
-    pub(in crate::paypal) fn is_denied(&self) -> bool {
-        self.bank_decision == BankDecision::Denied
+    /// The decision of the payer's bank or of PayPal.
+    pub(in crate::paypal) fn granted_status(&self, now: Timestamp) -> PaymentStatus {
+        match (&self.course, self.bank_decision) {
+            (Some(course), _) => course.status(now),
+            (None, BankDecision::Approved) => PaymentStatus::Created,
+            (None, BankDecision::Pending) => PaymentStatus::Pending,
+            (None, BankDecision::Denied) => PaymentStatus::Denied,
+        }
+    }
+
+    /// `status_details.reason` while PENDING.
+    fn pending_reason(&self) -> &str {
+        self.course
+            .as_ref()
+            .map_or("PENDING_REVIEW", Course::reason)
+    }
+
+    pub(in crate::paypal) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// PayPal decides now about a pending authorization.
+    pub(in crate::paypal) fn decide(&mut self, status: PaymentStatus, now: Timestamp) {
+        self.course
+            .get_or_insert(Course::constant(PaymentStatus::Pending))
+            .decide(status, now);
+        self.updated_at = now;
     }
 
     pub(in crate::paypal) fn is_scripted(&self, outcome: ScriptedOutcome) -> bool {
@@ -160,28 +209,45 @@ impl Authorization {
 
     pub(in crate::paypal) fn status(
         &self,
-        captured: Decimal,
+        captured: CapturedPart,
         now: Timestamp,
     ) -> AuthorizationStatus {
+        let granted = self.granted_status(now);
         let latest_amount = self
             .reauthorizations
             .last()
             .map_or(&self.amount, |reauthorization| &reauthorization.amount);
-        if self.has_final_capture || captured >= latest_amount.value {
+        if captured.is_final || captured.amount >= latest_amount.value {
             AuthorizationStatus::Captured
-        } else if self.is_voided {
+        } else if self.is_voided || granted == PaymentStatus::Voided {
             AuthorizationStatus::Voided
-        } else if self.bank_decision == BankDecision::Denied {
+        } else if granted == PaymentStatus::Denied {
             AuthorizationStatus::Denied
-        } else if self.bank_decision == BankDecision::Pending {
+        } else if granted == PaymentStatus::Pending {
             AuthorizationStatus::Pending
         } else if now >= self.expires_at {
             AuthorizationStatus::Expired
-        } else if captured > Decimal::ZERO {
+        } else if captured.amount > Decimal::ZERO {
             AuthorizationStatus::PartiallyCaptured
         } else {
             AuthorizationStatus::Created
         }
+    }
+
+    pub(in crate::paypal) fn void(&mut self, now: Timestamp) {
+        self.is_voided = true;
+        self.voided_at = Some(now);
+        self.updated_at = now;
+    }
+
+    /// The authorization as it was. None if it did not exist.
+    pub(in crate::paypal) fn as_of(&self, time: Timestamp) -> Option<Self> {
+        let mut past = self.clone();
+        past.is_voided &= self.voided_at.unwrap_or(self.updated_at) <= time;
+        past.reauthorizations
+            .retain(|reauthorization| reauthorization.created_at <= time);
+        past.updated_at = past.updated_at.min(time);
+        (self.created_at <= time).then_some(past)
     }
 
     fn add_reauthorization(&mut self, id: String, amount: Money, now: Timestamp) {

@@ -1,7 +1,8 @@
 //! The operations on authorizations.
 
-use super::{Authorization, AuthorizationStatus};
+use super::{Authorization, AuthorizationStatus, CapturedPart};
 use crate::paypal::{
+    behaviour::Unkind,
     errors::{Findings, Refusal},
     idempotency::Action,
     ledger::Ledger,
@@ -28,10 +29,45 @@ impl Ledger {
             .ok_or_else(Refusal::not_found)
     }
 
-    pub(in crate::paypal) fn captured_amount(&self, original: &Authorization) -> Decimal {
-        self.captures_of(original)
-            .map(|capture| capture.amount.value)
-            .sum()
+    pub(in crate::paypal) fn captured(
+        &self,
+        original: &Authorization,
+        now: Timestamp,
+    ) -> CapturedPart {
+        let mut captured = CapturedPart {
+            amount: Decimal::ZERO,
+            is_final: false,
+        };
+        for capture in self.captures_of(original) {
+            if capture.counts(now) {
+                captured.amount += capture.amount.value;
+                captured.is_final |= capture.is_final;
+            }
+        }
+        captured
+    }
+
+    /// The status of an original authorization and of its reauthorizations.
+    pub(in crate::paypal) fn authorization_status(
+        &self,
+        original: &Authorization,
+        now: Timestamp,
+    ) -> AuthorizationStatus {
+        original.status(self.captured(original, now), now)
+    }
+
+    /// The pending authorizations that PayPal has decided on, with the event to report.
+    pub(in crate::paypal) fn decided_authorizations(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Authorization, EventType)> {
+        self.authorizations
+            .values()
+            .filter(|original| !original.is_voided)
+            .filter_map(move |original| {
+                let course = original.course.as_ref().filter(|it| it.is_decided(now))?;
+                Some((original, course.authorization_event(now)?))
+            })
     }
 
     /// Expired authorizations with money that was neither captured nor voided.
@@ -42,8 +78,7 @@ impl Ledger {
         self.authorizations.values().filter(move |original| {
             // Compares the time first: summing the captures is slow.
             now >= original.expires_at
-                && original.status(self.captured_amount(original), now)
-                    == AuthorizationStatus::Expired
+                && self.authorization_status(original, now) == AuthorizationStatus::Expired
         })
     }
 
@@ -78,9 +113,13 @@ impl Ledger {
         })
     }
 
-    fn void_original(&mut self, id: &str, request: &ApiRequest<'_>) -> Result<(), Refusal> {
+    pub(in crate::paypal) fn void_original(
+        &mut self,
+        id: &str,
+        request: &ApiRequest<'_>,
+    ) -> Result<(), Refusal> {
         let original = self.original(id)?;
-        let issue = match original.status(self.captured_amount(original), request.now) {
+        let issue = match self.authorization_status(original, request.now) {
             _ if original.id != id => Some("CANNOT_BE_VOIDED"),
             AuthorizationStatus::Captured => Some("PREVIOUSLY_CAPTURED"),
             AuthorizationStatus::Voided
@@ -93,9 +132,9 @@ impl Ledger {
         if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
+        request.decline()?;
         if let Some(original) = self.authorizations.get_mut(id) {
-            original.is_voided = true;
-            original.updated_at = request.now;
+            original.void(request.now);
         }
         self.emit_event(EventType::AuthorizationVoided, id, request);
         Ok(())
@@ -122,10 +161,11 @@ impl Ledger {
     ) -> Result<String, Refusal> {
         let original = self.original(authorization_id)?;
         let amount = Money::read_optional(request.body)?.unwrap_or_else(|| original.amount.clone());
-        let issue = self.reauthorization_issue(original, authorization_id, &amount, request.now);
+        let issue = self.reauthorization_issue(original, authorization_id, &amount, request);
         if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
+        request.decline()?;
         let original_id = original.id.clone();
         let id = self.ids.next_resource_id();
         if let Some(original) = self.authorizations.get_mut(&original_id) {
@@ -140,13 +180,17 @@ impl Ledger {
         original: &Authorization,
         id: &str,
         amount: &Money,
-        now: Timestamp,
+        request: &ApiRequest<'_>,
     ) -> Option<&'static str> {
+        let now = request.now;
+        let allows_many = request
+            .unkind
+            .is_some_and(Unkind::allows_many_reauthorizations);
         let is_unlimited = original.is_scripted(ScriptedOutcome::ReauthorizeAgain);
         if original.id != id && !is_unlimited {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
         }
-        match original.status(self.captured_amount(original), now) {
+        match self.authorization_status(original, now) {
             AuthorizationStatus::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
             AuthorizationStatus::Voided | AuthorizationStatus::Expired => {
                 return Some("AUTHORIZATION_VOIDED");
@@ -156,7 +200,7 @@ impl Ledger {
             }
             AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured => {}
         }
-        if !original.reauthorizations.is_empty() && !is_unlimited {
+        if !original.reauthorizations.is_empty() && !is_unlimited && !allows_many {
             return Some("REAUTHORIZATION_NOT_SUPPORTED");
         }
         let latest_id = original

@@ -2,8 +2,8 @@
 
 use super::{Authorization, AuthorizationStatus, Reauthorization};
 use crate::paypal::{
-    errors::Refusal, ledger::Ledger, parties::payee, refunds::representation::refund_core,
-    request::ApiRequest, times::json_time,
+    behaviour::Unkind, course::PaymentStatus, errors::Refusal, ledger::Ledger, parties::payee,
+    refunds::representation::refund_core, request::ApiRequest, times::json_time,
 };
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,12 @@ impl Ledger {
         let Some(original) = self.authorizations.get(id) else {
             return json!({});
         };
-        let reauthorizations = original.reauthorizations.iter().map(Some);
+        let is_listed = shown(request).is_none_or(|(is_listed, _)| is_listed);
+        let reauthorizations = original
+            .reauthorizations
+            .iter()
+            .filter(|_| is_listed)
+            .map(Some);
         let authorizations: Vec<Value> = std::iter::once(None)
             .chain(reauthorizations)
             .map(|reauthorization| self.authorization_core(original, reauthorization, request))
@@ -34,6 +39,7 @@ impl Ledger {
         let refunds: Vec<Value> = captures
             .iter()
             .flat_map(|capture| self.refunds_of(capture))
+            .filter(|refund| refund.is_listed(request.now))
             .map(|refund| refund_core(refund, request))
             .collect();
         let captures: Vec<Value> = captures
@@ -70,7 +76,14 @@ impl Ledger {
                 )
             },
         );
-        let status = original.status(self.captured_amount(original), request.now);
+        let mut status = self.authorization_status(original, request.now);
+        if reauthorization.is_none()
+            && status == AuthorizationStatus::Created
+            && !original.reauthorizations.is_empty()
+            && shown(request).is_some_and(|(_, original)| original == PaymentStatus::Voided)
+        {
+            status = AuthorizationStatus::Voided;
+        }
         let own = format!("/v2/payments/authorizations/{id}");
         let mut links = vec![request.links.get("self", &own)];
         if matches!(
@@ -106,7 +119,7 @@ impl Ledger {
             "links": links,
         });
         if status == AuthorizationStatus::Pending {
-            body["status_details"] = json!({ "reason": "PENDING_REVIEW" });
+            body["status_details"] = json!({ "reason": original.pending_reason() });
         }
         for (name, value) in [
             ("custom_id", &original.custom_id),
@@ -118,4 +131,9 @@ impl Ledger {
         }
         body
     }
+}
+
+/// How a behaviour shows reauthorizations: whether orders list them, and the original's status.
+fn shown(request: &ApiRequest<'_>) -> Option<(bool, PaymentStatus)> {
+    request.unkind.and_then(Unkind::reauthorizations)
 }

@@ -3,11 +3,19 @@
 mod operations;
 mod representation;
 
-use super::{money::Money, webhooks::events::EventType};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+pub(in crate::paypal) use self::operations::CaptureInput;
 
-/// The source of a capture's money.
+use super::{
+    course::{Course, PaymentStatus},
+    money::Money,
+    webhooks::events::EventType,
+};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// The source of a capture's money, for readers of the ledger and for files without courses.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Funding {
@@ -19,14 +27,13 @@ enum Funding {
     Check { decided_at: Timestamp, clears: bool },
 }
 
-/// The result of a capture, without its refunds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::paypal) enum CaptureOutcome {
-    Completed,
-    /// With the reason.
-    Pending(&'static str),
-    /// The merchant received no money, but the authorization remains captured.
-    Declined,
+/// Captured money that went back without a refund, because of a chargeback or a dispute.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(in crate::paypal) struct Reversal {
+    /// The event shows the reversal as a refund with this id, which no request finds.
+    pub(in crate::paypal) id: String,
+    pub(in crate::paypal) at: Timestamp,
+    pub(in crate::paypal) amount: Decimal,
 }
 
 /// A capture. The ledger stores its refunds separately.
@@ -35,39 +42,107 @@ pub(in crate::paypal) struct Capture {
     pub(in crate::paypal) id: String,
     pub(in crate::paypal) order_id: String,
     /// The original authorization.
-    original_id: String,
+    pub(in crate::paypal) original_id: String,
     /// The id in the request's path: the original authorization or a reauthorization.
     pub(in crate::paypal) authorization_id: String,
     pub(in crate::paypal) amount: Money,
     #[serde(default)]
     funding: Funding,
+    /// None for a capture that completed at once, and in older files.
+    #[serde(default)]
+    course: Option<Course>,
+    /// Without a refund that the order lists.
+    #[serde(default)]
+    pub(in crate::paypal) reversals: Vec<Reversal>,
     /// Scripted by the purchase unit.
     pub(in crate::paypal) refuses_refunds: bool,
     /// The merchant sent `final_capture`.
-    is_final: bool,
+    pub(in crate::paypal) is_final: bool,
     pub(in crate::paypal) custom_id: Option<String>,
     invoice_id: Option<String>,
     pub(in crate::paypal) created_at: Timestamp,
     pub(in crate::paypal) updated_at: Timestamp,
 }
 
-impl Capture {
-    pub(in crate::paypal) fn outcome(&self, now: Timestamp) -> CaptureOutcome {
-        match self.funding {
-            Funding::Review => CaptureOutcome::Pending("PENDING_REVIEW"),
-            Funding::Check { decided_at, .. } if now < decided_at => {
-                CaptureOutcome::Pending("ECHECK")
-            }
-            Funding::Check { clears: false, .. } => CaptureOutcome::Declined,
-            Funding::Balance | Funding::Check { clears: true, .. } => CaptureOutcome::Completed,
+impl Funding {
+    fn of(course: Option<&Course>, now: Timestamp) -> Self {
+        let Some(course) = course else {
+            return Self::Balance;
+        };
+        let is_good = |status| status == PaymentStatus::Completed;
+        match (course.status(now), course.decision()) {
+            (PaymentStatus::Pending, None) => Self::Review,
+            (PaymentStatus::Pending, Some((decided_at, status))) => Self::Check {
+                decided_at,
+                clears: is_good(status),
+            },
+            (PaymentStatus::Completed, _) => Self::Balance,
+            _ => Self::Check {
+                decided_at: now,
+                clears: false,
+            },
         }
     }
+}
 
-    fn event_type(&self, now: Timestamp) -> EventType {
-        match self.outcome(now) {
-            CaptureOutcome::Completed => EventType::CaptureCompleted,
-            CaptureOutcome::Pending(_) => EventType::CapturePending,
-            CaptureOutcome::Declined => EventType::CaptureDeclined,
+impl Capture {
+    pub(in crate::paypal) fn course(&self) -> Cow<'_, Course> {
+        if let Some(course) = &self.course {
+            return Cow::Borrowed(course);
         }
+        Cow::Owned(match self.funding {
+            Funding::Balance => Course::constant(PaymentStatus::Completed),
+            Funding::Review => Course::constant(PaymentStatus::Pending),
+            Funding::Check { decided_at, clears } => {
+                let status = if clears {
+                    PaymentStatus::Completed
+                } else {
+                    PaymentStatus::Declined
+                };
+                Course::legacy("ECHECK", Some((decided_at, status)))
+            }
+        })
+    }
+
+    /// The status without refunds.
+    pub(in crate::paypal) fn status(&self, now: Timestamp) -> PaymentStatus {
+        self.course().status(now)
+    }
+
+    /// Whether the capture counts against its authorization.
+    pub(in crate::paypal) fn counts(&self, now: Timestamp) -> bool {
+        let has_failed = matches!(
+            self.status(now),
+            PaymentStatus::Declined | PaymentStatus::Failed
+        );
+        !(has_failed && self.course().reopens)
+    }
+
+    pub(in crate::paypal) fn decide(&mut self, status: PaymentStatus, now: Timestamp) {
+        let mut course = self.course().into_owned();
+        course.decide(status, now);
+        self.funding = Funding::Check {
+            decided_at: now,
+            clears: status == PaymentStatus::Completed,
+        };
+        self.course = Some(course);
+        self.updated_at = now;
+    }
+
+    /// The money that went back without a refund.
+    pub(in crate::paypal) fn reversed_amount(&self) -> Decimal {
+        self.reversals.iter().map(|reversal| reversal.amount).sum()
+    }
+
+    /// The capture as it was. None if it did not exist.
+    pub(in crate::paypal) fn as_of(&self, time: Timestamp) -> Option<Self> {
+        let mut past = self.clone();
+        past.reversals.retain(|reversal| reversal.at <= time);
+        past.updated_at = past.updated_at.min(time);
+        (self.created_at <= time).then_some(past)
+    }
+
+    fn event_type(&self, now: Timestamp) -> Option<EventType> {
+        self.course().capture_event(now)
     }
 }

@@ -3,44 +3,41 @@
 use super::{Capture, Funding};
 use crate::paypal::{
     authorizations::{Authorization, AuthorizationStatus},
+    course::Course,
     errors::{Findings, Refusal, RefusalKind},
     fields::read_body_text,
     idempotency::Action,
     ledger::Ledger,
     money::Money,
+    operation::Operation,
     request::ApiRequest,
     response::ApiResponse,
-    scripted_outcome::ScriptedOutcome,
-    times::saturating_add,
+    scripted_outcome::{self, ScriptedOutcome},
     webhooks::events::EventType,
 };
 use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 const MAX_CAPTURES: usize = 10;
-/// The time until the payer's bank accepts or refuses an e-check.
-const CHECK_DURATION: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// The body of a request to capture.
-struct CaptureInput {
-    amount: Option<Money>,
-    invoice_id: Option<String>,
-    is_final: bool,
+pub(in crate::paypal) struct CaptureInput {
+    pub(in crate::paypal) amount: Option<Money>,
+    pub(in crate::paypal) invoice_id: Option<String>,
+    pub(in crate::paypal) is_final: bool,
 }
 
 impl Ledger {
-    /// The captures by e-check that the payer's bank has decided on, with the event to report.
+    /// The captures that PayPal or the payer's bank has decided on, with the event to report.
     pub(in crate::paypal) fn decided_captures(
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = (&Capture, EventType)> {
         self.captures
             .values()
-            .filter(move |capture| {
-                matches!(capture.funding, Funding::Check { decided_at, .. } if now >= decided_at)
-            })
-            .map(move |capture| (capture, capture.event_type(now)))
+            .filter(move |capture| capture.course().is_decided(now))
+            .filter_map(move |capture| Some((capture, capture.event_type(now)?)))
     }
 
     /// The captures of an original authorization, oldest first.
@@ -64,28 +61,34 @@ impl Ledger {
         request: &ApiRequest<'_>,
     ) -> Result<ApiResponse, Refusal> {
         let result = self.idempotent(Action::Capture, id, request, |ledger| {
-            ledger.create_capture(id, request)
+            let input = read(request.body)?;
+            ledger.create_capture(id, input, request)
         })?;
         let body = self.capture_body(result.id(), request)?;
         Ok(ApiResponse::payment(result.status(), body, request))
     }
 
     /// Returns the capture's id.
-    fn create_capture(
+    pub(in crate::paypal) fn create_capture(
         &mut self,
         authorization_id: &str,
+        input: CaptureInput,
         request: &ApiRequest<'_>,
     ) -> Result<String, Refusal> {
         let original = self.original(authorization_id)?;
-        let input = read(request.body)?;
         let amount = input.amount.clone().unwrap_or_else(|| {
             let authorized = original.amount_of(authorization_id);
-            authorized.with_value(authorized.value - self.captured_amount(original))
+            authorized.with_value(authorized.value - self.captured(original, request.now).amount)
         });
         let issue = self.capture_issue(original, authorization_id, &amount, &input, request.now);
         if let Some(issue) = issue {
             return Err(Findings::semantic(issue).into_refusal());
         }
+        request.decline()?;
+        let outcome = request
+            .outcome()
+            .or_else(|| scripted_outcome::outcome(Operation::Capture, original.description()));
+        let course = outcome.map(|outcome| Course::begin(&outcome, request.now));
         let is_busy = original.is_scripted(ScriptedOutcome::CaptureBusyOnce) && !original.was_busy;
         let capture = Capture {
             id: String::new(),
@@ -93,7 +96,9 @@ impl Ledger {
             original_id: original.id.clone(),
             authorization_id: authorization_id.to_owned(),
             amount,
-            funding: funding(original, request.now),
+            funding: Funding::of(course.as_ref(), request.now),
+            course,
+            reversals: Vec::new(),
             refuses_refunds: original.is_scripted(ScriptedOutcome::RefundRefused),
             is_final: input.is_final,
             custom_id: original.custom_id.clone(),
@@ -116,7 +121,9 @@ impl Ledger {
             ..capture
         };
         self.captures.insert(id.clone(), capture);
-        self.emit_event(event_type, &id, request);
+        if let Some(event_type) = event_type {
+            self.emit_event(event_type, &id, request);
+        }
         Ok(id)
     }
 
@@ -128,7 +135,7 @@ impl Ledger {
         input: &CaptureInput,
         now: Timestamp,
     ) -> Option<&'static str> {
-        let captured = self.captured_amount(original);
+        let captured = self.captured(original, now);
         match original.status(captured, now) {
             AuthorizationStatus::Captured => return Some("AUTHORIZATION_ALREADY_CAPTURED"),
             AuthorizationStatus::Voided => return Some("AUTHORIZATION_VOIDED"),
@@ -140,7 +147,7 @@ impl Ledger {
         if amount.currency != original.amount.currency {
             return Some("AUTH_CAPTURE_CURRENCY_MISMATCH");
         }
-        if captured + amount.value > original.capture_limit() {
+        if captured.amount + amount.value > original.capture_limit() {
             return Some("MAX_CAPTURE_AMOUNT_EXCEEDED");
         }
         if self.captures_of(original).count() >= MAX_CAPTURES {
@@ -149,12 +156,11 @@ impl Ledger {
         if self.is_invoice_duplicate(original, input) {
             return Some("DUPLICATE_INVOICE_ID");
         }
-        if original.is_scripted(ScriptedOutcome::FundsLapse) && !original.is_honored(id, now) {
-            return Some("PAYER_CANNOT_PAY");
-        }
-        original
-            .is_scripted(ScriptedOutcome::CaptureDeclined)
-            .then_some("TRANSACTION_REFUSED")
+        scripted_outcome::refusal(
+            Operation::Capture,
+            original.description(),
+            original.is_honored(id, now),
+        )
     }
 
     /// An invoice is paid once. Several captures may pay the order's invoice in parts. An invoice
@@ -179,22 +185,6 @@ impl Ledger {
             StatusCode::OK,
             self.capture_body(id, request)?,
         ))
-    }
-}
-
-fn funding(original: &Authorization, now: Timestamp) -> Funding {
-    let check = |clears| Funding::Check {
-        decided_at: saturating_add(now, CHECK_DURATION),
-        clears,
-    };
-    if original.is_scripted(ScriptedOutcome::CapturePending) {
-        Funding::Review
-    } else if original.is_scripted(ScriptedOutcome::CheckClears) {
-        check(true)
-    } else if original.is_scripted(ScriptedOutcome::CheckBounces) {
-        check(false)
-    } else {
-        Funding::Balance
     }
 }
 

@@ -1,10 +1,11 @@
 //! A capture as the API shows it.
 
-use super::{Capture, CaptureOutcome};
+use super::Capture;
 use crate::paypal::{
-    errors::Refusal, ledger::Ledger, money::Money, parties::payee, request::ApiRequest,
-    times::json_time,
+    course::PaymentStatus, disputes::ShownAs, errors::Refusal, ledger::Ledger, money::Money,
+    parties::payee, request::ApiRequest, times::json_time,
 };
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -23,21 +24,34 @@ impl Ledger {
         Ok(body)
     }
 
+    /// PayPal's status of a capture.
+    pub(in crate::paypal) fn capture_status(
+        &self,
+        capture: &Capture,
+        now: Timestamp,
+    ) -> &'static str {
+        let refunded = self.refunded_amount(capture, now);
+        let shown_as = self
+            .open_dispute_about(&capture.id)
+            .map_or(ShownAs::Unchanged, |dispute| dispute.shown_as);
+        match capture.status(now) {
+            PaymentStatus::Completed if shown_as == ShownAs::Pending => "PENDING",
+            PaymentStatus::Completed if shown_as == ShownAs::PartiallyRefunded => {
+                "PARTIALLY_REFUNDED"
+            }
+            PaymentStatus::Completed if refunded >= capture.amount.value => "REFUNDED",
+            PaymentStatus::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
+            status => status.as_str(),
+        }
+    }
+
     /// The members that both the capture and its order show.
     pub(in crate::paypal) fn capture_core(
         &self,
         capture: &Capture,
         request: &ApiRequest<'_>,
     ) -> Value {
-        let refunded = self.refunded_amount(capture);
-        let outcome = capture.outcome(request.now);
-        let status = match outcome {
-            CaptureOutcome::Pending(_) => "PENDING",
-            CaptureOutcome::Declined => "DECLINED",
-            CaptureOutcome::Completed if refunded >= capture.amount.value => "REFUNDED",
-            CaptureOutcome::Completed if refunded > Decimal::ZERO => "PARTIALLY_REFUNDED",
-            CaptureOutcome::Completed => "COMPLETED",
-        };
+        let status = self.capture_status(capture, request.now);
         let own = format!("/v2/payments/captures/{}", capture.id);
         let mut links = vec![request.links.get("self", &own)];
         if matches!(status, "COMPLETED" | "PARTIALLY_REFUNDED") {
@@ -58,12 +72,18 @@ impl Ledger {
             "update_time": json_time(capture.updated_at),
             "links": links,
         });
-        match outcome {
-            CaptureOutcome::Completed => {
+        let course = capture.course();
+        match course.status(request.now) {
+            PaymentStatus::Completed if status == "PENDING" => {
+                body["status_details"] = json!({ "reason": "BUYER_COMPLAINT" });
+            }
+            PaymentStatus::Completed => {
                 body["seller_receivable_breakdown"] = breakdown(&capture.amount);
             }
-            CaptureOutcome::Pending(reason) => body["status_details"] = json!({ "reason": reason }),
-            CaptureOutcome::Declined => {}
+            PaymentStatus::Pending => {
+                body["status_details"] = json!({ "reason": course.reason() });
+            }
+            _ => {}
         }
         for (name, value) in [
             ("custom_id", &capture.custom_id),

@@ -13,7 +13,7 @@ pub(in crate::paypal) mod page;
 mod representation;
 
 use self::input::{ExperienceContext, Intent, PurchaseUnit};
-use super::{links::Links, times::saturating_add};
+use super::{links::Links, request::ApiRequest, times::saturating_add};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +56,9 @@ pub(in crate::paypal) struct Order {
     pub(in crate::paypal) updated_at: Timestamp,
     /// The first visit to the approval page.
     pub(in crate::paypal) opened_at: Option<Timestamp>,
+    /// None before the approval, and in older files.
+    #[serde(default)]
+    pub(in crate::paypal) approved_at: Option<Timestamp>,
     pub(in crate::paypal) authorization_id: Option<String>,
 }
 
@@ -69,8 +72,47 @@ pub(in crate::paypal) enum Approval {
 
 impl Order {
     pub(in crate::paypal) fn is_expired(&self, now: Timestamp) -> bool {
-        let window_start = self.opened_at.unwrap_or(self.created_at);
-        self.status != OrderStatus::Completed && now >= saturating_add(window_start, WINDOW)
+        self.status != OrderStatus::Completed && now >= saturating_add(self.life_began_at(), WINDOW)
+    }
+
+    fn life_began_at(&self) -> Timestamp {
+        self.opened_at.unwrap_or(self.created_at)
+    }
+
+    /// Whether PayPal forgot the order. It does so only under the behaviour `forgets_orders`.
+    pub(in crate::paypal) fn is_forgotten(&self, request: &ApiRequest<'_>) -> bool {
+        let is_approved = self.status == OrderStatus::Approved;
+        self.status != OrderStatus::Completed
+            && request.unkind.is_some_and(|unkind| {
+                unkind.forgets_order(is_approved, self.life_began_at(), WINDOW, request.now)
+            })
+    }
+
+    /// The order as it was. `authorized_at` is the time of its authorization. None if the order did
+    /// not exist.
+    pub(in crate::paypal) fn as_of(
+        &self,
+        time: Timestamp,
+        authorized_at: Option<Timestamp>,
+    ) -> Option<Self> {
+        let mut past = self.clone();
+        if authorized_at.is_some_and(|authorized_at| authorized_at > time) {
+            past.authorization_id = None;
+            past.status = OrderStatus::Approved;
+        }
+        let was_approved = |approved_at: &Timestamp| *approved_at <= time;
+        if past.status == OrderStatus::Approved
+            && !past.approved_at.as_ref().is_none_or(was_approved)
+        {
+            past.status = if past.has_payment_source {
+                OrderStatus::PayerActionRequired
+            } else {
+                OrderStatus::Created
+            };
+        }
+        past.opened_at = past.opened_at.filter(|opened_at| *opened_at <= time);
+        past.updated_at = past.updated_at.min(time);
+        (self.created_at <= time).then_some(past)
     }
 
     /// Records a visit to the approval page. The first one starts the second window.
@@ -90,6 +132,7 @@ impl Order {
             OrderStatus::Created | OrderStatus::PayerActionRequired
         ) {
             self.status = OrderStatus::Approved;
+            self.approved_at = Some(now);
             self.updated_at = now;
             return Approval::Approved;
         }

@@ -6,14 +6,16 @@ use super::{
 };
 use crate::paypal::{
     authorizations::Authorization,
+    course::PaymentStatus,
     errors::{Findings, Refusal},
     idempotency::Action,
     ledger::Ledger,
     links::Links,
     money::Money,
+    operation::Operation,
     request::ApiRequest,
     response::ApiResponse,
-    scripted_outcome::ScriptedOutcome,
+    scripted_outcome::{self, ScriptedOutcome},
     webhooks::events::EventType,
 };
 use http::StatusCode;
@@ -36,6 +38,7 @@ impl Ledger {
     /// Returns the order's id.
     fn insert_order(&mut self, request: &ApiRequest<'_>) -> Result<String, Refusal> {
         let input = input::read(request.body, request.request_id)?;
+        request.decline()?;
         let id = self.ids.next_resource_id();
         let status = if input.has_payment_source {
             OrderStatus::PayerActionRequired
@@ -52,6 +55,7 @@ impl Ledger {
             created_at: request.now,
             updated_at: request.now,
             opened_at: None,
+            approved_at: None,
             authorization_id: None,
         };
         self.orders.insert(id.clone(), order);
@@ -68,6 +72,13 @@ impl Ledger {
             prefers_representation: true,
             ..*request
         };
+        if self
+            .orders
+            .get(id)
+            .is_some_and(|order| order.is_forgotten(request))
+        {
+            return Err(Refusal::not_found());
+        }
         Ok(ApiResponse::new(
             StatusCode::OK,
             self.order_body(id, &full_request)?,
@@ -114,10 +125,15 @@ impl Ledger {
         let order = self
             .orders
             .get_mut(order_id)
+            .filter(|order| !order.is_forgotten(request))
             .ok_or_else(Refusal::not_found)?;
         if let Some(issue) = authorization_issue(order, request.now) {
             return Err(Findings::semantic(issue).into_refusal());
         }
+        request.decline()?;
+        let outcome = request.outcome().or_else(|| {
+            scripted_outcome::outcome(Operation::AuthorizeOrder, order.text("description"))
+        });
         let amount = order
             .units
             .first()
@@ -125,13 +141,14 @@ impl Ledger {
             .ok_or_else(Refusal::not_found)?;
         let amount = authorized_amount(order, amount);
         let id = self.ids.next_resource_id();
-        let authorization = Authorization::new(id.clone(), order, amount, request.now);
+        let authorization =
+            Authorization::new(id.clone(), order, amount, outcome.as_ref(), request.now);
         order.status = OrderStatus::Completed;
         order.updated_at = request.now;
         order.authorization_id = Some(id.clone());
-        let is_denied = authorization.is_denied();
+        let granted = authorization.granted_status(request.now);
         self.authorizations.insert(id.clone(), authorization);
-        if !is_denied {
+        if matches!(granted, PaymentStatus::Created | PaymentStatus::Pending) {
             self.emit_event(EventType::AuthorizationCreated, &id, request);
         }
         Ok(id)
@@ -147,10 +164,8 @@ fn authorization_issue(order: &Order, now: Timestamp) -> Option<&'static str> {
         Some("ORDER_EXPIRED")
     } else if order.status != OrderStatus::Approved {
         Some("ORDER_NOT_APPROVED")
-    } else if ScriptedOutcome::AuthorizeDeclined.is_in(order.text("description")) {
-        Some("INSTRUMENT_DECLINED")
     } else {
-        None
+        scripted_outcome::refusal(Operation::AuthorizeOrder, order.text("description"), true)
     }
 }
 

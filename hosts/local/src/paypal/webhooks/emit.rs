@@ -1,12 +1,33 @@
 //! Emits the event of each change.
 
 use super::events::{DeliveryStatus, Event, EventType};
-use crate::paypal::{ids::Ids, ledger::Ledger, links::Links, request::ApiRequest};
+use crate::paypal::{
+    captures::Reversal, ids::Ids, ledger::Ledger, links::Links,
+    refunds::representation::reversal_body, request::ApiRequest,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// PayPal shows an event for 30 days.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A change that the clock caused.
+struct TimedChange {
+    id: String,
+    events: Vec<EventType>,
+    /// Its entry in the list of reports.
+    report: String,
+}
+
+impl TimedChange {
+    fn new(id: &str, events: &[EventType]) -> Self {
+        Self {
+            id: id.to_owned(),
+            events: events.to_vec(),
+            report: id.to_owned(),
+        }
+    }
+}
 
 impl Ledger {
     /// Adds the event of a change to the resource `id`. An unknown resource has no event.
@@ -49,25 +70,47 @@ impl Ledger {
         });
     }
 
-    /// Emits the events of expired authorizations and decided e-checks, each once. Returns whether
-    /// there were any.
-    pub(super) fn emit_timed_events(&mut self, now: Timestamp, links: Links<'_>) -> bool {
-        let reported_ids = &self.events.timed_reports;
-        let expiries = self
-            .expired_authorizations(now)
-            .map(|authorization| (EventType::AuthorizationVoided, authorization.id.clone()));
-        let decisions = self
-            .decided_captures(now)
-            .map(|(capture, event_type)| (event_type, capture.id.clone()));
-        let changes: Vec<(EventType, String)> = expiries
-            .chain(decisions)
-            .filter(|(_, id)| !reported_ids.contains(id))
-            .collect();
-        for (event_type, id) in &changes {
-            self.emit_event(*event_type, id, &ApiRequest::internal(now, links));
-            self.events.timed_reports.insert(id.clone());
+    /// Emits the events of expired authorizations and of PayPal's decisions, each once. Returns
+    /// whether there were any.
+    pub(in crate::paypal) fn emit_timed_events(
+        &mut self,
+        now: Timestamp,
+        links: Links<'_>,
+    ) -> bool {
+        let changes = self.unreported_changes(now);
+        for change in &changes {
+            for event_type in &change.events {
+                self.emit_event(*event_type, &change.id, &ApiRequest::internal(now, links));
+            }
+            self.events.timed_reports.insert(change.report.clone());
         }
         !changes.is_empty()
+    }
+
+    fn unreported_changes(&self, now: Timestamp) -> Vec<TimedChange> {
+        // A decision is reported before an expiry, which may have come since.
+        let decisions = self
+            .decided_authorizations(now)
+            .map(|(original, event)| TimedChange {
+                report: format!("{} decided", original.id),
+                id: original.id.clone(),
+                events: vec![event],
+            });
+        let expiries = self
+            .expired_authorizations(now)
+            .map(|original| TimedChange::new(&original.id, &[EventType::AuthorizationVoided]));
+        let captures = self
+            .decided_captures(now)
+            .map(|(capture, event)| TimedChange::new(&capture.id, &[event]));
+        let refunds = self
+            .decided_refunds(now)
+            .map(|(refund, events)| TimedChange::new(&refund.id, events));
+        decisions
+            .chain(expiries)
+            .chain(captures)
+            .chain(refunds)
+            .filter(|change| !self.events.timed_reports.contains(&change.report))
+            .collect()
     }
 
     /// The order's id and the resource of an event.
@@ -85,13 +128,31 @@ impl Ledger {
             ),
             EventType::CaptureCompleted
             | EventType::CapturePending
-            | EventType::CaptureDeclined => (
+            | EventType::CaptureDeclined
+            | EventType::CaptureDenied => (
                 self.captures.get(id)?.order_id.as_str(),
                 self.capture_body(id, request),
             ),
-            EventType::CaptureRefunded => {
+            EventType::CaptureReversed if !self.refunds.contains_key(id) => {
+                let is_reversal = |reversal: &&Reversal| reversal.id == id;
+                let (capture, reversal) = self.captures.values().find_map(|capture| {
+                    Some((capture, capture.reversals.iter().find(is_reversal)?))
+                })?;
+                let body = reversal_body(capture, reversal, request);
+                (capture.order_id.as_str(), Ok(body))
+            }
+            EventType::CaptureRefunded
+            | EventType::CaptureReversed
+            | EventType::RefundPending
+            | EventType::RefundCompleted
+            | EventType::RefundFailed
+            | EventType::RefundCancelled => {
                 let capture = self.captures.get(&self.refunds.get(id)?.capture_id)?;
                 (capture.order_id.as_str(), self.refund_body(id, request))
+            }
+            EventType::DisputeCreated | EventType::DisputeUpdated | EventType::DisputeResolved => {
+                let dispute = self.disputes.get(id)?;
+                (dispute.order_id.as_str(), Ok(dispute.body(request.links)))
             }
         };
         Some((order_id.to_owned(), resource.ok()?))

@@ -19,8 +19,27 @@ pub(in crate::paypal) enum EventType {
     CapturePending,
     #[serde(rename = "PAYMENT.CAPTURE.DECLINED")]
     CaptureDeclined,
+    /// The name of `PAYMENT.CAPTURE.DECLINED` in older documentation.
+    #[serde(rename = "PAYMENT.CAPTURE.DENIED")]
+    CaptureDenied,
     #[serde(rename = "PAYMENT.CAPTURE.REFUNDED")]
     CaptureRefunded,
+    #[serde(rename = "PAYMENT.CAPTURE.REVERSED")]
+    CaptureReversed,
+    #[serde(rename = "PAYMENT.REFUND.PENDING")]
+    RefundPending,
+    #[serde(rename = "PAYMENT.REFUND.COMPLETED")]
+    RefundCompleted,
+    #[serde(rename = "PAYMENT.REFUND.FAILED")]
+    RefundFailed,
+    #[serde(rename = "PAYMENT.REFUND.CANCELLED")]
+    RefundCancelled,
+    #[serde(rename = "CUSTOMER.DISPUTE.CREATED")]
+    DisputeCreated,
+    #[serde(rename = "CUSTOMER.DISPUTE.UPDATED")]
+    DisputeUpdated,
+    #[serde(rename = "CUSTOMER.DISPUTE.RESOLVED")]
+    DisputeResolved,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -79,8 +98,17 @@ impl EventType {
         match self {
             Self::OrderApproved => "checkout-order",
             Self::AuthorizationCreated | Self::AuthorizationVoided => "authorization",
-            Self::CaptureCompleted | Self::CapturePending | Self::CaptureDeclined => "capture",
-            Self::CaptureRefunded => "refund",
+            Self::CaptureCompleted
+            | Self::CapturePending
+            | Self::CaptureDeclined
+            | Self::CaptureDenied => "capture",
+            Self::CaptureRefunded
+            | Self::CaptureReversed
+            | Self::RefundPending
+            | Self::RefundCompleted
+            | Self::RefundFailed
+            | Self::RefundCancelled => "refund",
+            Self::DisputeCreated | Self::DisputeUpdated | Self::DisputeResolved => "dispute",
         }
     }
 
@@ -99,8 +127,18 @@ impl EventType {
             }
             Self::CaptureCompleted => format!("Payment completed for {amount}"),
             Self::CapturePending => format!("Payment pending for {amount}"),
-            Self::CaptureDeclined => format!("A payment capture for {amount} was declined."),
+            Self::CaptureDeclined | Self::CaptureDenied => {
+                format!("A payment capture for {amount} was declined.")
+            }
             Self::CaptureRefunded => format!("A {amount} capture payment was refunded"),
+            Self::CaptureReversed => format!("A {amount} capture payment was reversed"),
+            Self::RefundPending => format!("A refund of {amount} is pending"),
+            Self::RefundCompleted => format!("A refund of {amount} completed"),
+            Self::RefundFailed => format!("A refund of {amount} failed"),
+            Self::RefundCancelled => format!("A refund of {amount} was canceled"),
+            Self::DisputeCreated => "A new dispute opened with a buyer".to_owned(),
+            Self::DisputeUpdated => "A dispute was updated".to_owned(),
+            Self::DisputeResolved => "A dispute was resolved".to_owned(),
         }
     }
 }

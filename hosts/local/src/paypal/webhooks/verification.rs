@@ -2,7 +2,8 @@
 
 use super::signature;
 use crate::paypal::{
-    bodies::{json_response, read_body},
+    behaviour::Answer,
+    bodies::read_body,
     errors::RefusalKind,
     simulator::{Simulator, lock},
 };
@@ -27,8 +28,8 @@ pub(in crate::paypal) fn router() -> Router<Simulator> {
 async fn certificates(State(simulator): State<Simulator>, request: Request) -> Response {
     simulator.inner.requests.fetch_add(1, Ordering::Relaxed);
     let (head, _) = request.into_parts();
-    let body = signature::CHAIN.into();
-    simulator.record_exchange(&head, "certs.get", &[], StatusCode::OK, body);
+    let answer = Answer::json(StatusCode::OK, Some(signature::CHAIN.into()));
+    simulator.record_exchange(&head, "certs.get", &[], &answer);
     let headers = [(header::CONTENT_TYPE, "application/x-pem-file")];
     (headers, signature::CHAIN).into_response()
 }
@@ -40,14 +41,9 @@ async fn verify(State(simulator): State<Simulator>, request: Request) -> Respons
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let (status, response_body) = simulator.verify(&head, &bytes);
-    simulator.record_exchange(
-        &head,
-        "verify-webhook-signature.post",
-        &bytes,
-        status,
-        response_body.clone(),
-    );
-    json_response(status, Some(response_body))
+    let answer = Answer::json(status, Some(response_body));
+    simulator.record_exchange(&head, "verify-webhook-signature.post", &bytes, &answer);
+    answer.into_response()
 }
 
 impl Simulator {
