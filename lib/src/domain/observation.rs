@@ -1,67 +1,80 @@
-//! Compares the record of a payment with its order at PayPal.
+//! The money of a payment's orders, as PayPal shows it.
 //!
-//! Webhooks, the reconciliation and operators' requests all lead here. The product fetches the
-//! order from PayPal, and each difference from the record becomes an event. PayPal's order decides,
-//! so a webhook may arrive twice, late or in any order.
+//! `difference` compares it with the payment's record, and `finding` names contradictions that stay.
 
-use crate::domain::{
-    booking_state::BookingState,
-    money::{Amount, Currency, Money},
-    payment_state::{PaymentEvent, PaymentState},
+pub(crate) use super::payment_record::PaymentRecord;
+
+use super::{
+    money::Money,
+    payment_record::{RecordedCaptureStatus, RecordedRefundStatus},
+    paypal_meaning::Meaning,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// The database's record of a payment and its booking.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PaymentRecord {
-    pub(crate) payment_id: Uuid,
-    pub(crate) status: PaymentState,
-    pub(crate) booking_status: BookingState,
-    /// Whether this is the booking's latest payment, not an earlier attempt.
-    pub(crate) is_latest: bool,
-    /// The price.
-    pub(crate) amount: Amount,
-    pub(crate) currency: Currency,
-    /// PayPal's order.
-    pub(crate) order_id: Option<String>,
-    pub(crate) order_created_at: Option<Timestamp>,
-    /// PayPal's latest authorization.
-    pub(crate) authorization_id: Option<String>,
-    pub(crate) authorization_expires_at: Option<Timestamp>,
-    /// The amount to capture, if it is not the price.
-    pub(crate) capture_amount: Option<Amount>,
-    /// PayPal's capture.
-    pub(crate) capture_id: Option<String>,
-    pub(crate) refunded_amount: Amount,
-    /// The reason to void the authorization.
-    pub(crate) void_reason: Option<String>,
-    pub(crate) failure_code: Option<String>,
-    /// Whether PayPal has not made all ordered refunds.
-    pub(crate) refunds_open: bool,
-    /// Whether PayPal refused a refund.
-    pub(crate) refund_refused: bool,
-    pub(crate) updated_at: Timestamp,
-}
-
-/// The money of an order, as PayPal shows it.
+/// The money of a payment's orders, as PayPal shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Observation {
+    /// In the order in which they were fetched.
+    pub(crate) orders: Vec<ObservedOrder>,
     /// Authorizations and reauthorizations, oldest first.
     pub(crate) authorizations: Vec<Authorization>,
     /// Oldest first.
     pub(crate) captures: Vec<Capture>,
-    /// The sum of all refunds.
-    pub(crate) refunded: Decimal,
+    /// Oldest first.
+    pub(crate) refunds: Vec<Refund>,
+    /// Ids of authorizations, captures and refunds that PayPal does not know (404).
+    pub(crate) missing: Vec<String>,
+}
+
+/// An order as PayPal shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObservedOrder {
+    pub(crate) id: String,
+    pub(crate) status: OrderStatus,
+}
+
+/// PayPal's states of an order. <https://developer.paypal.com/docs/api/orders/v2/#orders_get>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum OrderStatus {
+    Created,
+    Saved,
+    Approved,
+    Voided,
+    Completed,
+    PayerActionRequired,
+    /// PayPal does not know the order (404). It forgets one that nobody approved.
+    #[serde(skip)]
+    Missing,
+    /// No word, or one that PayPal does not document.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl OrderStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Completed => Meaning::Done,
+            Self::Created | Self::Saved | Self::Approved | Self::PayerActionRequired => {
+                Meaning::NotYet
+            }
+            Self::Voided => Meaning::Ended,
+            Self::Missing | Self::Unknown => Meaning::Unknown,
+        }
+    }
 }
 
 /// An authorization as PayPal shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authorization {
     pub(crate) id: String,
+    /// The order that was authorized. `None` if PayPal does not name it.
+    pub(crate) order_id: Option<String>,
     pub(crate) status: AuthorizationStatus,
     pub(crate) money: Money,
     pub(crate) expires_at: Option<Timestamp>,
@@ -87,12 +100,35 @@ pub(crate) enum AuthorizationStatus {
     Unknown,
 }
 
+impl AuthorizationStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Created | Self::Captured | Self::PartiallyCaptured => Meaning::Done,
+            Self::Pending => Meaning::NotYet,
+            Self::Denied | Self::Voided => Meaning::Ended,
+            Self::Unknown => Meaning::Unknown,
+        }
+    }
+
+    /// Whether it holds money that can be captured or voided.
+    #[must_use]
+    pub(crate) fn is_living(self) -> bool {
+        matches!(
+            self,
+            Self::Created | Self::PartiallyCaptured | Self::Pending
+        )
+    }
+}
+
 /// A capture as PayPal shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Capture {
     pub(crate) id: String,
     pub(crate) status: CaptureStatus,
     pub(crate) money: Money,
+    /// PayPal's reason for a pending or declined capture, for example `PENDING_REVIEW`.
+    pub(crate) reason: Option<String>,
 }
 
 /// PayPal's states of a capture.
@@ -112,6 +148,35 @@ pub(crate) enum CaptureStatus {
     /// A word that PayPal does not document.
     #[serde(other)]
     Unknown,
+}
+
+impl CaptureStatus {
+    #[must_use]
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Completed | Self::PartiallyRefunded | Self::Refunded => Meaning::Done,
+            Self::Pending => Meaning::NotYet,
+            Self::Declined | Self::Failed => Meaning::DeclinedByPayer,
+            Self::Unknown => Meaning::Unknown,
+        }
+    }
+
+    /// Whether the payer's money was captured, refunded or not.
+    #[must_use]
+    pub(crate) fn is_successful(self) -> bool {
+        self.recorded() == Some(RecordedCaptureStatus::Completed)
+    }
+
+    /// The status in the database. `None` if PayPal's word is unknown.
+    #[must_use]
+    pub(crate) fn recorded(self) -> Option<RecordedCaptureStatus> {
+        match self.meaning() {
+            Meaning::Done => Some(RecordedCaptureStatus::Completed),
+            Meaning::NotYet => Some(RecordedCaptureStatus::Pending),
+            Meaning::DeclinedByPayer => Some(RecordedCaptureStatus::Declined),
+            _ => None,
+        }
+    }
 }
 
 /// A refund as PayPal shows it.
@@ -143,28 +208,65 @@ pub(crate) enum RefundStatus {
     Unknown,
 }
 
-impl CaptureStatus {
-    /// Whether the payer's money was captured, refunded or not.
+impl RefundStatus {
     #[must_use]
-    pub(crate) fn is_successful(self) -> bool {
-        matches!(
-            self,
-            Self::Completed | Self::PartiallyRefunded | Self::Refunded
-        )
+    pub(crate) fn meaning(self) -> Meaning {
+        match self {
+            Self::Completed => Meaning::Done,
+            Self::Pending => Meaning::NotYet,
+            Self::Failed | Self::Cancelled => Meaning::Ended,
+            Self::Unknown => Meaning::Unknown,
+        }
+    }
+
+    /// The status in the database. `None` if PayPal's word is unknown.
+    #[must_use]
+    pub(crate) fn recorded(self) -> Option<RecordedRefundStatus> {
+        match self.meaning() {
+            Meaning::Done => Some(RecordedRefundStatus::Refunded),
+            Meaning::NotYet => Some(RecordedRefundStatus::Pending),
+            Meaning::Ended => Some(RecordedRefundStatus::Refused),
+            _ => None,
+        }
     }
 }
 
 impl Observation {
-    /// The authorization that covers, or covered, the capture: the latest that is neither denied
-    /// nor voided.
+    /// Adds what another order shows.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.orders.append(&mut other.orders);
+        self.authorizations.append(&mut other.authorizations);
+        self.captures.append(&mut other.captures);
+        self.refunds.append(&mut other.refunds);
+        self.missing.append(&mut other.missing);
+    }
+
+    /// The authorization that covers, or covered, the capture: the latest that PayPal made,
+    /// otherwise the latest that it reviews. Not one that is denied, voided or in a state that
+    /// PayPal does not document.
     #[must_use]
     pub(crate) fn standing_authorization(&self) -> Option<&Authorization> {
-        self.authorizations.iter().rev().find(|authorization| {
-            !matches!(
-                authorization.status,
-                AuthorizationStatus::Denied | AuthorizationStatus::Voided
-            )
-        })
+        use AuthorizationStatus::{Captured, Created, PartiallyCaptured, Pending};
+        let latest = |states: &[AuthorizationStatus]| {
+            let mut latest_first = self.authorizations.iter().rev();
+            latest_first.find(|authorization| states.contains(&authorization.status))
+        };
+        latest(&[Created, Captured, PartiallyCaptured]).or_else(|| latest(&[Pending]))
+    }
+
+    /// The authorization with this id.
+    #[must_use]
+    pub(crate) fn authorization(&self, id: &str) -> Option<&Authorization> {
+        self.authorizations
+            .iter()
+            .rev()
+            .find(|authorization| authorization.id == id)
+    }
+
+    /// Whether PayPal does not know the authorization, capture or refund with this id.
+    #[must_use]
+    pub(crate) fn is_missing(&self, id: &str) -> bool {
+        self.missing.iter().any(|missing| missing == id)
     }
 
     /// Whether the payer's bank refused an authorization.
@@ -194,101 +296,30 @@ impl Observation {
         })
     }
 
-    fn is_or_was_authorized(&self) -> bool {
-        self.standing_authorization().is_some() || self.successful_captures().next().is_some()
-    }
-
-    /// Whether PayPal holds money that is not captured.
-    pub(super) fn has_authorized_money(&self) -> bool {
-        self.successful_captures().next().is_none()
-            && self.standing_authorization().is_some_and(|authorization| {
-                matches!(
-                    authorization.status,
-                    AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured
-                )
-            })
-    }
-}
-
-/// An action of PayPal that is missing in the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Difference {
-    Authorized,
-    Captured(Capture),
-    Voided,
-    /// The authorization has expired, or the order before it was authorized.
-    Expired,
-    /// The sum of all refunds is larger than in the record.
-    Refunded(Amount),
-}
-
-impl Difference {
-    /// The event for the payment's state machine.
+    /// The capture of a refund: PayPal's word, otherwise the only successful capture.
     #[must_use]
-    pub(crate) fn event(&self, record: &PaymentRecord) -> PaymentEvent {
-        match self {
-            Self::Authorized => PaymentEvent::Authorized,
-            Self::Captured(_) => PaymentEvent::Captured,
-            Self::Voided => PaymentEvent::Voided,
-            Self::Expired => PaymentEvent::Expired,
-            Self::Refunded(total) if *total < record.amount => PaymentEvent::RefundedInPart,
-            Self::Refunded(_) => PaymentEvent::RefundedInFull,
-        }
+    pub(super) fn capture_of<'a>(&'a self, refund: &'a Refund) -> Option<&'a str> {
+        refund.capture_id.as_deref().or_else(|| {
+            let mut captures = self.successful_captures();
+            captures
+                .next()
+                .filter(|_| captures.next().is_none())
+                .map(|capture| capture.id.as_str())
+        })
+    }
+
+    /// The sum of the listed refunds of a capture that PayPal has made or accepted.
+    #[must_use]
+    pub(super) fn listed_refunds(&self, capture: &Capture) -> Decimal {
+        self.refunds
+            .iter()
+            .filter(|refund| {
+                matches!(
+                    refund.status,
+                    RefundStatus::Completed | RefundStatus::Pending
+                ) && self.capture_of(refund) == Some(capture.id.as_str())
+            })
+            .map(|refund| refund.money.amount.decimal())
+            .sum()
     }
 }
-
-/// The lifetime of an order. PayPal gives the payer 3 hours to open it and 3 more to approve it.
-/// One more hour lets a late response arrive.
-const ORDER_LIFE: SignedDuration = SignedDuration::from_hours(7);
-
-/// PayPal's actions that are missing in `record`, in the order in which they must be applied.
-#[must_use]
-pub(crate) fn differences(
-    record: &PaymentRecord,
-    observation: &Observation,
-    now: Timestamp,
-) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let captured = observation.successful_captures().next();
-    if record.status == PaymentState::Created && observation.standing_authorization().is_some() {
-        differences.push(Difference::Authorized);
-    }
-    if let Some(capture) = captured.filter(|_| record.capture_id.is_none()) {
-        differences.push(Difference::Captured(capture.clone()));
-    }
-    let is_authorized = matches!(
-        record.status,
-        PaymentState::Authorized | PaymentState::Capturing
-    );
-    if is_authorized && captured.is_none() && observation.standing_authorization().is_none() {
-        // PayPal shows an expired authorization as voided.
-        let has_expired = record
-            .authorization_expires_at
-            .is_some_and(|end| end <= now);
-        differences.push(if has_expired {
-            Difference::Expired
-        } else {
-            Difference::Voided
-        });
-    }
-    let has_order_expired = record
-        .order_created_at
-        .is_some_and(|created| now.duration_since(created) > ORDER_LIFE);
-    if record.status == PaymentState::Created
-        && has_order_expired
-        && !observation.is_or_was_authorized()
-    {
-        differences.push(Difference::Expired);
-    }
-    if let Some(total) = Amount::from_decimal(observation.refunded)
-        && total > record.refunded_amount
-        && !record.refunds_open
-    {
-        differences.push(Difference::Refunded(total));
-    }
-    differences
-}
-
-#[cfg(test)]
-#[path = "observation_tests.rs"]
-pub(super) mod tests;

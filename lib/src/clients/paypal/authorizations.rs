@@ -1,6 +1,6 @@
 //! Authorizations, captures and refunds. <https://developer.paypal.com/docs/api/payments/v2/>
 
-use super::{Call, PayPal, PayPalError, orders::Link};
+use super::{Call, PayPal, PayPalError};
 use crate::domain::{
     money::{Amount, Currency, Money},
     observation::{
@@ -8,7 +8,7 @@ use crate::domain::{
     },
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -18,12 +18,26 @@ pub(super) struct AuthorizationBody {
     status: AuthorizationStatus,
     amount: MoneyBody,
     expiration_time: Option<Timestamp>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    supplementary_data: SupplementaryData,
+}
+
+#[derive(Default, Deserialize)]
+struct SupplementaryData {
+    #[serde(default, deserialize_with = "null_as_default")]
+    related_ids: RelatedIds,
+}
+
+#[derive(Default, Deserialize)]
+struct RelatedIds {
+    order_id: Option<String>,
 }
 
 impl From<AuthorizationBody> for Authorization {
     fn from(body: AuthorizationBody) -> Self {
         Self {
             id: body.id,
+            order_id: body.supplementary_data.related_ids.order_id,
             status: body.status,
             money: body.amount.into(),
             expires_at: body.expiration_time,
@@ -56,6 +70,13 @@ pub(super) struct CaptureBody {
     id: String,
     status: CaptureStatus,
     amount: MoneyBody,
+    #[serde(default, deserialize_with = "null_as_default")]
+    status_details: StatusDetails,
+}
+
+#[derive(Default, Deserialize)]
+struct StatusDetails {
+    reason: Option<String>,
 }
 
 impl From<CaptureBody> for Capture {
@@ -64,6 +85,7 @@ impl From<CaptureBody> for Capture {
             id: body.id,
             status: body.status,
             money: body.amount.into(),
+            reason: body.status_details.reason,
         }
     }
 }
@@ -73,27 +95,68 @@ pub(super) struct RefundBody {
     id: String,
     status: RefundStatus,
     amount: MoneyBody,
-    custom_id: Option<Uuid>,
-    #[serde(default)]
+    /// A refund that is not ours may have any text.
+    custom_id: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
     links: Vec<Link>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Link {
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(super) rel: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(super) href: String,
 }
 
 impl From<RefundBody> for Refund {
     fn from(body: RefundBody) -> Self {
         let up = body.links.iter().find(|link| link.rel == "up");
+        let capture = up.and_then(|link| link.href.split_once("/captures/"));
         Self {
             id: body.id,
-            capture_id: up
-                .and_then(|link| link.href.rsplit('/').next())
-                .map(str::to_owned),
+            capture_id: capture
+                .map(|(_, id)| id.to_owned())
+                .filter(|id| !id.is_empty()),
             status: body.status,
             money: body.amount.into(),
-            custom_id: body.custom_id,
+            custom_id: body.custom_id.and_then(|id| Uuid::try_parse(&id).ok()),
         }
     }
 }
 
+/// Decodes `null` like a missing member. PayPal's answers have both.
+pub(super) fn null_as_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 impl PayPal<'_> {
+    /// Fetches an authorization.
+    pub(crate) async fn get_authorization(
+        &self,
+        authorization_id: &str,
+    ) -> Result<Authorization, PayPalError> {
+        let path = format!("/v2/payments/authorizations/{authorization_id}");
+        let call = Call::get("get_authorization", path);
+        self.call::<AuthorizationBody>(call).await.map(Into::into)
+    }
+
+    /// Fetches a capture.
+    pub(crate) async fn get_capture(&self, capture_id: &str) -> Result<Capture, PayPalError> {
+        let call = Call::get("get_capture", format!("/v2/payments/captures/{capture_id}"));
+        self.call::<CaptureBody>(call).await.map(Into::into)
+    }
+
+    /// Fetches a refund.
+    pub(crate) async fn get_refund(&self, refund_id: &str) -> Result<Refund, PayPalError> {
+        let call = Call::get("get_refund", format!("/v2/payments/refunds/{refund_id}"));
+        self.call::<RefundBody>(call).await.map(Into::into)
+    }
+
     /// Captures `money` of an authorization, as the final capture.
     pub(crate) async fn capture_authorization(
         &self,

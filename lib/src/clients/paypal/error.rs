@@ -1,8 +1,13 @@
 //! Failures of calls to PayPal.
 
-use crate::domain::{payment::CallFailure, paypal_meaning::Meaning};
+use super::authorizations::null_as_default;
+use crate::domain::{
+    payment::CallFailure,
+    paypal_meaning::{Meaning, is_missing_resource, refusal_meaning},
+};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -19,8 +24,8 @@ pub(crate) enum PayPalError {
     #[error("{operation}: PayPal limits the rate of requests")]
     RateLimited {
         operation: &'static str,
-        /// The value of `Retry-After`.
-        retry_after_seconds: Option<u32>,
+        /// The wait that `Retry-After` requests.
+        wait: Option<Duration>,
     },
     /// An earlier request with the same id is in progress.
     #[error("{operation}: PayPal is processing an earlier request with the same id")]
@@ -63,19 +68,16 @@ impl PayPalError {
     /// Whether PayPal may have acted.
     #[must_use]
     pub(crate) fn leaves_doubt(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::InProgress { .. })
+        self.meaning() == Meaning::Unknown
     }
 
     /// The meaning for the next attempt of a call that moves money.
     #[must_use]
     pub(crate) fn failure(&self) -> CallFailure {
-        match self {
-            Self::Unknown { .. } | Self::InProgress { .. } => CallFailure::Unknown,
-            Self::NotSent { .. }
-            | Self::RateLimited { .. }
-            | Self::Unauthenticated { .. }
-            | Self::Unbuildable { .. } => CallFailure::Retryable,
-            Self::Refused { .. } | Self::Denied { .. } => CallFailure::Final,
+        match self.meaning() {
+            Meaning::Unknown => CallFailure::Unknown,
+            Meaning::NotNow | Meaning::Ours => CallFailure::Retryable,
+            _ => CallFailure::Final,
         }
     }
 
@@ -87,23 +89,32 @@ impl PayPalError {
             Self::NotSent { .. } | Self::RateLimited { .. } => Meaning::NotNow,
             Self::Unauthenticated { .. } | Self::Unbuildable { .. } => Meaning::Ours,
             Self::Denied { .. } => Meaning::DeclinedByPayer,
-            Self::Refused { issue, .. } => issue.meaning(),
+            Self::Refused {
+                operation,
+                status,
+                issue,
+                ..
+            } => refusal_meaning(operation, status.as_u16(), issue.code()),
         }
     }
 
-    /// The wait that PayPal requests, 30 seconds if it gives no number. `None` without a rate
-    /// limit.
+    /// The wait that PayPal requests, 30 seconds if it requests none. `None` without a rate limit.
     #[must_use]
     pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited {
-                retry_after_seconds,
-                ..
-            } => Some(Duration::from_secs(
-                retry_after_seconds.unwrap_or(30).into(),
-            )),
+            Self::RateLimited { wait, .. } => Some(wait.unwrap_or(Duration::from_secs(30))),
             _ => None,
         }
+    }
+
+    /// Whether PayPal does not know the resource.
+    #[must_use]
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { status: StatusCode::NOT_FOUND, issue, .. }
+                if is_missing_resource(issue.code())
+        )
     }
 
     /// The issue of a refusal.
@@ -182,107 +193,344 @@ issues! {
     InvalidResourceId = "INVALID_RESOURCE_ID",
 }
 
-impl Issue {
-    fn meaning(&self) -> Meaning {
-        match self {
-            Self::InstrumentDeclined | Self::PayerCannotPay | Self::TransactionRefused => {
-                Meaning::DeclinedByPayer
-            }
-            Self::OrderExpired
-            | Self::OrderCompletedOrVoided
-            | Self::MaxAuthorizationCountExceeded
-            | Self::AuthorizationAlreadyCaptured
-            | Self::AuthorizationVoided
-            | Self::AuthorizationExpired
-            | Self::AuthorizationDenied
-            | Self::MaxCaptureCountExceeded
-            | Self::PreviouslyVoided
-            | Self::PreviouslyCaptured
-            | Self::CaptureFullyRefunded => Meaning::Ended,
-            _ => Meaning::Unknown,
-        }
-    }
-}
-
 #[derive(Default, Deserialize)]
-#[serde(default)]
 struct ErrorBody {
+    #[serde(default, deserialize_with = "null_as_default")]
     name: String,
+    #[serde(default, deserialize_with = "null_as_default")]
     debug_id: String,
+    #[serde(default, deserialize_with = "null_as_default")]
     details: Vec<Detail>,
 }
 
 #[derive(Deserialize)]
 struct Detail {
+    #[serde(default, deserialize_with = "null_as_default")]
     issue: String,
 }
 
 /// The error of a response that is not a success.
-pub(super) fn refusal(operation: &'static str, response: &Response<Bytes>) -> PayPalError {
+pub(super) fn refusal(
+    operation: &'static str,
+    response: &Response<Bytes>,
+    now: Timestamp,
+) -> PayPalError {
     let status = response.status();
     let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
+    let issues = body.details.iter().map(|detail| detail.issue.as_str());
     let issue = Issue::parse(
-        body.details
-            .first()
-            .map_or(&body.name, |detail| &detail.issue),
+        issues
+            .chain([body.name.as_str()])
+            .find(|issue| !issue.is_empty())
+            .unwrap_or_default(),
     );
     match status {
         StatusCode::UNAUTHORIZED => PayPalError::Unauthenticated { operation },
         StatusCode::TOO_MANY_REQUESTS => PayPalError::RateLimited {
             operation,
-            retry_after_seconds: response
-                .headers()
-                .get(header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|text| text.parse().ok()),
+            wait: retry_after(response, now),
         },
-        StatusCode::CONFLICT
-            if issue == Issue::PreviousRequestInProgress || body.name == "RESOURCE_CONFLICT" =>
+        // PREVIOUS_REQUEST_IN_PROGRESS or RESOURCE_CONFLICT. No 409 is a refusal.
+        StatusCode::CONFLICT => PayPalError::InProgress { operation },
+        StatusCode::BAD_REQUEST
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::UNPROCESSABLE_ENTITY
+            if !issue.code().is_empty() =>
         {
-            PayPalError::InProgress { operation }
+            PayPalError::Refused {
+                operation,
+                status,
+                issue,
+                debug_id: body.debug_id,
+            }
         }
-        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            PayPalError::Unknown { operation }
-        }
-        status => PayPalError::Refused {
-            operation,
-            status,
-            issue,
-            debug_id: body.debug_id,
-        },
+        // An error of PayPal, a gateway's page, or a status that PayPal does not document.
+        _ => PayPalError::Unknown { operation },
     }
+}
+
+/// The longest wait that is honored.
+const MAX_WAIT: u64 = 24 * 60 * 60;
+
+/// The wait of `Retry-After`: seconds, or the time until an HTTP date.
+/// <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>
+fn retry_after(response: &Response<Bytes>, now: Timestamp) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    let seconds = match text.trim().parse() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let wait = parse_http_date(text)?.duration_since(now).as_secs();
+            u64::try_from(wait).unwrap_or(0)
+        }
+    };
+    Some(Duration::from_secs(seconds.clamp(1, MAX_WAIT)))
+}
+
+/// Parses an HTTP date, for example `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn parse_http_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let mut parts = text.split_ascii_whitespace().skip(1);
+    let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS
+        .find(month)
+        .filter(|at| month.len() == 3 && at % 3 == 0)?
+        / 3
+        + 1;
+    format!("{year}-{month:02}-{day}T{time}Z").parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn error(status: u16, body: &'static str) -> PayPalError {
+    const NOW: &str = "2030-01-20T00:00:00Z";
+
+    fn error_of(operation: &'static str, status: u16, body: &'static str) -> PayPalError {
         let response = Response::builder()
             .status(status)
             .body(Bytes::from_static(body.as_bytes()))
             .unwrap();
-        refusal("capture", &response)
+        refusal(operation, &response, NOW.parse().unwrap())
+    }
+
+    fn error(status: u16, body: &'static str) -> PayPalError {
+        error_of("capture_authorization", status, body)
     }
 
     #[test]
     fn first_issue_decides() {
         let error = error(
             422,
-            r#"{"name":"UNPROCESSABLE_ENTITY","debug_id":"d","details":[{"issue":"AUTHORIZATION_VOIDED","description":"x"}]}"#,
+            r#"{"name":"UNPROCESSABLE_ENTITY","debug_id":"d","details":[{"issue":"AUTHORIZATION_VOIDED","description":"x"},{"issue":"PAYER_CANNOT_PAY"}]}"#,
         );
         assert_eq!(error.issue(), Some(&Issue::AuthorizationVoided));
-        assert!(!error.leaves_doubt());
+        assert_eq!(error.meaning(), Meaning::Ended);
+    }
+
+    /// Each answer, whether PayPal may have acted, the code and the meaning.
+    #[test]
+    fn only_listed_answers_are_refusals() {
+        const HTML: &str = "<html><body>Access denied</body></html>";
+        for (status, body, doubt, code, meaning) in [
+            (
+                409,
+                r#"{"name":"RESOURCE_CONFLICT","details":[{"issue":"PREVIOUS_REQUEST_IN_PROGRESS"}]}"#,
+                true,
+                "in_progress",
+                Meaning::Unknown,
+            ),
+            (
+                409,
+                r#"{"details":[{"issue":"PREVIOUS_REQUEST_IN_PROGRESS"}]}"#,
+                true,
+                "in_progress",
+                Meaning::Unknown,
+            ),
+            (
+                409,
+                r#"{"name":"RESOURCE_CONFLICT"}"#,
+                true,
+                "in_progress",
+                Meaning::Unknown,
+            ),
+            (
+                409,
+                r#"{"name":"OTHER"}"#,
+                true,
+                "in_progress",
+                Meaning::Unknown,
+            ),
+            (409, HTML, true, "in_progress", Meaning::Unknown),
+            (
+                409,
+                r#"{"details":[{"issue":"AUTHORIZATION_VOIDED"}]}"#,
+                true,
+                "in_progress",
+                Meaning::Unknown,
+            ),
+            (301, "", true, "unknown", Meaning::Unknown),
+            (400, HTML, true, "unknown", Meaning::Unknown),
+            (
+                400,
+                r#"{"name":"INVALID_REQUEST","details":[{"issue":"MISSING_REQUIRED_PARAMETER"}]}"#,
+                false,
+                "MISSING_REQUIRED_PARAMETER",
+                Meaning::Ours,
+            ),
+            (
+                400,
+                r#"{"name":"INVALID_REQUEST"}"#,
+                false,
+                "INVALID_REQUEST",
+                Meaning::Ours,
+            ),
+            (401, HTML, false, "unauthenticated", Meaning::Ours),
+            (
+                402,
+                r#"{"name":"PAYMENT_REQUIRED"}"#,
+                true,
+                "unknown",
+                Meaning::Unknown,
+            ),
+            (403, HTML, true, "unknown", Meaning::Unknown),
+            (403, "", true, "unknown", Meaning::Unknown),
+            (
+                403,
+                r#"{"name":"NOT_AUTHORIZED","details":[{"issue":"PERMISSION_DENIED"}]}"#,
+                false,
+                "PERMISSION_DENIED",
+                Meaning::Ours,
+            ),
+            (
+                403,
+                r#"{"name":"NOT_AUTHORIZED"}"#,
+                false,
+                "NOT_AUTHORIZED",
+                Meaning::Ours,
+            ),
+            (
+                403,
+                r#"{"details":[{"issue":"PAYER_CANNOT_PAY"}]}"#,
+                false,
+                "PAYER_CANNOT_PAY",
+                Meaning::Unknown,
+            ),
+            (404, HTML, true, "unknown", Meaning::Unknown),
+            (
+                404,
+                r#"{"name":"RESOURCE_NOT_FOUND"}"#,
+                false,
+                "RESOURCE_NOT_FOUND",
+                Meaning::Ours,
+            ),
+            (408, "", true, "unknown", Meaning::Unknown),
+            (
+                418,
+                r#"{"name":"TEAPOT"}"#,
+                true,
+                "unknown",
+                Meaning::Unknown,
+            ),
+            (422, HTML, true, "unknown", Meaning::Unknown),
+            (
+                422,
+                r#"{"name":"UNPROCESSABLE_ENTITY"}"#,
+                false,
+                "UNPROCESSABLE_ENTITY",
+                Meaning::Unknown,
+            ),
+            (
+                422,
+                r#"{"name":"UNPROCESSABLE_ENTITY","debug_id":null,"details":null}"#,
+                false,
+                "UNPROCESSABLE_ENTITY",
+                Meaning::Unknown,
+            ),
+            (
+                422,
+                r#"{"name":null,"details":[{"issue":null},{"issue":"TRANSACTION_REFUSED"}]}"#,
+                false,
+                "TRANSACTION_REFUSED",
+                Meaning::DeclinedByPayer,
+            ),
+            (
+                422,
+                r#"{"details":[{"issue":"NEW_ISSUE"}]}"#,
+                false,
+                "NEW_ISSUE",
+                Meaning::Unknown,
+            ),
+            (
+                500,
+                r#"{"name":"INTERNAL_SERVER_ERROR"}"#,
+                true,
+                "unknown",
+                Meaning::Unknown,
+            ),
+            (
+                500,
+                r#"{"details":[{"issue":"AUTHORIZATION_VOIDED"}]}"#,
+                true,
+                "unknown",
+                Meaning::Unknown,
+            ),
+            (502, HTML, true, "unknown", Meaning::Unknown),
+            (503, "", true, "unknown", Meaning::Unknown),
+            (504, "", true, "unknown", Meaning::Unknown),
+        ] {
+            let error = error(status, body);
+            assert_eq!(
+                (error.leaves_doubt(), error.code(), error.meaning()),
+                (doubt, code, meaning),
+                "{status} {body}"
+            );
+        }
     }
 
     #[test]
-    fn server_errors_leave_doubt() {
-        assert!(error(500, "").leaves_doubt());
-        assert!(error(503, "<html>").leaves_doubt());
-        let conflict =
-            r#"{"name":"RESOURCE_CONFLICT","details":[{"issue":"PREVIOUS_REQUEST_IN_PROGRESS"}]}"#;
-        assert!(error(409, conflict).leaves_doubt());
-        assert!(!error(429, r#"{"name":"RATE_LIMIT_REACHED"}"#).leaves_doubt());
-        assert!(!error(404, r#"{"name":"RESOURCE_NOT_FOUND"}"#).leaves_doubt());
+    fn only_paypals_404_is_missing_resource() {
+        let missing =
+            r#"{"name":"RESOURCE_NOT_FOUND","details":[{"issue":"INVALID_RESOURCE_ID"}]}"#;
+        let seen = |status, body| {
+            let error = error_of("get_order", status, body);
+            (error.is_missing(), error.meaning())
+        };
+        assert_eq!(seen(404, missing), (true, Meaning::Unknown));
+        assert_eq!(
+            seen(404, r#"{"name":"RESOURCE_NOT_FOUND"}"#),
+            (true, Meaning::Unknown)
+        );
+        assert_eq!(seen(404, r#"{"name":"OTHER"}"#), (false, Meaning::Unknown));
+        assert_eq!(seen(404, "<html>"), (false, Meaning::Unknown));
+        assert_eq!(seen(403, missing), (false, Meaning::Unknown));
+        assert_eq!(seen(500, missing), (false, Meaning::Unknown));
+    }
+
+    #[test]
+    fn other_errors_have_meanings() {
+        let operation = "capture_authorization";
+        for (error, meaning, wait) in [
+            (PayPalError::NotSent { operation }, Meaning::NotNow, None),
+            (PayPalError::Unknown { operation }, Meaning::Unknown, None),
+            (PayPalError::Unbuildable { operation }, Meaning::Ours, None),
+            (
+                PayPalError::Denied { operation },
+                Meaning::DeclinedByPayer,
+                None,
+            ),
+        ] {
+            assert_eq!((error.meaning(), error.wait()), (meaning, wait));
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_date() {
+        for (value, seconds) in [
+            (Some("7"), 7_u64),
+            (Some(" 120 "), 120),
+            (Some("0"), 1),
+            (Some("Sun, 20 Jan 2030 00:02:00 GMT"), 120),
+            (Some("Sat, 19 Jan 2030 23:00:00 GMT"), 1),
+            (Some("Fri, 01 Mar 2030 00:00:00 GMT"), 86_400),
+            (Some("4294967296"), 86_400),
+            (Some("soon"), 30),
+            (Some("-5"), 30),
+            (Some("Sun, 20 XXX 2030 00:02:00 GMT"), 30),
+            (Some("Sun, 32 Jan 2030 00:02:00 GMT"), 30),
+            (Some(""), 30),
+            (None, 30),
+        ] {
+            let mut response = Response::builder().status(429);
+            if let Some(value) = value {
+                response = response.header(header::RETRY_AFTER, value);
+            }
+            let response = response.body(Bytes::new()).unwrap();
+            let error = refusal("get_order", &response, NOW.parse().unwrap());
+            let wait = Some(Duration::from_secs(seconds));
+            assert_eq!(error.wait(), wait, "{value:?}");
+            assert_eq!(error.meaning(), Meaning::NotNow);
+            assert!(!error.leaves_doubt());
+        }
     }
 }

@@ -132,7 +132,11 @@ impl<'a> PayPal<'a> {
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(error::refusal(call.operation, &response))
+            Err(error::refusal(
+                call.operation,
+                &response,
+                self.platform.now(),
+            ))
         }
     }
 

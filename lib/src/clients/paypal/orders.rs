@@ -2,13 +2,12 @@
 
 use super::{
     Call, PayPal, PayPalError,
-    authorizations::{AuthorizationBody, CaptureBody, MoneyBody},
+    authorizations::{AuthorizationBody, CaptureBody, Link, RefundBody, null_as_default},
 };
 use crate::domain::{
     money::Money,
-    observation::{Authorization, Observation},
+    observation::{Authorization, Observation, ObservedOrder, OrderStatus},
 };
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -40,38 +39,28 @@ pub(crate) struct OrderLinks {
 #[derive(Deserialize)]
 struct OrderBody {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
+    status: OrderStatus,
+    #[serde(default, deserialize_with = "null_as_default")]
     links: Vec<Link>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     purchase_units: Vec<PurchaseUnit>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Link {
-    pub(super) rel: String,
-    pub(super) href: String,
-}
-
-#[derive(Deserialize)]
 struct PurchaseUnit {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     payments: Payments,
 }
 
 #[derive(Default, Deserialize)]
 struct Payments {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     authorizations: Vec<AuthorizationBody>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     captures: Vec<CaptureBody>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     refunds: Vec<RefundBody>,
-}
-
-#[derive(Deserialize)]
-struct RefundBody {
-    status: String,
-    amount: MoneyBody,
 }
 
 impl From<OrderBody> for Observation {
@@ -86,16 +75,25 @@ impl From<OrderBody> for Observation {
             // PayPal lists a reauthorization after its authorization.
             observation
                 .authorizations
-                .extend(authorizations.into_iter().map(Into::into));
+                .extend(
+                    authorizations
+                        .into_iter()
+                        .map(|authorization| Authorization {
+                            order_id: Some(body.id.clone()),
+                            ..authorization.into()
+                        }),
+                );
             observation
                 .captures
                 .extend(captures.into_iter().map(Into::into));
-            observation.refunded += refunds
-                .into_iter()
-                .filter(|refund| matches!(refund.status.as_str(), "COMPLETED" | "PENDING"))
-                .map(|refund| refund.amount.value.decimal())
-                .sum::<Decimal>();
+            observation
+                .refunds
+                .extend(refunds.into_iter().map(Into::into));
         }
+        observation.orders.push(ObservedOrder {
+            id: body.id,
+            status: body.status,
+        });
         observation
     }
 }
@@ -149,7 +147,7 @@ impl PayPal<'_> {
         })
     }
 
-    /// Fetches the state of an order's money.
+    /// Fetches an order and its money.
     pub(crate) async fn get_order(&self, order_id: &str) -> Result<Observation, PayPalError> {
         let call = Call::get("get_order", format!("/v2/checkout/orders/{order_id}"));
         self.call::<OrderBody>(call).await.map(Into::into)

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::sync::{Mutex, PoisonError};
 
 /// The time before its expiry at which a token is replaced. A request with it may be on its way.
@@ -90,7 +90,16 @@ async fn request_token(paypal: &PayPal<'_>) -> Result<TokenResponse, PayPalError
         StatusCode::UNAUTHORIZED => Err(PayPalError::Unauthenticated {
             operation: OPERATION,
         }),
-        StatusCode::TOO_MANY_REQUESTS => Err(super::error::refusal(OPERATION, &response)),
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if is_json(response.body()) => {
+            Err(PayPalError::Unauthenticated {
+                operation: OPERATION,
+            })
+        }
+        StatusCode::TOO_MANY_REQUESTS => Err(super::error::refusal(
+            OPERATION,
+            &response,
+            paypal.platform.now(),
+        )),
         status if status.is_success() => {
             serde_json::from_slice(response.body()).map_err(|_| PayPalError::NotSent {
                 operation: OPERATION,
@@ -100,6 +109,11 @@ async fn request_token(paypal: &PayPal<'_>) -> Result<TokenResponse, PayPalError
             operation: OPERATION,
         }),
     }
+}
+
+/// Whether PayPal itself answered. A gateway's page says nothing about the credentials.
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 #[cfg(test)]

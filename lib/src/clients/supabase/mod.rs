@@ -12,6 +12,7 @@ mod captures;
 mod cars;
 mod crons;
 mod error;
+mod observations;
 mod operators;
 mod orders;
 mod outcome;

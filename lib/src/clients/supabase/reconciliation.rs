@@ -3,9 +3,7 @@
 use super::{Database, DatabaseError};
 use crate::domain::{
     finding::{Finding, FindingKind},
-    money::Amount,
-    observation::{Capture, PaymentRecord},
-    payment_state::PaymentState,
+    observation::PaymentRecord,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,55 +105,6 @@ impl Database<'_> {
             "p_now": self.platform.now(),
         });
         self.call_raw("record_finding", &arguments).await.map(drop)
-    }
-
-    /// Records a capture that PayPal shows.
-    pub(crate) async fn record_observed_capture(
-        &self,
-        payment: Uuid,
-        capture: &Capture,
-    ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_capture_id": capture.id,
-            "p_amount": capture.money.amount,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_observed_capture", &arguments)
-            .await
-            .map(drop)
-    }
-
-    /// Records that PayPal shows no open authorization. `state` is voided or expired.
-    pub(crate) async fn record_observed_end(
-        &self,
-        payment: Uuid,
-        state: PaymentState,
-    ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_status": state.name(),
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_observed_end", &arguments)
-            .await
-            .map(drop)
-    }
-
-    /// Records the total of the refunds that PayPal shows.
-    pub(crate) async fn record_observed_refunds(
-        &self,
-        payment: Uuid,
-        total: Amount,
-    ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_total": total,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_observed_refunds", &arguments)
-            .await
-            .map(drop)
     }
 
     /// The open findings and the dead letters.

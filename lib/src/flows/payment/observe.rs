@@ -1,6 +1,7 @@
 //! Observation: a payment's record is brought up to date with PayPal.
 //!
-//! 1. The database returns our record, and PayPal its order.
+//! 1. The database returns our record, and PayPal the payment's orders. What the record has and the
+//!    order does not list is asked for by its own id.
 //! 2. Differences become events. [`transition`] decides what each event does to the
 //!    state.
 //! 3. Each is recorded. An unknown authorization is handled like any other: it is compared with the
@@ -14,11 +15,17 @@ use super::{
 };
 use crate::{
     app::App,
-    clients::supabase::PaymentName,
+    clients::{
+        paypal::{PayPal, PayPalError},
+        supabase::{AuthorizationRefusal, PaymentName},
+    },
     domain::{
-        observation::{Difference, Observation, PaymentRecord, differences},
+        difference::{Difference, differences},
+        observation::{Authorization, Observation, ObservedOrder, OrderStatus},
+        payment_record::{PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus},
         payment_state::{PaymentState, PaymentTransition, transition},
     },
+    flows::cache::invalidate::invalidate_days,
     platform::Deadline,
 };
 
@@ -50,22 +57,21 @@ pub(super) async fn observe_record(
     deadline: Deadline,
     record: PaymentRecord,
 ) -> Result<Option<ObservedPayment>, UpstreamError> {
-    let Some(order_id) = record.order_id.clone() else {
+    if record.order_id.is_none() && record.order_ids.is_empty() {
         return Ok(None);
-    };
-    let seen = app.paypal(deadline).get_order(&order_id).await?;
+    }
+    let seen = look(app.paypal(deadline), &record).await?;
     let differences = differences(&record, &seen, app.platform().now());
     let mut applied = 0;
+    let mut state = record.status;
     for difference in &differences {
-        let state = match transition(record.status, difference.event(&record)) {
-            PaymentTransition::To(state) => state,
-            // A further partial refund changes the sum and not the state.
-            PaymentTransition::Unchanged if matches!(difference, Difference::Refunded(_)) => {
-                record.status
-            }
-            PaymentTransition::Unchanged | PaymentTransition::Impossible => continue,
-        };
-        apply(app, deadline, &record, &order_id, difference, state).await?;
+        let step = difference.event(&record);
+        match step.map(|event| transition(state, event)) {
+            Some(PaymentTransition::To(next)) => state = next,
+            Some(_) if !difference.is_recorded_in_same_state() => continue,
+            _ => {}
+        }
+        apply(app, deadline, &record, difference).await?;
         applied += 1;
     }
     let record = if applied == 0 {
@@ -82,31 +88,160 @@ pub(super) async fn observe_record(
     }))
 }
 
+/// Fetches what PayPal shows of a payment: its orders, and whatever of the record they lack.
+async fn look(paypal: PayPal<'_>, record: &PaymentRecord) -> Result<Observation, PayPalError> {
+    let mut seen = Observation::default();
+    // The order that was authorized is the payment's order. Until then it may be any.
+    let is_authorized = record.authorization_id.is_some();
+    let all_orders = record.order_ids.iter().filter(|_| !is_authorized);
+    let latest = record.order_id.iter();
+    for order_id in latest.filter(|id| is_authorized || !record.order_ids.contains(id)) {
+        seen.append(look_at_order(paypal, order_id).await?);
+    }
+    for order_id in all_orders {
+        seen.append(look_at_order(paypal, order_id).await?);
+        if seen.standing_authorization().is_some() {
+            break;
+        }
+    }
+    look_by_id(paypal, record, &mut seen).await?;
+    Ok(seen)
+}
+
+async fn look_at_order(paypal: PayPal<'_>, order_id: &str) -> Result<Observation, PayPalError> {
+    match paypal.get_order(order_id).await {
+        Err(error) if error.is_missing() => Ok(Observation {
+            orders: vec![ObservedOrder {
+                id: order_id.to_owned(),
+                status: OrderStatus::Missing,
+            }],
+            ..Observation::default()
+        }),
+        result => result,
+    }
+}
+
+/// Asks for what the record has and the order does not list. An absence is no evidence.
+async fn look_by_id(
+    paypal: PayPal<'_>,
+    record: &PaymentRecord,
+    seen: &mut Observation,
+) -> Result<(), PayPalError> {
+    if let Some(id) = &record.authorization_id
+        && !record.status.is_captured()
+        && seen.authorization(id).is_none()
+        && let Some(authorization) = found(paypal.get_authorization(id).await, id, seen)?
+    {
+        seen.authorizations.push(authorization);
+    }
+    for capture in &record.captures {
+        let id = &capture.capture_id;
+        if capture.status != RecordedCaptureStatus::Declined
+            && !seen.captures.iter().any(|listed| listed.id == *id)
+            && let Some(capture) = found(paypal.get_capture(id).await, id, seen)?
+        {
+            seen.captures.push(capture);
+        }
+    }
+    for refund in &record.refunds {
+        if matches!(
+            refund.status,
+            RecordedRefundStatus::Pending | RecordedRefundStatus::Refunded
+        ) && let Some(id) = refund.id_at_paypal()
+            && !seen.refunds.iter().any(|listed| listed.id == id)
+            && let Some(refund) = found(paypal.get_refund(id).await, id, seen)?
+        {
+            seen.refunds.push(refund);
+        }
+    }
+    Ok(())
+}
+
+/// The answer about an id. Keeps the id if PayPal does not know it.
+fn found<T>(
+    result: Result<T, PayPalError>,
+    id: &str,
+    seen: &mut Observation,
+) -> Result<Option<T>, PayPalError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_missing() => {
+            seen.missing.push(id.to_owned());
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 async fn apply(
     app: &App,
     deadline: Deadline,
     record: &PaymentRecord,
-    order_id: &str,
     difference: &Difference,
-    state: PaymentState,
 ) -> Result<(), UpstreamError> {
     let database = app.database(deadline);
     let payment = record.payment_id;
     match difference {
-        Difference::Authorized => match authorize(app, deadline, order_id).await {
-            Ok(_) => {}
-            Err(AuthorizeError::Database(error)) => return Err(error.into()),
-            Err(AuthorizeError::PayPal(error)) => return Err(error.into()),
-            // A refused authorization is marked and voided. If the void fails, the cron retries it.
-            Err(error) => log::warn!("payment={payment} observed: {error}"),
-        },
-        Difference::Captured(capture) => {
+        Difference::Authorized(authorization) | Difference::AuthorizationPending(authorization)
+            if record.status == PaymentState::Created =>
+        {
+            apply_first_authorization(app, deadline, record, authorization).await?;
+        }
+        Difference::Authorized(authorization)
+        | Difference::AuthorizationPending(authorization)
+        | Difference::Reopened(authorization) => {
+            record_authorization(app, deadline, record, authorization).await?;
+        }
+        Difference::Captured(capture, _) => {
             database.record_observed_capture(payment, capture).await?;
         }
-        Difference::Voided | Difference::Expired => {
-            database.record_observed_end(payment, state).await?;
+        Difference::Ended(end) => database.record_observed_end(payment, *end).await?,
+        Difference::Refunded(refund) => database.record_observed_refund(payment, refund).await?,
+    }
+    Ok(())
+}
+
+/// Applies an authorization whose response was lost. It is confirmed in the usual way. If the days
+/// are gone or the booking was canceled, it is recorded, so that the crons void it.
+async fn apply_first_authorization(
+    app: &App,
+    deadline: Deadline,
+    record: &PaymentRecord,
+    authorization: &Authorization,
+) -> Result<(), UpstreamError> {
+    let payment = record.payment_id;
+    let order_id = authorization.order_id.as_ref().or(record.order_id.as_ref());
+    let Some(order_id) = order_id else {
+        return Ok(());
+    };
+    match authorize(app, deadline, order_id).await {
+        Ok(_) => {}
+        Err(AuthorizeError::Database(error)) => return Err(error.into()),
+        Err(AuthorizeError::PayPal(error)) => return Err(error.into()),
+        // Another request is confirming it.
+        Err(AuthorizeError::Refused(AuthorizationRefusal::PaymentInProgress)) => {}
+        Err(AuthorizeError::Refused(refusal)) => {
+            log::warn!("payment={payment} observed authorization is of no use: {refusal:?}");
+            record_authorization(app, deadline, record, authorization).await?;
         }
-        Difference::Refunded(total) => database.record_observed_refunds(payment, *total).await?,
+        // A refused authorization is marked and voided. If the void fails, the cron retries it.
+        Err(error) => log::warn!("payment={payment} observed: {error}"),
+    }
+    Ok(())
+}
+
+async fn record_authorization(
+    app: &App,
+    deadline: Deadline,
+    record: &PaymentRecord,
+    authorization: &Authorization,
+) -> Result<(), UpstreamError> {
+    let result = app
+        .database(deadline)
+        .record_observed_authorization(record, authorization)
+        .await?;
+    if let Some(car) = result.car() {
+        invalidate_days(app, [car]).await;
     }
     Ok(())
 }

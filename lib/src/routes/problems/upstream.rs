@@ -1,7 +1,10 @@
 //! Problems of failed calls to the database and to PayPal.
 
 use super::{Code, Problem};
-use crate::clients::{paypal::PayPalError, supabase::DatabaseError};
+use crate::{
+    clients::{paypal::PayPalError, supabase::DatabaseError},
+    domain::paypal_meaning::Meaning,
+};
 
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
@@ -21,21 +24,17 @@ impl From<DatabaseError> for Problem {
 
 impl From<PayPalError> for Problem {
     fn from(error: PayPalError) -> Self {
-        let problem = match &error {
-            PayPalError::NotSent { .. }
-            | PayPalError::Unknown { .. }
-            | PayPalError::InProgress { .. } => Self::new(Code::PaymentProviderUnavailable)
+        let problem = match error.meaning() {
+            Meaning::Unknown => Self::new(Code::PaymentProviderUnavailable)
                 .detail("PayPal did not answer. Retry the same request: it cannot charge twice.")
                 .retry_after(5),
-            PayPalError::RateLimited {
-                retry_after_seconds,
-                ..
-            } => Self::new(Code::PaymentProviderUnavailable)
-                .retry_after(retry_after_seconds.unwrap_or(30).into()),
-            PayPalError::Denied { .. } => Self::new(Code::PaymentDeclined),
-            PayPalError::Refused { .. }
-            | PayPalError::Unauthenticated { .. }
-            | PayPalError::Unbuildable { .. } => Self::new(Code::PaymentProviderRefused),
+            Meaning::NotNow => Self::new(Code::PaymentProviderUnavailable)
+                .detail("PayPal did nothing. Retry the same request later.")
+                .retry_after(error.wait().map_or(5, |wait| wait.as_secs())),
+            Meaning::DeclinedByPayer => Self::new(Code::PaymentDeclined),
+            Meaning::Ours | Meaning::Ended | Meaning::Done | Meaning::NotYet => {
+                Self::new(Code::PaymentProviderRefused)
+            }
         };
         problem.because(error)
     }

@@ -112,7 +112,7 @@ impl PayPal<'_> {
                     operation: OPERATION,
                 }),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
-            _ => Err(error::refusal(OPERATION, &response)),
+            _ => Err(error::refusal(OPERATION, &response, self.platform.now())),
         }
     }
 }

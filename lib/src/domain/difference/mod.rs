@@ -1,0 +1,241 @@
+//! Compares the record of a payment with what PayPal shows, in both directions.
+//!
+//! A difference rests on evidence: on what PayPal shows, never on what it does not show. A list may
+//! be a minute old or incomplete, so `flows/payment/observe.rs` asks for an authorization, a capture
+//! or a refund by its own id when the record has it and the order does not list it.
+
+mod refunds;
+
+pub(crate) use refunds::ObservedRefund;
+
+use super::{
+    observation::{
+        Authorization, AuthorizationStatus, Capture, CaptureStatus, Observation, OrderStatus,
+    },
+    payment_record::{PaymentRecord, RecordedCaptureStatus},
+    payment_state::{PaymentEvent, PaymentState},
+    paypal_meaning::{Meaning, ends_authorization, missing_order_meaning},
+};
+use jiff::{SignedDuration, Timestamp};
+use refunds::{refund_differences, refund_event, reversals};
+
+/// An action of PayPal that is missing in the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// The authorization holds money.
+    Authorized(Authorization),
+    /// PayPal reviews the authorization.
+    AuthorizationPending(Authorization),
+    /// The payment has ended, and this authorization still holds money.
+    Reopened(Authorization),
+    /// A capture that is unknown, or whose state has changed.
+    Captured(Capture, RecordedCaptureStatus),
+    Refunded(ObservedRefund),
+    Ended(End),
+}
+
+/// The end of an authorization, or of an order before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Voided,
+    Expired,
+    /// The payer's bank refused.
+    Denied,
+}
+
+impl End {
+    /// The name in the database.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Voided => "voided",
+            Self::Expired => "expired",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+impl Difference {
+    /// The event for the payment's state machine. `None` for a refund that leaves the sums as they
+    /// are.
+    #[must_use]
+    pub(crate) fn event(&self, record: &PaymentRecord) -> Option<PaymentEvent> {
+        Some(match self {
+            Self::Authorized(_) => PaymentEvent::Authorized,
+            Self::AuthorizationPending(_) => PaymentEvent::AuthorizationPending,
+            Self::Reopened(_) => PaymentEvent::Reopened,
+            Self::Captured(_, RecordedCaptureStatus::Pending) => PaymentEvent::CapturePending,
+            Self::Captured(_, RecordedCaptureStatus::Completed) => PaymentEvent::Captured,
+            Self::Captured(_, RecordedCaptureStatus::Declined) | Self::Ended(End::Denied) => {
+                PaymentEvent::Refused
+            }
+            Self::Refunded(refund) => return refund_event(record, refund),
+            Self::Ended(End::Voided) => PaymentEvent::Voided,
+            Self::Ended(End::Expired) => PaymentEvent::Expired,
+        })
+    }
+
+    /// Whether it is recorded even if the payment's state stays: a second capture, a further
+    /// refund, or an authorization that replaced the recorded one.
+    #[must_use]
+    pub(crate) fn is_recorded_in_same_state(&self) -> bool {
+        matches!(
+            self,
+            Self::Captured(..) | Self::Refunded(_) | Self::Authorized(_)
+        )
+    }
+}
+
+/// PayPal may show an order as it was a minute ago. An end that is as recent is not undone.
+const STALE_PERIOD: SignedDuration = SignedDuration::from_mins(2);
+
+/// PayPal's actions that are missing in `record`, in the order in which they must be applied.
+#[must_use]
+pub(crate) fn differences(
+    record: &PaymentRecord,
+    observation: &Observation,
+    now: Timestamp,
+) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    differences.extend(authorization_difference(record, observation, now));
+    differences.extend(capture_differences(record, observation));
+    differences.extend(refund_differences(record, observation));
+    differences.extend(reversals(record, observation));
+    differences
+}
+
+fn authorization_difference(
+    record: &PaymentRecord,
+    observation: &Observation,
+    now: Timestamp,
+) -> Option<Difference> {
+    let standing = observation.standing_authorization();
+    match record.status {
+        PaymentState::Created | PaymentState::AuthorizationPending => match standing {
+            Some(authorization) if authorization.status != AuthorizationStatus::Pending => {
+                Some(Difference::Authorized(authorization.clone()))
+            }
+            Some(authorization) if record.status == PaymentState::Created => {
+                Some(Difference::AuthorizationPending(authorization.clone()))
+            }
+            Some(_) => None,
+            None if record.status == PaymentState::Created => {
+                has_lapsed(record, observation, now).then_some(Difference::Ended(End::Expired))
+            }
+            None => end(record, observation, now).map(Difference::Ended),
+        },
+        PaymentState::Authorized | PaymentState::Capturing => {
+            let end = end(record, observation, now)?;
+            Some(match standing {
+                // A reauthorization whose response was lost, or one made at PayPal's console.
+                Some(authorization) => Difference::Authorized(authorization.clone()),
+                None => Difference::Ended(end),
+            })
+        }
+        PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {
+            let authorization =
+                standing.filter(|authorization| authorization.status.is_living())?;
+            reopens(record, observation, authorization, now)
+                .then(|| Difference::Reopened(authorization.clone()))
+        }
+        PaymentState::CapturePending
+        | PaymentState::Captured
+        | PaymentState::PartiallyRefunded
+        | PaymentState::Refunded => None,
+    }
+}
+
+/// Whether no order of a payment without an authorization can be authorized any more.
+fn has_lapsed(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> bool {
+    let is_old = missing_order_meaning(record.order_created_at, now) == Meaning::Ended;
+    let has_all_orders = record
+        .order_ids
+        .iter()
+        .chain(&record.order_id)
+        .all(|id| observation.orders.iter().any(|order| order.id == *id));
+    has_all_orders
+        && !observation.orders.is_empty()
+        && observation
+            .orders
+            .iter()
+            .all(|order| match order.status.meaning() {
+                Meaning::Ended => true,
+                Meaning::NotYet => is_old,
+                Meaning::Unknown => order.status == OrderStatus::Missing && is_old,
+                // PayPal authorized it, and this answer lacks the authorization.
+                _ => false,
+            })
+        && observation
+            .authorizations
+            .iter()
+            .all(|authorization| authorization.status.meaning() == Meaning::Ended)
+        && observation.captures.is_empty()
+}
+
+/// The end of the recorded authorization, on evidence about that authorization.
+fn end(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> Option<End> {
+    let id = record.authorization_id.as_deref()?;
+    let is_taken = observation.captures.iter().any(|capture| {
+        capture.status != CaptureStatus::Declined && capture.status != CaptureStatus::Failed
+    });
+    if is_taken {
+        return None;
+    }
+    // PayPal shows an expired authorization as voided.
+    let is_past_end = record
+        .authorization_expires_at
+        .is_some_and(|end| end <= now);
+    match observation.authorization(id).map(|shown| shown.status) {
+        Some(AuthorizationStatus::Denied) => Some(End::Denied),
+        Some(AuthorizationStatus::Voided) if is_past_end => Some(End::Expired),
+        Some(AuthorizationStatus::Voided) => Some(End::Voided),
+        // PayPal was asked by id. It holds money for 29 days at most.
+        None if is_past_end && observation.is_missing(id) => Some(End::Expired),
+        _ => None,
+    }
+}
+
+/// Whether an authorization that holds money contradicts the record of a payment that has ended.
+fn reopens(
+    record: &PaymentRecord,
+    observation: &Observation,
+    authorization: &Authorization,
+    now: Timestamp,
+) -> bool {
+    let is_recorded = record.authorization_id.as_deref() == Some(authorization.id.as_str());
+    // A payment that failed may have a living authorization: the payer cannot pay now.
+    let may_live = record.status == PaymentState::Failed
+        && record.void_reason.is_none()
+        && !record
+            .failure_code
+            .as_deref()
+            .is_some_and(ends_authorization);
+    let is_fresh = now.duration_since(record.updated_at) > STALE_PERIOD;
+    is_fresh && !(is_recorded && may_live) && observation.successful_captures().next().is_none()
+}
+
+fn capture_differences<'a>(
+    record: &'a PaymentRecord,
+    observation: &'a Observation,
+) -> impl Iterator<Item = Difference> + 'a {
+    observation.captures.iter().filter_map(|capture| {
+        let status = capture.status.recorded()?;
+        let recorded = record
+            .captures
+            .iter()
+            .find(|recorded| recorded.capture_id == capture.id)
+            .map(|recorded| recorded.status);
+        let is_new = match recorded {
+            None => true,
+            // PayPal decides a pending capture once.
+            Some(RecordedCaptureStatus::Pending) => status != RecordedCaptureStatus::Pending,
+            Some(RecordedCaptureStatus::Declined) => status == RecordedCaptureStatus::Completed,
+            Some(RecordedCaptureStatus::Completed) => false,
+        };
+        (is_new && capture.money.currency == record.currency)
+            .then(|| Difference::Captured(capture.clone(), status))
+    })
+}
+
+#[cfg(test)]
+mod tests;

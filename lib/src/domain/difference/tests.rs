@@ -1,0 +1,675 @@
+use super::*;
+use crate::domain::{
+    booking_state::BookingState,
+    observation::{ObservedOrder, RefundStatus},
+    payment_fixtures::*,
+    payment_record::RecordedRefundStatus,
+    payment_state::transition,
+};
+use uuid::Uuid;
+
+use AuthorizationStatus as A;
+use BookingState as B;
+use CaptureStatus as C;
+use PaymentState as P;
+use RecordedCaptureStatus as RC;
+use RecordedRefundStatus as RR;
+use RefundStatus as R;
+
+fn seen(record: &PaymentRecord, observation: &Observation) -> Vec<Difference> {
+    differences(record, observation, at(NOW))
+}
+
+fn booked(status: PaymentState) -> PaymentRecord {
+    record(status, B::Upcoming)
+}
+
+fn refunded(id: &str, sum: &str, status: RR, ours: bool) -> Difference {
+    Difference::Refunded(ObservedRefund {
+        paypal_id: id.into(),
+        capture_id: "C".into(),
+        amount: amount(sum),
+        status,
+        refund_id: ours.then(|| Uuid::from_u128(7)),
+    })
+}
+
+#[test]
+fn equal_record_has_no_difference() {
+    let pending = PaymentRecord {
+        captures: vec![recorded_capture("C", RC::Pending)],
+        ..booked(P::CapturePending)
+    };
+    for (record, observed) in [
+        (booked(P::Created), order(OrderStatus::Approved)),
+        (
+            booked(P::AuthorizationPending),
+            observation(A::Pending, &[]),
+        ),
+        (booked(P::Authorized), observation(A::Created, &[])),
+        (booked(P::Capturing), observation(A::Created, &[])),
+        (pending, observation(A::Created, &[("C", C::Pending)])),
+        (
+            captured(P::Captured, B::Upcoming),
+            observation(A::Captured, &[("C", C::Completed)]),
+        ),
+        (booked(P::Voided), observation(A::Voided, &[])),
+        (booked(P::Expired), order(OrderStatus::Missing)),
+        (booked(P::Failed), observation(A::Denied, &[])),
+    ] {
+        assert_eq!(seen(&record, &observed), [], "{record:?}");
+    }
+}
+
+#[test]
+fn absence_changes_nothing() {
+    let nothing = [
+        order(OrderStatus::Approved),
+        order(OrderStatus::Completed),
+        order(OrderStatus::Missing),
+    ];
+    for status in PaymentState::ALL {
+        let record = if status.is_captured() {
+            captured(status, B::Upcoming)
+        } else {
+            booked(status)
+        };
+        for observed in &nothing {
+            assert_eq!(seen(&record, observed), [], "{status:?} {observed:?}");
+        }
+    }
+}
+
+#[test]
+fn undocumented_state_changes_nothing() {
+    for status in PaymentState::ALL {
+        let record = booked(status);
+        assert_eq!(
+            seen(&record, &observation(A::Unknown, &[])),
+            [],
+            "{status:?}"
+        );
+    }
+    let observed = observation(A::Captured, &[("D", C::Unknown)]);
+    assert_eq!(seen(&captured(P::Captured, B::Upcoming), &observed), []);
+    let mut observed = observation(A::Captured, &[("C", C::Completed)]);
+    observed.refunds.push(refund("R", "100", R::Unknown));
+    assert_eq!(seen(&captured(P::Captured, B::Upcoming), &observed), []);
+}
+
+#[test]
+fn only_yes_authorizes() {
+    let authorization = |status| authorization("A", status);
+    for (before, status, expected) in [
+        (
+            P::Created,
+            A::Created,
+            Some(Difference::Authorized(authorization(A::Created))),
+        ),
+        (
+            P::Created,
+            A::Captured,
+            Some(Difference::Authorized(authorization(A::Captured))),
+        ),
+        (
+            P::Created,
+            A::PartiallyCaptured,
+            Some(Difference::Authorized(authorization(A::PartiallyCaptured))),
+        ),
+        (
+            P::Created,
+            A::Pending,
+            Some(Difference::AuthorizationPending(authorization(A::Pending))),
+        ),
+        (P::Created, A::Denied, None),
+        (P::Created, A::Voided, None),
+        (P::Created, A::Unknown, None),
+        (
+            P::AuthorizationPending,
+            A::Created,
+            Some(Difference::Authorized(authorization(A::Created))),
+        ),
+        (P::AuthorizationPending, A::Pending, None),
+        (
+            P::AuthorizationPending,
+            A::Denied,
+            Some(Difference::Ended(End::Denied)),
+        ),
+        (
+            P::AuthorizationPending,
+            A::Voided,
+            Some(Difference::Ended(End::Voided)),
+        ),
+    ] {
+        let found = seen(&booked(before), &observation(status, &[]));
+        assert_eq!(found, Vec::from_iter(expected), "{before:?} {status:?}");
+    }
+}
+
+#[test]
+fn authorization_ends_on_evidence_about_it() {
+    for status in [P::Authorized, P::Capturing] {
+        let record = booked(status);
+        for (shown, end) in [(A::Voided, End::Voided), (A::Denied, End::Denied)] {
+            assert_eq!(
+                seen(&record, &observation(shown, &[])),
+                [Difference::Ended(end)]
+            );
+        }
+        // Another authorization is no evidence.
+        let mut other = observation(A::Voided, &[]);
+        other.authorizations[0].id = "B".into();
+        assert_eq!(seen(&record, &other), []);
+        // PayPal does not know the id.
+        let mut missing = order(OrderStatus::Completed);
+        missing.missing.push("A".into());
+        assert_eq!(seen(&record, &missing), []);
+    }
+}
+
+#[test]
+fn ended_authorization_is_expired_after_its_end() {
+    let record = booked(P::Authorized);
+    let voided = observation(A::Voided, &[]);
+    let mut missing = order(OrderStatus::Missing);
+    missing.missing.push("A".into());
+    let (before, after) = (at("2030-02-07T23:59:59Z"), at("2030-02-08T00:00:00Z"));
+    assert_eq!(
+        differences(&record, &voided, before),
+        [Difference::Ended(End::Voided)]
+    );
+    assert_eq!(
+        differences(&record, &voided, after),
+        [Difference::Ended(End::Expired)]
+    );
+    assert_eq!(differences(&record, &missing, before), []);
+    assert_eq!(
+        differences(&record, &missing, after),
+        [Difference::Ended(End::Expired)]
+    );
+    // An answer without the authorization, which was not asked for by id, proves nothing.
+    assert_eq!(
+        differences(&record, &order(OrderStatus::Completed), after),
+        []
+    );
+    // PayPal still holds the money.
+    assert_eq!(
+        differences(&record, &observation(A::Created, &[]), after),
+        []
+    );
+}
+
+#[test]
+fn captured_authorization_does_not_end() {
+    for (shown, expected) in [
+        (C::Completed, Some(RC::Completed)),
+        (C::Pending, Some(RC::Pending)),
+        (C::Unknown, None),
+    ] {
+        let found = seen(
+            &booked(P::Authorized),
+            &observation(A::Voided, &[("C", shown)]),
+        );
+        let expected = expected.map(|status| Difference::Captured(capture("C", shown), status));
+        assert_eq!(found, Vec::from_iter(expected));
+    }
+}
+
+#[test]
+fn unknown_reauthorization_replaces_ended_authorization() {
+    let mut observed = observation(A::Voided, &[]);
+    observed
+        .authorizations
+        .push(authorization("A2", A::Created));
+    let replacement = Difference::Authorized(authorization("A2", A::Created));
+    assert_eq!(seen(&booked(P::Authorized), &observed), [replacement]);
+    // The original of a recorded reauthorization may be over.
+    let mut renewed = booked(P::Authorized);
+    renewed.authorization_id = Some("A2".into());
+    assert_eq!(seen(&renewed, &observed), []);
+}
+
+#[test]
+fn living_authorization_reopens_ended_payment() {
+    for status in [P::Voided, P::Expired] {
+        for (shown, is_reopened) in [
+            (A::Created, true),
+            (A::PartiallyCaptured, true),
+            (A::Captured, false),
+            (A::Pending, false),
+            (A::Denied, false),
+        ] {
+            let found = seen(&booked(status), &observation(shown, &[]));
+            let expected = is_reopened.then(|| Difference::Reopened(authorization("A", shown)));
+            assert_eq!(found, Vec::from_iter(expected), "{status:?} {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn failed_payment_is_reopened_if_its_authorization_was_over() {
+    let living = observation(A::Created, &[]);
+    for (code, is_reopened) in [
+        ("PAYER_CANNOT_PAY", false),
+        ("capture_declined", false),
+        ("TRANSACTION_REFUSED", false),
+        ("authorization_denied", true),
+        ("AUTHORIZATION_VOIDED", true),
+        ("AUTHORIZATION_EXPIRED", true),
+    ] {
+        let mut failed = booked(P::Failed);
+        failed.failure_code = Some(code.into());
+        assert_eq!(
+            seen(&failed, &living).len(),
+            usize::from(is_reopened),
+            "{code}"
+        );
+    }
+    let mut mismatch = booked(P::Failed);
+    mismatch.void_reason = Some("payment_mismatch".into());
+    assert_eq!(seen(&mismatch, &living).len(), 1);
+    // Another authorization than the one that failed.
+    let mut other = booked(P::Failed);
+    other.authorization_id = Some("B".into());
+    assert_eq!(seen(&other, &living).len(), 1);
+}
+
+#[test]
+fn fresh_end_is_not_reopened() {
+    let living = observation(A::Created, &[]);
+    let mut voided = booked(P::Voided);
+    voided.updated_at = at("2030-01-19T23:58:00Z");
+    assert_eq!(seen(&voided, &living), []);
+    voided.updated_at = at("2030-01-19T23:57:59Z");
+    assert_eq!(seen(&voided, &living).len(), 1);
+    // The capture is the fact.
+    let found = seen(
+        &booked(P::Voided),
+        &observation(A::PartiallyCaptured, &[("C", C::Completed)]),
+    );
+    assert_eq!(
+        found,
+        [Difference::Captured(
+            capture("C", C::Completed),
+            RC::Completed
+        )]
+    );
+}
+
+#[test]
+fn unauthorized_order_lapses_after_seven_hours() {
+    let created = record(P::Created, B::Expired);
+    let (young, old) = (at("2030-01-20T03:00:00Z"), at("2030-01-20T03:00:01Z"));
+    let expired = [Difference::Ended(End::Expired)];
+    for (status, when_young, when_old) in [
+        (OrderStatus::Created, false, true),
+        (OrderStatus::Saved, false, true),
+        (OrderStatus::Approved, false, true),
+        (OrderStatus::PayerActionRequired, false, true),
+        (OrderStatus::Missing, false, true),
+        (OrderStatus::Voided, true, true),
+        (OrderStatus::Completed, false, false),
+        (OrderStatus::Unknown, false, false),
+    ] {
+        for (now, is_lapsed) in [(young, when_young), (old, when_old)] {
+            let found = differences(&created, &order(status), now);
+            let expected = if is_lapsed { &expired[..] } else { &[] };
+            assert_eq!(found, expected, "{status:?} {now}");
+        }
+    }
+    for (shown, is_lapsed) in [(A::Denied, true), (A::Voided, true), (A::Unknown, false)] {
+        let mut observed = observation(shown, &[]);
+        observed.orders[0].status = OrderStatus::Approved;
+        let expected = if is_lapsed { &expired[..] } else { &[] };
+        assert_eq!(differences(&created, &observed, old), expected, "{shown:?}");
+    }
+    assert_eq!(
+        differences(&created, &observation(A::Created, &[]), old).len(),
+        1
+    );
+}
+
+#[test]
+fn all_orders_must_lapse() {
+    let mut created = record(P::Created, B::Expired);
+    created.order_ids.push("P".into());
+    let old = at("2030-01-20T03:00:01Z");
+    let mut observed = order(OrderStatus::Voided);
+    assert_eq!(differences(&created, &observed, old), [], "P was not seen");
+    for (status, is_lapsed) in [
+        (OrderStatus::Missing, true),
+        (OrderStatus::Voided, true),
+        (OrderStatus::Completed, false),
+    ] {
+        observed.orders.truncate(1);
+        observed.orders.push(ObservedOrder {
+            id: "P".into(),
+            status,
+        });
+        assert_eq!(
+            differences(&created, &observed, old).len(),
+            usize::from(is_lapsed)
+        );
+    }
+    // The older order may still be approved.
+    observed.orders[1].status = OrderStatus::Approved;
+    assert_eq!(seen(&created, &observed), []);
+    let mut authorized = observation(A::Created, &[]);
+    authorized.authorizations[0].order_id = Some("P".into());
+    let expected = Difference::Authorized(authorized.authorizations[0].clone());
+    assert_eq!(differences(&created, &authorized, old), [expected]);
+}
+
+#[test]
+fn captures_are_compared_one_by_one() {
+    let none = None;
+    for (recorded, shown, difference) in [
+        (none, C::Completed, Some(RC::Completed)),
+        (none, C::Refunded, Some(RC::Completed)),
+        (none, C::Pending, Some(RC::Pending)),
+        (none, C::Declined, Some(RC::Declined)),
+        (none, C::Failed, Some(RC::Declined)),
+        (none, C::Unknown, None),
+        (Some(RC::Pending), C::Completed, Some(RC::Completed)),
+        (Some(RC::Pending), C::Declined, Some(RC::Declined)),
+        (Some(RC::Pending), C::Pending, None),
+        (Some(RC::Declined), C::Completed, Some(RC::Completed)),
+        (Some(RC::Declined), C::Pending, None),
+        (Some(RC::Declined), C::Declined, None),
+        (Some(RC::Completed), C::Completed, None),
+        (Some(RC::Completed), C::Pending, None),
+        (Some(RC::Completed), C::Declined, None),
+    ] {
+        let mut record = booked(P::Capturing);
+        record
+            .captures
+            .extend(recorded.map(|status| recorded_capture("C", status)));
+        // A refunded capture is a reversal, too.
+        let found: Vec<_> = seen(&record, &observation(A::Created, &[("C", shown)]))
+            .into_iter()
+            .filter(|difference| matches!(difference, Difference::Captured(..)))
+            .collect();
+        let expected = difference.map(|status| Difference::Captured(capture("C", shown), status));
+        assert_eq!(found, Vec::from_iter(expected), "{recorded:?} {shown:?}");
+    }
+}
+
+#[test]
+fn second_capture_is_difference() {
+    let observed = observation(A::Captured, &[("C", C::Completed), ("D", C::Completed)]);
+    let second = Difference::Captured(capture("D", C::Completed), RC::Completed);
+    assert_eq!(
+        seen(&captured(P::Captured, B::Upcoming), &observed),
+        [second]
+    );
+}
+
+/// The refund that we have, the one that PayPal shows, and the difference.
+#[test]
+fn refunds_are_compared_one_by_one() {
+    for (recorded, shown, difference) in [
+        (None, R::Completed, Some(RR::Refunded)),
+        (None, R::Pending, Some(RR::Pending)),
+        (None, R::Failed, None),
+        (None, R::Cancelled, None),
+        (None, R::Unknown, None),
+        (Some(RR::Pending), R::Completed, Some(RR::Refunded)),
+        (Some(RR::Pending), R::Failed, Some(RR::Refused)),
+        (Some(RR::Pending), R::Cancelled, Some(RR::Refused)),
+        (Some(RR::Pending), R::Pending, None),
+        (Some(RR::Refunded), R::Completed, None),
+        (Some(RR::Refunded), R::Failed, Some(RR::Refused)),
+        (Some(RR::Refunded), R::Cancelled, Some(RR::Refused)),
+        (Some(RR::Refunded), R::Pending, None),
+        (Some(RR::Refused), R::Completed, Some(RR::Refunded)),
+        (Some(RR::Refused), R::Pending, None),
+        (Some(RR::Refused), R::Failed, None),
+    ] {
+        let mut record = captured(P::Captured, B::Upcoming);
+        record
+            .refunds
+            .extend(recorded.map(|status| recorded_refund("R", "100", status)));
+        let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
+        observed.refunds.push(refund("R", "100", shown));
+        let expected = difference.map(|status| refunded("R", "100", status, recorded.is_some()));
+        assert_eq!(
+            seen(&record, &observed),
+            Vec::from_iter(expected),
+            "{recorded:?} {shown:?}"
+        );
+    }
+}
+
+#[test]
+fn lost_refund_is_recognized_by_our_id() {
+    for (status, shown, expected) in [
+        (RR::Ordered, R::Completed, RR::Refunded),
+        (RR::Ordered, R::Pending, RR::Pending),
+        (RR::Ordered, R::Failed, RR::Refused),
+        // PayPal refused the call, and had made the refund before.
+        (RR::Refused, R::Pending, RR::Pending),
+        (RR::Refused, R::Completed, RR::Refunded),
+    ] {
+        let mut record = captured(P::Captured, B::Upcoming);
+        record.refunds.push(recorded_refund("", "100", status));
+        let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
+        observed.refunds.push(Refund {
+            custom_id: Some(Uuid::from_u128(7)),
+            ..refund("R", "100", shown)
+        });
+        assert_eq!(
+            seen(&record, &observed),
+            [refunded("R", "100", expected, true)]
+        );
+    }
+}
+
+#[test]
+fn ordered_refund_keeps_equal_one_without_our_id_waiting() {
+    let mut record = captured(P::Captured, B::Upcoming);
+    record.refunds.push(recorded_refund("", "100", RR::Ordered));
+    let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
+    observed.refunds.push(refund("R", "100", R::Completed));
+    assert_eq!(seen(&record, &observed), []);
+    observed.refunds[0].money = money("99.99");
+    assert_eq!(
+        seen(&record, &observed),
+        [refunded("R", "99.99", RR::Refunded, false)]
+    );
+}
+
+#[test]
+fn refund_belongs_to_its_capture() {
+    let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
+    observed.refunds.push(Refund {
+        capture_id: None,
+        ..refund("R", "100", R::Completed)
+    });
+    let record = captured(P::Captured, B::Upcoming);
+    assert_eq!(
+        seen(&record, &observed),
+        [refunded("R", "100", RR::Refunded, false)]
+    );
+    // PayPal does not say which of two.
+    observed.captures.push(capture("D", C::Completed));
+    let found = seen(&record, &observed);
+    assert!(matches!(found[..], [Difference::Captured(..)]), "{found:?}");
+}
+
+/// Refunds that we have and those that PayPal lists of a refunded capture, and the reversal.
+#[test]
+fn unexplained_rest_of_refunded_capture_is_reversal() {
+    for (recorded, listed, reversal) in [
+        (None, None, Some("237.60")),
+        (
+            Some(("R", "100", RR::Refunded)),
+            Some(("100", R::Completed)),
+            Some("137.60"),
+        ),
+        (
+            Some(("R", "237.60", RR::Refunded)),
+            Some(("237.60", R::Completed)),
+            None,
+        ),
+        (
+            Some(("R", "237.60", RR::Pending)),
+            Some(("237.60", R::Pending)),
+            None,
+        ),
+        // Our refund is not listed yet.
+        (Some(("R", "237.60", RR::Refunded)), None, None),
+        (Some(("R", "100", RR::Refunded)), None, Some("137.60")),
+        // Our refund may be on its way.
+        (Some(("", "237.60", RR::Ordered)), None, None),
+        (
+            Some(("R", "100", RR::Refused)),
+            Some(("100", R::Failed)),
+            Some("237.60"),
+        ),
+    ] {
+        let mut record = captured(P::Captured, B::Upcoming);
+        record
+            .refunds
+            .extend(recorded.map(|(id, sum, status)| recorded_refund(id, sum, status)));
+        let mut observed = observation(A::Captured, &[("C", C::Refunded)]);
+        observed
+            .refunds
+            .extend(listed.map(|(sum, status)| refund("R", sum, status)));
+        let expected = reversal.map(|sum| refunded("C:reversal", sum, RR::Refunded, false));
+        assert_eq!(
+            seen(&record, &observed),
+            Vec::from_iter(expected),
+            "{recorded:?} {listed:?}"
+        );
+    }
+}
+
+#[test]
+fn reversal_follows_its_capture() {
+    let mut record = captured(P::Refunded, B::Upcoming);
+    record
+        .refunds
+        .push(recorded_refund("C:reversal", "237.60", RR::Refunded));
+    let known = observation(A::Captured, &[("C", C::Refunded)]);
+    assert_eq!(seen(&record, &known), []);
+    // The payer lost the dispute.
+    let won = observation(A::Captured, &[("C", C::Completed)]);
+    assert_eq!(
+        seen(&record, &won),
+        [refunded("C:reversal", "237.60", RR::Refused, true)]
+    );
+    // PayPal lists it late, as a refund.
+    let mut listed = known.clone();
+    listed.refunds.push(refund("R", "237.60", R::Completed));
+    assert_eq!(
+        seen(&record, &listed),
+        [
+            refunded("R", "237.60", RR::Refunded, false),
+            refunded("C:reversal", "237.60", RR::Refused, true)
+        ]
+    );
+    // The amount is unknown, so nothing changes.
+    assert_eq!(
+        seen(
+            &record,
+            &observation(A::Captured, &[("C", C::PartiallyRefunded)])
+        ),
+        []
+    );
+}
+
+#[test]
+fn other_currency_is_no_difference() {
+    let euros = crate::domain::money::Currency::parse("EUR").unwrap();
+    let mut observed = observation(A::Captured, &[("D", C::Completed)]);
+    observed.captures[0].money.currency = euros;
+    assert_eq!(seen(&captured(P::Captured, B::Upcoming), &observed), []);
+    let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
+    observed.refunds.push(refund("R", "100", R::Completed));
+    observed.refunds[0].money.currency = euros;
+    assert_eq!(seen(&captured(P::Captured, B::Upcoming), &observed), []);
+}
+
+/// What each difference does to the state of the record it was found for.
+#[test]
+fn differences_are_steps_of_the_state_machine() {
+    let event = |record: &PaymentRecord, observed: &Observation| {
+        let found = seen(record, observed);
+        let [difference] = &found[..] else {
+            panic!("{found:?}");
+        };
+        difference.event(record).map_or(record.status, |event| {
+            transition(record.status, event).state(record.status)
+        })
+    };
+    let money = |refunds: &[(&str, R)]| {
+        let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
+        let refunds = refunds
+            .iter()
+            .map(|(sum, status)| refund("R", sum, *status));
+        observed.refunds.extend(refunds);
+        observed
+    };
+    let mut returned = captured(P::PartiallyRefunded, B::Upcoming);
+    returned
+        .refunds
+        .push(recorded_refund("R", "100", RR::Refunded));
+    returned.refunded_amount = amount("100");
+    let mut two = returned.clone();
+    two.refunded_amount = amount("150");
+    two.status = P::Refunded;
+    let plain = captured(P::Captured, B::Upcoming);
+    for (record, observed, state) in [
+        (
+            &booked(P::Created),
+            observation(A::Created, &[]),
+            P::Authorized,
+        ),
+        (
+            &booked(P::Created),
+            observation(A::Pending, &[]),
+            P::AuthorizationPending,
+        ),
+        (
+            &booked(P::AuthorizationPending),
+            observation(A::Denied, &[]),
+            P::Failed,
+        ),
+        (
+            &booked(P::Voided),
+            observation(A::Created, &[]),
+            P::Authorized,
+        ),
+        (
+            &booked(P::Authorized),
+            observation(A::Voided, &[]),
+            P::Voided,
+        ),
+        (
+            &booked(P::Capturing),
+            observation(A::Created, &[("C", C::Pending)]),
+            P::CapturePending,
+        ),
+        (
+            &booked(P::Capturing),
+            observation(A::Created, &[("C", C::Declined)]),
+            P::Failed,
+        ),
+        (
+            &booked(P::Voided),
+            observation(A::Captured, &[("C", C::Completed)]),
+            P::Captured,
+        ),
+        (
+            &plain,
+            money(&[("100", R::Completed)]),
+            P::PartiallyRefunded,
+        ),
+        (&plain, money(&[("237.60", R::Completed)]), P::Refunded),
+        (&plain, money(&[("100", R::Pending)]), P::Captured),
+        (&returned, money(&[("100", R::Failed)]), P::Captured),
+        (&two, money(&[("100", R::Cancelled)]), P::PartiallyRefunded),
+    ] {
+        assert_eq!(event(record, &observed), state, "{record:?}");
+    }
+}
