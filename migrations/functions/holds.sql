@@ -1,4 +1,5 @@
--- Holds: unpaid bookings that keep their days for 15 minutes.
+-- Holds: unpaid bookings that keep their days for 15 minutes, and for 60 minutes in all unless the
+-- payer has approved an order.
 --
 -- Locks are always taken in one order: car, booking, payment. Concurrent bookings of one car wait
 -- for its row instead of deadlocking in the exclusion constraint. The constraint remains the last
@@ -18,7 +19,16 @@ BEGIN
 END;
 $$;
 
--- Whether an expired hold may be found and revived at its price: within a day of its creation.
+-- The end of a hold without an approved order, however often it is extended or revived: 60 minutes
+-- after its creation.
+CREATE OR REPLACE FUNCTION internal.hold_limit(p_booking public.bookings) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_booking.created_at + interval '60 minutes';
+END;
+$$;
+
+-- Whether an expired hold may be revived at its price: within a day of its creation.
 CREATE OR REPLACE FUNCTION internal.price_still_stands(p_booking public.bookings, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -55,8 +65,8 @@ END;
 $$;
 
 -- The response to a request with a shop reference that is known already, or NULL (also for a car
--- that is not listed). An expired hold counts only for the same car and dates, because it can then
--- still be paid.
+-- that is not listed). An expired hold counts only for the same car and dates, and only while it can
+-- be revived. After that the reference is free again.
 CREATE OR REPLACE FUNCTION internal.answer_by_shop_reference(
     p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb
@@ -64,7 +74,7 @@ LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN found.same AND (found.live OR internal.price_still_stands(found.booking, p_now))
+            WHEN found.same AND (found.live OR p_now < internal.hold_limit(found.booking))
                 THEN jsonb_build_object('outcome', 'replayed', 'booking', internal.booking_json(found.booking, p_now))
             WHEN found.live THEN jsonb_build_object('outcome', 'booking_mismatch')
         END
@@ -273,7 +283,8 @@ END;
 $$;
 COMMENT ON FUNCTION public.create_booking IS
     'Holds a car for 15 minutes at the server''s price. Outcomes: created; replayed (same '
-    'idempotency key and content, or same shop reference, car and dates and still payable); '
+    'idempotency key and content, or same shop reference, car and dates: live, or lapsed within 60 '
+    'minutes of its creation); '
     'idempotency_key_reused; booking_mismatch (a live booking has that shop reference for another '
     'car or other dates); car_not_found; in_the_past; too_far_ahead; too_short; too_long; '
     'not_priced; price_mismatch (one row in security_events, nothing else); dates_unavailable '

@@ -5,26 +5,45 @@
 --   availability.sql  is_live
 --   holds.sql         price_still_stands
 --   listing.sql       local_day
+--   orders.sql        end_order
 
--- The payment that stands for a booking: the newest that is not to be voided, otherwise the newest.
+-- The reason why a booking needs no other payment, or NULL: already_paid while a payment holds or
+-- keeps money, payment_in_progress while PayPal reviews one. A payment that is to be voided does not
+-- count, nor does one that PayPal refused to capture.
+CREATE OR REPLACE FUNCTION internal.standing_refusal(p_booking_id uuid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN p.status IN ('authorization_pending', 'capture_pending')
+            THEN 'payment_in_progress' ELSE 'already_paid' END
+        FROM public.payments AS p
+        WHERE p.booking_id = p_booking_id AND p.void_reason IS NULL
+          AND p.status NOT IN ('created', 'voided', 'failed', 'expired', 'refunded'));
+END;
+$$;
+
+-- The payment that a booking shows: one that holds or keeps money, otherwise one whose capture was
+-- refused while PayPal may still hold the money. Otherwise the newest, and rather one that is not to
+-- be voided.
 CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN (
         SELECT p FROM public.payments AS p WHERE p.booking_id = p_booking_id
-        ORDER BY (p.void_reason IS NULL) DESC, p.created_at DESC, p.id LIMIT 1);
+        ORDER BY (p.void_reason IS NULL AND p.status NOT IN ('created', 'voided', 'failed', 'expired', 'refunded')) DESC,
+                 (p.void_reason IS NULL AND p.status = 'failed' AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL) DESC,
+                 (p.void_reason IS NULL) DESC, p.created_at DESC, p.id LIMIT 1);
 END;
 $$;
 
--- Locks the standing payment of a booking, and inserts one if there is none.
-CREATE OR REPLACE FUNCTION internal.standing_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
+-- Locks the payment of a booking that is to be authorized, and inserts one if there is none.
+CREATE OR REPLACE FUNCTION internal.unpaid_payment(p_booking public.bookings, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_payment public.payments;
 BEGIN
     SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking.id AND status NOT IN ('voided', 'failed', 'expired') AND void_reason IS NULL
-    FOR UPDATE;
+    WHERE booking_id = p_booking.id AND status = 'created' AND void_reason IS NULL FOR UPDATE;
     IF NOT FOUND THEN
         INSERT INTO public.payments (booking_id, amount, currency, created_at, updated_at)
         VALUES (p_booking.id, p_booking.final_price, p_booking.currency, p_now, p_now)
@@ -34,16 +53,19 @@ BEGIN
 END;
 $$;
 
--- Locks the standing payment of a booking. Returns a row of NULLs if there is none. An expired
--- claim without an open capture was for a reauthorization. It is released, so the payment is
--- authorized again.
+-- Locks the standing payment of a booking: one that holds or keeps money, otherwise a refunded one,
+-- otherwise one that is to be authorized. Returns a row of NULLs if there is none. An expired claim
+-- without an open capture was for a reauthorization. It is released, so the payment is authorized
+-- again.
 CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_payment public.payments;
 BEGIN
     SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired') FOR UPDATE;
+    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired')
+    ORDER BY (status NOT IN ('created', 'refunded')) DESC, (status = 'refunded') DESC, created_at DESC, id
+    LIMIT 1 FOR UPDATE;
     IF v_payment.status = 'capturing' AND NOT internal.has_live_lease(v_payment, p_now) AND NOT EXISTS (
         SELECT FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open') THEN
         UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
@@ -61,14 +83,18 @@ BEGIN
 END;
 $$;
 
--- The reason why a booking cannot be paid, or NULL. Does not check whether its days are free.
+-- The reason why a booking cannot be paid, or NULL. Does not check whether its days are free. A
+-- confirmed booking may be paid again while no payment holds or keeps money.
 CREATE OR REPLACE FUNCTION internal.payment_refusal(p_booking public.bookings, p_now timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_standing text := internal.standing_refusal(p_booking.id);
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN p_booking.status IN ('upcoming', 'active') THEN 'already_paid'
-            WHEN p_booking.status NOT IN ('pending_payment', 'expired') THEN 'booking_not_payable'
+            WHEN p_booking.status = 'cancelled' THEN 'booking_not_payable'
+            WHEN v_standing IS NOT NULL THEN v_standing
+            WHEN p_booking.status IN ('upcoming', 'active', 'completed') THEN NULL
             WHEN c.status <> 'listed' THEN 'booking_not_payable'
             WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
             WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
@@ -131,30 +157,43 @@ BEGIN
 END;
 $$;
 
+-- An earlier version had another last argument but one.
+DROP FUNCTION IF EXISTS public.record_payment_failure(uuid, text, text, boolean, timestamptz);
 CREATE OR REPLACE FUNCTION public.record_payment_failure(
-    p_payment_id uuid, p_request_id text, p_error_code text, p_final boolean, p_now timestamptz DEFAULT now()
+    p_payment_id uuid, p_request_id text, p_error_code text, p_kind text, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
     v_operation public.payment_operations;
 BEGIN
+    IF (p_kind IN ('retryable', 'declined', 'ended', 'unknown')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'unknown kind of failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_operation.status = 'open' THEN
-        IF p_final THEN
+        IF p_kind IN ('declined', 'ended') OR (p_kind = 'retryable' AND v_operation.operation IN ('order', 'authorize')) THEN
             PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
         ELSE
             UPDATE public.payment_operations SET error_code = p_error_code WHERE request_id = p_request_id;
         END IF;
-        -- The claim of a capture run is not this caller's to release.
-        UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
-        WHERE id = p_payment_id AND status = 'created' AND v_operation.operation = 'authorize';
+        IF v_operation.operation = 'authorize' THEN
+            -- The claim of a capture run is not this caller's to release.
+            UPDATE public.payments SET lease_expires_at = NULL, updated_at = p_now
+            WHERE id = p_payment_id AND status = 'created';
+            IF p_kind = 'ended' THEN
+                PERFORM internal.end_order(p_payment_id, v_operation.subject_id, p_error_code, p_now);
+            END IF;
+        END IF;
     END IF;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
 COMMENT ON FUNCTION public.record_payment_failure IS
     'Records that an order, authorize, reauthorize or void did not succeed. Outcome: recorded. '
-    'p_final: PayPal refused, and the next call has a new request id. Otherwise its effect is '
-    'unknown, and the operation stays open under the same id. The payment keeps its state, so the '
-    'payer may try again. Releases the claim of begin_authorization. Locks the payment.';
+    'p_kind: declined (this payer cannot pay now); ended (the order or authorization cannot be '
+    'used any more: an order leaves its payment, and the next one is new); retryable (nothing '
+    'happened); unknown (PayPal may have acted). The first two close the operation, so that the '
+    'next call has a new request id. retryable closes an order or authorize only. Otherwise the '
+    'operation stays open under the same id. The payment keeps its state, so the payer may try '
+    'again. Releases the claim of begin_authorization. Locks the payment.';

@@ -26,6 +26,7 @@ GRANT EXECUTE ON FUNCTION
     public.create_booking, public.get_booking, public.cancel_booking, public.expire_holds,
     public.advance_bookings,
     public.open_payment, public.record_paypal_order, public.record_payment_failure,
+    public.end_paypal_order, public.lost_orders, public.close_lost_orders,
     public.begin_authorization, public.record_authorization,
     public.claim_reauthorization, public.record_reauthorization, public.release_payment,
     public.begin_void, public.record_void, public.authorizations_to_void,

@@ -65,22 +65,22 @@ async fn shop_reference_names_one_live_booking() {
         );
         // The hold expired: the same rental can still be paid, another one is a new booking.
         assert_eq!(
-            create("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-10T12:59:59Z").await["outcome"],
             "replayed"
         );
-        let other = create("other", "2030-01-20", "2030-01-10T13:00:00Z").await;
+        let other = create("other", "2030-01-20", "2030-01-10T12:30:00Z").await;
         assert_eq!(other["outcome"], "created");
         assert_eq!(
-            create("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-10T12:30:00Z").await["outcome"],
             "booking_mismatch"
         );
-        // The price holds for 24 hours. After that the rental is a new booking.
+        // An hour after its creation the hold cannot be paid, so the reference is free again.
         assert_eq!(
-            create("plain", "2030-01-20", "2030-01-11T11:59:59Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-10T12:59:59Z").await["outcome"],
             "replayed"
         );
         assert_eq!(
-            create("plain", "2030-01-20", "2030-01-11T12:00:00Z").await["outcome"],
+            create("plain", "2030-01-20", "2030-01-10T13:00:00Z").await["outcome"],
             "created"
         );
     })

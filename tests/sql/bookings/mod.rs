@@ -3,5 +3,6 @@
 mod advance;
 mod cancel;
 mod create;
+mod hold_limit;
 mod holds;
 mod races;

@@ -16,8 +16,8 @@ async fn ordered_booking(db: &Database) -> OrderedBooking {
     order(&service, &booking, NOW).await
 }
 
-fn failure(payment_id: &str, seq: u32, is_final: bool, now: &str) -> Value {
-    json!({ "p_payment_id": payment_id, "p_request_id": format!("{payment_id}:authorize:{seq}"), "p_error_code": "SOME_CODE", "p_final": is_final, "p_now": now })
+fn failure(payment_id: &str, seq: u32, kind: &str, now: &str) -> Value {
+    json!({ "p_payment_id": payment_id, "p_request_id": format!("{payment_id}:authorize:{seq}"), "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": now })
 }
 
 #[tokio::test]
@@ -27,18 +27,18 @@ async fn authorization_confirms_booking_and_schedules_capture() {
         let service = db.service().await;
         let attempt = begin_authorization(&service, &booking.order_id, NOW).await;
         let mut expected = json!({
-            "outcome": "authorize", "paymentId": booking.payment_id, "bookingId": booking.booking_id, "reference": attempt["reference"],
+            "outcome": "authorize", "paymentId": booking.payment_id, "bookingId": booking.booking_id, "reference": attempt["reference"], "bookingStatus": "pending_payment",
             "amount": "237.60", "currency": "USD", "requestId": format!("{}:authorize:1", booking.payment_id), "resumed": false,
-            "authorizationId": null, "captureScheduledAt": null, "carId": attempt["carId"], "carSlug": "plain",
+            "authorizationId": null, "captureScheduledAt": null, "holdExpiresAt": "2030-01-10T12:15:00Z", "carId": attempt["carId"], "carSlug": "plain",
         });
         assert_eq!(attempt, expected);
         let result = call(&service, "record_authorization", authorization(&booking.payment_id, NOW)).await;
         let authorization_id = json!(format!("AUTH-{}", booking.payment_id));
-        expected = with(expected, json!({ "outcome": "confirmed", "authorizationId": authorization_id, "captureScheduledAt": "2030-01-19T10:00:00Z" }));
+        expected = with(expected, json!({ "outcome": "confirmed", "bookingStatus": "upcoming", "authorizationId": authorization_id, "captureScheduledAt": "2030-01-19T10:00:00Z", "holdExpiresAt": null }));
         assert_eq!(result, expected);
         let replay = call(&service, "record_authorization", authorization(&booking.payment_id, NOW)).await;
         assert_eq!(replay, with(expected.clone(), json!({ "outcome": "replayed" })));
-        assert_eq!(begin_authorization(&service, &booking.order_id, NOW).await, with(expected, json!({ "outcome": "already_authorized", "requestId": null })));
+        assert_eq!(begin_authorization(&service, &booking.order_id, NOW).await, with(expected, json!({ "outcome": "already_authorized" })));
 
         let details = call(&service, "get_booking", json!({ "p_booking_id": booking.booking_id, "p_now": "2030-01-10T18:00:00Z" })).await;
         assert_eq!((&details["status"], &details["holdExpiresAt"]), (&json!("upcoming"), &Value::Null));
@@ -80,17 +80,17 @@ async fn lost_authorization_is_retried_under_same_id() {
             json!({ "outcome": "payment_in_progress" })
         );
         let second = begin_authorization(&service, &booking.order_id, "2030-01-10T12:01:00Z").await;
-        assert_eq!(second, with(first.clone(), json!({ "resumed": true })));
+        assert_eq!(second, with(first.clone(), json!({ "resumed": true, "holdExpiresAt": "2030-01-10T12:16:00Z" })));
         // An unknown outcome releases the claim at once and keeps the request id.
         call(
             &service,
             "record_payment_failure",
-            failure(&booking.payment_id, 1, false, "2030-01-10T12:01:01Z"),
+            failure(&booking.payment_id, 1, "unknown", "2030-01-10T12:01:01Z"),
         )
         .await;
         assert_eq!(
             begin_authorization(&service, &booking.order_id, "2030-01-10T12:01:02Z").await,
-            second
+            with(second, json!({ "holdExpiresAt": "2030-01-10T12:16:02Z" }))
         );
         assert_eq!(
             call(
@@ -111,7 +111,7 @@ async fn payer_may_retry_after_refusal() {
         let booking = ordered_booking(&db).await;
         let service = db.service().await;
         begin_authorization(&service, &booking.order_id, NOW).await;
-        let refusal = failure(&booking.payment_id, 1, true, NOW);
+        let refusal = failure(&booking.payment_id, 1, "declined", NOW);
         assert_eq!(
             call(&service, "record_payment_failure", refusal.clone()).await,
             json!({ "outcome": "recorded" })
@@ -165,7 +165,7 @@ async fn wrong_amount_or_currency_confirms_nothing() {
             );
             assert_eq!(
                 begin_authorization(&service, &booking.order_id, "2030-01-10T12:05:00Z").await,
-                json!({ "outcome": "booking_not_payable" })
+                json!({ "outcome": "order_ended" })
             );
         })
         .await;
@@ -211,12 +211,15 @@ async fn late_authorization_for_taken_days_awaits_void() {
         begin_authorization(&service, &booking.order_id, NOW).await;
         let later = "2030-01-10T12:20:00Z";
         hold(&service, "plain", "2030-01-22", "2030-01-26", later).await;
-        // PayPal may have authorized the first attempt, so it is resumed. The days are taken, so
-        // its authorization cannot stand.
-        let resumed = begin_authorization(&service, &booking.order_id, later).await;
+        // PayPal may have authorized the first attempt, so the caller looks. It authorizes nothing.
+        let look = begin_authorization(&service, &booking.order_id, later).await;
         assert_eq!(
-            (&resumed["outcome"], &resumed["resumed"]),
-            (&json!("authorize"), &json!(true))
+            (&look["outcome"], &look["refusal"], &look["orderId"]),
+            (
+                &json!("look"),
+                &json!("dates_unavailable"),
+                &json!(booking.order_id)
+            )
         );
         let late = authorization(&booking.payment_id, later);
         for _ in 0..2 {

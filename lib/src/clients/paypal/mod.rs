@@ -13,7 +13,7 @@ mod webhooks;
 
 pub(crate) use error::{Issue, PayPalError};
 pub(crate) use events::{Event, EventKind};
-pub(crate) use orders::NewOrder;
+pub(crate) use orders::{NewOrder, OrderLinks};
 pub(crate) use token::TokenCache;
 pub(crate) use webhooks::{Authenticity, CertificateCache, Delivery};
 

@@ -23,7 +23,8 @@ mod webhooks;
 
 pub(crate) use authorizations::{
     AuthorizationClaim, AuthorizationRecord, AuthorizationRefusal, AuthorizationStart,
-    ConfirmedBooking, VoidReason, VoidStart,
+    ConfirmedBooking, DoubtfulAttempt, OrderSight, PendingBooking, ReviewedAuthorization,
+    VoidReason, VoidStart,
 };
 pub(crate) use bookings::{Booking, BookingCreation, BookingRefusal, BookingRequest};
 pub(crate) use cancellations::{
@@ -37,7 +38,7 @@ pub(crate) use cars::{CarIdentity, CarListing};
 pub(crate) use error::DatabaseError;
 pub(crate) use operators::{AuditListing, BookingListing};
 pub(crate) use orders::{
-    ExistingOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
+    ExistingOrder, LostOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
 };
 pub(crate) use reconciliation::{DeadLetter, OpenFinding, PaymentName};
 pub(crate) use refunds::{

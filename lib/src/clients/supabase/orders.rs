@@ -6,6 +6,7 @@ use crate::domain::{
     dates::DateRange,
     money::{Amount, Currency, Money},
 };
+use jiff::civil::Date;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -46,6 +47,8 @@ pub(crate) struct NewPayment {
     pub(crate) price: Money,
     /// The `PayPal-Request-Id` of the order.
     pub(crate) request_id: String,
+    /// An earlier request with this id has no known outcome.
+    pub(crate) resumed: bool,
     /// Its days may be held again.
     #[serde(flatten)]
     pub(crate) car: CarIdentity,
@@ -80,9 +83,31 @@ pub(crate) enum PaymentRefusal {
     },
     /// The hold expired, and another booking has the days.
     DatesUnavailable,
-    /// The booking is canceled or completed, or its first day has passed.
+    /// The hold expired. Its days are free, and the customer needs a new booking.
+    HoldExpired,
+    /// The booking is canceled, or its first day has passed.
     BookingNotPayable,
+    /// A payment holds or keeps money.
     AlreadyPaid,
+    /// PayPal reviews a payment.
+    PaymentInProgress,
+}
+
+/// A request for an order whose response was lost.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LostOrder {
+    pub(crate) payment_id: Uuid,
+    pub(crate) booking_id: Uuid,
+    /// The booking's reference.
+    pub(crate) reference: String,
+    pub(crate) car_name: String,
+    pub(crate) start_date: Date,
+    pub(crate) end_date: Date,
+    #[serde(flatten)]
+    pub(crate) price: Money,
+    /// The `PayPal-Request-Id` of the order.
+    pub(crate) request_id: String,
 }
 
 impl Database<'_> {
@@ -121,5 +146,38 @@ impl Database<'_> {
         self.call_raw("record_paypal_order", &arguments)
             .await
             .map(drop)
+    }
+
+    /// Ends an order that PayPal has forgotten or voided. The payment's next order is a new one.
+    pub(crate) async fn end_paypal_order(
+        &self,
+        order_id: &str,
+        code: &str,
+    ) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_order_id": order_id,
+            "p_error_code": code,
+            "p_now": self.platform.now(),
+        });
+        self.call_raw("end_paypal_order", &arguments)
+            .await
+            .map(drop)
+    }
+
+    /// Up to `limit` order requests whose response was lost and that nobody repeated.
+    pub(crate) async fn lost_orders(&self, limit: u32) -> Result<Vec<LostOrder>, DatabaseError> {
+        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
+        self.call("lost_orders", &arguments).await
+    }
+
+    /// Closes up to `limit` payments whose order nobody can find any more. Returns their number.
+    pub(crate) async fn close_lost_orders(&self, limit: u32) -> Result<usize, DatabaseError> {
+        #[derive(Deserialize)]
+        struct Closed {
+            count: usize,
+        }
+        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
+        let Closed { count } = self.call("close_lost_orders", &arguments).await?;
+        Ok(count)
     }
 }

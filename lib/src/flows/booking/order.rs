@@ -3,19 +3,26 @@
 use crate::{
     app::App,
     clients::{
-        paypal::{NewOrder, PayPalError},
+        paypal::{self, OrderLinks, PayPalError},
         supabase::{
-            DatabaseError, ExistingOrder, NewPayment, PaymentOpening, PaymentRefusal,
+            DatabaseError, ExistingOrder, LostOrder, NewPayment, PaymentOpening, PaymentRefusal,
             PaymentRequest,
         },
     },
-    domain::money::Money,
+    domain::{money::Money, paypal_meaning::Meaning},
     flows::cache::invalidate::{invalidate, invalidate_days},
     instance::cache_key::Subject,
     platform::Deadline,
 };
 use futures_util::future::join;
+use jiff::civil::Date;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// The most lost orders that one run settles.
+const LOST: u32 = 100;
+/// The time that one more search needs.
+const RESERVE: Duration = Duration::from_secs(25);
 
 /// An order that the payer can approve.
 #[derive(Debug)]
@@ -36,6 +43,15 @@ impl From<ExistingOrder> for PayableOrder {
             approve_url: order.approve_url,
         }
     }
+}
+
+/// An order to request.
+struct NewOrder<'a> {
+    booking_id: Uuid,
+    payment_id: Uuid,
+    money: Money,
+    /// PayPal takes its first 127 characters.
+    description: &'a str,
 }
 
 /// The reason that there is no order.
@@ -90,23 +106,56 @@ async fn create_order(
     description: Option<&str>,
 ) -> Result<PayableOrder, OrderError> {
     let (booking_id, dates) = (request.booking_id, request.dates);
-    let rental = format!(
-        "{}: {}, {} to {}",
-        payment.reference,
-        payment.car_name,
+    let rental = rental_text(
+        &payment.reference,
+        &payment.car_name,
         dates.start(),
-        dates.end()
+        dates.end(),
     );
-    let description: String = description.unwrap_or(&rental).chars().take(127).collect();
+    let order = NewOrder {
+        booking_id,
+        payment_id: payment.payment_id,
+        money: payment.price,
+        description: description.unwrap_or(&rental),
+    };
+    let result = request_order(app, deadline, &payment.request_id, &order).await;
+    if let Err(OrderError::PayPal(error)) = &result
+        && let Some(kind) = error.meaning().failure_kind()
+        // After an earlier request without a known outcome, this one proves nothing about it.
+        && !payment.resumed
+    {
+        app.database(deadline)
+            .record_payment_failure(payment.payment_id, &payment.request_id, error.code(), kind)
+            .await?;
+    }
+    let OrderLinks { id, approve_url } = result?;
+    Ok(PayableOrder {
+        order_id: id,
+        booking_id,
+        price: payment.price,
+        approve_url,
+    })
+}
+
+/// Has PayPal create the order, or return the one that it created for this request id, and records
+/// it.
+async fn request_order(
+    app: &App,
+    deadline: Deadline,
+    request_id: &str,
+    order: &NewOrder<'_>,
+) -> Result<OrderLinks, OrderError> {
     let base = &app.config().public_base_url;
-    let order = app
+    let booking_id = order.booking_id;
+    let description: String = order.description.chars().take(127).collect();
+    let links = app
         .paypal(deadline)
         .create_order(
-            &payment.request_id,
-            &NewOrder {
+            request_id,
+            &paypal::NewOrder {
                 booking_id,
-                payment_id: payment.payment_id,
-                money: payment.price,
+                payment_id: order.payment_id,
+                money: order.money,
                 description: &description,
                 return_url: &format!("{base}/?booking={booking_id}&payment=approved"),
                 cancel_url: &format!("{base}/?booking={booking_id}&payment=cancelled"),
@@ -114,17 +163,61 @@ async fn create_order(
         )
         .await?;
     app.database(deadline)
-        .record_paypal_order(
-            payment.payment_id,
-            &payment.request_id,
-            &order.id,
-            &order.approve_url,
-        )
+        .record_paypal_order(order.payment_id, request_id, &links.id, &links.approve_url)
         .await?;
-    Ok(PayableOrder {
-        order_id: order.id,
-        booking_id,
-        price: payment.price,
-        approve_url: order.approve_url,
-    })
+    Ok(links)
+}
+
+/// The description of a rental for the payer.
+fn rental_text(reference: &str, car: &str, start: Date, end: Date) -> String {
+    format!("{reference}: {car}, {start} to {end}")
+}
+
+/// Looks for orders whose response was lost and whose customers left, and closes those that nobody
+/// can find any more. Returns how many payments were settled.
+///
+/// PayPal returns the order for its request id, which it remembers for 6 hours. The order is then
+/// known, and lapses like any other.
+pub(crate) async fn settle_lost_orders(
+    app: &App,
+    deadline: Deadline,
+) -> Result<usize, DatabaseError> {
+    let mut settled = app.database(deadline).close_lost_orders(LOST).await?;
+    for lost in app.database(deadline).lost_orders(LOST).await? {
+        if deadline.left(app.platform().now()) < RESERVE {
+            break;
+        }
+        match find_order(app, deadline, &lost).await {
+            Ok(_) => settled += 1,
+            Err(OrderError::PayPal(error)) => {
+                log::warn!("payment={} lost order: {error}", lost.payment_id);
+                if matches!(error.meaning(), Meaning::NotNow | Meaning::Ours) {
+                    break;
+                }
+            }
+            Err(OrderError::Database(error)) => return Err(error),
+            Err(OrderError::Refused(_)) => {}
+        }
+    }
+    Ok(settled)
+}
+
+async fn find_order(
+    app: &App,
+    deadline: Deadline,
+    lost: &LostOrder,
+) -> Result<OrderLinks, OrderError> {
+    let description = rental_text(
+        &lost.reference,
+        &lost.car_name,
+        lost.start_date,
+        lost.end_date,
+    );
+    let order = NewOrder {
+        booking_id: lost.booking_id,
+        payment_id: lost.payment_id,
+        money: lost.price,
+        description: &description,
+    };
+    request_order(app, deadline, &lost.request_id, &order).await
 }

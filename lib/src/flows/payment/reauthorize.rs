@@ -56,7 +56,7 @@ pub(crate) async fn reauthorize(
                     claim.payment_id,
                     &claim.request_id,
                     error.code(),
-                    error.issue().is_some(),
+                    error.meaning().failure_kind().unwrap_or("unknown"),
                 )
                 .await?;
             Err(error.into())

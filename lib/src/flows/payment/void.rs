@@ -45,7 +45,7 @@ pub(crate) async fn void_authorization(
                     payment_id,
                     &request_id,
                     error.code(),
-                    error.issue().is_some(),
+                    error.meaning().failure_kind().unwrap_or("unknown"),
                 )
                 .await?;
             if error.issue() == Some(&Issue::PreviouslyCaptured) {

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         money::{Amount, Currency},
         payment::CallFailure,
+        paypal_meaning::Meaning,
         refusal::Refusal,
     },
     flows::{
@@ -117,8 +118,11 @@ impl From<OrderError> for Problem {
                     currency,
                 } => price_mismatch(server_price, currency),
                 PaymentRefusal::DatesUnavailable => dates_unavailable(),
+                PaymentRefusal::HoldExpired => Self::new(Code::HoldExpired)
+                    .detail("The days are free, but the hold is over. Make a new booking."),
                 PaymentRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
                 PaymentRefusal::AlreadyPaid => Self::new(Code::AlreadyPaid),
+                PaymentRefusal::PaymentInProgress => payment_under_review(),
             },
         }
     }
@@ -129,20 +133,15 @@ impl From<AuthorizeError> for Problem {
         match error {
             AuthorizeError::Database(error) => error.into(),
             AuthorizeError::PayPal(error) => not_authorized(error),
-            AuthorizeError::Refused(refusal) => match refusal {
-                AuthorizationRefusal::OrderNotFound => Self::new(Code::OrderNotFound),
-                AuthorizationRefusal::DatesUnavailable => dates_unavailable()
-                    .detail("The hold lapsed and the days are taken. Nothing was charged."),
-                AuthorizationRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
-                AuthorizationRefusal::PaymentInProgress => {
-                    Self::new(Code::PaymentInProgress).retry_after(2)
-                }
-            },
+            AuthorizeError::Refused(refusal) => refusal.into(),
             AuthorizeError::Voided(reason) => match reason {
                 VoidReason::PaymentMismatch => Self::new(Code::PaymentMismatch)
                     .detail("The authorization was voided; make a new order."),
                 VoidReason::BookingNotPayable => {
                     Self::new(Code::BookingNotPayable).detail("The authorization was voided.")
+                }
+                VoidReason::AlreadyPaid => {
+                    Self::new(Code::AlreadyPaid).detail("The second authorization was voided.")
                 }
                 VoidReason::DatesUnavailable => {
                     dates_unavailable().detail("The days are taken. The authorization was voided.")
@@ -150,6 +149,35 @@ impl From<AuthorizeError> for Problem {
             },
         }
     }
+}
+
+impl From<AuthorizationRefusal> for Problem {
+    fn from(refusal: AuthorizationRefusal) -> Self {
+        match refusal {
+            AuthorizationRefusal::OrderNotFound => Self::new(Code::OrderNotFound),
+            AuthorizationRefusal::OrderEnded => {
+                Self::new(Code::OrderEnded).detail("Make a new order.")
+            }
+            AuthorizationRefusal::DatesUnavailable => dates_unavailable()
+                .detail("The hold lapsed and the days are taken. Nothing was charged."),
+            AuthorizationRefusal::HoldExpired => Self::new(Code::HoldExpired).detail(
+                "The payer has not approved the order in time. Nothing was charged. Make a new \
+                 booking.",
+            ),
+            AuthorizationRefusal::BookingNotPayable => Self::new(Code::BookingNotPayable),
+            AuthorizationRefusal::AlreadyPaid => Self::new(Code::AlreadyPaid),
+            AuthorizationRefusal::PaymentInProgress => {
+                Self::new(Code::PaymentInProgress).retry_after(2)
+            }
+        }
+    }
+}
+
+/// PayPal needs hours or days to decide.
+fn payment_under_review() -> Problem {
+    Problem::new(Code::PaymentInProgress)
+        .detail("PayPal is reviewing a payment of this booking.")
+        .retry_after(3600)
 }
 
 impl From<CancelError> for Problem {
@@ -239,22 +267,18 @@ impl From<RefundRefusal> for Problem {
 }
 
 fn not_authorized(error: PayPalError) -> Problem {
-    let problem = match error.issue() {
-        Some(Issue::OrderNotApproved | Issue::PayerActionRequired) => {
+    let problem = match (error.issue(), error.meaning()) {
+        (Some(Issue::OrderNotApproved | Issue::PayerActionRequired), _) => {
             Problem::new(Code::OrderNotApproved)
                 .detail("Send the payer to approveUrl, then repeat this request.")
         }
-        Some(Issue::OrderExpired | Issue::OrderCompletedOrVoided | Issue::InvalidResourceId) => {
-            Problem::new(Code::OrderNotApproved).detail("The order is over; make a new one.")
-        }
-        Some(
-            Issue::InstrumentDeclined
-            | Issue::PayerCannotPay
-            | Issue::TransactionRefused
-            | Issue::MaxAuthorizationCountExceeded,
-        ) => {
-            Problem::new(Code::PaymentDeclined).detail("The payer must choose another way to pay.")
-        }
+        (Some(Issue::InstrumentDeclined), _) => Problem::new(Code::PaymentDeclined)
+            .detail("Send the payer to approveUrl to choose another way to pay."),
+        (_, Meaning::DeclinedByPayer) => Problem::new(Code::PaymentDeclined)
+            .detail("The payer must choose another way to pay. Make a new order."),
+        (Some(_), Meaning::Unknown) => Problem::new(Code::PaymentProviderUnavailable)
+            .detail("PayPal's answer is unclear. Retry the same request: it cannot charge twice.")
+            .retry_after(30),
         _ => return error.into(),
     };
     problem.because(error)
