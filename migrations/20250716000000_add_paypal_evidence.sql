@@ -7,13 +7,20 @@ SET LOCAL client_min_messages = warning;
 ALTER TABLE public.payments
     ADD COLUMN IF NOT EXISTS pending_since timestamptz,
     ADD COLUMN IF NOT EXISTS next_comparison_at timestamptz,
-    ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0);
+    ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0),
+    ADD COLUMN IF NOT EXISTS hold_ended_at timestamptz,
+    ADD COLUMN IF NOT EXISTS comparison_failing_since timestamptz;
+COMMENT ON COLUMN public.payments.hold_ended_at IS
+    'Since when PayPal is known to hold none of the authorized money that is not captured. NULL: it '
+    'may hold some until the authorization expires.';
 COMMENT ON COLUMN public.payments.pending_since IS
     'Since when PayPal reviews the authorization or the capture. NULL: PayPal reviews nothing.';
 COMMENT ON COLUMN public.payments.next_comparison_at IS
     'When the payment is compared with PayPal next. NULL: at once. infinity: never again.';
 COMMENT ON COLUMN public.payments.comparison_failures IS
     'Comparisons that failed since the last that succeeded.';
+COMMENT ON COLUMN public.payments.comparison_failing_since IS
+    'The first of these failures.';
 
 -- Every state but the first two waiting ones had these rules before. A pending capture has an id,
 -- and its money is not captured yet.
@@ -25,11 +32,26 @@ ALTER TABLE public.payments
     ADD CONSTRAINT payments_status_known CHECK (status IN ('created', 'authorization_pending', 'authorized',
         'capturing', 'capture_pending', 'captured', 'partially_refunded', 'refunded', 'voided', 'failed', 'expired')),
     ADD CONSTRAINT payments_authorized_has_id CHECK (
-        status NOT IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending') OR authorization_id IS NOT NULL),
+        status NOT IN ('authorization_pending', 'authorized', 'capturing') OR authorization_id IS NOT NULL),
     ADD CONSTRAINT payments_capture_whole CHECK (
         (status IN ('capture_pending', 'captured', 'partially_refunded', 'refunded')) = (capture_id IS NOT NULL)
         AND (status IN ('captured', 'partially_refunded', 'refunded')) = (captured_at IS NOT NULL)
         AND (captured_at IS NULL) = (captured_amount IS NULL));
+
+-- Captures were final until now, so they left no hold.
+UPDATE public.payments SET hold_ended_at = coalesce(voided_at, captured_at, updated_at)
+WHERE authorization_id IS NOT NULL AND hold_ended_at IS NULL
+  AND (voided_at IS NOT NULL OR status IN ('voided', 'expired', 'captured', 'partially_refunded', 'refunded'))
+  AND NOT EXISTS (SELECT FROM public.schema_migrations WHERE version = '20250716000000_add_paypal_evidence');
+
+-- The crons look for holds that must end and for captures that are due among few payments,
+-- however many have ended.
+CREATE INDEX IF NOT EXISTS payments_holding ON public.payments (booking_id)
+    WHERE authorization_id IS NOT NULL AND hold_ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS payments_declined ON public.payments (next_attempt_at)
+    WHERE status = 'failed' AND next_attempt_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_operations_open_captures ON public.payment_operations (payment_id)
+    WHERE operation = 'capture' AND status = 'open';
 
 -- A booking has at most one payment that is to be authorized, and at most one that holds or took
 -- money. A payment whose money went back makes room for another.
@@ -79,6 +101,7 @@ CREATE INDEX refunds_open ON public.refunds (ordered_at) WHERE status IN ('order
 CREATE INDEX IF NOT EXISTS refunds_by_capture ON public.refunds (capture_id);
 UPDATE public.refunds AS r SET capture_id = p.capture_id
 FROM public.payments AS p WHERE p.id = r.payment_id AND r.capture_id IS NULL;
+ALTER TABLE public.refunds ALTER COLUMN capture_id SET NOT NULL;
 -- Refunds that were seen at PayPal had no rows before. Each payment gets one for their sum.
 INSERT INTO public.refunds (payment_id, capture_id, amount, idempotency_key, actor, reason, status, ordered_at, finished_at)
 SELECT p.id, p.capture_id, p.refunded_amount - known.amount, 'paypal:earlier', 'paypal', 'seen_at_paypal', 'refunded',
@@ -89,13 +112,14 @@ FROM public.payments AS p CROSS JOIN LATERAL (
 WHERE p.refunded_amount > known.amount
 ON CONFLICT DO NOTHING;
 
--- One row is one dispute at PayPal.
+-- One row is one dispute at PayPal about one payment. A dispute may be about several.
 CREATE TABLE IF NOT EXISTS public.payment_disputes (
-    dispute_id  text PRIMARY KEY,
+    dispute_id  text NOT NULL CHECK (length(dispute_id) BETWEEN 1 AND 255),
     payment_id  uuid NOT NULL REFERENCES public.payments ON DELETE RESTRICT,
     outcome     text,
     opened_at   timestamptz NOT NULL,
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    PRIMARY KEY (dispute_id, payment_id)
 );
 CREATE INDEX IF NOT EXISTS payment_disputes_open ON public.payment_disputes (payment_id) WHERE resolved_at IS NULL;
 ALTER TABLE public.payment_disputes ENABLE ROW LEVEL SECURITY;
@@ -109,6 +133,31 @@ ALTER TABLE public.payment_findings
     ADD COLUMN IF NOT EXISTS acknowledged_by text,
     ADD COLUMN IF NOT EXISTS acknowledgement text CHECK (length(acknowledgement) BETWEEN 1 AND 200);
 COMMENT ON COLUMN public.payment_findings.acknowledgement IS 'The operator''s reason.';
+
+-- The lists of findings show the newest first. The audit log is read by a booking's id.
+DROP INDEX IF EXISTS public.payment_findings_open;
+CREATE INDEX payment_findings_open ON public.payment_findings (found_at DESC, payment_id, kind) WHERE resolved_at IS NULL;
+CREATE INDEX IF NOT EXISTS payment_findings_of_payment ON public.payment_findings (payment_id)
+    WHERE resolved_at IS NULL AND acknowledged_at IS NULL;
+CREATE INDEX IF NOT EXISTS audit_log_by_subject_id ON public.audit_log (subject_id, id);
+CREATE INDEX IF NOT EXISTS audit_log_by_booking ON public.audit_log ((detail ->> 'bookingId'), id) WHERE detail ->> 'bookingId' IS NOT NULL;
+
+-- The payments that are due for a comparison. Those that may still move have a list of their own, so
+-- that they do not wait behind a backlog of old ones.
+DROP INDEX IF EXISTS public.payments_unreconciled;
+CREATE INDEX IF NOT EXISTS payments_comparison_due ON public.payments ((coalesce(next_comparison_at, '-infinity')), id)
+    WHERE next_comparison_at IS DISTINCT FROM 'infinity';
+CREATE INDEX IF NOT EXISTS payments_comparison_due_live ON public.payments ((coalesce(next_comparison_at, '-infinity')), id)
+    WHERE next_comparison_at IS DISTINCT FROM 'infinity'
+      AND status IN ('created', 'authorization_pending', 'authorized', 'capturing', 'capture_pending');
+-- Payments that ended before this file. The old ones are spread over a week and a day, so that they
+-- do not all come due at once.
+UPDATE public.payments SET next_comparison_at = CASE
+    WHEN order_id IS NULL OR updated_at < now() - interval '190 days' THEN 'infinity'
+    WHEN updated_at < now() - interval '30 days' THEN now() + random() * interval '7 days'
+    WHEN updated_at < now() - interval '2 days' THEN now() + random() * interval '1 day' END
+WHERE next_comparison_at IS NULL
+  AND (order_id IS NULL OR (status NOT IN ('created', 'authorized', 'capturing') AND updated_at < now() - interval '2 days'));
 
 -- An event may name any id that PayPal ever gave us, for example that of an earlier order.
 DROP INDEX IF EXISTS public.payment_operations_by_result;

@@ -96,11 +96,15 @@ SET LOCAL check_function_bodies = off;
 \ir functions/capture_rules.sql
 \ir functions/captures.sql
 \ir functions/crons.sql
+\ir functions/disputes.sql
+\ir functions/findings.sql
 \ir functions/formats.sql
 \ir functions/holds.sql
 \ir functions/listing.sql
+\ir functions/observations.sql
 \ir functions/operators.sql
 \ir functions/orders.sql
+\ir functions/payment_sums.sql
 \ir functions/payments.sql
 \ir functions/pricing.sql
 \ir functions/reauthorizations.sql

@@ -49,17 +49,106 @@ BEGIN
 END;
 $$;
 
--- Trigger of payments: one row in audit_log for each change of state.
-CREATE OR REPLACE FUNCTION internal.audit_payment_state() RETURNS trigger
+-- Trigger of payments: one row in audit_log for each change of state or of an amount. captured and
+-- refunded have the amounts before and after.
+CREATE OR REPLACE FUNCTION internal.audit_payment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
-    INSERT INTO public.audit_log (occurred_at, actor, action, subject_type, subject_id, detail)
-    VALUES (NEW.updated_at, 'system', 'payment.' || NEW.status, 'payment', NEW.id,
-        jsonb_strip_nulls(jsonb_build_object(
+    PERFORM internal.audit('system',
+        CASE WHEN OLD.status IS DISTINCT FROM NEW.status THEN 'payment.' || NEW.status ELSE 'payment.amounts_changed' END,
+        'payment', NEW.id::text, jsonb_build_object(
             'bookingId', NEW.booking_id, 'from', OLD.status, 'to', NEW.status,
             'amount', NEW.amount::text, 'currency', NEW.currency,
+            'amountBefore', CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END,
+            'captureAmount', NEW.capture_amount::text,
+            'capturedBefore', CASE WHEN OLD.captured_amount IS DISTINCT FROM NEW.captured_amount THEN coalesce(OLD.captured_amount, 0)::text END,
+            'captured', NEW.captured_amount::text,
+            'refundedBefore', CASE WHEN OLD.refunded_amount <> NEW.refunded_amount THEN OLD.refunded_amount::text END,
+            'refunded', CASE WHEN NEW.captured_amount IS NOT NULL THEN NEW.refunded_amount::text END,
             'authorizationId', NEW.authorization_id, 'captureId', NEW.capture_id,
-            'voidReason', NEW.void_reason, 'failureCode', NEW.failure_code)));
+            'voidReason', NEW.void_reason, 'failureCode', NEW.failure_code), NULL, NEW.updated_at);
+    RETURN NULL;
+END;
+$$;
+
+-- Trigger of payment_captures: one row in audit_log for each capture and each change of one. A capture
+-- is ours if it belongs to an operation of ours, otherwise it was made in PayPal's console.
+CREATE OR REPLACE FUNCTION internal.audit_capture() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    PERFORM internal.audit(
+        CASE WHEN EXISTS (SELECT FROM public.payment_operations AS o
+                          WHERE o.payment_id = p.id AND o.operation = 'capture' AND (o.result_id = NEW.capture_id OR o.status = 'open'))
+            THEN 'system' ELSE 'paypal' END,
+        'capture.' || NEW.status, 'payment', p.id::text, jsonb_build_object(
+            'bookingId', p.booking_id, 'captureId', NEW.capture_id, 'amount', NEW.amount::text, 'currency', p.currency,
+            'from', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END,
+            'amountBefore', CASE WHEN TG_OP = 'UPDATE' THEN CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END END),
+        NULL, NEW.updated_at)
+    FROM public.payments AS p WHERE p.id = NEW.payment_id;
+    RETURN NULL;
+END;
+$$;
+
+-- Trigger of refunds: one row in audit_log for each refund and each change of one. An operator's order
+-- is left out, because order_refund writes it with the request's id.
+CREATE OR REPLACE FUNCTION internal.audit_refund() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.status = 'ordered' AND NEW.idempotency_key LIKE 'operator%' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM internal.audit(NEW.actor, 'refund.' || NEW.status, 'payment', p.id::text, jsonb_build_object(
+            'bookingId', p.booking_id, 'refundId', NEW.id, 'paypalRefundId', NEW.paypal_refund_id, 'captureId', NEW.capture_id,
+            'amount', NEW.amount::text, 'currency', p.currency, 'reason', NEW.reason, 'failureCode', NEW.failure_code,
+            'from', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END,
+            'amountBefore', CASE WHEN TG_OP = 'UPDATE' THEN CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END END),
+        NULL, CASE WHEN NEW.status = 'pending' THEN coalesce(NEW.pending_since, NEW.ordered_at) ELSE coalesce(NEW.finished_at, NEW.ordered_at) END)
+    FROM public.payments AS p WHERE p.id = NEW.payment_id;
+    RETURN NULL;
+END;
+$$;
+
+-- Trigger of payment_findings: one row in audit_log when a finding opens, is acknowledged or is
+-- resolved. The setting exodrive.request_id names the request of the transaction, if there is one.
+CREATE OR REPLACE FUNCTION internal.audit_finding() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_action text;
+BEGIN
+    v_action := CASE
+        WHEN TG_OP = 'INSERT' THEN 'finding.opened'
+        WHEN OLD.resolved_at IS NULL AND NEW.resolved_at IS NOT NULL THEN 'finding.resolved'
+        WHEN OLD.acknowledged_at IS NULL AND NEW.acknowledged_at IS NOT NULL THEN 'finding.acknowledged'
+        WHEN OLD.found_at <> NEW.found_at THEN 'finding.opened'
+    END;
+    IF v_action IS NOT NULL THEN
+        PERFORM internal.audit(
+            CASE WHEN v_action = 'finding.acknowledged' THEN coalesce(NEW.acknowledged_by, 'system') ELSE 'system' END,
+            v_action, 'payment', p.id::text, jsonb_build_object(
+                'bookingId', p.booking_id, 'kind', NEW.kind, 'detail', nullif(NEW.detail, ''),
+                'reason', CASE WHEN v_action = 'finding.acknowledged' THEN NEW.acknowledgement END),
+            CASE WHEN v_action = 'finding.acknowledged' THEN nullif(current_setting('exodrive.request_id', true), '') END,
+            CASE v_action WHEN 'finding.opened' THEN NEW.found_at WHEN 'finding.resolved' THEN NEW.resolved_at ELSE NEW.acknowledged_at END)
+        FROM public.payments AS p WHERE p.id = NEW.payment_id;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+-- Trigger of the tables of prices and rules, which people change in a console: one row in audit_log
+-- for each change, with the row before and after. The argument is the subject's type.
+CREATE OR REPLACE FUNCTION internal.audit_rule() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    v_after  jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    v_row    jsonb := coalesce(v_after, v_before);
+BEGIN
+    PERFORM internal.audit('database:' || session_user,
+        TG_ARGV[0] || CASE TG_OP WHEN 'INSERT' THEN '.added' WHEN 'UPDATE' THEN '.changed' ELSE '.removed' END,
+        TG_ARGV[0], coalesce(v_row ->> 'id', v_row ->> 'car_id', v_row ->> 'days_before_pickup'),
+        jsonb_build_object('carId', v_row -> 'car_id', 'before', v_before, 'after', v_after), NULL, now());
     RETURN NULL;
 END;
 $$;

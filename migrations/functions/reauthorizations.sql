@@ -3,9 +3,9 @@
 -- Functions of other files:
 --   audit.sql     audit
 --   bookings.sql  lock_booking
---   captures.sql  give_up_capture
+--   captures.sql  charge_refusal, give_up_capture, lock_chargeable_payment
 --   formats.sql   money
---   payments.sql  close_operation, has_live_lease, known_operation, lock_payment, open_operation
+--   payments.sql  close_operation, known_operation, open_operation
 --   voids.sql     voidable_authorization
 
 -- Whether a capture should reauthorize first. PayPal honors the funds for 3 days. After that a
@@ -13,7 +13,8 @@
 --
 -- No reauthorization begins while the outcome of a capture is in doubt, or within 3 days of a
 -- refused one. An open reauthorization is always finished first, because it may have changed the id
--- to capture.
+-- to capture. PayPal reauthorizes the original authorization, as often as it likes, but never a
+-- reauthorization.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -58,6 +59,32 @@ COMMENT ON FUNCTION public.record_reauthorization IS
     'claimed the payment: stop. Repeating the reauthorization under its id gives that run the '
     'same authorization). Locks the payment.';
 
+CREATE OR REPLACE FUNCTION public.record_reauthorization_failure(
+    p_payment_id uuid, p_request_id text, p_error_code text, p_kind text, p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_operation public.payment_operations;
+BEGIN
+    IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'declined', 'ended', 'unknown') THEN
+        RAISE EXCEPTION 'unknown kind of reauthorization failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
+    IF v_operation.status = 'open' AND p_kind IN ('declined', 'ended') THEN
+        PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
+    ELSIF v_operation.status = 'open' THEN
+        UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
+        WHERE request_id = p_request_id;
+    END IF;
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_reauthorization_failure IS
+    'A reauthorization did not succeed. p_kind declined or ended: PayPal refused it, and the old '
+    'authorization is captured. retryable or unknown: it is repeated under the same id. Outcome: '
+    'recorded. The claim stays with the caller. Locks the payment.';
+
 CREATE OR REPLACE FUNCTION public.claim_reauthorization(
     p_booking_id uuid, p_actor text, p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
@@ -65,36 +92,42 @@ LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_time
 DECLARE
     v_booking    public.bookings := internal.lock_booking(p_booking_id);
     v_payment    public.payments;
+    v_refusal    jsonb;
     v_request_id text;
 BEGIN
     IF v_booking.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'booking_not_found');
     END IF;
-    v_payment := internal.lock_payment(p_booking_id, p_now);
-    IF v_payment.status = 'capturing' OR internal.has_live_lease(v_payment, p_now) THEN
+    v_payment := internal.lock_chargeable_payment(p_booking_id, p_now);
+    IF v_payment.status = 'capturing' THEN
         RETURN jsonb_build_object('outcome', 'payment_in_progress');
     END IF;
-    IF v_payment.status IS DISTINCT FROM 'authorized' OR v_booking.status NOT IN ('upcoming', 'active', 'completed') THEN
+    v_refusal := internal.charge_refusal(v_booking, v_payment, p_now);
+    IF v_refusal ->> 'outcome' = 'not_capturable' OR (v_refusal IS NULL AND v_booking.status = 'cancelled') THEN
         RETURN jsonb_build_object('outcome', 'not_authorized');
+    END IF;
+    IF v_refusal IS NOT NULL THEN
+        RETURN v_refusal;
     END IF;
     UPDATE public.payments
     SET status = 'capturing', lease_id = gen_random_uuid(), lease_expires_at = p_now + interval '2 minutes', updated_at = p_now
     WHERE id = v_payment.id RETURNING * INTO v_payment;
     SELECT o.request_id INTO v_request_id
-    FROM internal.open_operation(v_payment.id, 'reauthorize', v_payment.authorization_id, p_now) AS o;
+    FROM internal.open_operation(v_payment.id, 'reauthorize', internal.voidable_authorization(v_payment), p_now) AS o;
     PERFORM internal.give_up_capture(v_payment.id, 'reauthorizing', p_now);
     PERFORM internal.audit(p_actor, 'reauthorization.ordered', 'payment', v_payment.id::text,
         jsonb_build_object('bookingId', p_booking_id), p_request_id, p_now);
     RETURN jsonb_build_object('outcome', 'claimed', 'paymentId', v_payment.id, 'lease', v_payment.lease_id,
-        'authorizationId', v_payment.authorization_id, 'amount', internal.money(v_payment.amount), 'currency', v_payment.currency,
-        'requestId', v_request_id);
+        'authorizationId', v_payment.authorization_id, 'originalAuthorizationId', internal.voidable_authorization(v_payment),
+        'amount', internal.money(v_payment.amount), 'currency', v_payment.currency, 'requestId', v_request_id);
 END;
 $$;
 COMMENT ON FUNCTION public.claim_reauthorization IS
-    'Before an operator reauthorizes a payment. Outcomes: claimed (call PayPal with requestId, '
-    'then record_reauthorization or record_payment_failure, then release_payment); '
-    'payment_in_progress; not_authorized (nothing to reauthorize); booking_not_found. Locks car, '
-    'booking, payment. Writes a claim of 2 minutes, the operation and the audit log.';
+    'Before an operator reauthorizes a payment. Outcomes: claimed (call PayPal for '
+    'originalAuthorizationId with requestId, then record_reauthorization or '
+    'record_reauthorization_failure, then release_payment); payment_in_progress; not_authorized '
+    '(nothing to reauthorize); those of claim_payment_capture about the payment; booking_not_found. '
+    'Locks car, booking, payments. Writes a claim of 2 minutes, the operation and the audit log.';
 
 CREATE OR REPLACE FUNCTION public.release_payment(p_payment_id uuid, p_lease uuid, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE sql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout = '5s' AS $$

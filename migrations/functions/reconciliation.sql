@@ -1,31 +1,125 @@
--- Comparing our payments with PayPal's. Captures, refunds and ends that PayPal shows are recorded.
--- Any other difference is kept as a finding until it is gone.
+-- Comparing our payments with PayPal's: which payments are due, and what a comparison found.
+--
+-- Payments that may still move are compared every hour. Ended ones are compared rarer and rarer,
+-- until the 180 days are over in which PayPal refunds and accepts disputes. A change of a payment
+-- makes it due at once. A comparison that fails is retried later and later, so that no payment stands
+-- in the way of another.
 --
 -- Functions of other files:
---   captures.sql  record_unexpected_capture, set_captured
+--   findings.sql  open_finding, resolve_findings
 --   formats.sql   money, utc
---   payments.sql  has_live_lease, latest_payment
---   refunds.sql   add_refunded
+--   payments.sql  latest_payment
+
+DROP FUNCTION IF EXISTS public.payment_drift(integer);
+
+-- The orders of a payment that PayPal may still authorize, newest first. PayPal gives a payer six
+-- hours to approve an order, so an order that is seven hours older than the newest is over. The
+-- payment's own order and that of an authorization in doubt always count.
+CREATE OR REPLACE FUNCTION internal.order_ids(p_payment public.payments) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(known.order_id ORDER BY known.created_at DESC, known.order_id), '[]') FROM (
+            SELECT p_payment.order_id AS order_id, p_payment.order_created_at AS created_at WHERE p_payment.order_id IS NOT NULL
+            UNION ALL
+            SELECT o.result_id, o.started_at FROM public.payment_operations AS o
+            WHERE p_payment.status = 'created' AND o.payment_id = p_payment.id AND o.operation = 'order' AND o.result_id IS NOT NULL
+              AND o.result_id IS DISTINCT FROM p_payment.order_id
+              AND (o.started_at > coalesce(p_payment.order_created_at, o.started_at) - interval '7 hours'
+                   OR EXISTS (SELECT FROM public.payment_operations AS a
+                              WHERE a.payment_id = o.payment_id AND a.operation = 'authorize' AND a.status = 'open'
+                                AND a.subject_id = o.result_id))
+        ) AS known);
+END;
+$$;
+
+-- Whether refunds that we ordered explain all that went back.
+CREATE OR REPLACE FUNCTION internal.is_refunded_by_us(p_payment public.payments) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_payment.refunded_amount > 0 AND p_payment.refunded_amount <= (
+        SELECT coalesce(sum(r.amount), 0) FROM public.refunds AS r
+        WHERE r.payment_id = p_payment.id AND r.status = 'refunded' AND r.actor <> 'paypal');
+END;
+$$;
+
+-- Whether PayPal refused our latest refund, and its amount has not gone back in another way.
+CREATE OR REPLACE FUNCTION internal.is_refund_refused(p_payment public.payments) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_latest  public.refunds;
+    v_refused numeric;
+BEGIN
+    SELECT * INTO v_latest FROM public.refunds
+    WHERE payment_id = p_payment.id AND actor <> 'paypal' ORDER BY ordered_at DESC, id LIMIT 1;
+    -- The parts of a refund share its key.
+    SELECT sum(amount) INTO v_refused FROM public.refunds
+    WHERE payment_id = p_payment.id AND idempotency_key = v_latest.idempotency_key AND status = 'refused';
+    RETURN coalesce(v_refused, 0) > (
+            SELECT coalesce(sum(amount), 0) FROM public.refunds
+            WHERE payment_id = p_payment.id AND actor = 'paypal' AND status <> 'refused' AND ordered_at >= v_latest.ordered_at)
+       AND coalesce(p_payment.captured_amount, 0) > p_payment.refunded_amount;
+END;
+$$;
+
+-- The captures and refunds of a payment, oldest first, and what follows from them.
+CREATE OR REPLACE FUNCTION internal.payment_money_json(p_payment public.payments) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN jsonb_build_object(
+        'captures', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('captureId', c.capture_id, 'amount', internal.money(c.amount), 'status', c.status)
+                ORDER BY c.first_seen_at, c.capture_id), '[]')
+            FROM public.payment_captures AS c WHERE c.payment_id = p_payment.id),
+        'refunds', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('refundId', r.id, 'paypalRefundId', r.paypal_refund_id, 'captureId', r.capture_id,
+                'amount', internal.money(r.amount), 'status', r.status) ORDER BY r.ordered_at, r.part, r.id), '[]')
+            FROM public.refunds AS r WHERE r.payment_id = p_payment.id),
+        'refundsOpen', EXISTS (
+            SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status IN ('ordered', 'pending')),
+        'refundRefused', internal.is_refund_refused(p_payment),
+        'refundedByUs', internal.is_refunded_by_us(p_payment));
+END;
+$$;
 
 -- The fields of a payment that the product compares with PayPal's.
 CREATE OR REPLACE FUNCTION internal.payment_record_json(p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
-    RETURN (
+    RETURN internal.payment_money_json(p_payment) || (
         SELECT jsonb_build_object(
             'paymentId', p_payment.id, 'status', p_payment.status, 'bookingId', b.id, 'reference', b.reference, 'bookingStatus', b.status,
-            'isLatest', (internal.latest_payment(b.id)).id = p_payment.id, 'amount', internal.money(p_payment.amount), 'currency', p_payment.currency, 'orderId', p_payment.order_id,
-            'orderCreatedAt', internal.utc(p_payment.order_created_at), 'authorizationId', p_payment.authorization_id, 'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at),
+            'startDate', b.start_date, 'isLatest', (internal.latest_payment(b.id)).id = p_payment.id,
+            'amount', internal.money(p_payment.amount), 'currency', p_payment.currency, 'orderId', p_payment.order_id,
+            'orderIds', internal.order_ids(p_payment), 'orderCreatedAt', internal.utc(p_payment.order_created_at),
+            'authorizationId', p_payment.authorization_id, 'originalAuthorizationId', p_payment.original_authorization_id,
+            'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at),
             'captureAmount', internal.money(p_payment.capture_amount), 'captureId', p_payment.capture_id,
-            'refundedAmount', internal.money(p_payment.refunded_amount), 'voidReason', p_payment.void_reason,
-            'failureCode', p_payment.failure_code,
-            'refundsOpen', EXISTS (SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status = 'ordered'),
-            -- A new order replaces a refused one.
-            'refundRefused', coalesce((
-                SELECT r.status = 'refused' FROM public.refunds AS r WHERE r.payment_id = p_payment.id
-                ORDER BY r.ordered_at DESC, r.id LIMIT 1), false),
+            'capturedAmount', internal.money(p_payment.captured_amount), 'capturedAt', internal.utc(p_payment.captured_at),
+            'refundedAmount', internal.money(p_payment.refunded_amount), 'pendingSince', internal.utc(p_payment.pending_since),
+            'voidReason', p_payment.void_reason, 'failureCode', p_payment.failure_code,
+            'disputed', EXISTS (
+                SELECT FROM public.payment_disputes AS d WHERE d.payment_id = p_payment.id AND d.resolved_at IS NULL),
             'updatedAt', internal.utc(p_payment.updated_at))
         FROM public.bookings AS b WHERE b.id = p_payment.booking_id);
+END;
+$$;
+
+-- The payment that PayPal gave this id: an order, authorization, capture or refund, earlier ones
+-- included.
+CREATE OR REPLACE FUNCTION internal.payment_of_paypal_id(p_paypal_id text) RETURNS public.payments
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN (
+        SELECT p FROM public.payments AS p
+        WHERE p.id IN (
+            SELECT q.id FROM public.payments AS q
+            WHERE q.order_id = p_paypal_id OR q.authorization_id = p_paypal_id
+               OR q.original_authorization_id = p_paypal_id OR q.capture_id = p_paypal_id
+            UNION ALL SELECT o.payment_id FROM public.payment_operations AS o WHERE o.result_id = p_paypal_id
+            UNION ALL SELECT c.payment_id FROM public.payment_captures AS c WHERE c.capture_id = p_paypal_id
+            UNION ALL SELECT r.payment_id FROM public.refunds AS r WHERE r.paypal_refund_id = p_paypal_id)
+        ORDER BY p.created_at DESC, p.id LIMIT 1);
 END;
 $$;
 
@@ -33,188 +127,166 @@ CREATE OR REPLACE FUNCTION public.find_payment(
     p_payment_id uuid DEFAULT NULL, p_paypal_id text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '5s' AS $$
+DECLARE
+    v_payment public.payments;
 BEGIN
-    RETURN (
-        SELECT internal.payment_record_json(p) FROM public.payments AS p
-        WHERE p.id = p_payment_id OR p.order_id = p_paypal_id OR p.authorization_id = p_paypal_id
-           OR p.original_authorization_id = p_paypal_id OR p.capture_id = p_paypal_id
-        ORDER BY (p.id = p_payment_id) DESC NULLS LAST, p.created_at DESC, p.id LIMIT 1);
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id;
+    IF v_payment.id IS NULL THEN
+        v_payment := internal.payment_of_paypal_id(p_paypal_id);
+    END IF;
+    RETURN CASE WHEN v_payment.id IS NOT NULL THEN internal.payment_record_json(v_payment) END;
 END;
 $$;
 COMMENT ON FUNCTION public.find_payment IS
-    'The payment with our id, or with that order, authorization or capture at PayPal: {paymentId, '
-    'status, bookingId, reference, bookingStatus, isLatest, amount, currency, orderId, '
-    'orderCreatedAt, authorizationId, authorizationExpiresAt, captureAmount, captureId, '
-    'refundedAmount, voidReason, failureCode, refundsOpen, refundRefused, updatedAt}, or NULL. '
-    'Reads only.';
+    'The payment with our id, otherwise the one that PayPal gave that id: an order, authorization, '
+    'capture or refund, earlier ones included. {paymentId, status, bookingId, reference, '
+    'bookingStatus, startDate, isLatest, amount, currency, orderId, orderIds, orderCreatedAt, '
+    'authorizationId, originalAuthorizationId, authorizationExpiresAt, captureAmount, captureId, '
+    'capturedAmount, capturedAt, refundedAmount, pendingSince, voidReason, failureCode, captures '
+    '[{captureId, amount, status}], refunds [{refundId, paypalRefundId, captureId, amount, status}], '
+    'refundsOpen, refundRefused, refundedByUs, disputed, updatedAt}, or NULL. orderIds: the orders '
+    'that PayPal may still authorize, newest first. refundedByUs: refunds that we ordered explain '
+    'all that went back. Reads only.';
+
+-- Whether PayPal may still move the money of a payment, or an operator has to look at it.
+CREATE OR REPLACE FUNCTION internal.is_to_be_watched(p_payment public.payments, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE
+            WHEN p_payment.status = 'created' THEN internal.order_ids(p_payment) <> '[]'
+            WHEN p_payment.status = 'failed' THEN p_payment.authorization_id IS NOT NULL AND p_payment.voided_at IS NULL
+                AND p_payment.authorization_expires_at > p_now
+            ELSE p_payment.status IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending')
+        END
+        OR EXISTS (SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status IN ('ordered', 'pending'))
+        OR EXISTS (SELECT FROM public.payment_findings AS f
+                   WHERE f.payment_id = p_payment.id AND f.resolved_at IS NULL AND f.acknowledged_at IS NULL);
+END;
+$$;
+
+-- When a payment that was just compared is compared next. infinity: never. Each pause is ten minutes
+-- shorter than its name, so that no payment misses a run after a late one.
+CREATE OR REPLACE FUNCTION internal.next_comparison(p_payment public.payments, p_now timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE
+        WHEN internal.is_to_be_watched(p_payment, p_now) THEN p_now + interval '50 minutes'
+        WHEN p_payment.status = 'created' THEN 'infinity'
+        -- An order that was never authorized has ended for good.
+        WHEN p_payment.authorization_id IS NULL AND p_payment.capture_id IS NULL THEN
+            CASE WHEN p_payment.updated_at > p_now - interval '7 days' THEN p_now + interval '23 hours 50 minutes' ELSE 'infinity' END
+        WHEN p_payment.updated_at > p_now - interval '2 days' THEN p_now + interval '50 minutes'
+        WHEN p_payment.updated_at > p_now - interval '30 days' THEN p_now + interval '23 hours 50 minutes'
+        -- 180 days, and some for a refund or a dispute of the last day.
+        WHEN coalesce(p_payment.captured_at, p_payment.updated_at) > p_now - interval '190 days' THEN p_now + interval '7 days' - interval '10 minutes'
+        ELSE 'infinity'
+    END;
+END;
+$$;
+
+-- Trigger of payments: a change makes the payment due for a comparison at once. A payment is never
+-- due before it has an order.
+CREATE OR REPLACE FUNCTION internal.schedule_comparison() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    NEW.next_comparison_at := CASE
+        WHEN TG_OP = 'INSERT' AND NEW.order_id IS NULL THEN 'infinity'
+        ELSE least(NEW.next_comparison_at, NEW.updated_at)
+    END;
+    RETURN NEW;
+END;
+$$;
+
+-- The payments that are due, longest overdue first. Four fifths of a batch are kept for payments that
+-- may still move, so that a backlog of ended ones does not delay them.
+CREATE OR REPLACE FUNCTION internal.due_comparisons(p_limit integer, p_now timestamptz) RETURNS SETOF public.payments
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_live uuid[] := ARRAY (
+        SELECT p.id FROM public.payments AS p
+        WHERE coalesce(p.next_comparison_at, '-infinity') <= p_now AND p.next_comparison_at IS DISTINCT FROM 'infinity'
+          AND p.status IN ('created', 'authorization_pending', 'authorized', 'capturing', 'capture_pending')
+        ORDER BY coalesce(p.next_comparison_at, '-infinity'), p.id LIMIT p_limit - p_limit / 5);
+    v_any uuid[] := ARRAY (
+        SELECT p.id FROM public.payments AS p
+        WHERE coalesce(p.next_comparison_at, '-infinity') <= p_now AND p.next_comparison_at IS DISTINCT FROM 'infinity'
+        ORDER BY coalesce(p.next_comparison_at, '-infinity'), p.id LIMIT p_limit);
+BEGIN
+    RETURN QUERY
+    SELECT p.* FROM public.payments AS p
+    WHERE p.id IN (
+        SELECT due.id FROM unnest(v_live || v_any) WITH ORDINALITY AS due (id, place)
+        GROUP BY due.id ORDER BY min(due.place) LIMIT p_limit);
+END;
+$$;
 
 CREATE OR REPLACE FUNCTION public.payments_to_reconcile(p_limit integer DEFAULT 50, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
 BEGIN
     RETURN (
-        SELECT coalesce(jsonb_agg(due.record), '[]') FROM (
-            SELECT internal.payment_record_json(p) AS record
-            FROM public.payments AS p
-            WHERE p.order_id IS NOT NULL
-              -- Less than the cron's hour, so that no payment misses a run after a late one.
-              AND coalesce(p.reconciled_at <= p_now - interval '50 minutes', true)
-              -- Payments that ended long ago are left alone, unless a finding is open.
-              AND (p.status IN ('created', 'authorized', 'capturing') OR p.updated_at > p_now - interval '7 days'
-                   OR EXISTS (SELECT FROM public.payment_findings AS f WHERE f.payment_id = p.id AND f.resolved_at IS NULL))
-            ORDER BY p.reconciled_at NULLS FIRST, p.id LIMIT p_limit
-        ) AS due);
+        SELECT coalesce(jsonb_agg(internal.payment_record_json(due) ORDER BY due.next_comparison_at NULLS FIRST, due.id), '[]')
+        FROM internal.due_comparisons(p_limit, p_now) AS due);
 END;
 $$;
 COMMENT ON FUNCTION public.payments_to_reconcile IS
-    'Up to p_limit payments that have not been compared with PayPal for 50 minutes, longest '
-    'first, as find_payment returns them. Reads only. record_reconciliation takes each off the '
-    'list.';
-
--- Opens a finding. An open one keeps its time. A resolved one gets a new time.
-CREATE OR REPLACE FUNCTION internal.open_finding(p_payment_id uuid, p_kind text, p_detail text, p_now timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-BEGIN
-    INSERT INTO public.payment_findings (payment_id, kind, detail, found_at)
-    VALUES (p_payment_id, p_kind, coalesce(p_detail, ''), p_now)
-    ON CONFLICT (payment_id, kind) DO UPDATE
-        SET detail = excluded.detail, resolved_at = NULL,
-            found_at = CASE WHEN payment_findings.resolved_at IS NULL THEN payment_findings.found_at ELSE excluded.found_at END;
-END;
-$$;
+    'Up to p_limit payments that are due for a comparison with PayPal, longest overdue first, as '
+    'find_payment returns them. Reads only. record_reconciliation and record_comparison_failure take '
+    'each off the list.';
 
 CREATE OR REPLACE FUNCTION public.record_reconciliation(
     p_payment_id uuid, p_findings jsonb, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout = '5s' AS $$
 BEGIN
-    UPDATE public.payments SET reconciled_at = p_now WHERE id = p_payment_id;
-    UPDATE public.payment_findings SET resolved_at = p_now
-    WHERE payment_id = p_payment_id AND resolved_at IS NULL
-      -- Findings from PayPal's events stay until an operator has decided.
-      AND kind <> 'disputed'
-      AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_findings) AS f WHERE f ->> 'kind' = payment_findings.kind);
+    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    PERFORM internal.resolve_findings(p_payment_id, p_findings, p_now);
     PERFORM internal.open_finding(p_payment_id, f ->> 'kind', f ->> 'detail', p_now) FROM jsonb_array_elements(p_findings) AS f;
+    UPDATE public.payments AS p
+    SET reconciled_at = p_now, comparison_failures = 0, comparison_failing_since = NULL, next_comparison_at = internal.next_comparison(p, p_now)
+    WHERE id = p_payment_id;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
 COMMENT ON FUNCTION public.record_reconciliation IS
     'A payment was compared with PayPal. p_findings [{kind, detail}] are the open ones. Earlier '
-    'findings that are not among them are resolved, except disputed. Outcome: recorded.';
+    'findings that are not among them are resolved, except disputed. Sets the time of the next '
+    'comparison. Outcome: recorded. Locks the payment.';
 
-CREATE OR REPLACE FUNCTION public.record_finding(
-    p_payment_id uuid, p_kind text, p_detail text DEFAULT NULL, p_now timestamptz DEFAULT now()
+CREATE OR REPLACE FUNCTION public.record_comparison_failure(
+    p_payment_id uuid, p_code text, p_kind text DEFAULT 'failed', p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '5s' SET lock_timeout = '5s' AS $$
-BEGIN
-    PERFORM internal.open_finding(p_payment_id, p_kind, p_detail, p_now);
-    RETURN jsonb_build_object('outcome', 'recorded');
-END;
-$$;
-COMMENT ON FUNCTION public.record_finding IS
-    'Opens a finding about a payment, or keeps it open. Outcome: recorded.';
-
-CREATE OR REPLACE FUNCTION public.record_observed_capture(
-    p_payment_id uuid, p_capture_id text, p_amount numeric, p_now timestamptz DEFAULT now()
-) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
     v_payment public.payments;
+    v_since   timestamptz;
+    v_pause   interval := interval '50 minutes';
 BEGIN
+    IF p_kind IS NULL OR p_kind NOT IN ('failed', 'ours', 'not_now') THEN
+        RAISE EXCEPTION 'unknown kind of comparison failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.capture_id IS NOT NULL THEN
-        IF v_payment.capture_id <> p_capture_id THEN
-            PERFORM internal.record_unexpected_capture(v_payment, p_capture_id, p_amount, p_now);
+    IF p_kind = 'failed' THEN
+        v_since := coalesce(v_payment.comparison_failing_since, p_now);
+        v_pause := least(interval '1 hour' * 2 ^ least(v_payment.comparison_failures, 5), interval '1 day') - interval '10 minutes';
+        IF p_now < v_since + interval '1 day' THEN
+            -- The finding is not later than the day.
+            v_pause := least(v_pause, v_since + interval '1 day' - p_now);
+        ELSE
+            PERFORM internal.open_finding(p_payment_id, 'not_comparable', p_code, p_now);
         END IF;
-        RETURN jsonb_build_object('outcome', 'replayed');
+        UPDATE public.payments SET comparison_failures = comparison_failures + 1, comparison_failing_since = v_since WHERE id = p_payment_id;
+    ELSIF p_kind = 'ours' THEN
+        PERFORM internal.open_finding(p_payment_id, 'paypal_refuses_us', p_code, p_now);
     END IF;
-    -- A call without a known outcome need not be retried.
-    UPDATE public.payment_operations
-    SET status = 'succeeded', in_doubt = false, result_id = p_capture_id, finished_at = p_now
-    WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
-    PERFORM internal.set_captured(p_payment_id, p_capture_id, p_amount, p_now);
-    RETURN jsonb_build_object('outcome', 'captured');
-END;
-$$;
-COMMENT ON FUNCTION public.record_observed_capture IS
-    'PayPal shows a capture of a payment, for example one made in its dashboard. Outcomes: '
-    'captured, replayed (recorded before; another capture id goes to security_events as '
-    'duplicate_capture). Locks the payment.';
-
-CREATE OR REPLACE FUNCTION public.record_observed_end(
-    p_payment_id uuid, p_status text, p_now timestamptz DEFAULT now()
-) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
-DECLARE
-    v_payment public.payments;
-BEGIN
-    IF p_status IS NULL OR p_status NOT IN ('voided', 'expired') THEN
-        RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.id IS NULL OR internal.has_live_lease(v_payment, p_now)
-       OR NOT (v_payment.status IN ('authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired')) THEN
-        RETURN jsonb_build_object('outcome', 'unchanged');
-    END IF;
-    -- No call about an order or authorization that has ended can have an effect.
-    UPDATE public.payment_operations
-    SET status = CASE WHEN operation = 'void' AND p_status = 'voided' THEN 'succeeded' ELSE 'failed' END,
-        in_doubt = false, error_code = coalesce(error_code, 'authorization_' || p_status), finished_at = p_now
-    WHERE payment_id = p_payment_id AND operation <> 'refund' AND status = 'open';
-    UPDATE public.payments
-    SET status = CASE WHEN void_reason = 'payment_mismatch' THEN 'failed' ELSE p_status END,
-        failure_code = coalesce(void_reason, failure_code, 'authorization_' || p_status),
-        voided_at = CASE WHEN p_status = 'voided' THEN p_now END, lease_id = NULL, lease_expires_at = NULL, next_attempt_at = NULL, updated_at = p_now
+    UPDATE public.payments AS p
+    SET next_comparison_at = CASE WHEN internal.next_comparison(p, p_now) = 'infinity' THEN 'infinity'::timestamptz ELSE p_now + v_pause END
     WHERE id = p_payment_id;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
-COMMENT ON FUNCTION public.record_observed_end IS
-    'PayPal shows that an authorization is void (p_status voided), or that it, or an order that '
-    'was never authorized, has expired (expired). Outcomes: recorded, unchanged (ended before, or '
-    'claimed). Locks the payment.';
-
-CREATE OR REPLACE FUNCTION public.record_observed_refunds(
-    p_payment_id uuid, p_total numeric, p_now timestamptz DEFAULT now()
-) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
-DECLARE
-    v_payment public.payments;
-BEGIN
-    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
-    IF v_payment.capture_id IS NULL OR least(p_total, v_payment.captured_amount) <= v_payment.refunded_amount
-       OR EXISTS (SELECT FROM public.refunds WHERE payment_id = p_payment_id AND status = 'ordered') THEN
-        RETURN jsonb_build_object('outcome', 'unchanged');
-    END IF;
-    PERFORM internal.add_refunded(p_payment_id, least(p_total, v_payment.captured_amount), p_now);
-    RETURN jsonb_build_object('outcome', 'recorded');
-END;
-$$;
-COMMENT ON FUNCTION public.record_observed_refunds IS
-    'PayPal shows the refunded total of a capture. Outcomes: recorded, unchanged (we know of as '
-    'much, or a refund of ours is still open and will record it). Locks the payment.';
-
-CREATE OR REPLACE FUNCTION public.payment_drift(p_limit integer DEFAULT 200) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
-BEGIN
-    RETURN jsonb_build_object(
-        'findings', (
-            SELECT coalesce(jsonb_agg(found.row), '[]') FROM (
-                SELECT jsonb_build_object('paymentId', f.payment_id, 'bookingId', b.id, 'reference', b.reference, 'kind', f.kind,
-                    'detail', f.detail, 'foundAt', internal.utc(f.found_at)) AS row
-                FROM public.payment_findings AS f
-                JOIN public.payments AS p ON p.id = f.payment_id
-                JOIN public.bookings AS b ON b.id = p.booking_id
-                WHERE f.resolved_at IS NULL ORDER BY f.found_at, f.payment_id, f.kind LIMIT p_limit
-            ) AS found),
-        'deadLetters', (
-            SELECT coalesce(jsonb_agg(dead.row), '[]') FROM (
-                SELECT jsonb_build_object('eventId', e.event_id, 'eventType', e.event_type, 'resourceId', e.resource_id,
-                    'error', e.result, 'receivedAt', internal.utc(e.received_at)) AS row
-                FROM public.webhook_events AS e WHERE e.status = 'dead_letter' ORDER BY e.received_at, e.event_id LIMIT p_limit
-            ) AS dead));
-END;
-$$;
-COMMENT ON FUNCTION public.payment_drift IS
-    '{findings: [{paymentId, bookingId, reference, kind, detail, foundAt}], deadLetters: '
-    '[{eventId, eventType, resourceId, error, receivedAt}]}: the open ones, oldest first. Reads '
-    'only.';
+COMMENT ON FUNCTION public.record_comparison_failure IS
+    'A payment could not be compared. p_kind failed: retried after about 1, 2, 4, 8, 16 and then 24 '
+    'hours, and after a day of failures the finding not_comparable. ours: PayPal refuses us, which is '
+    'the finding paypal_refuses_us and no failure of the payment. not_now: nothing happened. The last '
+    'two are retried within the hour. p_code is the detail of the finding. Outcome: recorded. Locks '
+    'the payment.';

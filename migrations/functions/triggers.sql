@@ -5,9 +5,11 @@
 -- with that output. Line breaks do not count.
 --
 -- Functions of other files:
---   audit.sql          audit_payment_state, record_booking_event, refuse_change
---   capture_rules.sql  capture_plan, schedule_payment_capture
---   states.sql         guard_booking_state, guard_payment_state
+--   audit.sql           audit_capture, audit_finding, audit_payment, audit_refund, audit_rule,
+--                       record_booking_event, refuse_change
+--   capture_rules.sql   capture_plan, schedule_payment_capture
+--   reconciliation.sql  schedule_comparison
+--   states.sql          guard_booking_state, guard_payment_state
 
 -- The runbook's rollback drops these columns. A schedule trigger without them would refuse every
 -- confirmation. 20250703000000_add_payment_capture_rules.sql adds them the first time.
@@ -36,12 +38,13 @@ BEGIN
         'CREATE TRIGGER booking_creation_payment_capture BEFORE INSERT ON public.bookings
          FOR EACH ROW WHEN ((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text])))
          EXECUTE FUNCTION internal.schedule_payment_capture()',
-        -- A paid hold gets its schedule. A contract or an approval may change it.
+        -- A paid hold gets its schedule. A contract, an approval or another payment may change it.
         'CREATE TRIGGER booking_confirmation_payment_capture BEFORE UPDATE ON public.bookings
          FOR EACH ROW WHEN (((new.status = ANY (ARRAY[''upcoming''::text, ''active''::text, ''completed''::text]))
          AND ((old.status = ANY (ARRAY[''pending_payment''::text, ''expired''::text]))
          OR (old.contract_signed_at IS DISTINCT FROM new.contract_signed_at)
-         OR (old.approved_at IS DISTINCT FROM new.approved_at))))
+         OR (old.approved_at IS DISTINCT FROM new.approved_at)
+         OR (old.confirmed_at IS DISTINCT FROM new.confirmed_at))))
          EXECUTE FUNCTION internal.schedule_payment_capture()',
         'CREATE TRIGGER booking_state_guard BEFORE UPDATE ON public.bookings
          FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status))
@@ -51,9 +54,48 @@ BEGIN
         'CREATE TRIGGER payment_state_guard BEFORE UPDATE ON public.payments
          FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status))
          EXECUTE FUNCTION internal.guard_payment_state()',
+        -- A payment is compared with PayPal after each change, and not before it has an order.
+        'CREATE TRIGGER payment_comparison_change BEFORE UPDATE ON public.payments
+         FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status)
+         OR (old.order_id IS DISTINCT FROM new.order_id)
+         OR (old.authorization_id IS DISTINCT FROM new.authorization_id)
+         OR (old.capture_id IS DISTINCT FROM new.capture_id)
+         OR (old.captured_amount IS DISTINCT FROM new.captured_amount)
+         OR (old.refunded_amount IS DISTINCT FROM new.refunded_amount)
+         OR (old.void_reason IS DISTINCT FROM new.void_reason)))
+         EXECUTE FUNCTION internal.schedule_comparison()',
+        'CREATE TRIGGER payment_comparison_start BEFORE INSERT ON public.payments
+         FOR EACH ROW EXECUTE FUNCTION internal.schedule_comparison()',
+        -- Every movement of money is audited, whoever causes it.
         'CREATE TRIGGER payment_audit AFTER UPDATE ON public.payments
-         FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status))
-         EXECUTE FUNCTION internal.audit_payment_state()',
+         FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status)
+         OR (old.amount IS DISTINCT FROM new.amount)
+         OR (old.captured_amount IS DISTINCT FROM new.captured_amount)
+         OR (old.refunded_amount IS DISTINCT FROM new.refunded_amount)))
+         EXECUTE FUNCTION internal.audit_payment()',
+        'CREATE TRIGGER payment_capture_audit AFTER INSERT ON public.payment_captures
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_capture()',
+        'CREATE TRIGGER payment_capture_change_audit AFTER UPDATE ON public.payment_captures
+         FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.amount IS DISTINCT FROM new.amount)))
+         EXECUTE FUNCTION internal.audit_capture()',
+        'CREATE TRIGGER refund_audit AFTER INSERT ON public.refunds
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_refund()',
+        'CREATE TRIGGER refund_change_audit AFTER UPDATE ON public.refunds
+         FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.amount IS DISTINCT FROM new.amount)))
+         EXECUTE FUNCTION internal.audit_refund()',
+        'CREATE TRIGGER payment_finding_audit AFTER INSERT OR UPDATE ON public.payment_findings
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_finding()',
+        -- Prices and rules decide how much money moves, and when.
+        'CREATE TRIGGER car_pricing_audit AFTER INSERT OR DELETE OR UPDATE ON public.car_pricing
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''price'')',
+        'CREATE TRIGGER car_fees_audit AFTER INSERT OR DELETE OR UPDATE ON public.car_fees
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''fee'')',
+        'CREATE TRIGGER pricing_rules_audit AFTER INSERT OR DELETE OR UPDATE ON public.pricing_rules
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''pricing_rule'')',
+        'CREATE TRIGGER payment_capture_rules_audit AFTER INSERT OR DELETE OR UPDATE ON public.payment_capture_rules
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''capture_rule'')',
+        'CREATE TRIGGER cancellation_rules_audit AFTER INSERT OR DELETE OR UPDATE ON public.cancellation_rules
+         FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''cancellation_rule'')',
         -- These two also bind the owner of the table, whom privileges do not stop.
         'CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE ON public.audit_log
          FOR EACH ROW EXECUTE FUNCTION internal.refuse_change()',
@@ -86,3 +128,6 @@ BEGIN
     END IF;
 END;
 $$;
+
+-- The trigger of an earlier version called it.
+DROP FUNCTION IF EXISTS internal.audit_payment_state();

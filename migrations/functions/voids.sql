@@ -3,9 +3,21 @@
 --
 -- A reauthorization cannot be voided. PayPal voids the authorization that it extends, and both end.
 --
--- Uses internal.close_operation, internal.known_operation, internal.open_operation of payments.sql.
+-- Functions of other files:
+--   payments.sql  close_operation, known_operation, open_operation
 
--- The authorization that PayPal is to void for a payment.
+DROP FUNCTION IF EXISTS internal.is_to_be_voided(public.payments);
+
+-- The next attempt of something that has failed since p_since: after as long again, between 10
+-- minutes, which is within one interval of the cron, and a day.
+CREATE OR REPLACE FUNCTION internal.retry_later(p_since timestamptz, p_now timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_now + least(greatest(p_now - p_since, interval '10 minutes'), interval '1 day');
+END;
+$$;
+
+-- The authorization that PayPal is to void for a payment, and that it can reauthorize.
 CREATE OR REPLACE FUNCTION internal.voidable_authorization(p_payment public.payments) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
@@ -13,13 +25,33 @@ BEGIN
 END;
 $$;
 
--- Whether PayPal may still reserve money for a payment that is marked to be voided. It may do so
--- even after a final refusal to capture.
-CREATE OR REPLACE FUNCTION internal.is_to_be_voided(p_payment public.payments) RETURNS boolean
+-- Whether PayPal may hold money of a payment that is not captured. A refused capture does not end
+-- the authorization, and one of a part may leave the rest.
+CREATE OR REPLACE FUNCTION internal.holds_money(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
-    RETURN p_payment.void_reason IS NOT NULL AND p_payment.authorization_id IS NOT NULL
-       AND (p_payment.status = 'authorized' OR (p_payment.status = 'failed' AND p_payment.voided_at IS NULL));
+    RETURN p_payment.authorization_id IS NOT NULL AND p_payment.hold_ended_at IS NULL
+       AND p_payment.status NOT IN ('created', 'voided', 'expired')
+       AND p_payment.failure_code IS DISTINCT FROM 'authorization_denied'
+       AND coalesce(p_payment.authorization_expires_at > p_now, true);
+END;
+$$;
+
+-- Whether PayPal is to release the money that it holds of a payment. The part that a cancellation
+-- keeps is captured first, unless PayPal refused it. An authorization that PayPal reviews may still
+-- revive its hold.
+CREATE OR REPLACE FUNCTION internal.is_to_be_voided(
+    p_payment public.payments, p_booking_status text, p_now timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN internal.holds_money(p_payment, p_now) AND p_payment.status NOT IN ('capturing', 'capture_pending')
+       AND CASE
+           WHEN p_payment.void_reason IS NOT NULL THEN true
+           WHEN p_payment.status = 'authorization_pending' THEN p_booking_status = 'cancelled' AND p_payment.capture_amount IS NULL
+           WHEN p_payment.status = 'authorized' THEN p_booking_status IN ('cancelled', 'expired') AND p_payment.capture_amount IS NULL
+           ELSE p_booking_status IN ('cancelled', 'expired')
+       END;
 END;
 $$;
 
@@ -34,15 +66,18 @@ DECLARE
 BEGIN
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     v_own := internal.voidable_authorization(v_payment) = p_authorization_id;
-    IF EXISTS (SELECT FROM public.payment_operations
-               WHERE payment_id = p_payment_id AND operation = 'void' AND subject_id = p_authorization_id AND status = 'succeeded') THEN
-        RETURN jsonb_build_object('outcome', 'already_voided', 'requestId', NULL);
-    END IF;
-    IF v_payment.id IS NULL OR p_authorization_id IS NULL
-       OR (v_own AND v_payment.status NOT IN ('authorized', 'failed')) THEN
+    IF v_payment.id IS NULL OR p_authorization_id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'not_voidable', 'requestId', NULL);
     END IF;
-    IF v_own THEN
+    IF EXISTS (SELECT FROM public.payment_operations
+               WHERE payment_id = p_payment_id AND operation = 'void' AND subject_id = p_authorization_id AND status = 'succeeded')
+       AND NOT (v_own AND internal.holds_money(v_payment, p_now)) THEN
+        RETURN jsonb_build_object('outcome', 'already_voided', 'requestId', NULL);
+    END IF;
+    IF v_own AND (v_payment.status IN ('capturing', 'capture_pending') OR NOT internal.holds_money(v_payment, p_now)) THEN
+        RETURN jsonb_build_object('outcome', 'not_voidable', 'requestId', NULL);
+    END IF;
+    IF v_own AND v_payment.captured_amount IS NULL THEN
         UPDATE public.payments SET void_reason = coalesce(void_reason, p_reason, 'unspecified'), updated_at = p_now
         WHERE id = p_payment_id;
     END IF;
@@ -53,9 +88,11 @@ END;
 $$;
 COMMENT ON FUNCTION public.begin_void IS
     'Before an authorization is voided. Outcomes: void (call PayPal with requestId, then '
-    'record_void); already_voided; not_voidable (being captured, captured, or nothing '
-    'authorized). An authorization that is not the payment''s own (a second one) is voided '
-    'without touching the payment. Locks the payment. Writes the mark and the operation.';
+    'record_void or record_void_failure); already_voided; not_voidable (being captured, under '
+    'review, or PayPal holds nothing). An authorization that is not the payment''s own (a second '
+    'one) is voided without touching the payment. So is the rest of one that was captured in part: '
+    'it gets no mark, because its capture may be kept. Locks the payment. Writes the mark and the '
+    'operation.';
 
 CREATE OR REPLACE FUNCTION public.record_void(
     p_payment_id uuid, p_request_id text, p_now timestamptz DEFAULT now()
@@ -69,12 +106,14 @@ BEGIN
     v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_operation.status <> 'succeeded' THEN
         PERFORM internal.close_operation(p_request_id, 'succeeded', v_operation.subject_id, NULL, p_now);
-        UPDATE public.payments
-        SET status = CASE WHEN status = 'failed' OR void_reason = 'payment_mismatch' THEN 'failed' ELSE 'voided' END,
-            failure_code = CASE WHEN void_reason = 'payment_mismatch' THEN void_reason ELSE failure_code END,
-            voided_at = p_now, updated_at = p_now
-        WHERE id = p_payment_id AND internal.voidable_authorization(v_payment) = v_operation.subject_id AND status IN ('authorized', 'failed');
-        IF FOUND THEN
+        IF internal.voidable_authorization(v_payment) = v_operation.subject_id THEN
+            UPDATE public.payments
+            SET status = CASE WHEN status NOT IN ('authorization_pending', 'authorized') THEN status
+                    WHEN void_reason = 'payment_mismatch' THEN 'failed' ELSE 'voided' END,
+                failure_code = CASE WHEN void_reason = 'payment_mismatch' THEN void_reason ELSE failure_code END,
+                pending_since = CASE WHEN status = 'capture_pending' THEN pending_since END,
+                voided_at = p_now, hold_ended_at = p_now, next_attempt_at = NULL, updated_at = p_now
+            WHERE id = p_payment_id;
             -- A capture or reauthorization of a voided authorization can have no effect, whatever
             -- the outcome of its last attempt was.
             UPDATE public.payment_operations
@@ -86,8 +125,47 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.record_void IS
-    'After PayPal has voided. Outcome: recorded, also the second time. The payment becomes '
-    'voided, or failed after a mismatch. Locks the payment.';
+    'After PayPal has voided. Outcome: recorded, also the second time. An authorized payment '
+    'becomes voided, or failed after a mismatch. A failed one stays failed, and a captured one '
+    'keeps its money. Locks the payment.';
+
+CREATE OR REPLACE FUNCTION public.record_void_failure(
+    p_payment_id uuid, p_request_id text, p_error_code text, p_kind text, p_retry_at timestamptz DEFAULT NULL,
+    p_now timestamptz DEFAULT now()
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
+DECLARE
+    v_operation public.payment_operations;
+    v_begun     timestamptz;
+BEGIN
+    IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'declined', 'ended', 'unknown') THEN
+        RAISE EXCEPTION 'unknown kind of void failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    v_operation := internal.known_operation(p_payment_id, p_request_id);
+    IF v_operation.status <> 'open' THEN
+        RETURN jsonb_build_object('outcome', 'replayed');
+    END IF;
+    IF p_kind IN ('declined', 'ended') THEN
+        PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
+    ELSE
+        UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
+        WHERE request_id = p_request_id;
+    END IF;
+    SELECT min(started_at) INTO v_begun FROM public.payment_operations
+    WHERE payment_id = p_payment_id AND operation = 'void' AND subject_id = v_operation.subject_id;
+    UPDATE public.payments AS p
+    SET next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_begun, p_now))
+    WHERE p.id = p_payment_id AND internal.voidable_authorization(p) = v_operation.subject_id
+      AND p.status NOT IN ('capturing', 'capture_pending');
+    RETURN jsonb_build_object('outcome', 'recorded');
+END;
+$$;
+COMMENT ON FUNCTION public.record_void_failure IS
+    'A void did not succeed. p_kind retryable or unknown: retried under the same id. declined or '
+    'ended: PayPal refused this call, and the next one has a new id. It is retried at p_retry_at, '
+    'otherwise after as long as it has failed so far, between 10 minutes and a day. Outcomes: '
+    'recorded, replayed (another caller has its outcome: nothing written). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.authorizations_to_void(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
@@ -97,16 +175,17 @@ BEGIN
             SELECT jsonb_build_object('paymentId', p.id, 'bookingId', b.id, 'reference', b.reference,
                 'authorizationId', internal.voidable_authorization(p), 'reason', coalesce(p.void_reason, 'booking_' || b.status)) AS item
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-            WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL
-              AND (internal.is_to_be_voided(p) OR (b.status IN ('cancelled', 'expired')
-                   -- The part that a cancellation keeps is captured, unless PayPal refused it.
-                   AND (p.capture_amount IS NULL OR p.status = 'failed')))
+            WHERE p.authorization_id IS NOT NULL AND p.hold_ended_at IS NULL
+              AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
+              AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= p_now)
               AND p.updated_at <= p_now - interval '2 minutes'
-            ORDER BY p.updated_at, p.id LIMIT p_limit
+              AND internal.is_to_be_voided(p, b.status, p_now)
+            ORDER BY coalesce(p.next_attempt_at, p.updated_at), p.id LIMIT p_limit
         ) AS due);
 END;
 $$;
 COMMENT ON FUNCTION public.authorizations_to_void IS
-    'Authorizations that stand for no booking and were not voided, for example after a crash: '
-    '[{paymentId, bookingId, reference, authorizationId, reason}]. Each is left alone for 2 '
-    'minutes. begin_void, PayPal and record_void settle them. Reads only.';
+    'Authorizations that may hold money for no booking, for example after a crash, in any state of '
+    'the payment: [{paymentId, bookingId, reference, authorizationId, reason}], those that wait '
+    'longest first. Each is left alone for 2 minutes, and after a failed void until its next '
+    'attempt. begin_void, PayPal and record_void or record_void_failure settle them. Reads only.';

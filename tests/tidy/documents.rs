@@ -44,6 +44,22 @@ fn every_variable_is_documented() {
     assert_eq!(rows.count(), exodrive::config::VARIABLES.len());
 }
 
+/// The local PayPal sends every event that matters, and the document subscribes to the same.
+#[test]
+fn subscribed_events_are_those_of_local_paypal() {
+    let section = read("docs/DEPLOY.md");
+    let section = section.split("### Events").nth(1).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let subscribed: BTreeSet<&str> = rows.map(|row| code_in(row).next().unwrap()).collect();
+    let events = read("hosts/local/src/paypal/webhooks/events.rs");
+    let names = events.split("#[serde(rename = \"").skip(1);
+    let sent: BTreeSet<&str> = names
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| name.contains('.'))
+        .collect();
+    assert_eq!(subscribed, sent);
+}
+
 #[test]
 fn pitfalls_name_existing_tests() {
     assert_named_tests_exist("docs/PITFALLS.md");

@@ -11,6 +11,7 @@ pub(crate) mod metrics;
 pub(crate) mod money;
 pub(crate) mod observation;
 pub(crate) mod payment;
+pub mod payment_amounts;
 #[cfg(test)]
 pub(crate) mod payment_fixtures;
 pub mod payment_plan;

@@ -6,6 +6,10 @@
 //! hours before their end, which leaves a day for the reauthorization.
 //! <https://developer.paypal.com/docs/checkout/standard/customize/authorization/>
 //!
+//! PayPal refunds a capture for 180 days. A pick-up after their end can still be canceled, but its
+//! money can no longer go back through PayPal. The plan says so before the capture.
+//! <https://developer.paypal.com/docs/api/payments/v2/#captures_refund>
+//!
 //! The plan is shown to customers and operators. The database schedules the captures, and
 //! `tests/sql/payments/plan.rs` compares its schedule with this plan.
 
@@ -18,6 +22,15 @@ pub const LIFE: SignedDuration = SignedDuration::from_hours(29 * 24);
 const HONOR_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// The time between the latest capture and the end of the authorization.
 const SAFETY_MARGIN: SignedDuration = SignedDuration::from_hours(48);
+
+/// The time for which PayPal refunds a capture.
+const REFUND_WINDOW: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+/// The end of the time in which PayPal refunds a capture.
+#[must_use]
+pub fn refundable_until(captured_at: Timestamp) -> Timestamp {
+    later(captured_at, REFUND_WINDOW)
+}
 
 /// The facts on which the plan rests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -35,6 +48,9 @@ pub struct PlanFacts {
     /// The expiry of the authorization.
     pub lapses_at: Option<Timestamp>,
     pub captured_at: Option<Timestamp>,
+    pub pick_up_at: Option<Timestamp>,
+    /// The earliest time at which a confirmed booking can be paid again.
+    pub assumed_at: Option<Timestamp>,
 }
 
 /// The plan, as far as it is known.
@@ -54,16 +70,24 @@ pub struct PaymentPlan {
     pub capture_at: Option<Timestamp>,
     /// Whether the capture is earlier than the rule says, because the authorization would expire.
     pub before_it_lapses: bool,
+    /// Until when PayPal refunds the planned capture.
+    pub refundable_until: Option<Timestamp>,
+    /// Whether the pick-up is after that time.
+    pub refund_ends_before_pick_up: bool,
 }
 
-/// The plan for a booking. Without an authorization, `assumed_at` stands for its time.
+/// The plan for a booking. Without an authorization, and unless the booking is paid again,
+/// `assumed_at` stands for its time.
 #[must_use]
 pub fn plan(facts: &PlanFacts, assumed_at: Timestamp) -> PaymentPlan {
-    let authorize_at = facts.authorized_at.unwrap_or(assumed_at);
+    let authorize_at = facts
+        .authorized_at
+        .or(facts.assumed_at)
+        .unwrap_or(assumed_at);
     let lapses_at = facts.lapses_at.unwrap_or_else(|| later(authorize_at, LIFE));
     let honoured_from = facts.renewed_at.unwrap_or(authorize_at);
     let honoured_until = later(honoured_from, HONOR_PERIOD).min(lapses_at);
-    let confirmed_at = facts.confirmed_at.unwrap_or(authorize_at);
+    let confirmed_at = facts.confirmed_at.unwrap_or(authorize_at).max(authorize_at);
     let latest = later(lapses_at, -SAFETY_MARGIN);
     let capture_at = facts.captured_at.or_else(|| {
         facts
@@ -72,6 +96,7 @@ pub fn plan(facts: &PlanFacts, assumed_at: Timestamp) -> PaymentPlan {
     });
     let reauthorize_at =
         capture_at.filter(|at| facts.captured_at.is_none() && *at > honoured_until);
+    let refundable_until = capture_at.map(refundable_until);
     PaymentPlan {
         rule: facts.rule.clone(),
         authorize_at,
@@ -81,6 +106,10 @@ pub fn plan(facts: &PlanFacts, assumed_at: Timestamp) -> PaymentPlan {
         capture_at,
         before_it_lapses: facts.captured_at.is_none()
             && facts.moment.is_some_and(|moment| moment > latest),
+        refundable_until,
+        refund_ends_before_pick_up: refundable_until
+            .zip(facts.pick_up_at)
+            .is_some_and(|(end, pick_up)| end < pick_up),
     }
 }
 
@@ -139,6 +168,44 @@ mod tests {
         let plan = plan(&captured, at("2030-01-25T00:00:00Z"));
         assert_eq!(plan.capture_at, captured.captured_at);
         assert_eq!(plan.reauthorize_at, None);
+    }
+
+    #[test]
+    fn plan_warns_when_refund_window_ends_before_pick_up() {
+        // The capture is on the 27th day, so PayPal refunds until the 207th.
+        for (days, is_late) in [(206, false), (207, false), (208, true), (340, true)] {
+            let authorized_at = at("2030-01-10T12:00:00Z");
+            let pick_up = later(authorized_at, SignedDuration::from_hours(days * 24));
+            let facts = PlanFacts {
+                moment: Some(later(pick_up, SignedDuration::from_hours(-24))),
+                pick_up_at: Some(pick_up),
+                ..PlanFacts::default()
+            };
+            let plan = plan(&facts, authorized_at);
+            assert_eq!(plan.refundable_until, Some(at("2030-08-05T12:00:00Z")));
+            assert_eq!(plan.refund_ends_before_pick_up, is_late, "{days} days");
+        }
+    }
+
+    #[test]
+    fn plan_without_capture_has_no_refund_window() {
+        let plan = plan(&PlanFacts::default(), at("2030-01-10T12:00:00Z"));
+        assert_eq!(
+            (plan.refundable_until, plan.refund_ends_before_pick_up),
+            (None, false)
+        );
+    }
+
+    #[test]
+    fn second_payment_is_planned_from_now() {
+        let facts = PlanFacts {
+            confirmed_at: Some(at("2030-01-10T12:00:00Z")),
+            assumed_at: Some(at("2030-03-01T00:00:00Z")),
+            ..facts("2030-02-01T00:00:00Z")
+        };
+        let plan = plan(&facts, at("2030-01-10T12:00:00Z"));
+        assert_eq!(plan.authorize_at, at("2030-03-01T00:00:00Z"));
+        assert_eq!(plan.capture_at, Some(at("2030-03-01T00:00:00Z")));
     }
 
     proptest! {

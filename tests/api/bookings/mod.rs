@@ -10,3 +10,4 @@ mod create_paypal_order;
 mod holds;
 mod races;
 mod show;
+mod shown_money;

@@ -6,3 +6,4 @@ mod create;
 mod hold_limit;
 mod holds;
 mod races;
+mod shown_money;

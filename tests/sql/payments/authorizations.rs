@@ -44,7 +44,8 @@ async fn authorization_confirms_booking_and_schedules_capture() {
         assert_eq!((&details["status"], &details["holdExpiresAt"]), (&json!("upcoming"), &Value::Null));
         assert_eq!(details["payment"], json!({
             "paymentId": booking.payment_id, "status": "authorized", "orderId": booking.order_id, "amount": "237.60", "currency": "USD",
-            "authorizationId": authorization_id, "authorizationExpiresAt": "2030-02-08T12:00:00Z", "captureId": null, "refundedAmount": "0.00", "captureScheduledAt": "2030-01-19T10:00:00Z",
+            "authorizationId": authorization_id, "authorizationExpiresAt": "2030-02-08T12:00:00Z", "captureId": null, "capturedAt": null, "captureScheduledAt": "2030-01-19T10:00:00Z",
+            "captureAmount": "237.60", "waitsForPayPalSince": null, "failureCode": null,
         }));
         assert_eq!(db.count("audit_log", "action = 'payment.authorized'").await, 1);
         assert_eq!(db.count("booking_events", "from_status = 'pending_payment' AND to_status = 'upcoming'").await, 1);

@@ -117,14 +117,15 @@ impl Case {
         match (rule.kind, rule.hours_before) {
             ("on_contract", _) => self.contract_signed_at,
             ("on_approval", _) => self.approved_at,
-            (_, hours) => {
-                let offset = Offset::from_seconds(ZONES[self.zone].1 * 60).unwrap();
-                let pickup = offset
-                    .to_timestamp(self.start().to_datetime(self.pickup))
-                    .unwrap();
-                Some(pickup - i64::from(hours.unwrap()).hours())
-            }
+            (_, hours) => Some(self.pick_up_at() - i64::from(hours.unwrap()).hours()),
         }
+    }
+
+    fn pick_up_at(&self) -> Timestamp {
+        let offset = Offset::from_seconds(ZONES[self.zone].1 * 60).unwrap();
+        offset
+            .to_timestamp(self.start().to_datetime(self.pickup))
+            .unwrap()
     }
 
     /// The expected facts of the paid booking.
@@ -147,6 +148,7 @@ impl Case {
             confirmed_at: Some(self.authorized_at),
             authorized_at: Some(self.authorized_at),
             lapses_at: Some(self.authorized_at + self.life.unwrap_or(LIFE)),
+            pick_up_at: Some(self.pick_up_at()),
             ..PlanFacts::default()
         }
     }

@@ -1,16 +1,20 @@
 //! Bookings: creation, lookup, expiry.
 
-use super::{CarIdentity, Database, DatabaseError};
+use super::{CarIdentity, Database, DatabaseError, RefundStatus};
 use crate::domain::{
     booking::Customer,
     booking_state::BookingState,
     car::CarRef,
     dates::DateRange,
-    money::{Amount, Currency},
-    payment_plan::{PaymentPlan, PlanFacts, plan},
+    money::{Amount, Currency, Money},
+    payment_amounts::{
+        AmountFacts, PaymentAmounts, amounts, decimal_string, kept_after_cancellation,
+    },
+    payment_plan::{PaymentPlan, PlanFacts, plan, refundable_until},
     payment_state::PaymentState,
 };
 use jiff::{Timestamp, civil::Date};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -106,9 +110,34 @@ pub(crate) struct Booking {
     #[serde(skip_deserializing)]
     pub(crate) payment_plan: Option<PaymentPlan>,
     #[serde(skip_serializing)]
+    amount_facts: Vec<AmountFacts>,
+    #[serde(skip_serializing)]
     plan_facts: PlanFacts,
     pub(crate) created_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
+    pub(crate) cancellation: Option<CancellationSummary>,
+}
+
+/// A cancellation as the booking's holder sees it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CancellationSummary {
+    pub(crate) cancelled_at: Timestamp,
+    pub(crate) reason: Option<String>,
+    /// The part of the price that goes back. Bookings canceled in SQL may have none.
+    pub(crate) percent: Option<u32>,
+    pub(crate) refund: RefundSummary,
+    /// The amount that the shop keeps in the end.
+    #[serde(skip_deserializing, serialize_with = "decimal_string")]
+    pub(crate) kept: Decimal,
+}
+
+/// The money that a cancellation gives back, as the cancellation's response says it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RefundSummary {
+    #[serde(flatten)]
+    pub(crate) money: Money,
+    pub(crate) status: RefundStatus,
 }
 
 /// A payment as the booking's holder sees it.
@@ -123,26 +152,60 @@ pub(crate) struct PaymentSummary {
     pub(crate) authorization_id: Option<String>,
     pub(crate) authorization_expires_at: Option<Timestamp>,
     pub(crate) capture_id: Option<String>,
-    pub(crate) refunded_amount: Amount,
+    /// The time of the next capture. `None` when nothing will be captured.
     pub(crate) capture_scheduled_at: Option<Timestamp>,
+    /// The amount of the next capture.
+    pub(crate) capture_amount: Option<Amount>,
+    pub(crate) captured_at: Option<Timestamp>,
+    /// Until when PayPal refunds the capture.
+    #[serde(skip_deserializing)]
+    pub(crate) refundable_until: Option<Timestamp>,
+    /// Since when PayPal has not decided about an authorization, a capture or a refund.
+    #[serde(rename = "waitsForPayPalSince")]
+    pub(crate) waits_for_paypal_since: Option<Timestamp>,
+    pub(crate) failure_code: Option<String>,
+    /// The amounts of all payments of the booking.
+    #[serde(flatten, skip_deserializing)]
+    pub(crate) amounts: PaymentAmounts,
 }
 
 impl Booking {
-    /// Adds the payment plan, if the booking is open and its payment has not ended.
+    /// Adds everything that the product computes: the amounts and the plan of the payment.
+    #[must_use]
+    pub(crate) fn with_money(mut self) -> Self {
+        let amounts = amounts(&self.amount_facts);
+        if let Some(payment) = &mut self.payment {
+            payment.amounts = amounts;
+            payment.refundable_until = payment.captured_at.map(refundable_until);
+        }
+        if let Some(cancellation) = &mut self.cancellation {
+            let refund = &cancellation.refund;
+            let is_pending = refund.status == RefundStatus::Pending;
+            cancellation.kept = kept_after_cancellation(
+                &amounts,
+                self.payment
+                    .as_ref()
+                    .and_then(|payment| payment.capture_amount),
+                is_pending.then_some(refund.money.amount),
+            );
+        }
+        self.payment_plan = self.plan();
+        self
+    }
+
+    /// The payment plan, if the booking is open and its payment is still to be captured.
     ///
     /// The plan of a hold assumes a payment at the time of its creation.
-    #[must_use]
-    pub(crate) fn with_plan(mut self) -> Self {
+    fn plan(&self) -> Option<PaymentPlan> {
         let is_open = matches!(
             self.status,
             BookingState::PendingPayment | BookingState::Upcoming | BookingState::Active
         );
-        let has_payment_ended = self.payment.as_ref().is_some_and(|payment| {
-            payment.status.is_captured() || payment.status.ended_without_money()
-        });
-        self.payment_plan =
-            (is_open && !has_payment_ended).then(|| plan(&self.plan_facts, self.created_at));
-        self
+        let is_capturable = self
+            .payment
+            .as_ref()
+            .is_none_or(|payment| payment.status <= PaymentState::Capturing);
+        (is_open && is_capturable).then(|| plan(&self.plan_facts, self.created_at))
     }
 
     #[must_use]
@@ -183,7 +246,7 @@ impl Database<'_> {
     pub(crate) async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
         let arguments = serde_json::json!({ "p_booking_id": id, "p_now": self.platform.now() });
         let booking: Option<Booking> = self.call("get_booking", &arguments).await?;
-        Ok(booking.map(Booking::with_plan))
+        Ok(booking.map(Booking::with_money))
     }
 
     /// Moves up to `limit` bookings on whose first or last day has come.
@@ -218,8 +281,8 @@ mod tests {
             "carId": Uuid::nil(), "carSlug": "porsche-911", "carName": "Porsche 911",
             "startDate": "2030-01-20", "endDate": "2030-01-22", "rentalDays": 2,
             "holdExpiresAt": "2030-01-10T12:15:00Z", "price": { "finalPrice": "237.60" },
-            "customer": null, "payment": null, "planFacts": {},
-            "createdAt": "2030-01-10T12:00:00Z", "cancelledAt": null,
+            "customer": null, "payment": null, "amountFacts": [], "planFacts": {},
+            "createdAt": "2030-01-10T12:00:00Z", "cancelledAt": null, "cancellation": null,
         });
         let created = json!({ "outcome": "created", "booking": booking });
         let Ok(BookingCreation::Created { booking: created }) = decode(&created) else {

@@ -66,14 +66,14 @@ pub(crate) struct AuditListing {
 }
 
 impl Database<'_> {
-    /// A page of bookings with their payment plans.
+    /// A page of bookings with the amounts and plans of their payments.
     pub(crate) async fn list_bookings(
         &self,
         listing: &BookingListing,
     ) -> Result<BookingPage, DatabaseError> {
         let page: BookingPage = self.call("list_bookings", listing).await?;
         Ok(BookingPage {
-            bookings: page.bookings.into_iter().map(Booking::with_plan).collect(),
+            bookings: page.bookings.into_iter().map(Booking::with_money).collect(),
             pagination: page.pagination,
         })
     }
