@@ -75,6 +75,15 @@ impl Deadline {
         Self(end.unwrap_or(Timestamp::MAX))
     }
 
+    /// A deadline this much earlier.
+    #[must_use]
+    pub(crate) fn earlier(&self, margin: Duration) -> Self {
+        let end = jiff::SignedDuration::try_from(margin)
+            .ok()
+            .and_then(|margin| self.0.checked_sub(margin).ok());
+        Self(end.unwrap_or(Timestamp::MIN))
+    }
+
     /// The remaining time at `now`. Zero after the deadline.
     #[must_use]
     pub(crate) fn left(&self, now: Timestamp) -> Duration {

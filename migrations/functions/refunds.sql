@@ -355,8 +355,8 @@ CREATE OR REPLACE FUNCTION public.refunds_due(p_limit integer DEFAULT 25, p_now 
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$
 BEGIN
     RETURN (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('refundId', due.id, 'paymentId', due.payment_id)), '[]') FROM (
-            SELECT r.id, r.payment_id FROM public.refunds AS r
+        SELECT coalesce(jsonb_agg(due.id), '[]') FROM (
+            SELECT r.id FROM public.refunds AS r
             WHERE r.status = 'ordered' AND coalesce(r.lease_expires_at <= p_now, true) AND coalesce(r.next_attempt_at <= p_now, true)
               AND r.ordered_at <= p_now
             ORDER BY coalesce(r.next_attempt_at, r.ordered_at), r.id LIMIT p_limit
@@ -364,5 +364,5 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION public.refunds_due IS
-    'Up to p_limit parts of refunds that are ordered, due and not claimed, those that wait longest '
-    'first: [{refundId, paymentId}]. begin_refund claims one. Reads only.';
+    'The ids of up to p_limit parts of refunds that are ordered, due and not claimed, those that wait '
+    'longest first. begin_refund claims one. Reads only.';

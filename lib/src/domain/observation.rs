@@ -2,11 +2,12 @@
 //!
 //! `difference` compares it with the payment's record, and `finding` names contradictions that stay.
 
-pub(crate) use super::payment_record::PaymentRecord;
+pub(crate) use super::payment_record::{
+    PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus,
+};
 
 use super::{
     money::Money,
-    payment_record::{RecordedCaptureStatus, RecordedRefundStatus},
     paypal_meaning::Meaning,
 };
 use jiff::Timestamp;

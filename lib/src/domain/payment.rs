@@ -5,7 +5,6 @@ use crate::domain::{
     refusal::{Refusal, parse_token},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Parses the id of a PayPal order: up to 36 letters, digits and hyphens.
@@ -31,18 +30,6 @@ pub(crate) fn judge_authorization(price: Money, authorized: Money) -> Verdict {
     } else {
         Verdict::Void
     }
-}
-
-/// The meaning of a failed call that moves money, for the next attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum CallFailure {
-    /// No money has moved. Retry later with the same request id.
-    Retryable,
-    /// No money has moved, and none will. An operator decides.
-    Final,
-    /// Money may have moved. Ask PayPal first.
-    Unknown,
 }
 
 /// The time of the next attempt after `attempt` attempts: after the wait that PayPal requested,

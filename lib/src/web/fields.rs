@@ -157,6 +157,45 @@ impl Fields {
         parsed.map_err(|refusal| self.refuse(name, refusal)).ok()
     }
 
+    /// An amount to pay out, and its currency if it has one: a string, a number with its digits as
+    /// written, or `{"amount":…,"currency":…}`. Only a missing member means no amount. Programs write
+    /// null for an empty field and for NaN.
+    pub(crate) fn exact_money<A, C>(
+        &mut self,
+        name: &str,
+        parse_amount: impl Fn(&str) -> Result<A, Refusal>,
+        parse_currency: impl Fn(&str) -> Result<C, Refusal>,
+    ) -> (Option<A>, Option<C>) {
+        const NULL: Refusal = Refusal::new("null", "must be an amount, or be left out");
+        match self.members.get(name) {
+            Some(Value::Null) => {
+                self.refuse(name, NULL);
+                (None, None)
+            }
+            Some(Value::Object(_)) => self
+                .optional_object(name, |money| {
+                    let amount = match money.members.get("amount") {
+                        None | Some(Value::Null) => {
+                            money.refuse("amount", Refusal::new("required", "is required"));
+                            None
+                        }
+                        Some(Value::Object(_)) => {
+                            money.refuse(
+                                "amount",
+                                Refusal::new("wrong_type", "must be a decimal amount"),
+                            );
+                            None
+                        }
+                        Some(_) => money.optional_amount("amount", &parse_amount),
+                    };
+                    let currency = money.required("currency", &parse_currency);
+                    Some((amount, currency))
+                })
+                .unwrap_or((None, None)),
+            _ => (self.optional_amount(name, parse_amount), None),
+        }
+    }
+
     /// A whole number that may be missing or null. A query has it as digits.
     pub(crate) fn optional_integer(
         &mut self,

@@ -1,10 +1,7 @@
 //! Failures of calls to PayPal.
 
 use super::authorizations::null_as_default;
-use crate::domain::{
-    payment::CallFailure,
-    paypal_meaning::{Meaning, is_missing_resource, refusal_meaning},
-};
+use crate::domain::paypal_meaning::{Meaning, is_missing_resource, refusal_meaning};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use jiff::Timestamp;
@@ -69,16 +66,6 @@ impl PayPalError {
     #[must_use]
     pub(crate) fn leaves_doubt(&self) -> bool {
         self.meaning() == Meaning::Unknown
-    }
-
-    /// The meaning for the next attempt of a call that moves money.
-    #[must_use]
-    pub(crate) fn failure(&self) -> CallFailure {
-        match self.meaning() {
-            Meaning::Unknown => CallFailure::Unknown,
-            Meaning::NotNow | Meaning::Ours => CallFailure::Retryable,
-            _ => CallFailure::Final,
-        }
     }
 
     /// The meaning for the next step.

@@ -175,29 +175,6 @@ impl VoidReason {
     }
 }
 
-/// The result of `begin_void`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub(crate) enum VoidStart {
-    /// PayPal has to void the authorization.
-    Void {
-        /// The `PayPal-Request-Id`.
-        request_id: String,
-    },
-    AlreadyVoided,
-    /// It is captured or being captured, or nothing is authorized.
-    NotVoidable,
-}
-
-/// An authorization that must be voided.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct UnvoidedAuthorization {
-    pub(crate) payment_id: Uuid,
-    pub(crate) authorization_id: String,
-    pub(crate) reason: String,
-}
-
 impl Database<'_> {
     /// Claims the payment of an order, to authorize it. `sight` is what PayPal has just shown.
     pub(crate) async fn begin_authorization(
@@ -261,45 +238,6 @@ impl Database<'_> {
         self.call_raw("record_payment_failure", &arguments)
             .await
             .map(drop)
-    }
-
-    /// Marks an authorization as one to void, and stores the request id before it is used.
-    pub(crate) async fn begin_void(
-        &self,
-        payment: Uuid,
-        authorization_id: &str,
-        reason: &str,
-    ) -> Result<VoidStart, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_authorization_id": authorization_id,
-            "p_reason": reason,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("begin_void", &arguments).await
-    }
-
-    /// Records that PayPal voided.
-    pub(crate) async fn record_void(
-        &self,
-        payment: Uuid,
-        request_id: &str,
-    ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_request_id": request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_void", &arguments).await.map(drop)
-    }
-
-    /// Up to `limit` authorizations that pay for nothing and have not changed for two minutes.
-    pub(crate) async fn authorizations_to_void(
-        &self,
-        limit: u32,
-    ) -> Result<Vec<UnvoidedAuthorization>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("authorizations_to_void", &arguments).await
     }
 }
 

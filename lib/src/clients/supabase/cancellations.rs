@@ -15,6 +15,8 @@ pub(crate) struct CancelRequest<'a> {
     pub(crate) by_operator: bool,
     /// Cancels only while nothing is captured.
     pub(crate) void_only: bool,
+    /// Cancels although the outcome of a capture is unknown. PayPal was asked before.
+    pub(crate) despite_doubt: bool,
     /// In the words of the customer or operator.
     pub(crate) reason: Option<&'a str>,
     /// For the audit log.
@@ -40,8 +42,10 @@ pub(crate) struct Cancellation {
     #[serde(flatten)]
     pub(crate) refund: Money,
     pub(crate) refund_status: RefundStatus,
-    #[serde(flatten)]
-    pub(crate) settlement: Settlement,
+    /// The reason that a refund is refused: PayPal's issue, or a code of ours.
+    pub(crate) failure_code: Option<String>,
+    /// The calls that settle the money, in their order.
+    pub(crate) settlements: Vec<Settlement>,
     /// Its days are free again.
     #[serde(flatten)]
     pub(crate) car: CarIdentity,
@@ -58,6 +62,8 @@ pub(crate) enum RefundStatus {
     /// PayPal has not done it yet.
     Pending,
     Refunded,
+    /// PayPal does not refund it. An operator has to give the money back in another way.
+    Refused,
 }
 
 /// The call to PayPal that settles a cancellation.
@@ -68,7 +74,6 @@ pub(crate) enum RefundStatus {
     rename_all_fields = "camelCase"
 )]
 pub(crate) enum Settlement {
-    None,
     Void {
         payment_id: Uuid,
         authorization_id: String,
@@ -87,6 +92,8 @@ pub(crate) enum CancelRefusal {
     BookingNotFound,
     /// It is completed, or a customer cancels after its first day has come.
     BookingNotCancellable,
+    /// An operator cancels a completed one.
+    BookingCompleted,
     /// A capture is under way, or its outcome is unknown.
     PaymentInProgress {
         payment_id: Uuid,
@@ -107,6 +114,7 @@ impl Database<'_> {
             "p_reason": request.reason,
             "p_by_operator": request.by_operator,
             "p_void_only": request.void_only,
+            "p_despite_doubt": request.despite_doubt,
             "p_request_id": request.request_id,
             "p_now": self.platform.now(),
         });
@@ -123,8 +131,11 @@ mod tests {
         json!({
             "outcome": outcome, "bookingId": Uuid::nil(), "reference": "EXO-222222",
             "carId": Uuid::nil(), "carSlug": "porsche-911", "percent": null, "currency": "USD",
-            "amount": "118.80", "refundStatus": "pending", "settlement": settlement,
-            "paymentId": Uuid::nil(), "authorizationId": "A", "refundId": Uuid::max(),
+            "amount": "118.80", "refundStatus": "pending", "failureCode": null,
+            "settlements": [{
+                "settlement": settlement, "paymentId": Uuid::nil(), "authorizationId": "A",
+                "refundId": Uuid::max(),
+            }],
         })
     }
 
@@ -138,7 +149,6 @@ mod tests {
             refund_id: Uuid::max(),
         };
         for (name, settlement) in [
-            ("none", Settlement::None),
             ("void", void),
             ("capture", Settlement::Capture),
             ("refund", refund),
@@ -148,7 +158,7 @@ mod tests {
                 let CancelResult::Cancelled(cancellation) = result else {
                     panic!("{outcome} refused");
                 };
-                assert_eq!(cancellation.settlement, settlement);
+                assert_eq!(cancellation.settlements, [settlement.clone()]);
                 assert_eq!(cancellation.refund.amount.to_string(), "118.80");
                 assert_eq!(cancellation.car.slug, "porsche-911");
             }
@@ -164,7 +174,7 @@ mod tests {
         let payment_id = Uuid::max();
         assert_eq!(refusal, CancelRefusal::PaymentInProgress { payment_id });
         for result in [
-            cancellation("canceled", "none"),
+            cancellation("canceled", "void"),
             cancellation("cancelled", "x"),
         ] {
             assert!(decode_value::<CancelResult>(result).is_err());

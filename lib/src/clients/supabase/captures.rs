@@ -3,8 +3,7 @@
 use super::{Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    observation::Authorization,
-    payment::CallFailure,
+    observation::{Authorization, Capture, RecordedCaptureStatus},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -21,6 +20,8 @@ pub(crate) struct CaptureClaim {
     pub(crate) claim_id: Uuid,
     pub(crate) order_id: String,
     pub(crate) authorization_id: String,
+    /// The authorization that PayPal can reauthorize.
+    pub(crate) original_authorization_id: String,
     /// The amount to capture: the price, or the part that a cancellation keeps.
     pub(crate) amount: Amount,
     /// The amount to reauthorize. A cancellation does not change it, so each request id has one
@@ -33,6 +34,8 @@ pub(crate) struct CaptureClaim {
     pub(crate) request_id: String,
     /// An earlier attempt with this request id has no known outcome.
     pub(crate) resumed: bool,
+    /// The booking was canceled after that attempt. It is looked up and not repeated.
+    pub(crate) look_only: bool,
     /// The `PayPal-Request-Id` of a reauthorization that has to come first.
     pub(crate) reauthorize_request_id: Option<String>,
 }
@@ -53,7 +56,7 @@ impl CaptureClaim {
         Some(ReauthorizationClaim {
             payment_id: self.payment_id,
             claim_id: self.claim_id,
-            authorization_id: self.authorization_id.clone(),
+            original_authorization_id: self.original_authorization_id.clone(),
             money: Money {
                 amount: self.authorized_amount,
                 currency: self.currency,
@@ -71,7 +74,8 @@ pub(crate) struct ReauthorizationClaim {
     /// Proves the claim.
     #[serde(rename = "lease")]
     pub(crate) claim_id: Uuid,
-    pub(crate) authorization_id: String,
+    /// The authorization to reauthorize. PayPal reauthorizes no reauthorization.
+    pub(crate) original_authorization_id: String,
     #[serde(flatten)]
     pub(crate) money: Money,
     /// The `PayPal-Request-Id` of the reauthorization.
@@ -82,8 +86,16 @@ pub(crate) struct ReauthorizationClaim {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum CaptureStart {
-    Claimed { claim: CaptureClaim },
-    AlreadyCaptured { capture_id: String },
+    Claimed {
+        claim: CaptureClaim,
+    },
+    AlreadyCaptured {
+        capture_id: String,
+    },
+    /// PayPal reviews the capture.
+    CapturePending {
+        capture_id: String,
+    },
     Refused(ClaimRefusal),
 }
 
@@ -101,10 +113,18 @@ pub(crate) enum ReauthorizationStart {
 pub(crate) enum ClaimRefusal {
     /// Another request or run has the claim.
     PaymentInProgress,
+    /// PayPal reviews the authorization.
+    AuthorizationPending,
+    /// It was voided or denied, or has expired.
+    AuthorizationEnded,
+    /// The money is captured, or PayPal reviews its capture.
+    #[serde(alias = "capture_pending")]
+    AlreadyCaptured,
+    /// The money went back.
+    AlreadyRefunded,
     /// The booking is not confirmed, or nothing is authorized for it.
+    #[serde(alias = "not_authorized")]
     NotCapturable,
-    /// The booking is not confirmed, or nothing is authorized for it.
-    NotAuthorized,
     BookingNotFound,
 }
 
@@ -196,31 +216,52 @@ impl Database<'_> {
             .await
     }
 
+    /// Records that PayPal did not reauthorize.
+    pub(crate) async fn record_reauthorization_failure(
+        &self,
+        claim: &ReauthorizationClaim,
+        code: &str,
+        kind: &str,
+    ) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_payment_id": claim.payment_id,
+            "p_request_id": claim.request_id,
+            "p_error_code": code,
+            "p_kind": kind,
+            "p_now": self.platform.now(),
+        });
+        self.call_raw("record_reauthorization_failure", &arguments)
+            .await
+            .map(drop)
+    }
+
     /// Records a capture. Counts even when the claim was lost: PayPal has the money.
     pub(crate) async fn record_capture(
         &self,
         claim: &CaptureClaim,
-        capture_id: &str,
-        amount: Amount,
+        capture: &Capture,
+        status: RecordedCaptureStatus,
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": claim.payment_id,
             "p_lease": claim.claim_id,
             "p_request_id": claim.request_id,
-            "p_capture_id": capture_id,
-            "p_amount": amount,
+            "p_capture_id": capture.id,
+            "p_amount": capture.money.amount,
+            "p_status": status.name(),
             "p_now": self.platform.now(),
         });
         self.call_raw("record_capture", &arguments).await.map(drop)
     }
 
     /// Records that PayPal did not capture or gave no response, and the time of the next attempt.
+    /// `None` retries later and later.
     pub(crate) async fn record_capture_failure(
         &self,
         claim: &CaptureClaim,
         code: &str,
-        kind: CallFailure,
-        retry_at: Timestamp,
+        kind: &str,
+        retry_at: Option<Timestamp>,
     ) -> Result<(), DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": claim.payment_id,
@@ -235,6 +276,21 @@ impl Database<'_> {
             .await
             .map(drop)
     }
+
+    /// Records that PayPal refuses our account or request. It is drift until it is resolved.
+    pub(crate) async fn record_refusal_of_us(
+        &self,
+        payment: Uuid,
+        code: &str,
+    ) -> Result<(), DatabaseError> {
+        let arguments = serde_json::json!({
+            "p_payment_id": payment,
+            "p_kind": "paypal_refuses_us",
+            "p_detail": code,
+            "p_now": self.platform.now(),
+        });
+        self.call_raw("record_finding", &arguments).await.map(drop)
+    }
 }
 
 #[cfg(test)]
@@ -243,13 +299,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn reauthorization_is_for_whole_amount() {
+    fn reauthorization_is_for_original_and_whole_amount() {
         let start = json!({ "outcome": "claimed", "claim": {
             "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222",
-            "lease": Uuid::nil(), "orderId": "O", "authorizationId": "A", "amount": "118.80",
-            "authorizedAmount": "237.60", "currency": "USD", "attempt": 1,
-            "requestId": "P:capture:2", "resumed": false,
-            "reauthorizeRequestId": "P:reauthorize:1",
+            "lease": Uuid::nil(), "orderId": "O", "authorizationId": "A2",
+            "originalAuthorizationId": "A1", "amount": "118.80", "authorizedAmount": "237.60",
+            "currency": "USD", "attempt": 1, "requestId": "P:capture:2", "resumed": false,
+            "lookOnly": false, "reauthorizeRequestId": "P:reauthorize:1",
         }});
         let CaptureStart::Claimed { claim } = decode_value(start).unwrap() else {
             panic!("not claimed");
@@ -257,6 +313,7 @@ mod tests {
         let reauthorization = claim.reauthorization().unwrap();
         assert_eq!(reauthorization.money.amount.to_string(), "237.60");
         assert_eq!(reauthorization.request_id, "P:reauthorize:1");
+        assert_eq!(reauthorization.original_authorization_id, "A1");
         assert_eq!(claim.money().amount.to_string(), "118.80");
     }
 
@@ -264,8 +321,8 @@ mod tests {
     fn claims_and_refusals_are_distinct() {
         let claimed = json!({
             "outcome": "claimed", "paymentId": Uuid::nil(), "lease": Uuid::max(),
-            "authorizationId": "A", "amount": "237.60", "currency": "USD",
-            "requestId": "P:reauthorize:1",
+            "authorizationId": "A", "originalAuthorizationId": "A", "amount": "237.60",
+            "currency": "USD", "requestId": "P:reauthorize:1",
         });
         let ReauthorizationStart::Claimed(claim) = decode_value(claimed).unwrap() else {
             panic!("not claimed");
@@ -273,11 +330,17 @@ mod tests {
         assert_eq!(claim.claim_id, Uuid::max());
         assert_eq!(claim.money.amount.to_string(), "237.60");
 
-        let refused = json!({ "outcome": "not_authorized" });
-        assert!(matches!(
-            decode_value(refused).unwrap(),
-            ReauthorizationStart::Refused(ClaimRefusal::NotAuthorized)
-        ));
+        for (outcome, refusal) in [
+            ("not_authorized", ClaimRefusal::NotCapturable),
+            ("already_captured", ClaimRefusal::AlreadyCaptured),
+            ("capture_pending", ClaimRefusal::AlreadyCaptured),
+        ] {
+            let refused = json!({ "outcome": outcome, "captureId": "C" });
+            assert!(matches!(
+                decode_value(refused).unwrap(),
+                ReauthorizationStart::Refused(refused) if refused == refusal
+            ));
+        }
         let captured = json!({ "outcome": "already_captured", "captureId": "C" });
         assert!(matches!(
             decode_value(captured).unwrap(),

@@ -19,12 +19,13 @@ mod outcome;
 mod reconciliation;
 mod refunds;
 mod users;
+mod voids;
 mod webhooks;
 
 pub(crate) use authorizations::{
     AuthorizationClaim, AuthorizationRecord, AuthorizationRefusal, AuthorizationStart,
     ConfirmedBooking, DoubtfulAttempt, OrderSight, PendingBooking, ReviewedAuthorization,
-    VoidReason, VoidStart,
+    VoidReason,
 };
 pub(crate) use bookings::{Booking, BookingCreation, BookingRefusal, BookingRequest};
 pub(crate) use cancellations::{
@@ -42,9 +43,10 @@ pub(crate) use orders::{
 };
 pub(crate) use reconciliation::{DeadLetter, OpenFinding, PaymentName};
 pub(crate) use refunds::{
-    Refund, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
+    Refund, RefundClaim, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
 };
 pub(crate) use users::User;
+pub(crate) use voids::{UnvoidedAuthorization, VoidStart};
 pub(crate) use webhooks::{EventClaim, EventReplay};
 
 use crate::{

@@ -1,20 +1,23 @@
 //! Cancellation of bookings.
 //!
 //! The database cancels the booking, frees its days and records the money that is owed, in one
-//! transaction. A void, a refund or a capture of the kept part follows at PayPal. It is tried at
-//! once, and the crons retry it.
+//! transaction. Voids, refunds or a capture of the kept part follow at PayPal. They are tried at
+//! once, and the crons retry them.
 
 use crate::{
     app::App,
     clients::supabase::{
         CancelRefusal, CancelRequest, CancelResult, Cancellation, DatabaseError, PaymentName,
-        RefundStatus, Settlement,
+        Settlement,
     },
     flows::{
         cache::invalidate::invalidate_days,
         payment::{
-            capture::capture_now, observe::observe_payment, refund::make_refund,
-            void::void_authorization,
+            capture::capture_now,
+            due_voids::settle_void,
+            observe::observe_payment,
+            refund::make_part,
+            run::{RunLimits, SharedStop},
         },
     },
     platform::Deadline,
@@ -38,63 +41,77 @@ pub(crate) async fn cancel(
     let database = app.database(deadline);
     let mut result = database.cancel_booking(request).await?;
     if let CancelResult::Refused(CancelRefusal::PaymentInProgress { payment_id }) = result {
-        // A capture whose response was lost would block the cancellation until the next run of the
-        // cron.
-        match observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
-            Ok(_) => result = database.cancel_booking(request).await?,
-            Err(error) => log::warn!("payment={payment_id} not observed: {error}"),
+        // The response of a capture may be lost. Even if PayPal does not show its outcome, the days
+        // are freed, and the money is settled when it does.
+        if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
+            log::warn!("payment={payment_id} not observed: {error}");
         }
+        let despite_doubt = CancelRequest {
+            despite_doubt: true,
+            ..*request
+        };
+        result = database.cancel_booking(&despite_doubt).await?;
     }
-    let mut cancellation = match result {
+    let cancellation = match result {
         CancelResult::Cancelled(cancellation) => cancellation,
         CancelResult::Refused(refusal) => return Err(CancelError::Refused(refusal)),
     };
     invalidate_days(app, [cancellation.car.clone()]).await;
-    let settled = settle(app, deadline, request, &cancellation.settlement).await;
-    // If the whole price is kept, its capture refunds nothing.
-    if let Some(status) = settled
-        && cancellation.refund_status == RefundStatus::Pending
-    {
-        cancellation.refund_status = status;
+    if cancellation.settlements.is_empty() {
+        return Ok(cancellation);
     }
-    Ok(cancellation)
+    let stop = SharedStop::new();
+    let limits = RunLimits::of_request(deadline, &stop);
+    for settlement in &cancellation.settlements {
+        settle(app, &limits, request, settlement).await;
+    }
+    // A repeated cancellation shows what became of the money.
+    Ok(match database.cancel_booking(request).await {
+        Ok(CancelResult::Cancelled(settled)) => settled,
+        Ok(CancelResult::Refused(_)) | Err(_) => cancellation,
+    })
 }
 
-/// Settles the money at PayPal. Returns `None` if there is nothing to do or it did not succeed.
+/// Settles money at PayPal. What does not succeed is left to the crons.
 async fn settle(
     app: &App,
-    deadline: Deadline,
+    limits: &RunLimits<'_>,
     request: &CancelRequest<'_>,
     settlement: &Settlement,
-) -> Option<RefundStatus> {
+) {
+    if limits.stop(app.platform()).is_some() {
+        return;
+    }
     let booking_id = request.booking_id;
     let settled = match settlement {
-        Settlement::None => return None,
         Settlement::Void {
             payment_id,
             authorization_id,
-        } => void_authorization(
+        } => settle_void(
             app,
-            deadline,
+            limits,
             *payment_id,
             authorization_id,
             "booking_cancelled",
         )
         .await
-        .map(|()| RefundStatus::Voided)
         .map_err(|error| error.to_string()),
-        Settlement::Capture => {
-            capture_now(app, deadline, booking_id, request.actor, request.request_id)
-                .await
-                .map(|_| RefundStatus::Voided)
-                .map_err(|error| error.to_string())
-        }
-        Settlement::Refund { refund_id } => make_refund(app, deadline, *refund_id)
+        Settlement::Capture => capture_now(
+            app,
+            limits.deadline,
+            booking_id,
+            request.actor,
+            request.request_id,
+        )
+        .await
+        .map(drop)
+        .map_err(|error| error.to_string()),
+        Settlement::Refund { refund_id } => make_part(app, limits, *refund_id)
             .await
-            .map(|_| RefundStatus::Refunded)
+            .map(drop)
             .map_err(|error| error.to_string()),
     };
-    settled
-        .inspect_err(|error| log::warn!("booking={booking_id} canceled, not settled: {error}"))
-        .ok()
+    if let Err(error) = settled {
+        log::warn!("booking={booking_id} canceled, not settled: {error}");
+    }
 }

@@ -4,22 +4,31 @@
 //! lost response or an overlap of two runs, the next claim has the same request id. It says that
 //! the outcome is unknown, so the order is looked up before the capture is retried.
 
-use super::reauthorize::{ReauthorizeError, reauthorize};
+use super::{
+    observe::observe_payment,
+    reauthorize::{ReauthorizeError, reauthorize},
+    run::{RunLimits, SharedStop, Stop},
+};
 use crate::{
     app::App,
     clients::{
-        paypal::{Issue, PayPalError},
-        supabase::{CaptureClaim, CaptureStart, ClaimRefusal, DatabaseError, ReauthorizationClaim},
+        paypal::PayPalError,
+        supabase::{
+            CaptureClaim, CaptureStart, ClaimRefusal, DatabaseError, PaymentName,
+            ReauthorizationClaim,
+        },
     },
     domain::{
-        money::Amount,
-        observation::{Capture, CaptureStatus},
-        payment::{CallFailure, retry_at},
+        observation::{Capture, RecordedCaptureStatus},
+        payment::retry_at,
+        payment_state::PaymentState,
+        paypal_meaning::Meaning,
     },
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};
-use std::{sync::OnceLock, time::Duration};
+use jiff::Timestamp;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Payments in one batch. With two calls of 20 seconds each they are done within the claim of two
@@ -34,8 +43,15 @@ const RESERVE: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub(crate) struct CaptureResult {
     pub(crate) booking_id: Uuid,
-    /// The id of the capture.
-    pub(crate) result: Result<String, CaptureFailure>,
+    pub(crate) result: Result<MadeCapture, CaptureFailure>,
+}
+
+/// A capture at PayPal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MadeCapture {
+    pub(crate) id: String,
+    /// Whether PayPal reviews it. The money is not captured yet.
+    pub(crate) is_pending: bool,
 }
 
 /// The reason that a payment is not captured.
@@ -43,69 +59,81 @@ pub(crate) struct CaptureResult {
 pub(crate) struct CaptureFailure {
     /// PayPal's issue, or a code of ours.
     pub(crate) code: String,
-    pub(crate) kind: CallFailure,
+    pub(crate) meaning: Meaning,
     /// The pause that PayPal asks for.
     wait: Option<Duration>,
 }
 
 impl CaptureFailure {
-    fn new(code: &str, kind: CallFailure) -> Self {
+    fn new(code: &str, meaning: Meaning) -> Self {
         Self {
             code: code.to_owned(),
-            kind,
+            meaning,
             wait: None,
         }
     }
 
-    fn retryable(code: &str) -> Self {
-        Self::new(code, CallFailure::Retryable)
-    }
-
-    /// No request went to PayPal, which asks for a pause. An unknown outcome stays unknown.
-    fn not_sent(claim: &CaptureClaim, wait: Duration) -> Self {
-        let kind = if claim.resumed {
-            CallFailure::Unknown
+    /// No request went to PayPal. An unknown outcome stays unknown.
+    fn not_sent(claim: &CaptureClaim, stop: Stop) -> Self {
+        let meaning = if claim.resumed {
+            Meaning::Unknown
         } else {
-            CallFailure::Retryable
+            Meaning::NotNow
+        };
+        let (code, wait) = match stop {
+            Stop::Pause(wait) => ("rate_limited", Some(wait)),
+            Stop::Refused => ("paypal_refuses_us", None),
+            // The next run has the time.
+            Stop::TimeOver => ("time_over", Some(Duration::ZERO)),
         };
         Self {
-            wait: Some(wait),
-            ..Self::new("rate_limited", kind)
+            wait,
+            ..Self::new(code, meaning)
         }
     }
-}
 
-impl From<&PayPalError> for CaptureFailure {
-    fn from(error: &PayPalError) -> Self {
+    fn of_call(limits: &RunLimits<'_>, error: &PayPalError) -> Self {
+        limits.note(error);
         Self {
             wait: error.wait(),
-            ..Self::new(error.code(), error.failure())
+            ..Self::new(error.code(), error.meaning())
+        }
+    }
+
+    /// The time of the next attempt. `None` retries later and later.
+    fn retry_at(&self, now: Timestamp, claim: &CaptureClaim) -> Option<Timestamp> {
+        match self.meaning {
+            // A look is cheap.
+            Meaning::Unknown => Some(retry_at(now, 1, self.wait)),
+            Meaning::Ours => None,
+            Meaning::Ended if claim.look_only => Some(now),
+            _ => Some(retry_at(now, claim.attempt, self.wait)),
         }
     }
 }
 
-/// Captures the payments that are due, until none is left, the time runs short or PayPal asks for a
-/// pause. The next run resumes.
+/// Captures the payments that are due, until none is left, the time runs short, or PayPal asks for
+/// a pause or refuses us. The next run resumes.
 pub(crate) async fn capture_due(
     app: &App,
-    deadline: Deadline,
+    limits: &RunLimits<'_>,
 ) -> Result<Vec<CaptureResult>, DatabaseError> {
     let mut results = Vec::new();
-    let pause = OnceLock::new();
-    loop {
-        let claims = app.database(deadline).claim_due_captures(BATCH).await?;
+    while limits.stop(app.platform()).is_none() && limits.has_time(app.platform(), RESERVE) {
+        let database = app.database(limits.deadline);
+        let claims = database.claim_due_captures(BATCH).await?;
         let is_last = claims.len() < BATCH as usize;
         let mut batch: Vec<CaptureResult> = stream::iter(claims)
-            .map(|claim| capture_one(app, deadline, claim, &pause))
+            .map(|claim| capture_one(app, limits, claim))
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
         results.append(&mut batch);
-        let is_short = deadline.left(app.platform().now()) < RESERVE;
-        if is_last || is_short || pause.get().is_some() {
-            return Ok(results);
+        if is_last {
+            break;
         }
     }
+    Ok(results)
 }
 
 /// The reason that a booking's payment is not captured now.
@@ -120,116 +148,173 @@ pub(crate) enum CaptureError {
     Failed(CaptureFailure),
 }
 
-/// Captures the payment of a booking whatever its schedule says, and returns the id of the capture.
+/// Captures the payment of a booking whatever its schedule says.
 pub(crate) async fn capture_now(
     app: &App,
     deadline: Deadline,
     booking_id: Uuid,
     actor: &str,
     request_id: &str,
-) -> Result<String, CaptureError> {
+) -> Result<MadeCapture, CaptureError> {
     let start = app
         .database(deadline)
         .claim_payment_capture(booking_id, actor, request_id)
         .await?;
     match start {
         CaptureStart::Claimed { claim } => {
-            let capture = capture_one(app, deadline, claim, &OnceLock::new()).await;
+            let stop = SharedStop::new();
+            let limits = RunLimits::of_request(deadline, &stop);
+            let capture = capture_one(app, &limits, claim).await;
             capture.result.map_err(CaptureError::Failed)
         }
-        CaptureStart::AlreadyCaptured { capture_id } => Ok(capture_id),
+        CaptureStart::AlreadyCaptured { capture_id } => Ok(MadeCapture {
+            id: capture_id,
+            is_pending: false,
+        }),
+        CaptureStart::CapturePending { capture_id } => Ok(MadeCapture {
+            id: capture_id,
+            is_pending: true,
+        }),
         CaptureStart::Refused(refusal) => Err(CaptureError::Refused(refusal)),
     }
 }
 
-/// Captures a claimed payment and records the outcome. Sets `pause` if PayPal asks for one.
-async fn capture_one(
-    app: &App,
-    deadline: Deadline,
-    claim: CaptureClaim,
-    pause: &OnceLock<Duration>,
-) -> CaptureResult {
-    let database = app.database(deadline);
-    let result = match pause.get() {
-        Some(wait) => Err(CaptureFailure::not_sent(&claim, *wait)),
-        None => capture_at_paypal(app, deadline, &claim).await,
+/// Captures a claimed payment and records the outcome.
+async fn capture_one(app: &App, limits: &RunLimits<'_>, claim: CaptureClaim) -> CaptureResult {
+    let attempt = match limits.stop(app.platform()) {
+        Some(stop) => Err(CaptureFailure::not_sent(&claim, stop)),
+        None => capture_at_paypal(app, limits, &claim).await,
     };
-    let recorded = match &result {
-        Ok((capture_id, amount)) => database.record_capture(&claim, capture_id, *amount).await,
-        Err(failure) => {
-            if let Some(wait) = failure.wait {
-                pause.get_or_init(|| wait);
-            }
-            // An unknown outcome is looked up soon: a look is cheap, and the booking cannot be
-            // canceled before.
-            let attempt = match failure.kind {
-                CallFailure::Unknown => 1,
-                CallFailure::Retryable | CallFailure::Final => claim.attempt,
-            };
-            let retry_at = retry_at(app.platform().now(), attempt, failure.wait);
-            database
-                .record_capture_failure(&claim, &failure.code, failure.kind, retry_at)
-                .await
-        }
+    let result = match attempt {
+        Ok(capture) => record_capture(app, limits, &claim, &capture).await,
+        Err(failure) => record_failure(app, limits, &claim, failure).await,
     };
-    if let Err(error) = recorded {
-        // The claim expires, and the next one looks at the order.
-        log::error!(
-            "payment={} the outcome of a capture was not recorded: {error}",
-            claim.payment_id
-        );
-    }
     CaptureResult {
         booking_id: claim.booking_id,
-        result: result.map(|(capture_id, _)| capture_id),
+        result,
     }
+}
+
+async fn record_capture(
+    app: &App,
+    limits: &RunLimits<'_>,
+    claim: &CaptureClaim,
+    capture: &Capture,
+) -> Result<MadeCapture, CaptureFailure> {
+    let status = match capture.status.recorded() {
+        Some(RecordedCaptureStatus::Declined) => {
+            let declined = CaptureFailure::new("capture_declined", Meaning::DeclinedByPayer);
+            return record_failure(app, limits, claim, declined).await;
+        }
+        None => {
+            let unknown = CaptureFailure::new("unknown", Meaning::Unknown);
+            return record_failure(app, limits, claim, unknown).await;
+        }
+        Some(status) => status,
+    };
+    let database = app.database(limits.deadline);
+    if let Err(error) = database.record_capture(claim, capture, status).await {
+        not_recorded(claim, &error);
+    }
+    Ok(MadeCapture {
+        id: capture.id.clone(),
+        is_pending: status == RecordedCaptureStatus::Pending,
+    })
+}
+
+/// The claim expires, and the next one looks at the order.
+fn not_recorded(claim: &CaptureClaim, error: &DatabaseError) {
+    log::error!(
+        "payment={} the outcome of a capture was not recorded: {error}",
+        claim.payment_id
+    );
+}
+
+/// Records a failure. An authorization that cannot be captured any more ends the payment only on
+/// evidence, so PayPal is asked. It may also show that the money was captured by other hands.
+async fn record_failure(
+    app: &App,
+    limits: &RunLimits<'_>,
+    claim: &CaptureClaim,
+    failure: CaptureFailure,
+) -> Result<MadeCapture, CaptureFailure> {
+    let (database, payment) = (app.database(limits.deadline), claim.payment_id);
+    let retry_at = failure.retry_at(app.platform().now(), claim);
+    let kind = failure.meaning.failure_kind().unwrap_or("unknown");
+    let recorded = database
+        .record_capture_failure(claim, &failure.code, kind, retry_at)
+        .await;
+    if let Err(error) = recorded {
+        not_recorded(claim, &error);
+        return Err(failure);
+    }
+    if failure.meaning == Meaning::Ours
+        && let Err(error) = database.record_refusal_of_us(payment, &failure.code).await
+    {
+        log::warn!("payment={payment} finding not recorded: {error}");
+    }
+    if failure.meaning == Meaning::Ended && !claim.look_only {
+        match observe_payment(app, limits.deadline, PaymentName::Id(payment)).await {
+            Ok(Some(observed)) => {
+                let mut captures = observed.record.captures.into_iter();
+                let taken = captures.find(|it| it.status != RecordedCaptureStatus::Declined);
+                if let Some(id) = taken.map(|it| it.capture_id) {
+                    return Ok(MadeCapture {
+                        id,
+                        is_pending: observed.record.status == PaymentState::CapturePending,
+                    });
+                }
+            }
+            Ok(None) => {}
+            Err(error) => log::warn!("payment={payment} not observed: {error}"),
+        }
+    }
+    Err(failure)
 }
 
 async fn capture_at_paypal(
     app: &App,
-    deadline: Deadline,
+    limits: &RunLimits<'_>,
     claim: &CaptureClaim,
-) -> Result<(String, Amount), CaptureFailure> {
-    if claim.resumed
-        && let Some(capture) = find_capture(app, deadline, claim).await?
-    {
-        return judge(capture);
+) -> Result<Capture, CaptureFailure> {
+    if claim.resumed || claim.look_only {
+        if let Some(capture) = find_capture(app, limits, claim).await? {
+            return Ok(capture);
+        }
+        if claim.look_only {
+            return Err(CaptureFailure::new("not_captured", Meaning::Ended));
+        }
     }
     let authorization_id = match claim.reauthorization() {
-        Some(reauthorization) => reauthorize_first(app, deadline, &reauthorization).await?,
+        Some(reauthorization) => {
+            reauthorize_first(app, limits, &reauthorization, &claim.authorization_id).await?
+        }
         None => claim.authorization_id.clone(),
     };
-    match app
-        .paypal(deadline)
+    app.paypal(limits.deadline)
         .capture_authorization(&claim.request_id, &authorization_id, claim.money())
         .await
-    {
-        Ok(capture) => judge(capture),
-        Err(error) if error.issue() == Some(&Issue::AuthorizationAlreadyCaptured) => {
-            match find_capture(app, deadline, claim).await? {
-                Some(capture) => judge(capture),
-                None => Err(CaptureFailure::from(&error)),
-            }
-        }
-        Err(error) => Err(CaptureFailure::from(&error)),
-    }
+        .map_err(|error| CaptureFailure::of_call(limits, &error))
 }
 
 /// The capture that decides, if the order has captures.
 async fn find_capture(
     app: &App,
-    deadline: Deadline,
+    limits: &RunLimits<'_>,
     claim: &CaptureClaim,
 ) -> Result<Option<Capture>, CaptureFailure> {
-    let seen = app
-        .paypal(deadline)
-        .get_order(&claim.order_id)
-        .await
-        .map_err(|error| CaptureFailure {
-            wait: error.wait(),
-            ..CaptureFailure::new(error.code(), CallFailure::Unknown)
-        })?;
-    Ok(seen.decisive_capture().cloned())
+    let seen = app.paypal(limits.deadline).get_order(&claim.order_id).await;
+    match seen {
+        Ok(seen) => Ok(seen.decisive_capture().cloned()),
+        // Nothing is known of the earlier attempt, whatever this answer means.
+        Err(error) => {
+            limits.note(&error);
+            Err(CaptureFailure {
+                wait: error.wait(),
+                ..CaptureFailure::new(error.code(), Meaning::Unknown)
+            })
+        }
+    }
 }
 
 /// Returns the authorization to capture: the new one, or the old one if PayPal refuses to
@@ -239,34 +324,27 @@ async fn find_capture(
 /// retry returns the same id.
 async fn reauthorize_first(
     app: &App,
-    deadline: Deadline,
+    limits: &RunLimits<'_>,
     claim: &ReauthorizationClaim,
+    old: &str,
 ) -> Result<String, CaptureFailure> {
-    match reauthorize(app, deadline, claim).await {
+    match reauthorize(app, limits.deadline, claim).await {
         Ok(authorization_id) => Ok(authorization_id),
-        Err(ReauthorizeError::PayPal(error)) if error.issue().is_some() => {
-            Ok(claim.authorization_id.clone())
-        }
-        Err(ReauthorizeError::PayPal(error)) => Err(CaptureFailure {
-            wait: error.wait(),
-            ..CaptureFailure::retryable(error.code())
-        }),
-        Err(ReauthorizeError::ClaimLost) => Err(CaptureFailure::retryable("lease_lost")),
+        Err(ReauthorizeError::PayPal(error)) => match error.meaning() {
+            Meaning::DeclinedByPayer | Meaning::Ended => Ok(old.to_owned()),
+            Meaning::Ours => Err(CaptureFailure::of_call(limits, &error)),
+            // Nothing was captured, and the reauthorization is repeated under its id.
+            _ => {
+                limits.note(&error);
+                Err(CaptureFailure {
+                    wait: error.wait(),
+                    ..CaptureFailure::new(error.code(), Meaning::NotNow)
+                })
+            }
+        },
+        Err(ReauthorizeError::ClaimLost) => Err(CaptureFailure::new("lease_lost", Meaning::NotNow)),
         Err(ReauthorizeError::Refused(_) | ReauthorizeError::Database(_)) => {
-            Err(CaptureFailure::retryable("database_unavailable"))
-        }
-    }
-}
-
-fn judge(capture: Capture) -> Result<(String, Amount), CaptureFailure> {
-    match capture.status {
-        CaptureStatus::Completed | CaptureStatus::PartiallyRefunded | CaptureStatus::Refunded => {
-            Ok((capture.id, capture.money.amount))
-        }
-        CaptureStatus::Pending => Err(CaptureFailure::new("capture_pending", CallFailure::Unknown)),
-        CaptureStatus::Unknown => Err(CaptureFailure::new("unknown", CallFailure::Unknown)),
-        CaptureStatus::Declined | CaptureStatus::Failed => {
-            Err(CaptureFailure::new("capture_declined", CallFailure::Final))
+            Err(CaptureFailure::new("database_unavailable", Meaning::NotNow))
         }
     }
 }

@@ -4,8 +4,8 @@ use super::UpstreamError;
 use crate::{app::App, clients::supabase::PaymentName, platform::Deadline};
 use uuid::Uuid;
 
-/// Records the capture that PayPal shows for a payment, if any, and nothing else.
-pub(super) async fn record_capture_of(
+/// Records the captures that PayPal shows for a payment, and nothing else.
+pub(super) async fn record_captures_of(
     app: &App,
     deadline: Deadline,
     payment_id: Uuid,
@@ -16,7 +16,7 @@ pub(super) async fn record_capture_of(
         return Ok(());
     };
     let seen = app.paypal(deadline).get_order(&order_id).await?;
-    if let Some(capture) = seen.successful_captures().next() {
+    for capture in &seen.captures {
         database
             .record_observed_capture(payment_id, capture)
             .await?;

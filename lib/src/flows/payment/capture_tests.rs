@@ -22,6 +22,8 @@ struct Upstreams {
     latency: SignedDuration,
     /// Whether PayPal responds with 429.
     is_rate_limited: bool,
+    /// The status and body with which PayPal refuses captures.
+    refusal: Option<(u16, &'static str)>,
     requests: Mutex<Vec<(String, Value)>>,
 }
 
@@ -33,6 +35,7 @@ impl Upstreams {
             is_resumed: false,
             latency,
             is_rate_limited: false,
+            refusal: None,
             requests: Mutex::default(),
         }
     }
@@ -50,9 +53,10 @@ impl Upstreams {
         *due -= claimed;
         let claim = json!({
             "paymentId": Uuid::nil(), "bookingId": Uuid::nil(), "reference": "EXO-222222",
-            "lease": Uuid::nil(), "orderId": "O", "authorizationId": "A", "amount": "10.00",
-            "authorizedAmount": "10.00", "currency": "USD", "attempt": 3, "requestId": "R",
-            "resumed": self.is_resumed, "reauthorizeRequestId": null,
+            "lease": Uuid::nil(), "orderId": "O", "authorizationId": "A",
+            "originalAuthorizationId": "A", "amount": "10.00", "authorizedAmount": "10.00",
+            "currency": "USD", "attempt": 3, "requestId": "R", "resumed": self.is_resumed,
+            "lookOnly": false, "reauthorizeRequestId": null,
         });
         json!(vec![claim; usize::try_from(claimed).unwrap()])
     }
@@ -72,6 +76,9 @@ impl Upstreams {
         *now = now.checked_add(self.latency).unwrap();
         if self.is_rate_limited {
             return (429, json!({ "name": "RATE_LIMIT_REACHED" }));
+        }
+        if let Some((status, body)) = self.refusal {
+            return (status, serde_json::from_str(body).unwrap());
         }
         let amount = json!({ "currency_code": "USD", "value": "10.00" });
         (
@@ -115,11 +122,17 @@ impl Platform for Upstreams {
 
 /// Runs the captures with a deadline of four minutes.
 fn run(upstreams: Upstreams) -> (Vec<CaptureResult>, Arc<Upstreams>) {
+    run_for(upstreams, 240)
+}
+
+fn run_for(upstreams: Upstreams, seconds: u64) -> (Vec<CaptureResult>, Arc<Upstreams>) {
     let config = scripted::config(&[], &[]).unwrap();
     let upstreams = Arc::new(upstreams);
     let app = App::new(config, Arc::clone(&upstreams) as Arc<dyn Platform>);
-    let deadline = Deadline::after(Timestamp::UNIX_EPOCH, Duration::from_secs(240));
-    let results = capture_due(&app, deadline).now_or_never().unwrap();
+    let deadline = Deadline::after(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds));
+    let stop = SharedStop::new();
+    let limits = RunLimits::of_request(deadline, &stop);
+    let results = capture_due(&app, &limits).now_or_never().unwrap();
     (results.unwrap(), upstreams)
 }
 
@@ -146,6 +159,57 @@ fn late_run_claims_no_further_batch() {
     assert_eq!(results.len(), 96, "all claimed payments are captured");
     assert!(results.iter().all(|result| result.result.is_ok()));
     assert_eq!(*upstreams.due.lock().unwrap(), 904);
+}
+
+/// Nothing is claimed when a batch cannot end in time.
+#[test]
+fn short_run_claims_nothing() {
+    let (results, upstreams) = run_for(Upstreams::new(5, SignedDuration::ZERO), 89);
+    assert_eq!((results.len(), upstreams.bodies(CLAIM).len()), (0, 0));
+    let (results, _) = run_for(Upstreams::new(5, SignedDuration::ZERO), 90);
+    assert_eq!(results.len(), 5);
+}
+
+/// A call takes 20 seconds at most. Without that time it is not made, and the next run takes the
+/// payment at once.
+#[test]
+fn late_calls_are_not_made() {
+    let (_, upstreams) = run_for(Upstreams::new(32, SignedDuration::from_secs(5)), 90);
+    let calls = upstreams.bodies("/capture").len();
+    assert_eq!(calls, 15, "calls at 0, 5, … 70 seconds");
+    let failures = upstreams.bodies("/record_capture_failure");
+    assert_eq!(failures.len(), 32 - calls);
+    for failure in failures {
+        assert_eq!(failure["p_kind"], "retryable");
+        assert_eq!(failure["p_retry_at"], "1970-01-01T00:01:15Z");
+    }
+}
+
+/// The first refusal of our account ends the run. It is a finding about the payment that met it, and
+/// the others are released.
+#[test]
+fn refusal_of_account_ends_run() {
+    let (results, upstreams) = run(Upstreams {
+        refusal: Some((
+            403,
+            r#"{"name":"NOT_AUTHORIZED","details":[{"issue":"PERMISSION_DENIED"}]}"#,
+        )),
+        ..Upstreams::new(1_000, SignedDuration::ZERO)
+    });
+    let calls = upstreams.bodies("/capture").len();
+    assert!((1..=PARALLEL).contains(&calls), "{calls}");
+    assert_eq!(upstreams.bodies("/record_finding").len(), calls);
+    assert_eq!(results.len(), 32);
+    let failures = upstreams.bodies("/record_capture_failure");
+    assert!(
+        failures
+            .iter()
+            .all(|failure| failure["p_kind"] == "retryable")
+    );
+    let met = failures
+        .iter()
+        .filter(|failure| failure["p_error_code"] == "PERMISSION_DENIED");
+    assert_eq!(met.count(), calls);
 }
 
 /// Payments without a call wait as long as PayPal asks for. An unknown outcome stays unknown.

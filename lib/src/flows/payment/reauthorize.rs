@@ -9,6 +9,7 @@ use crate::{
             ReauthorizationStart,
         },
     },
+    domain::paypal_meaning::Meaning,
     platform::Deadline,
 };
 use uuid::Uuid;
@@ -38,7 +39,11 @@ pub(crate) async fn reauthorize(
     let database = app.database(deadline);
     match app
         .paypal(deadline)
-        .reauthorize(&claim.request_id, &claim.authorization_id, claim.money)
+        .reauthorize(
+            &claim.request_id,
+            &claim.original_authorization_id,
+            claim.money,
+        )
         .await
     {
         Ok(authorization) => {
@@ -51,13 +56,13 @@ pub(crate) async fn reauthorize(
             }
         }
         Err(error) => {
+            // A refusal of our account would come again. The next capture does without.
+            let kind = match error.meaning() {
+                Meaning::Ours => "declined",
+                meaning => meaning.failure_kind().unwrap_or("unknown"),
+            };
             database
-                .record_payment_failure(
-                    claim.payment_id,
-                    &claim.request_id,
-                    error.code(),
-                    error.meaning().failure_kind().unwrap_or("unknown"),
-                )
+                .record_reauthorization_failure(claim, error.code(), kind)
                 .await?;
             Err(error.into())
         }

@@ -2,120 +2,153 @@
 //!
 //! A cancellation, an operator or a capture that came too late orders a refund. The order stores
 //! the amount and the request id before the call to PayPal, so a retry after a lost response makes
-//! the same refund.
+//! the same refund. A refund of several captures has a part for each.
 
-use super::observe::observe_payment;
+use super::{observe::observe_payment, run::RunLimits};
 use crate::{
     app::App,
     clients::{
         paypal::{Issue, PayPalError},
-        supabase::{DatabaseError, PaymentName, Refund, RefundStart},
+        supabase::{DatabaseError, PaymentName, Refund, RefundClaim, RefundStart, RefundState},
     },
-    domain::{
-        observation::RefundStatus,
-        payment::{CallFailure, retry_at},
-    },
-    platform::Deadline,
+    domain::{observation::RecordedRefundStatus, payment::retry_at, paypal_meaning::Meaning},
 };
+use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
 /// The most refunds that one run of the cron makes.
-const LIMIT: u32 = 50;
+const LIMIT: u32 = 200;
+/// Refunds at the same time.
+const PARALLEL: usize = 8;
 
-/// The reason that a refund is not made. Unless it is final, a later run makes the refund.
+/// The reason that it is unknown what became of a refund. A later run makes it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RefundError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// PayPal refused or gave no response.
-    #[error(transparent)]
-    PayPal(#[from] PayPalError),
-    /// PayPal accepted the call, and the refund failed.
-    #[error("PayPal did not make the refund")]
-    NotMade,
     #[error("another run is making the refund")]
     InProgress,
 }
 
-impl RefundError {
-    /// Whether the refund will never be made. An operator has to decide then.
-    #[must_use]
-    pub(crate) fn is_final(&self) -> bool {
-        match self {
-            Self::PayPal(error) => failure(error) == CallFailure::Final,
-            Self::NotMade => true,
-            Self::Database(_) | Self::InProgress => false,
-        }
-    }
-}
-
-/// Makes a refund, unless PayPal has made or refused it. Returns its row.
+/// Makes all parts of a refund that are ordered. Returns the refund as it is then.
 pub(crate) async fn make_refund(
     app: &App,
-    deadline: Deadline,
-    refund_id: Uuid,
+    limits: &RunLimits<'_>,
+    refund: Refund,
 ) -> Result<Refund, RefundError> {
-    let database = app.database(deadline);
-    let claim = match database.begin_refund(refund_id).await? {
+    let mut current = refund;
+    let ordered = current.parts.iter();
+    let ordered: Vec<Uuid> = ordered
+        .filter(|part| part.status == RefundState::Ordered)
+        .map(|part| part.id)
+        .collect();
+    for part in ordered {
+        if limits.stop(app.platform()).is_none() {
+            current = make_part(app, limits, part).await?;
+        }
+    }
+    Ok(current)
+}
+
+/// Makes a part of a refund, unless PayPal has made or refused it. Returns the whole refund.
+pub(crate) async fn make_part(
+    app: &App,
+    limits: &RunLimits<'_>,
+    part_id: Uuid,
+) -> Result<Refund, RefundError> {
+    let database = app.database(limits.deadline);
+    let claim = match database.begin_refund(part_id).await? {
         RefundStart::Refund(claim) => claim,
         RefundStart::PaymentInProgress => return Err(RefundError::InProgress),
         RefundStart::NothingToDo(refund) => return Ok(refund),
     };
     let result = app
-        .paypal(deadline)
-        .refund_capture(&claim.request_id, &claim.capture_id, claim.money, refund_id)
+        .paypal(limits.deadline)
+        .refund_capture(&claim.request_id, &claim.capture_id, claim.money, part_id)
         .await;
-    let (code, kind, wait, error) = match result {
-        Ok(made) if matches!(made.status, RefundStatus::Completed | RefundStatus::Pending) => {
-            return Ok(database
-                .record_refund(refund_id, &claim.request_id, &made.id)
-                .await?);
-        }
-        Ok(_) => (
-            "refund_failed".to_owned(),
-            CallFailure::Final,
-            None,
-            RefundError::NotMade,
-        ),
-        Err(error) => (
-            error.code().to_owned(),
-            failure(&error),
-            error.wait(),
-            RefundError::PayPal(error),
-        ),
+    let made = match result {
+        Ok(made) => made,
+        Err(error) => return record_failure(app, limits, &claim, &error).await,
     };
-    let retry_at = retry_at(app.platform().now(), claim.attempt, wait);
-    database
-        .record_refund_failure(refund_id, &claim.request_id, &code, kind, retry_at)
-        .await?;
-    if kind == CallFailure::Final {
-        // A refund made in PayPal's dashboard may be the cause.
-        let payment_id = claim.payment_id;
-        if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
-            log::warn!("payment={payment_id} not observed after a refused refund: {error}");
+    match made.status.recorded() {
+        Some(status) => {
+            if status == RecordedRefundStatus::Refused {
+                log::error!("refund={part_id} failed at PayPal");
+            }
+            Ok(database.record_refund(&claim, &made, status).await?)
+        }
+        // PayPal has it, and the comparison learns what became of it.
+        None => {
+            let retry_at = retry_at(app.platform().now(), claim.attempt, None);
+            Ok(database
+                .record_refund_failure(&claim, "unknown", "unknown", Some(retry_at))
+                .await?)
         }
     }
-    Err(error)
 }
 
-/// A lack of funds and a capture under review are temporary. Other refusals are final.
-fn failure(error: &PayPalError) -> CallFailure {
-    match error.issue() {
-        Some(Issue::RefundFailedInsufficientFunds | Issue::PendingCapture) => {
-            CallFailure::Retryable
-        }
-        _ => error.failure(),
+async fn record_failure(
+    app: &App,
+    limits: &RunLimits<'_>,
+    claim: &RefundClaim,
+    error: &PayPalError,
+) -> Result<Refund, RefundError> {
+    let (database, payment) = (app.database(limits.deadline), claim.payment_id);
+    log::error!("refund={} could not be made: {error}", claim.id);
+    // Only this refund waits for money in our account.
+    let lacks_funds = error.issue() == Some(&Issue::RefundFailedInsufficientFunds);
+    let kind = match error.meaning() {
+        _ if lacks_funds => "declined",
+        meaning => meaning.failure_kind().unwrap_or("unknown"),
+    };
+    if !lacks_funds {
+        limits.note(error);
     }
+    let now = app.platform().now();
+    let retry_at = match error.meaning() {
+        Meaning::Ours if !lacks_funds => None,
+        _ => Some(retry_at(now, claim.attempt, error.wait())),
+    };
+    let refund = database
+        .record_refund_failure(claim, error.code(), kind, retry_at)
+        .await?;
+    if error.meaning() == Meaning::Ours || lacks_funds {
+        database.record_refusal_of_us(payment, error.code()).await?;
+    }
+    if error.meaning() == Meaning::Ended {
+        // A refund made in PayPal's console may be the cause.
+        let name = PaymentName::Id(payment);
+        if let Err(error) = observe_payment(app, limits.deadline, name).await {
+            log::warn!("payment={payment} not observed after a refused refund: {error}");
+        }
+    }
+    Ok(refund)
 }
 
 /// Makes the refunds that are due.
-pub(crate) async fn make_due_refunds(app: &App, deadline: Deadline) -> Result<(), DatabaseError> {
-    for refund_id in app.database(deadline).refunds_due(LIMIT).await? {
-        match make_refund(app, deadline, refund_id).await {
-            Ok(_) | Err(RefundError::InProgress) => {}
-            Err(RefundError::Database(error)) => return Err(error),
-            Err(error) => log::error!("refund={refund_id} could not be made: {error}"),
-        }
+pub(crate) async fn make_due_refunds(
+    app: &App,
+    limits: &RunLimits<'_>,
+) -> Result<(), DatabaseError> {
+    if limits.stop(app.platform()).is_some() {
+        return Ok(());
+    }
+    let due = app.database(limits.deadline).refunds_due(LIMIT).await?;
+    let mut results = stream::iter(due)
+        .map(|part_id| make_due(app, limits, part_id))
+        .buffer_unordered(PARALLEL);
+    while let Some(result) = results.next().await {
+        result?;
     }
     Ok(())
+}
+
+async fn make_due(app: &App, limits: &RunLimits<'_>, part_id: Uuid) -> Result<(), DatabaseError> {
+    if limits.stop(app.platform()).is_some() {
+        return Ok(());
+    }
+    match make_part(app, limits, part_id).await {
+        Ok(_) | Err(RefundError::InProgress) => Ok(()),
+        Err(RefundError::Database(error)) => Err(error),
+    }
 }

@@ -1,18 +1,13 @@
 //! Voids: PayPal releases the payer's funds.
 
-use super::{UpstreamError, capture_of::record_capture_of};
+use super::{UpstreamError, capture_of::record_captures_of};
 use crate::{
     app::App,
-    clients::{
-        paypal::Issue,
-        supabase::{DatabaseError, VoidStart},
-    },
+    clients::{paypal::Issue, supabase::VoidStart},
+    domain::payment::retry_at,
     platform::Deadline,
 };
 use uuid::Uuid;
-
-/// The most authorizations that one run of the cron voids.
-const LIMIT: u32 = 50;
 
 /// Voids `authorization_id`.
 ///
@@ -40,43 +35,21 @@ pub(crate) async fn void_authorization(
     {
         Ok(()) => Ok(database.record_void(payment_id, &request_id).await?),
         Err(error) => {
+            let wait = error.wait();
             database
-                .record_payment_failure(
+                .record_void_failure(
                     payment_id,
                     &request_id,
                     error.code(),
                     error.meaning().failure_kind().unwrap_or("unknown"),
+                    wait.map(|wait| retry_at(app.platform().now(), 1, Some(wait))),
                 )
                 .await?;
             if error.issue() == Some(&Issue::PreviouslyCaptured) {
                 // The record of the capture orders a refund.
-                record_capture_of(app, deadline, payment_id).await?;
+                record_captures_of(app, deadline, payment_id).await?;
             }
             Err(error.into())
         }
     }
-}
-
-/// Voids the authorizations whose void was not started or not finished.
-pub(crate) async fn void_due_authorizations(
-    app: &App,
-    deadline: Deadline,
-) -> Result<(), DatabaseError> {
-    for due in app.database(deadline).authorizations_to_void(LIMIT).await? {
-        let payment_id = due.payment_id;
-        let result = void_authorization(
-            app,
-            deadline,
-            payment_id,
-            &due.authorization_id,
-            &due.reason,
-        )
-        .await;
-        match result {
-            Ok(()) => {}
-            Err(UpstreamError::Database(error)) => return Err(error),
-            Err(error) => log::error!("payment={payment_id} could not be voided: {error}"),
-        }
-    }
-    Ok(())
 }

@@ -28,6 +28,7 @@ pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Re
         actor,
         by_operator,
         void_only: false,
+        despite_doubt: false,
         reason: reason.as_deref(),
         request_id: &request.id,
     };
@@ -40,18 +41,22 @@ pub(in crate::routes) fn cancellation_reply(
     booking_id: Uuid,
     cancellation: &Cancellation,
 ) -> Reply {
+    let mut refund = json!({
+        "percent": cancellation.percent,
+        "amount": cancellation.refund.amount,
+        "currency": cancellation.refund.currency,
+        "status": cancellation.refund_status,
+    });
+    if let Some(code) = &cancellation.failure_code {
+        refund["failureCode"] = json!(code);
+    }
     Reply::json(
         StatusCode::OK,
         &json!({
             "success": true,
             "bookingId": booking_id,
             "status": "cancelled",
-            "refund": {
-                "percent": cancellation.percent,
-                "amount": cancellation.refund.amount,
-                "currency": cancellation.refund.currency,
-                "status": cancellation.refund_status,
-            },
+            "refund": refund,
         }),
     )
 }

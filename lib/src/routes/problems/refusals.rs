@@ -11,14 +11,15 @@ use crate::{
     },
     domain::{
         money::{Amount, Currency},
-        payment::CallFailure,
         paypal_meaning::Meaning,
         refusal::Refusal,
     },
     flows::{
         booking::{cancel::CancelError, hold::HoldError, lock::LockTimeout, order::OrderError},
         payment::{
-            authorize::AuthorizeError, capture::CaptureError, reauthorize::ReauthorizeError,
+            authorize::AuthorizeError,
+            capture::{CaptureError, CaptureFailure},
+            reauthorize::ReauthorizeError,
         },
         traffic::admission::LimitExceeded,
     },
@@ -189,6 +190,10 @@ impl From<CancelError> for Problem {
                 CancelRefusal::BookingNotCancellable => {
                     Self::new(Code::BookingNotCancellable).detail("From the first day on, call us.")
                 }
+                CancelRefusal::BookingCompleted => Self::new(Code::BookingCompleted).detail(
+                    "It cannot be canceled. Capture or refund its payment. If nobody paid, let the \
+                     customer pay with a new order, or acknowledge the finding.",
+                ),
                 CancelRefusal::PaymentInProgress { .. } => {
                     Self::new(Code::PaymentInProgress).retry_after(5)
                 }
@@ -204,9 +209,15 @@ impl From<ClaimRefusal> for Problem {
         match refusal {
             ClaimRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
             ClaimRefusal::PaymentInProgress => Self::new(Code::PaymentInProgress).retry_after(5),
-            ClaimRefusal::NotCapturable | ClaimRefusal::NotAuthorized => {
-                Self::new(Code::PaymentNotCapturable)
-            }
+            ClaimRefusal::AuthorizationPending => Self::new(Code::AuthorizationPending)
+                .detail("PayPal reviews the authorization. Retry when it has decided.")
+                .retry_after(3600),
+            ClaimRefusal::AuthorizationEnded => Self::new(Code::AuthorizationEnded)
+                .detail("It was voided or denied, or has expired. The customer can pay again."),
+            ClaimRefusal::AlreadyCaptured => Self::new(Code::AlreadyCaptured),
+            ClaimRefusal::AlreadyRefunded => Self::new(Code::PaymentNotCapturable)
+                .detail("The money was captured and went back. The customer can pay again."),
+            ClaimRefusal::NotCapturable => Self::new(Code::PaymentNotCapturable),
         }
     }
 }
@@ -216,14 +227,27 @@ impl From<CaptureError> for Problem {
         match error {
             CaptureError::Database(error) => error.into(),
             CaptureError::Refused(refusal) => refusal.into(),
-            CaptureError::Failed(failure) if failure.kind == CallFailure::Final => {
-                Self::new(Code::PaymentProviderRefused)
-                    .detail(format!("PayPal answered {}.", failure.code))
-            }
-            CaptureError::Failed(_) => Self::new(Code::PaymentProviderUnavailable)
-                .detail("It is tried again by the cron; it cannot be captured twice.")
-                .retry_after(30),
+            CaptureError::Failed(failure) => not_captured(&failure),
         }
+    }
+}
+
+fn not_captured(failure: &CaptureFailure) -> Problem {
+    let code = &failure.code;
+    match failure.meaning {
+        Meaning::DeclinedByPayer => Problem::new(Code::PaymentDeclined).detail(format!(
+            "PayPal answered {code}. The crons try again while the authorization lives, and the \
+             customer can pay again."
+        )),
+        Meaning::Ended => Problem::new(Code::AuthorizationEnded).detail(format!(
+            "PayPal answered {code}. The customer can pay again."
+        )),
+        Meaning::Ours => {
+            Problem::new(Code::PaymentProviderRefused).detail(format!("PayPal answered {code}."))
+        }
+        _ => Problem::new(Code::PaymentProviderUnavailable)
+            .detail("It is tried again by the cron; it cannot be captured twice.")
+            .retry_after(30),
     }
 }
 
@@ -254,6 +278,23 @@ impl From<RefundRefusal> for Problem {
             RefundRefusal::NotCaptured => {
                 Self::new(Code::RefundNotPossible).detail("Nothing was captured for this booking.")
             }
+            RefundRefusal::CapturePending => Self::new(Code::RefundNotPossible)
+                .detail("PayPal reviews the capture. Refund it when PayPal has decided."),
+            RefundRefusal::CurrencyMismatch { currency } => Self::field(
+                Code::InvalidFields,
+                "/amount/currency",
+                Refusal::new("currency_mismatch", "must be the payment's currency"),
+            )
+            .member("currency", json!(currency)),
+            RefundRefusal::RefundWindowOver {
+                rest,
+                currency,
+                refundable_until,
+            } => Self::new(Code::RefundWindowOver)
+                .detail("PayPal refunds for 180 days. Give the money back in another way.")
+                .member("rest", json!(rest))
+                .member("currency", json!(currency))
+                .member("refundableUntil", json!(refundable_until)),
             RefundRefusal::RefundExceedsRest { rest, currency } => {
                 Self::new(Code::RefundNotPossible)
                     .detail("More than is left of what was captured.")

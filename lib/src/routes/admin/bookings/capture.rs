@@ -15,7 +15,7 @@ pub(in crate::routes) async fn capture(app: &App, request: &Request) -> Result<R
     let operator = require_admin(app, request).await?;
     let booking_id = read_booking_id(request)?;
 
-    let capture_id = capture_now(
+    let capture = capture_now(
         app,
         request.deadline,
         booking_id,
@@ -23,8 +23,19 @@ pub(in crate::routes) async fn capture(app: &App, request: &Request) -> Result<R
         &request.id,
     )
     .await?;
+    // PayPal decides later about a pending capture.
+    let (status, state) = if capture.is_pending {
+        (StatusCode::ACCEPTED, "pending")
+    } else {
+        (StatusCode::OK, "captured")
+    };
     Ok(Reply::json(
-        StatusCode::OK,
-        &json!({ "success": true, "bookingId": booking_id, "captureId": capture_id }),
+        status,
+        &json!({
+            "success": true,
+            "bookingId": booking_id,
+            "captureId": capture.id,
+            "status": state,
+        }),
     ))
 }

@@ -3,9 +3,19 @@
 
 use crate::{
     app::App,
-    clients::supabase::{Refund, RefundOrder, RefundRequest, RefundState},
-    domain::{money::Amount, rate_limit::Tier, refusal::Refusal},
-    flows::{payment::refund::make_refund, traffic::admission::admit},
+    clients::supabase::{Refund, RefundOrder, RefundRequest},
+    domain::{
+        money::{Amount, Currency},
+        rate_limit::Tier,
+        refusal::Refusal,
+    },
+    flows::{
+        payment::{
+            refund::make_refund,
+            run::{RunLimits, SharedStop},
+        },
+        traffic::admission::admit,
+    },
     routes::{
         access::require_admin,
         body::optional_json_fields,
@@ -25,6 +35,8 @@ use uuid::Uuid;
 struct RefundInput {
     /// `None` refunds everything that is left.
     amount: Option<Amount>,
+    /// The currency beside the amount, which must be the payment's.
+    currency: Option<Currency>,
     idempotency_key: Option<String>,
     reason: Option<String>,
 }
@@ -40,6 +52,7 @@ pub(in crate::routes) async fn refund(app: &App, request: &Request) -> Result<Re
         .order_refund(&RefundRequest {
             booking_id,
             amount: input.amount,
+            currency: input.currency,
             idempotency_key: input.idempotency_key.as_deref(),
             reason: input.reason.as_deref(),
             actor: &operator.name,
@@ -50,40 +63,34 @@ pub(in crate::routes) async fn refund(app: &App, request: &Request) -> Result<Re
         RefundOrder::Ordered(refund) => refund,
         RefundOrder::Refused(refusal) => return Err(refusal.into()),
     };
+    let stop = SharedStop::new();
+    let limits = RunLimits::of_request(request.deadline, &stop);
+    let reply = refund_reply(booking_id, &ordered);
     let refund_id = ordered.id;
     // The order is stored. Unless PayPal refuses it, the cron makes it later.
-    let refund = match make_refund(app, request.deadline, refund_id).await {
-        Ok(refund) => refund,
+    Ok(match make_refund(app, &limits, ordered).await {
+        Ok(refund) => refund_reply(booking_id, &refund),
         Err(error) => {
             log::warn!("refund={refund_id} not made: {error}");
-            let status = if error.is_final() {
-                RefundState::Refused
-            } else {
-                RefundState::Ordered
-            };
-            Refund { status, ..ordered }
+            reply
         }
-    };
-    Ok(refund_reply(booking_id, &refund))
+    })
 }
 
 fn refund_reply(booking_id: Uuid, refund: &Refund) -> Reply {
-    let status = match refund.status {
-        RefundState::Ordered => "pending",
-        RefundState::Refunded => "refunded",
-        RefundState::Refused => "refused",
-    };
-    Reply::json(
-        StatusCode::OK,
-        &json!({
-            "success": true,
-            "bookingId": booking_id,
-            "refundId": refund.id,
-            "amount": refund.money.amount,
-            "currency": refund.money.currency,
-            "status": status,
-        }),
-    )
+    let mut body = json!({
+        "success": true,
+        "bookingId": booking_id,
+        "refundId": refund.id,
+        "amount": refund.money.amount,
+        "currency": refund.money.currency,
+        "status": refund.status,
+        "parts": refund.parts,
+    });
+    if let Some(code) = &refund.failure_code {
+        body["failureCode"] = json!(code);
+    }
+    Reply::json(StatusCode::OK, &body)
 }
 
 /// A partial refund needs a key. Without one, a retry would look like a second refund.
@@ -94,10 +101,11 @@ fn read(request: &Request) -> Result<RefundInput, Problem> {
     );
     const ZERO: Refusal = Refusal::new("invalid_amount", "must be greater than zero");
     let mut fields = optional_json_fields(request)?;
-    let amount = fields.optional_amount("amount", |text| match Amount::parse(text) {
+    let parse = |text: &str| match Amount::parse(text) {
         Ok(amount) if amount.decimal().is_zero() => Err(ZERO),
         parsed => parsed,
-    });
+    };
+    let (amount, currency) = fields.exact_money("amount", parse, Currency::parse);
     let reason = reason_field(&mut fields);
     let idempotency_key = read_idempotency_key(request, &mut fields);
     if amount.is_some() && idempotency_key.is_none() && !fields.has_errors() {
@@ -105,6 +113,7 @@ fn read(request: &Request) -> Result<RefundInput, Problem> {
     }
     Ok(fields.finish(RefundInput {
         amount,
+        currency,
         idempotency_key,
         reason,
     })?)

@@ -26,6 +26,7 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
         actor: &operator.name,
         by_operator: true,
         void_only: true,
+        despite_doubt: false,
         reason: reason.as_deref(),
         request_id: &request.id,
     };
