@@ -152,12 +152,10 @@ COMMENT ON FUNCTION public.find_payment IS
 CREATE OR REPLACE FUNCTION internal.is_to_be_watched(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
-    RETURN CASE
-            WHEN p_payment.status = 'created' THEN internal.order_ids(p_payment) <> '[]'
-            WHEN p_payment.status = 'failed' THEN p_payment.authorization_id IS NOT NULL AND p_payment.voided_at IS NULL
-                AND p_payment.authorization_expires_at > p_now
-            ELSE p_payment.status IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending')
-        END
+    RETURN p_payment.status IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending')
+        OR (p_payment.status = 'created' AND internal.order_ids(p_payment) <> '[]')
+        -- An ended payment may still hold money: after a refusal to capture, or a capture in part.
+        OR (p_payment.authorization_id IS NOT NULL AND p_payment.hold_ended_at IS NULL AND p_payment.authorization_expires_at > p_now)
         OR EXISTS (SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status IN ('ordered', 'pending'))
         OR EXISTS (SELECT FROM public.payment_findings AS f
                    WHERE f.payment_id = p_payment.id AND f.resolved_at IS NULL AND f.acknowledged_at IS NULL);

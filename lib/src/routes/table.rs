@@ -66,6 +66,7 @@ routes! {
     "admin/webhooks/replay"           "POST"        "/api/admin/webhooks/{id}/replay"       50 admin::webhooks_replay::replay,
     "admin/payments/reconcile"        "GET, POST"   "/api/admin/payments/reconcile"        240 admin::payments_reconcile::run,
     "admin/payments/drift"            "GET"         "/api/admin/payments/drift"             10 admin::payments_drift::show,
+    "admin/payments/findings/acknowledge" "POST"    "/api/admin/payments/findings/acknowledge" 10 admin::payments_acknowledge::acknowledge,
     "admin/process-payment-captures"  "GET, POST"   "/api/admin/process-payment-captures"  240 admin::process_payment_captures::run,
     "admin/cache-warm"                "GET, POST"   "/api/admin/cache-warm"                120 admin::cache_warm::warm,
     "admin/cache/clear"               "POST"        "/api/admin/cache/clear"                10 admin::cache_clear::clear,

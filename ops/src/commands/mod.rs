@@ -2,6 +2,7 @@
 
 mod cache;
 mod completions;
+mod findings;
 mod man;
 mod metrics;
 mod migrate;
@@ -40,6 +41,7 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     Migrate(migrate::Arguments),
     Reconcile(reconcile::Arguments),
+    Findings(findings::Arguments),
     Metrics(metrics::Arguments),
     RateLimits(rate_limits::Arguments),
     Cache(cache::Arguments),
@@ -52,6 +54,7 @@ impl Command {
         match self {
             Self::Migrate(arguments) => arguments.run(console).await,
             Self::Reconcile(arguments) => arguments.run().await,
+            Self::Findings(arguments) => arguments.run().await,
             Self::Metrics(arguments) => arguments.run().await,
             Self::RateLimits(arguments) => arguments.run().await,
             Self::Cache(arguments) => arguments.run().await,

@@ -37,20 +37,30 @@ pub(crate) struct Arguments {
 /// The response of both routes. The list of open findings has no counts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Comparison {
+pub(super) struct Comparison {
     checked: Option<u64>,
     repaired: Option<u64>,
     #[serde(default)]
     failed: u64,
+    /// The reason that the comparison ended early.
+    stopped: Option<String>,
     drift: Vec<Drift>,
+    pagination: Option<Pagination>,
     #[serde(default)]
     dead_letters: Vec<DeadLetter>,
+    dead_letter_pagination: Option<Pagination>,
+}
+
+/// The size of a list of which one page is shown.
+#[derive(Deserialize)]
+struct Pagination {
+    total: usize,
 }
 
 /// A difference between a payment, its booking and PayPal.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Drift {
+pub(super) struct Drift {
     payment_id: Option<String>,
     booking_id: Option<String>,
     reference: Option<String>,
@@ -88,13 +98,17 @@ impl Arguments {
     }
 }
 
-fn report(comparison: &Comparison, document: Value) -> Report {
+pub(super) fn report(comparison: &Comparison, document: Value) -> Report {
     let mut blocks = Vec::new();
     if let (Some(checked), Some(repaired)) = (comparison.checked, comparison.repaired) {
         let failed = comparison.failed;
         blocks.push(format!(
             "compared {checked}, repaired {repaired}, not compared {failed}"
         ));
+    }
+    if let Some(reason) = &comparison.stopped {
+        let reason = console::sanitize(reason);
+        blocks.push(format!("ended early ({reason}), the rest is due next time"));
     }
     if !comparison.drift.is_empty() {
         let rows: Vec<_> = comparison.drift.iter().map(Drift::cells).collect();
@@ -107,10 +121,19 @@ fn report(comparison: &Comparison, document: Value) -> Report {
         let headings = ["EVENT", "TYPE", "ERROR", "SINCE", "ADVICE"];
         blocks.push(table::draw(headings, &rows));
     }
-    let open = comparison.drift.len() + comparison.dead_letters.len();
+    let total = |page: &Option<Pagination>, shown: usize| {
+        page.as_ref().map_or(shown, |page| page.total.max(shown))
+    };
+    let findings = total(&comparison.pagination, comparison.drift.len());
+    let letters = total(
+        &comparison.dead_letter_pagination,
+        comparison.dead_letters.len(),
+    );
+    let open = findings + letters;
     blocks.push(format!("open: {open}"));
+    let is_refused = comparison.stopped.as_deref() == Some("paypal_refuses_us");
     Report {
-        outcome: if open == 0 && comparison.failed == 0 {
+        outcome: if open == 0 && comparison.failed == 0 && !is_refused {
             Outcome::Success
         } else {
             Outcome::NeedsOperator
@@ -121,6 +144,12 @@ fn report(comparison: &Comparison, document: Value) -> Report {
 }
 
 impl Drift {
+    /// The payment and the kind.
+    pub(super) fn name(&self) -> String {
+        let kind = console::sanitize(&self.kind);
+        format!("{} {kind}", cell(self.payment_id.as_ref()))
+    }
+
     fn cells(&self) -> [String; 5] {
         let detail = self.detail.as_ref().filter(|detail| !detail.is_empty());
         let advice = match (&self.repair, detail) {

@@ -115,6 +115,7 @@ async fn missing_token_sends_no_request() {
     for words in [
         &["cache", "warm"][..],
         &["cache", "clear"],
+        &["findings"],
         &["metrics"],
         &["rate-limits"],
     ] {

@@ -4,9 +4,10 @@ use crate::{database::server, exo, folder::Folder};
 use serde_json::Value;
 use std::{fs, path::Path};
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "migrate",
     "reconcile",
+    "findings",
     "metrics",
     "rate-limits",
     "cache",
@@ -25,6 +26,7 @@ async fn help_goes_to_standard_output() {
             "Usage: exo migrate [OPTIONS]",
         ),
         (&["reconcile", "--help"], "Usage: exo reconcile [OPTIONS]"),
+        (&["findings", "--help"], "Usage: exo findings [OPTIONS]"),
         (&["cache", "--help"], "Usage: exo cache [OPTIONS] <COMMAND>"),
         (
             &["cache", "warm", "-h", "--json"],
@@ -75,6 +77,7 @@ async fn help_names_every_variable() {
             &["reconcile"],
             &["EXODRIVE_URL", "CRON_SECRET", "ADMIN_TOKEN"],
         ),
+        (&["findings"], &["EXODRIVE_URL", "ADMIN_TOKEN"]),
         (&["metrics"], &["EXODRIVE_URL", "ADMIN_TOKEN"]),
         (&["rate-limits"], &["EXODRIVE_URL", "ADMIN_TOKEN"]),
         (&["cache", "warm"], &["EXODRIVE_URL", "ADMIN_TOKEN"]),
@@ -98,6 +101,7 @@ async fn invalid_arguments_are_explained_on_standard_error() {
         (&["migrate", "--from"], "a value is required for '--from"),
         (&["migrate", "--dry-run", "--status"], "Usage: exo migrate"),
         (&["reconcile", "now"], "Usage: exo reconcile"),
+        (&["findings", "--limit", "0"], "from 1 to 200"),
         (&["cache"], "Usage: exo cache [OPTIONS] <COMMAND>"),
         (&["cache", "warm", "--cars", "51"], "from 1 to 50"),
         (&["cache", "warm", "--days", "-1"], "from 1 to 30"),

@@ -18,6 +18,7 @@ mod database;
 mod deployment;
 mod errors;
 mod exo;
+mod findings;
 mod folder;
 mod metrics;
 mod migrate;

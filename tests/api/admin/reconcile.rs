@@ -275,7 +275,7 @@ async fn unauthorized_order_expires() {
     run_alone(async {
         let client = Client::new();
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        checkout::create_approved_order(&client, &hold, None).await;
+        checkout::create_order(&client, &hold, None).await;
         reconcile(&client).await;
         assert_eq!(
             read_booking(&client, &hold).await["payment"]["status"],
@@ -288,6 +288,188 @@ async fn unauthorized_order_expires() {
             read_booking(&client, &hold).await["payment"]["status"],
             "expired"
         );
+    })
+    .await;
+}
+
+/// The payer approved the order, and neither browser nor event authorized it. The hold may be over.
+#[tokio::test]
+async fn approved_order_is_authorized_by_comparison() {
+    for minutes in [0, 61, 300] {
+        run_alone(async move {
+            let (client, database) = (Client::new(), Database::open().await);
+            let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+            let order = checkout::create_approved_order(&client, &hold, None).await;
+            advance_clock(SignedDuration::from_mins(minutes)).await;
+            let run = reconcile(&client).await;
+            let booking = read_booking(&client, &hold).await;
+            assert_eq!(
+                (&booking["status"], &booking["payment"]["status"]),
+                (&json!("upcoming"), &json!("authorized")),
+                "{minutes} minutes later"
+            );
+            assert_eq!(finding_kinds(&run, hold.id), Vec::<Value>::new());
+            let exchanges = exchanges_about(&database, hold.id).await;
+            assert_eq!(exchanges.request_ids("orders.authorize").len(), 1);
+            // The browser comes after all.
+            let response = request_authorization(&client, &order).await.expect(200);
+            assert_eq!(response["bookingId"], json!(hold.id));
+        })
+        .await;
+    }
+}
+
+/// The days of the approved order belong to somebody else.
+#[tokio::test]
+async fn approved_order_of_taken_days_is_not_authorized() {
+    run_alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        checkout::create_approved_order(&client, &hold, None).await;
+        advance_clock(SignedDuration::from_mins(61)).await;
+        request_hold(&client, &hold.rental).await.expect(201);
+        let run = reconcile(&client).await;
+        assert_eq!(finding_kinds(&run, hold.id), Vec::<Value>::new());
+        let exchanges = exchanges_about(&database, hold.id).await;
+        assert_eq!(
+            exchanges.request_ids("orders.authorize"),
+            Vec::<String>::new()
+        );
+        advance_clock(SignedDuration::from_hours(7)).await;
+        reconcile(&client).await;
+        let payment = &read_booking(&client, &hold).await["payment"];
+        assert_eq!(payment["status"], "expired");
+    })
+    .await;
+}
+
+/// Runs the cron, and returns its response whatever its `success`.
+async fn reconcile_anyway(client: &Client) -> Value {
+    let secret = variable("CRON_SECRET");
+    let response = client
+        .with_new_address()
+        .get_as(&secret, RECONCILE_PATH)
+        .await;
+    response.expect(200)
+}
+
+const FORGOTTEN: &str =
+    r#"{"name":"RESOURCE_NOT_FOUND","details":[{"issue":"INVALID_RESOURCE_ID"}]}"#;
+
+/// PayPal forgets orders that nobody approved, or has no readable answer about them.
+#[tokio::test]
+async fn failing_comparisons_delay_no_other() {
+    for (status, body, failed) in [(404, FORGOTTEN, 0), (404, "<html>", 52), (500, "{}", 52)] {
+        run_alone(async move {
+            let client = Client::new();
+            reconcile_later(&client).await;
+            for _ in 0..52 {
+                let client = client.with_new_address();
+                let rental = Rental::far_ahead(&client, 2).await;
+                let hold = checkout::create_hold(&client, &rental).await;
+                let order = checkout::create_order(&client, &hold, None).await;
+                let show = format!("/v2/checkout/orders/{}", order.id);
+                let answer = Fault::respond(status, body).on_path(show);
+                set_fault(Upstream::PayPal, answer).await;
+            }
+            let paid = create_paid_booking(&client, None).await;
+            advance_clock(SignedDuration::from_mins(51)).await;
+            paypal_dashboard::void(&paid.authorization).await;
+            let run = reconcile_anyway(&client).await;
+            assert_eq!(
+                (&run["checked"], &run["failed"]),
+                (&json!(53 - failed), &json!(failed)),
+                "{status} {body}"
+            );
+            assert_eq!(read_payment(&client, &paid).await["status"], "voided");
+        })
+        .await;
+    }
+}
+
+/// Our credentials, permissions or account are refused, or the rate is limited: no payment fails.
+#[tokio::test]
+async fn refusal_of_ours_stops_run_and_ends_no_payment() {
+    let restricted = r#"{"name":"NOT_AUTHORIZED","details":[{"issue":"PERMISSION_DENIED"}]}"#;
+    for (status, body, stopped, kind) in [
+        (401, "{}", "paypal_refuses_us", Some("paypal_refuses_us")),
+        (
+            403,
+            restricted,
+            "paypal_refuses_us",
+            Some("paypal_refuses_us"),
+        ),
+        (429, "{}", "rate_limited", None),
+    ] {
+        run_alone(async move {
+            let client = Client::new();
+            reconcile_later(&client).await;
+            let mut paid = Vec::new();
+            for _ in 0..10 {
+                paid.push(create_paid_booking(&client.with_new_address(), None).await);
+            }
+            let refusal = Fault::respond(status, body).on_path("/v2/checkout/orders/");
+            set_fault(Upstream::PayPal, refusal).await;
+            let run = reconcile_anyway(&client).await;
+            assert_eq!(
+                (
+                    &run["stopped"],
+                    &run["checked"],
+                    &run["failed"],
+                    &run["success"]
+                ),
+                (&json!(stopped), &json!(0), &json!(1), &json!(false)),
+                "{status}"
+            );
+            clear_faults(Upstream::PayPal).await;
+            let mut kinds = Vec::new();
+            for paid in &paid {
+                assert_eq!(read_payment(&client, paid).await["status"], "authorized");
+                kinds.extend(finding_kinds(&run, paid.hold.id));
+            }
+            assert_eq!(kinds, kind.into_iter().collect::<Vec<_>>(), "one finding");
+            let run = reconcile(&client).await;
+            assert_eq!(
+                (&run["checked"], &run["stopped"]),
+                (&json!(9), &Value::Null),
+                "the rest is due at once"
+            );
+            let later = reconcile_later(&client).await;
+            for paid in &paid {
+                assert_eq!(finding_kinds(&later, paid.hold.id), Vec::<Value>::new());
+            }
+        })
+        .await;
+    }
+}
+
+/// PayPal's events never arrive, and a refund is made weeks after the capture.
+#[tokio::test]
+async fn late_dashboard_refund_is_recorded_within_week() {
+    run_alone(async {
+        let client = Client::new();
+        let paid = create_paid_booking(&client, None).await;
+        capture_now(&client, &paid).await;
+        for days in [10, 90] {
+            advance_clock(SignedDuration::from_hours(24 * days)).await;
+            reconcile(&client).await;
+        }
+        let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
+        paypal_dashboard::refund(&capture, "5.00", &paid.hold.currency).await;
+        advance_clock(SignedDuration::from_hours(24 * 7)).await;
+        reconcile(&client).await;
+        let shown = read_payment(&client, &paid).await;
+        assert_eq!(
+            (&shown["status"], &shown["refundedAmount"]),
+            (&json!("partially_refunded"), &json!("5.00"))
+        );
+        let audited =
+            operator::audit_entries_for_action(&client, paid.hold.id, "refund.refunded").await;
+        let amounts: Vec<&Value> = audited
+            .iter()
+            .map(|entry| &entry["detail"]["amount"])
+            .collect();
+        assert_eq!(amounts, ["5.00"]);
     })
     .await;
 }
@@ -323,7 +505,7 @@ async fn failed_comparison_is_retried() {
             clear_faults(upstream).await;
             assert_eq!(read_payment(&client, &paid).await["status"], "authorized");
         }
-        let run = reconcile(&client).await;
+        let run = reconcile_later(&client).await;
         assert_eq!(
             (&run["checked"], &run["repaired"]),
             (&json!(1), &json!(1)),

@@ -3,8 +3,8 @@
 use crate::support::{
     cancellation::{by_operator, cancel},
     capture::capture_payment,
-    database::{call, with_database},
-    fixtures::{Car, NOW, book_and_pay},
+    database::{Database, call, with_database},
+    fixtures::{Car, NOW, book_and_pay, upcoming_booking},
 };
 use serde_json::{Value, json};
 
@@ -22,18 +22,19 @@ async fn audit_log_is_filtered_newest_first() {
         let actions = async |filter: Value| -> String {
             let entries = list(filter).await["entries"].clone();
             let action = |entry: &Value| entry["action"].as_str().unwrap().to_owned();
-            entries.as_array().unwrap().iter().map(action).collect::<Vec<_>>().join(" ")
+            let is_price = |action: &String| ["price.added", "fee.added", "pricing_rule.added"].contains(&action.as_str());
+            entries.as_array().unwrap().iter().map(action).filter(|action| !is_price(action)).collect::<Vec<_>>().join(" ")
         };
-        let first_actions = "booking.cancelled payment.captured payment.capturing capture.ordered payment.authorized";
+        let first_actions = "booking.cancelled refund.ordered payment.captured payment.capturing capture.ordered payment.authorized";
         assert_eq!(actions(json!({})).await, format!("payment.authorized {first_actions}"));
         assert_eq!(actions(json!({ "p_subject": booking.booking_id })).await, first_actions);
         assert_eq!(actions(json!({ "p_subject": booking.payment_id })).await, first_actions.trim_start_matches("booking.cancelled "));
         assert_eq!(actions(json!({ "p_subject": other.booking_id })).await, "payment.authorized");
         assert_eq!(actions(json!({ "p_action": "payment.authorized" })).await, "payment.authorized payment.authorized");
-        assert_eq!(actions(json!({ "p_actor": "operator:1" })).await, "booking.cancelled capture.ordered");
+        assert_eq!(actions(json!({ "p_actor": "operator:1" })).await, "booking.cancelled refund.ordered capture.ordered");
         assert_eq!(actions(json!({ "p_actor": "operator:1", "p_action": "capture.ordered", "p_subject": booking.booking_id })).await, "capture.ordered");
         assert_eq!(actions(json!({ "p_actor": "operator:2" })).await, "");
-        assert_eq!(actions(json!({ "p_page": 2, "p_limit": 4 })).await, "capture.ordered payment.authorized");
+        assert_eq!(actions(json!({ "p_page": 2, "p_limit": 4 })).await, "payment.capturing capture.ordered payment.authorized");
 
         let result = list(json!({ "p_action": "booking.cancelled" })).await;
         let id = result["entries"][0]["id"].clone();
@@ -46,6 +47,120 @@ async fn audit_log_is_filtered_newest_first() {
             "pagination": { "page": 1, "limit": 50, "total": 1, "totalPages": 1, "hasNext": false, "hasPrev": false },
         }));
         assert_eq!(db.content().await, before);
+    })
+    .await;
+}
+
+/// The audit rows about money in short: actor, action and amounts.
+async fn money_log(db: &Database) -> String {
+    let words = [
+        "from",
+        "amount",
+        "capturedBefore",
+        "captured",
+        "refundedBefore",
+        "refunded",
+        "amountBefore",
+        "captureId",
+        "paypalRefundId",
+        "failureCode",
+    ];
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| format!("'{word}=' || (detail ->> '{word}')"))
+        .collect();
+    let sql = format!(
+        "SELECT string_agg(concat_ws(' ', actor, action, to_char(occurred_at AT TIME ZONE 'UTC', 'DD'), {}), E'\\n' ORDER BY id)
+         FROM audit_log WHERE subject_type = 'payment' AND action ~ '^(payment|capture|refund)[.]' AND action <> 'capture.ordered'
+           AND detail ->> 'currency' = 'USD' AND detail ->> 'bookingId' IS NOT NULL",
+        words.join(", ")
+    );
+    db.value(&sql).await.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn each_movement_of_money_is_audited_with_amount() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let rows = async |sql: &str| {
+            let before = money_log(&db).await;
+            db.run(&sql.replace("$id", id)).await;
+            let after = money_log(&db).await;
+            after.strip_prefix(&before).unwrap().trim_start_matches('\n').to_owned()
+        };
+        assert_eq!(money_log(&db).await, "system payment.authorized 10 from=created amount=237.60");
+        // A capture of ours, and another in PayPal's console.
+        db.run(&format!("INSERT INTO payment_operations (request_id, payment_id, operation, seq, status, in_doubt, result_id, started_at, finished_at)
+                         VALUES ('{id}:capture:1', '{id}', 'capture', 1, 'succeeded', false, 'C-1', '{NOW}', '{NOW}')")).await;
+        let capture = |capture: &str, amount: &str, status: &str, day: u32| {
+            format!("INSERT INTO payment_captures VALUES ('{capture}', '$id', {amount}, '{status}', '2030-01-{day}', '2030-01-{day}')")
+        };
+        assert_eq!(rows(&capture("C-1", "100", "pending", 11)).await, "system capture.pending 11 amount=100.00 captureId=C-1");
+        assert_eq!(
+            rows("UPDATE payment_captures SET status = 'completed', updated_at = '2030-01-12'").await,
+            "system capture.completed 12 from=pending amount=100.00 captureId=C-1"
+        );
+        assert_eq!(rows(&capture("C-2", "50", "completed", 13)).await, "paypal capture.completed 13 amount=50.00 captureId=C-2");
+        assert_eq!(
+            rows("UPDATE payments SET status = 'captured', capture_id = 'C-1', captured_at = '2030-01-12', captured_amount = 100, updated_at = '2030-01-12'").await,
+            "system payment.captured 12 from=authorized amount=237.60 capturedBefore=0 captured=100.00 refunded=0.00 captureId=C-1"
+        );
+        assert_eq!(
+            rows("UPDATE payments SET captured_amount = 150, updated_at = '2030-01-13'").await,
+            "system payment.amounts_changed 13 from=captured amount=237.60 capturedBefore=100.00 captured=150.00 refunded=0.00 captureId=C-1"
+        );
+        // Two refunds in the console. The second does not change the state.
+        for (refund, amount, total, before) in [("R-1", "40.00", "40.00", "0.00"), ("R-2", "20.00", "60.00", "40.00")] {
+            let insert = format!("INSERT INTO refunds (payment_id, amount, idempotency_key, actor, status, paypal_refund_id, capture_id, ordered_at, finished_at)
+                                  VALUES ('$id', {amount}, 'paypal:{refund}', 'paypal', 'refunded', '{refund}', 'C-2', '2030-01-14', '2030-01-14')");
+            assert_eq!(rows(&insert).await, format!("paypal refund.refunded 14 amount={amount} captureId=C-2 paypalRefundId={refund}"));
+            let update = format!("UPDATE payments SET status = 'partially_refunded', refunded_amount = {total}, updated_at = '2030-01-14'");
+            let (action, from) = if total == "40.00" { ("payment.partially_refunded", "captured") } else { ("payment.amounts_changed", "partially_refunded") };
+            assert_eq!(
+                rows(&update).await,
+                format!("system {action} 14 from={from} amount=237.60 captured=150.00 refundedBefore={before} refunded={total} captureId=C-1")
+            );
+        }
+        // A refund of ours, from its order to its failure.
+        let insert = "INSERT INTO refunds (payment_id, amount, idempotency_key, actor, reason, ordered_at) VALUES ('$id', 30, 'cancellation', 'customer', 'x', '2030-01-15')";
+        assert_eq!(rows(insert).await, "customer refund.ordered 15 amount=30.00");
+        let pending = "UPDATE refunds SET status = 'pending', pending_since = '2030-01-16', paypal_refund_id = 'R-3' WHERE actor = 'customer'";
+        assert_eq!(rows(pending).await, "customer refund.pending 16 from=ordered amount=30.00 paypalRefundId=R-3");
+        let refused = "UPDATE refunds SET status = 'refused', finished_at = '2030-01-17', failure_code = 'CANCELLED' WHERE actor = 'customer'";
+        assert_eq!(rows(refused).await, "customer refund.refused 17 from=pending amount=30.00 paypalRefundId=R-3 failureCode=CANCELLED");
+        assert_eq!(rows("UPDATE refunds SET attempts = attempts + 1; UPDATE payments SET attempts = 1; UPDATE payment_captures SET updated_at = now()").await, "");
+        drop(service);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prices_and_rules_are_audited() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let changes = async |sql: &str| {
+            let before = db.value("SELECT max(id) FROM audit_log").await.unwrap();
+            db.run(sql).await;
+            let log = format!("SELECT string_agg(concat_ws(' ', actor, action, subject_type), ', ' ORDER BY id) FROM audit_log WHERE id > {before}");
+            db.value(&log).await.unwrap_or_default().replace("database:postgres", "db")
+        };
+        for (table, action, change) in [
+            ("car_pricing", "price", "base_price_per_day = 60"),
+            ("car_fees", "fee", "amount = 1"),
+            ("pricing_rules", "pricing_rule", "percent = 11"),
+            ("payment_capture_rules", "capture_rule", "active = false"),
+            ("cancellation_rules", "cancellation_rule", "refund_percent = 1"),
+        ] {
+            let row = format!("ctid = (SELECT min(ctid) FROM {table})");
+            assert_eq!(changes(&format!("UPDATE {table} SET {change} WHERE {row}")).await, format!("db {action}.changed {action}"));
+            assert_eq!(changes(&format!("DELETE FROM {table} WHERE {row}")).await, format!("db {action}.removed {action}"));
+        }
+        let entry = "action = 'price.changed' AND detail #>> '{before,base_price_per_day}' = '50.00' AND detail #>> '{after,base_price_per_day}' = '60.00'
+                     AND detail ->> 'carId' = subject_id";
+        assert_eq!(db.count("audit_log", entry).await, 1);
+        assert_eq!(db.count("audit_log", "action = 'cancellation_rule.changed' AND subject_id IN ('0', '2', '7')").await, 1);
+        assert_eq!(db.count("audit_log", "action IN ('price.added', 'fee.added', 'pricing_rule.added')").await, 3);
     })
     .await;
 }

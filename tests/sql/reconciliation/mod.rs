@@ -1,5 +1,8 @@
-//! Payments compared with PayPal: observed changes and findings.
+//! Payments compared with PayPal: their record, when each is due, observed changes, findings and
+//! disputes.
 
-mod comparisons;
+mod disputes;
 mod findings;
+mod lanes;
 mod observations;
+mod records;

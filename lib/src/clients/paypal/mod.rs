@@ -5,12 +5,14 @@
 //! <https://developer.paypal.com/api/rest/reference/idempotency/>
 
 mod authorizations;
+mod disputes;
 mod error;
 mod events;
 mod orders;
 mod token;
 mod webhooks;
 
+pub(crate) use disputes::Dispute;
 pub(crate) use error::{Issue, PayPalError};
 pub(crate) use events::{Event, EventKind};
 pub(crate) use orders::{NewOrder, OrderLinks};

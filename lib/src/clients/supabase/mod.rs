@@ -41,7 +41,10 @@ pub(crate) use operators::{AuditListing, BookingListing};
 pub(crate) use orders::{
     ExistingOrder, LostOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
 };
-pub(crate) use reconciliation::{DeadLetter, OpenFinding, PaymentName};
+pub(crate) use reconciliation::{
+    Acknowledgement, ComparisonFailure, DeadLetter, DisputeRecord, DisputeReport, DriftListing,
+    DueComparison, OpenFinding, PaymentName,
+};
 pub(crate) use refunds::{
     Refund, RefundClaim, RefundOrder, RefundRefusal, RefundRequest, RefundStart, RefundState,
 };

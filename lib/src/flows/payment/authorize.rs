@@ -169,11 +169,11 @@ async fn look_for_approval(
             Err(over)
         }
         OrderStatus::Created | OrderStatus::Saved | OrderStatus::PayerActionRequired => Err(over),
-        OrderStatus::Completed | OrderStatus::Unknown => Err(AuthorizeError::PayPal(
-            PayPalError::Unknown {
+        OrderStatus::Completed | OrderStatus::Unknown => {
+            Err(AuthorizeError::PayPal(PayPalError::Unknown {
                 operation: "get_order",
-            },
-        )),
+            }))
+        }
     }
 }
 
@@ -235,12 +235,7 @@ async fn settle_doubt(
         "unknown"
     };
     database
-        .record_payment_failure(
-            claim.payment_id,
-            &claim.request_id,
-            "not_authorized",
-            kind,
-        )
+        .record_payment_failure(claim.payment_id, &claim.request_id, "not_authorized", kind)
         .await?;
     let is_approved = order_status(&seen) == OrderStatus::Approved;
     Ok(match (kind, is_approved) {

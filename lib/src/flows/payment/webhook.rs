@@ -2,23 +2,24 @@
 //!
 //! An event names a payment. The payment is then observed, so its state comes from PayPal and not
 //! from the event. Duplicate, late or reordered events do no harm, and the next event makes up for
-//! a lost one.
+//! a lost one. If trouble lasts longer than the six attempts of an event, the comparison of
+//! `reconcile.rs` makes up for it, approvals of payers who left included.
 
 use super::{
     UpstreamError,
     authorize::{AuthorizeError, authorize},
-    observe::observe_payment,
+    observe::observe_record,
 };
 use crate::{
     app::App,
     clients::{
-        paypal::{Event, EventKind, PayPalError},
-        supabase::{AuthorizationRefusal, DatabaseError, EventClaim, PaymentName},
+        paypal::{Dispute, Event, EventKind, PayPalError},
+        supabase::{
+            AuthorizationRefusal, DatabaseError, DisputeRecord, DisputeReport, EventClaim,
+            PaymentName,
+        },
     },
-    domain::{
-        finding::{Finding, FindingKind},
-        payment_state::PaymentState,
-    },
+    domain::{observation::PaymentRecord, payment_state::PaymentState, paypal_meaning::Meaning},
     platform::Deadline,
 };
 use futures_util::{StreamExt, stream};
@@ -142,28 +143,38 @@ async fn apply(
             None => Err(ApplyError::Unreadable),
         },
         EventKind::Payment => {
-            let observed = match payment_name(&event) {
-                Some(name) => observe_payment(app, deadline, name).await?,
-                None => None,
-            };
-            match observed {
+            let record = find_payment(app, deadline, &event).await?;
+            match observe_record(app, deadline, record).await? {
                 Some(observed) if observed.applied > 0 => Ok("applied"),
                 Some(_) => Ok("nothing_new"),
                 None => Err(ApplyError::UnknownPayment),
             }
         }
-        EventKind::Dispute => report_dispute(app, deadline, &event).await,
+        EventKind::Dispute => report_dispute(app, deadline, claim.body.as_bytes()).await,
         EventKind::Other => Ok("ignored"),
     }
 }
 
-fn payment_name(event: &Event) -> Option<PaymentName<'_>> {
+/// The payment of an event: by our id, otherwise by any id of PayPal's. An event of a capture in
+/// PayPal's console may name only the authorization, and that of a refund only the capture.
+async fn find_payment(
+    app: &App,
+    deadline: Deadline,
+    event: &Event,
+) -> Result<PaymentRecord, ApplyError> {
     let paypal_ids = [&event.order_id, &event.parent_id, &event.resource_id];
-    let paypal_id = paypal_ids.into_iter().find_map(Option::as_deref);
-    event
+    let paypal_names = paypal_ids.into_iter().flatten().map(String::as_str);
+    let names = event
         .payment
         .map(PaymentName::Id)
-        .or_else(|| paypal_id.map(PaymentName::PayPalId))
+        .into_iter()
+        .chain(paypal_names.map(PaymentName::PayPalId));
+    for name in names {
+        if let Some(record) = app.database(deadline).find_payment(name).await? {
+            return Ok(record);
+        }
+    }
+    Err(ApplyError::UnknownPayment)
 }
 
 /// Authorizes an order that the payer has approved, in case the payer's browser does not return.
@@ -193,35 +204,33 @@ async fn apply_approval(
         }
         Err(AuthorizeError::Database(error)) => Err(error.into()),
         // PayPal's refusals are final. The response to the browser's own request shows them.
-        Err(AuthorizeError::PayPal(error)) if error.issue().is_none() => Err(error.into()),
+        Err(AuthorizeError::PayPal(error))
+            if matches!(
+                error.meaning(),
+                Meaning::Unknown | Meaning::NotNow | Meaning::Ours
+            ) =>
+        {
+            Err(error.into())
+        }
         Err(_) => Ok("nothing_new"),
     }
 }
 
-/// Records a finding for each disputed payment of ours.
+/// Records a dispute about payments of ours. The next comparison looks whether money has moved.
 async fn report_dispute(
     app: &App,
     deadline: Deadline,
-    event: &Event,
+    body: &[u8],
 ) -> Result<&'static str, ApplyError> {
-    let database = app.database(deadline);
-    let mut is_reported = false;
-    for transaction in &event.disputed {
-        if let Some(record) = database
-            .find_payment(PaymentName::PayPalId(transaction))
-            .await?
-        {
-            let finding = Finding {
-                kind: FindingKind::Disputed,
-                detail: event.resource_id.clone().unwrap_or_default(),
-            };
-            database.record_finding(record.payment_id, &finding).await?;
-            is_reported = true;
-        }
-    }
-    if is_reported {
-        Ok("reported")
-    } else {
-        Err(ApplyError::UnknownPayment)
+    let dispute = Dispute::read(body).ok_or(ApplyError::Unreadable)?;
+    let report = DisputeReport {
+        dispute_id: &dispute.id,
+        transactions: &dispute.transactions,
+        is_resolved: dispute.is_resolved,
+        outcome: dispute.outcome.as_deref(),
+    };
+    match app.database(deadline).record_dispute(&report).await? {
+        DisputeRecord::Recorded => Ok("reported"),
+        DisputeRecord::UnknownPayment => Err(ApplyError::UnknownPayment),
     }
 }

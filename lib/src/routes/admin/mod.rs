@@ -7,6 +7,7 @@ pub(super) mod bookings;
 pub(super) mod cache_clear;
 pub(super) mod cache_warm;
 pub(super) mod metrics;
+pub(super) mod payments_acknowledge;
 pub(super) mod payments_drift;
 pub(super) mod payments_reconcile;
 pub(super) mod process_payment_captures;

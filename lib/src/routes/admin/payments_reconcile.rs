@@ -1,11 +1,11 @@
 //! `GET, POST /api/admin/payments/reconcile`: the cron that compares all payments with PayPal.
 
-use super::payments_drift::drift_report;
+use super::payments_drift::{FIRST_PAGE, drift_report};
 use crate::{
     app::App,
     domain::rate_limit::Tier,
     flows::{
-        payment::reconcile::{ReconcileRun, reconcile},
+        payment::reconcile::{ReconcileRun, Stop, reconcile},
         traffic::admission::admit,
     },
     routes::{
@@ -31,21 +31,25 @@ pub(in crate::routes) async fn run(app: &App, request: &Request) -> Result<Reply
         failed: run.failed,
     })
     .await?;
-    let drift = drift_report(app, request).await?;
+    let drift = drift_report(app, request, FIRST_PAGE).await?;
     let ReconcileRun {
         checked,
         repaired,
         failed,
+        stop,
     } = run;
-    Ok(Reply::json(
-        StatusCode::OK,
-        &json!({
-            "success": failed == 0,
-            "checked": checked,
-            "repaired": repaired,
-            "failed": failed,
-            "drift": drift.findings,
-            "deadLetters": drift.dead_letters,
-        }),
-    ))
+    let mut body = json!(drift);
+    for (name, value) in [
+        (
+            "success",
+            json!(failed == 0 && stop != Some(Stop::RefusesUs)),
+        ),
+        ("checked", json!(checked)),
+        ("repaired", json!(repaired)),
+        ("failed", json!(failed)),
+        ("stopped", json!(stop)),
+    ] {
+        body[name] = value;
+    }
+    Ok(Reply::json(StatusCode::OK, &body))
 }

@@ -47,6 +47,7 @@ codes! {
     BookingNotFound            "booking_not_found"            NOT_FOUND              false "There is no such booking",
     OrderNotFound              "order_not_found"              NOT_FOUND              false "There is no such order",
     EventNotFound              "event_not_found"              NOT_FOUND              false "There is no such event",
+    FindingNotFound            "finding_not_found"            NOT_FOUND              false "There is no such open finding",
     MethodNotAllowed           "method_not_allowed"           METHOD_NOT_ALLOWED     false "This route does not support the method",
     DatesUnavailable           "dates_unavailable"            CONFLICT               false "The car is not available on some of these days",
     HoldExpired                "hold_expired"                 CONFLICT               false "The hold has expired",
