@@ -1,9 +1,9 @@
 //! Reads the books: the rows of the product's tables that money and days depend on.
 
-use crate::{fleet, upstreams::Database};
+use crate::{fleet, ledger::Sums, upstreams::Database};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -13,12 +13,22 @@ const READ: &str = "
             'final_price', b.final_price::text)), '{}')
             FROM public.bookings AS b),
         'payments', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(p) || jsonb_build_object(
+            'amount', p.amount::text,
+            'capture_amount', p.capture_amount::text,
             'captured_amount', p.captured_amount::text,
             'refunded_amount', p.refunded_amount::text)), '{}')
             FROM public.payments AS p),
         'refunds', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(r) || jsonb_build_object(
             'amount', r.amount::text)), '{}')
             FROM public.refunds AS r),
+        'captures', (SELECT coalesce(jsonb_object_agg(capture_id, to_jsonb(c) || jsonb_build_object(
+            'amount', c.amount::text)), '{}')
+            FROM public.payment_captures AS c),
+        'findings', (SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY payment_id, kind), '[]')
+            FROM public.payment_findings AS f WHERE resolved_at IS NULL),
+        -- What GET /api/bookings/{id} computes its amounts from.
+        'facts', (SELECT coalesce(jsonb_object_agg(id, internal.amount_facts_json(id, $1::text::timestamptz)), '{}')
+            FROM public.bookings),
         'operations', (SELECT coalesce(jsonb_object_agg(request_id, to_jsonb(o)), '{}')
             FROM public.payment_operations AS o)
     )::text";
@@ -28,6 +38,12 @@ pub(crate) struct Books {
     pub(crate) bookings: BTreeMap<Uuid, Booking>,
     pub(crate) payments: BTreeMap<Uuid, Payment>,
     pub(crate) refunds: BTreeMap<Uuid, Refund>,
+    /// By PayPal's id.
+    pub(crate) captures: BTreeMap<String, Capture>,
+    /// By booking.
+    facts: BTreeMap<Uuid, Vec<Fact>>,
+    /// The open ones, acknowledged or not.
+    pub(crate) findings: Vec<Finding>,
     /// By request id.
     pub(crate) operations: BTreeMap<String, Operation>,
 }
@@ -42,6 +58,7 @@ pub(crate) struct Booking {
     pub(crate) final_price: Decimal,
     pub(crate) currency: String,
     pub(crate) hold_expires_at: Option<Timestamp>,
+    pub(crate) payment_capture_scheduled_at: Option<Timestamp>,
 }
 
 impl Booking {
@@ -77,30 +94,115 @@ pub(crate) struct Payment {
     pub(crate) booking_id: Uuid,
     pub(crate) status: String,
     pub(crate) currency: String,
+    pub(crate) amount: Decimal,
+    pub(crate) order_id: Option<String>,
     pub(crate) authorization_id: Option<String>,
-    pub(crate) capture_id: Option<String>,
+    pub(crate) original_authorization_id: Option<String>,
+    pub(crate) authorization_expires_at: Option<Timestamp>,
+    pub(crate) hold_ended_at: Option<Timestamp>,
+    pub(crate) capture_amount: Option<Decimal>,
     pub(crate) captured_amount: Option<Decimal>,
+    pub(crate) captured_at: Option<Timestamp>,
     pub(crate) refunded_amount: Decimal,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) reconciled_at: Option<Timestamp>,
+    pub(crate) comparison_failures: i64,
+    /// `None` is at once or, for `infinity`, never.
+    #[serde(deserialize_with = "moment_or_infinity")]
+    pub(crate) next_comparison_at: Moment,
+    #[serde(deserialize_with = "moment_or_infinity")]
+    pub(crate) next_attempt_at: Moment,
     pub(crate) void_reason: Option<String>,
     pub(crate) failure_code: Option<String>,
     pub(crate) lease_id: Option<Uuid>,
     pub(crate) lease_expires_at: Option<Timestamp>,
 }
 
+/// A time of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moment {
+    /// NULL.
+    AtOnce,
+    At(Timestamp),
+    Never,
+}
+
+fn moment_or_infinity<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Moment, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(match text.as_deref() {
+        None => Moment::AtOnce,
+        Some("infinity") => Moment::Never,
+        Some(text) => Moment::At(text.parse().map_err(serde::de::Error::custom)?),
+    })
+}
+
 impl Payment {
-    /// Whether the payment counts for its booking.
+    /// Whether the payment counts for its booking: it holds or took money, or may get some.
     pub(crate) fn is_live(&self) -> bool {
         self.void_reason.is_none()
             && !matches!(self.status.as_str(), "voided" | "failed" | "expired")
     }
+
+    /// Whether the product has captured money of it.
+    pub(crate) fn is_captured(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "captured" | "partially_refunded" | "refunded"
+        )
+    }
+
+    /// Whether the product believes that PayPal holds or keeps money of it.
+    pub(crate) fn has_money(&self) -> bool {
+        self.void_reason.is_none()
+            && !matches!(
+                self.status.as_str(),
+                "created" | "voided" | "failed" | "expired" | "refunded"
+            )
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Capture {
+    pub(crate) payment_id: Uuid,
+    pub(crate) amount: Decimal,
+    pub(crate) status: String,
+}
+
+/// A payment as the product shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fact {
+    amount: Decimal,
+    is_held: bool,
+    captures: Vec<Part>,
+    refunds: Vec<Part>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Part {
+    amount: Decimal,
+    status: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) payment_id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) detail: String,
+    pub(crate) acknowledged_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Refund {
     pub(crate) id: Uuid,
     pub(crate) payment_id: Uuid,
+    pub(crate) capture_id: String,
+    pub(crate) actor: String,
     pub(crate) amount: Decimal,
     pub(crate) idempotency_key: String,
+    pub(crate) ordered_at: Timestamp,
+    pub(crate) pending_since: Option<Timestamp>,
     pub(crate) status: String,
     pub(crate) paypal_refund_id: Option<String>,
     pub(crate) failure_code: Option<String>,
@@ -118,8 +220,30 @@ pub(crate) struct Operation {
 }
 
 impl Books {
-    pub(crate) fn read(database: &mut Database) -> Self {
-        serde_json::from_str(&database.read(READ, &[])).unwrap()
+    pub(crate) fn read(database: &mut Database, now: Timestamp) -> Self {
+        serde_json::from_str(&database.read(READ, &[&now.to_string()])).unwrap()
+    }
+
+    /// The amounts that the product shows of a booking.
+    pub(crate) fn shown_sums(&self, booking: Uuid) -> Sums {
+        let mut sums = Sums::default();
+        for fact in self.facts.get(&booking).into_iter().flatten() {
+            let captures = |status: &str| -> Decimal {
+                let with_status = fact.captures.iter().filter(|it| it.status == status);
+                with_status.map(|it| it.amount).sum()
+            };
+            let refunds = fact.refunds.iter().filter(|it| it.status == "refunded");
+            let captured = captures("completed");
+            let uncaptured = if fact.is_held {
+                fact.amount - captured
+            } else {
+                Decimal::ZERO
+            };
+            sums.held += uncaptured.max(captures("pending"));
+            sums.captured += captured;
+            sums.refunded += refunds.map(|it| it.amount).sum::<Decimal>().min(captured);
+        }
+        sums
     }
 
     pub(crate) fn refunds_of(&self, payment: Uuid) -> impl Iterator<Item = &Refund> {

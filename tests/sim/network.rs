@@ -182,38 +182,12 @@ impl Run<'_> {
             }
             Upstream::PayPal => {
                 summary::name_paypal_ids(&mut self.world.state().history, path, response);
-                self.record_dashboard_change(&pending.request, response);
                 if pending.request.method() == http::Method::POST {
                     self.record_ledger();
                 }
             }
             Upstream::Redis => self.record_generations(&pending.request),
             Upstream::Product => {}
-        }
-    }
-
-    /// Records refunds and voids by the dashboard. They have no request id, unlike the product's
-    /// calls.
-    fn record_dashboard_change(
-        &mut self,
-        request: &http::Request<Bytes>,
-        response: &Response<Bytes>,
-    ) {
-        let path = request.uri().path();
-        let is_from_product = request.headers().contains_key("paypal-request-id");
-        if is_from_product || !response.status().is_success() {
-            return;
-        }
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let id = if path.ends_with("/refund") {
-            body["id"].as_str()
-        } else if path.ends_with("/void") {
-            path.rsplit('/').nth(1)
-        } else {
-            None
-        };
-        if let Some(id) = id {
-            self.world.state().checks.record_dashboard_change(id);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     ledger::Ledger,
     random::Random,
     tasks::Tasks,
+    unkindness::Unkind,
     upstreams::Upstreams,
     world::{Origin, Phase, Upstream, World},
 };
@@ -43,6 +44,7 @@ pub(crate) struct Run<'u> {
     pub(crate) instances: Instances,
     pub(crate) upstreams: &'u mut Upstreams,
     pub(crate) faults: Faults,
+    pub(crate) unkind: Unkind,
 }
 
 #[derive(Clone, Copy)]
@@ -109,11 +111,12 @@ impl<'u> Run<'u> {
             instances: Instances::new(world),
             upstreams,
             faults,
+            unkind: Unkind::default(),
         }
     }
 
     fn run_phases(&mut self) {
-        actors::start(&self.world, self.upstreams.simulator());
+        self.unkind = actors::start(&self.world, self.upstreams.simulator());
         let events = {
             let (least, most) = EVENTS;
             self.world.state().random.between(least, most)
@@ -286,19 +289,19 @@ impl<'u> Run<'u> {
 
     /// Reads and checks the tables after a call by `origin`.
     pub(crate) fn record_books(&mut self, origin: &Origin, is_known: bool) {
-        let books = Books::read(&mut self.upstreams.database);
-        self.world
-            .state()
+        let now = self.world.now();
+        let books = Books::read(&mut self.upstreams.database, now);
+        let paypal = self.upstreams.simulator().books();
+        let mut state = self.world.state();
+        state
             .checks
-            .record_books(books, origin, is_known);
+            .record_books(books, &paypal, origin, is_known, now);
     }
 
     /// Reads and checks PayPal's ledger.
     pub(crate) fn record_ledger(&mut self) {
-        let ledger = Ledger::read(self.upstreams.ledger());
-        let mut state = self.world.state();
-        let now = state.clock.now();
-        state.checks.record_ledger(ledger, now);
+        let ledger = Ledger::read(self.upstreams.simulator());
+        self.world.state().checks.record_ledger(ledger);
     }
 
     /// Checks everything after all work is done.
@@ -307,7 +310,7 @@ impl<'u> Run<'u> {
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to')
                 ORDER BY id), '[]')::text
-            FROM public.audit_log WHERE subject_type = 'payment' AND detail ? 'from'";
+            FROM public.audit_log WHERE subject_type = 'payment' AND detail ?& ARRAY['from', 'to']";
         // The ids come from PayPal's body, because the `inbox-dedupe` mutation changes `event_id`.
         const INBOX: &str = "
             SELECT coalesce(jsonb_agg(jsonb_build_object(

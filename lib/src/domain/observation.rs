@@ -6,10 +6,7 @@ pub(crate) use super::payment_record::{
     PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus,
 };
 
-use super::{
-    money::Money,
-    paypal_meaning::Meaning,
-};
+use super::{money::Money, paypal_meaning::Meaning};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Deserialize;

@@ -1,12 +1,11 @@
 //! Checks that the final state keeps the promises that successful responses made.
 
+use super::ConsoleChanges;
 use crate::{
     books::{Booking, Books},
-    ledger::{CaptureStatus, Ledger},
+    ledger::Ledger,
 };
-use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -26,8 +25,7 @@ pub(super) fn broken_promise(
     promise: &Promise,
     books: &Books,
     ledger: &Ledger,
-    dashboard_changes: &BTreeSet<String>,
-    now: Timestamp,
+    console: &ConsoleChanges,
 ) -> Option<String> {
     let is_kept = |booking: Uuid, condition: &dyn Fn(&Booking) -> bool| {
         books.bookings.get(&booking).is_some_and(condition)
@@ -44,7 +42,7 @@ pub(super) fn broken_promise(
         Promise::Cancellation { booking, refund } => {
             (!is_kept(*booking, &|it| it.status == "cancelled"))
                 .then(|| format!("the product promised that {booking} is canceled"))
-                .or_else(|| wrong_total(*booking, *refund, books, ledger, dashboard_changes, now))
+                .or_else(|| wrong_total(*booking, *refund, books, ledger, console))
         }
     }
 }
@@ -55,18 +53,15 @@ fn wrong_total(
     promised: Decimal,
     books: &Books,
     ledger: &Ledger,
-    dashboard_changes: &BTreeSet<String>,
-    now: Timestamp,
+    console: &ConsoleChanges,
 ) -> Option<String> {
     let captures: Vec<_> = ledger
-        .captures
-        .values()
-        .filter(|capture| ledger.authorizations[&capture.original_id].booking() == booking)
-        .filter(|capture| capture.status_at(now) == CaptureStatus::Completed)
+        .captures_of_booking(booking)
+        .filter(|capture| capture.is_completed())
         .collect();
     let paid: Decimal = captures
         .iter()
-        .map(|capture| capture.amount.amount - ledger.refunded(&capture.id))
+        .map(|capture| capture.taken - capture.given_back)
         .sum();
     let refunds: Vec<_> = books
         .payments_of(booking)
@@ -89,8 +84,12 @@ fn wrong_total(
         + captures
             .iter()
             .flat_map(|capture| ledger.refunds_of(&capture.id))
-            .filter(|refund| dashboard_changes.contains(&refund.id))
+            .filter(|refund| console.contains(&refund.id))
             .map(|refund| refund.amount.amount)
+            .sum::<Decimal>()
+        + captures
+            .iter()
+            .map(|capture| capture.reversed)
             .sum::<Decimal>();
     let is_right = paid <= fee + owed && (captures.is_empty() || paid >= fee - extra);
     (!is_right).then(|| {

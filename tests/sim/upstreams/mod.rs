@@ -15,7 +15,6 @@ use bytes::Bytes;
 use exodrive_local::paypal::Simulator;
 use exodrive_native::Clock;
 use http::{Request, Response, StatusCode, header};
-use serde_json::Value;
 use std::rc::Rc;
 use tokio::runtime::{Builder, Runtime};
 
@@ -74,10 +73,6 @@ impl Upstreams {
 
     pub(crate) fn simulator(&self) -> &Simulator {
         self.paypal.simulator()
-    }
-
-    pub(crate) fn ledger(&self) -> Value {
-        self.paypal.ledger()
     }
 }
 

@@ -56,13 +56,17 @@ impl Shop {
             4 | 5 => {
                 if let Some(order) = Self::any(&mut self.random, &self.orders).cloned() {
                     let result = begin_authorization(&self.service, &order, &now).await;
-                    if ["authorize", "look"].map(Value::from).contains(&result["outcome"]) {
+                    if ["authorize", "look"]
+                        .map(Value::from)
+                        .contains(&result["outcome"])
+                    {
                         self.claims.push(result);
                     }
                 }
             }
             6 => {
-                let kind = ["retryable", "declined", "ended", "unknown"][self.random.below(4) as usize];
+                let kind =
+                    ["retryable", "declined", "ended", "unknown"][self.random.below(4) as usize];
                 if let Some(claim) = Self::any(&mut self.random, &self.claims) {
                     let failure = json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"], "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": now });
                     call(&self.service, "record_payment_failure", failure).await;
@@ -109,7 +113,12 @@ impl Shop {
 
 async fn play(db: &Database, seed: u64) {
     let slug = format!("car-{seed}").leak();
-    Car { slug, ..Car::default() }.insert(db).await;
+    Car {
+        slug,
+        ..Car::default()
+    }
+    .insert(db)
+    .await;
     let mut shop = Shop {
         service: db.service().await,
         random: Random(seed * 7919 + 1),
@@ -142,8 +151,15 @@ async fn unapproved_booking_blocks_days_for_one_hour() {
             play(&db, seed).await;
         }
         // The sequences reached every branch.
-        for refused in ["operation = 'order'", "operation = 'authorize' AND status = 'open'", "operation = 'authorize' AND status = 'failed'"] {
-            assert!(db.count("payment_operations", refused).await > 0, "{refused}");
+        for refused in [
+            "operation = 'order'",
+            "operation = 'authorize' AND status = 'open'",
+            "operation = 'authorize' AND status = 'failed'",
+        ] {
+            assert!(
+                db.count("payment_operations", refused).await > 0,
+                "{refused}"
+            );
         }
     })
     .await;

@@ -81,7 +81,13 @@ async fn lost_authorization_is_retried_under_same_id() {
             json!({ "outcome": "payment_in_progress" })
         );
         let second = begin_authorization(&service, &booking.order_id, "2030-01-10T12:01:00Z").await;
-        assert_eq!(second, with(first.clone(), json!({ "resumed": true, "holdExpiresAt": "2030-01-10T12:16:00Z" })));
+        assert_eq!(
+            second,
+            with(
+                first.clone(),
+                json!({ "resumed": true, "holdExpiresAt": "2030-01-10T12:16:00Z" })
+            )
+        );
         // An unknown outcome releases the claim at once and keeps the request id.
         call(
             &service,
