@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Description } from './openapi.mjs';
+import { example } from './openapi-example.mjs';
 import { variable } from './environment.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -39,6 +40,10 @@ function findings(exchange) {
 
 const isUnlisted = (exchange) => UNLISTED.includes(exchange.responseBody?.details?.[0]?.issue);
 
+// Responses that a behaviour of the simulator made wrong on purpose.
+const SHAPED = ['page', 'change', 'minimal', 'refuse', 'rate_limit', 'decline'];
+const isShaped = (exchange) => SHAPED.includes(exchange.behaviour);
+
 test("exchanges match PayPal's descriptions", { skip }, async (t) => {
   const response = await fetch(`${variable('LOCAL_URL')}/_local/paypal/exchanges`);
   const exchanges = (await response.json()).filter((exchange) => !UNDESCRIBED.includes(exchange.operation));
@@ -48,7 +53,7 @@ test("exchanges match PayPal's descriptions", { skip }, async (t) => {
   for (const exchange of exchanges) {
     const name = `${exchange.operation} ${exchange.status}`;
     counts[name] = (counts[name] ?? 0) + 1;
-    if (isUnlisted(exchange)) continue;
+    if (isUnlisted(exchange) || isShaped(exchange)) continue;
     for (const finding of findings(exchange)) {
       const sentence = `${name}: ${finding.replace(/\/\d+/g, '/n')}`;
       differences.set(sentence, exchange);
@@ -69,7 +74,8 @@ test('every POST to orders and payments has a request id', { skip }, async () =>
   }
 });
 
-// The comparison itself is tested with one valid exchange and invalid variants.
+// The comparison itself is tested with one valid exchange and invalid variants, always against an
+// example, and against PayPal's descriptions if they are there.
 const order = {
   operation: 'orders.create',
   method: 'POST',
@@ -87,17 +93,13 @@ const order = {
   },
 };
 
-function findingsAfter(change) {
-  const copy = structuredClone(order);
-  change(copy);
-  return findings(copy);
-}
+const comparisons = [new Description(example), ...descriptions.filter((description) => description.has(order.operation))];
 
-test('a valid exchange has no findings', { skip }, () => {
-  assert.deepEqual(findings(order), []);
+test('a valid exchange has no findings', () => {
+  for (const comparison of comparisons) assert.deepEqual(comparison.findings(order), []);
 });
 
-test('every invalid exchange has findings', { skip }, () => {
+test('every invalid exchange has findings', () => {
   for (const [name, change] of [
     ['a wrong address', (exchange) => (exchange.path = '/v2/orders')],
     ['a number as amount', (exchange) => (exchange.requestBody.purchase_units[0].amount.value = 237.6)],
@@ -111,6 +113,8 @@ test('every invalid exchange has findings', { skip }, () => {
     ['an error instead of an order', (exchange) => (exchange.responseBody = [])],
     ['an order instead of an error', (exchange) => (exchange.status = 422)],
   ]) {
-    assert.notDeepEqual(findingsAfter(change), [], name);
+    const copy = structuredClone(order);
+    change(copy);
+    for (const comparison of comparisons) assert.notDeepEqual(comparison.findings(copy), [], name);
   }
 });

@@ -68,16 +68,20 @@ pub(crate) struct Upstreams {
 }
 
 pub(crate) fn router(control: Control) -> Router {
+    let paypal = paypal::router(paypal::PayPalControl {
+        paypal: control.paypal.clone(),
+        webhooks: Arc::clone(&control.webhooks),
+    });
     Router::new()
         .route("/_local/clock", get(read_clock).post(move_clock))
         .route("/_local/faults", post(add_fault))
         .route("/_local/processes", post(control_process))
         .route("/_local/requests", get(requests))
-        .merge(paypal::router())
         .route("/_local/users", post(sign_in))
         .route("/_local/crons", post(run_cron))
-        .layer(middleware::from_fn(require_loopback))
         .with_state(control)
+        .merge(paypal)
+        .layer(middleware::from_fn(require_loopback))
 }
 
 /// An error response, sent as problem+json.

@@ -256,6 +256,19 @@ mod tests {
     }
 
     #[test]
+    fn one_operation_hangs() {
+        let upstream = upstream(json!([{"kind": "delay", "delayMs": 20_000, "path": "/void"}]));
+        let delay = |path: &str| upstream.decide(path).delay;
+        let authorization = "/v2/payments/authorizations/A";
+        assert_eq!(
+            delay(&format!("{authorization}/void")),
+            Duration::from_secs(20)
+        );
+        assert_eq!(delay(&format!("{authorization}/capture")), Duration::ZERO);
+        assert_eq!(delay(authorization), Duration::ZERO);
+    }
+
+    #[test]
     fn kind_none_removes_all_faults() {
         let upstream = upstream(json!([{"kind": "refuse"}, {"kind": "none"}]));
         assert_eq!(upstream.decide("/").outcome, Outcome::Served);

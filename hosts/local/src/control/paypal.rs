@@ -1,15 +1,15 @@
 //! `/_local/paypal/*`: the part of the control API about the PayPal simulator.
 //!
-//! | request | effect or response |
+//! | request below `/_local/paypal` | effect or response |
 //! |---|---|
-//! | `GET /_local/paypal/behaviour` | `{"behaviour"}`: the behaviours in force, with `matched` and `fired` |
-//! | `POST /_local/paypal/behaviour` `{"kind":"decline",…}` | puts a behaviour into force, see `paypal/behaviour/mod.rs` |
-//! | `POST /_local/paypal/behaviour` `{"reset":true}` | ends all behaviours, like `DELETE` |
-//! | `POST /_local/paypal/console` `{"action":"refund",…}` | acts in PayPal's console, see `paypal/console/mod.rs` |
-//! | `GET /_local/paypal/books` | authorizations, captures and refunds with PayPal's status now |
-//! | `GET /_local/paypal/exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
-//! | `GET /_local/paypal/events?order=…` | PayPal's events, oldest first |
-//! | `POST /_local/paypal/deliveries` `{"event":"WH-…","times":2}` | sends one event now: `{"statuses"}` |
+//! | `GET /behaviour` | `{"behaviour"}`: those in force, with `matched` and `fired` |
+//! | `POST /behaviour` `{"kind":"decline",…}` | one more, see `paypal/behaviour/mod.rs` |
+//! | `POST /behaviour` `{"reset":true}`, `DELETE /behaviour` | ends all |
+//! | `POST /console` `{"action":"refund",…}` | acts in PayPal's console, see `paypal/console/mod.rs` |
+//! | `GET /books` | authorizations, captures and refunds with PayPal's status now |
+//! | `GET /exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
+//! | `GET /events?order=…` | PayPal's events, oldest first |
+//! | `POST /deliveries` `{"event":"WH-…","times":2}` | sends one event now: `{"statuses"}` |
 //!
 //! - `requestId` is the beginning of a `PayPal-Request-Id`, `order` a PayPal order's id. Both are
 //!   optional.
@@ -23,8 +23,14 @@
 //!   the signature. `"certUrl"` names a certificate on a foreign host, and `"webhookId"` signs for
 //!   another merchant's webhook. A forged delivery is not recorded as an attempt.
 
-use super::{Body, Control, Refusal, Reply};
-use crate::paypal::{Behaviour, BehaviourError, ConsoleAction, ConsoleError, Forgery};
+#[cfg(test)]
+mod tests;
+
+use super::{Body, Refusal, Reply};
+use crate::{
+    paypal::{Behaviour, BehaviourError, ConsoleAction, ConsoleError, Forgery, Simulator},
+    webhooks::Sender,
+};
 use axum::{
     Json, Router,
     extract::{Query, State},
@@ -33,10 +39,18 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const MAX_SIMULTANEOUS_DELIVERIES: usize = 100;
 
-pub(super) fn router() -> Router<Control> {
+/// The simulator, and the sender of its events.
+#[derive(Clone)]
+pub(super) struct PayPalControl {
+    pub(super) paypal: Simulator,
+    pub(super) webhooks: Arc<Sender>,
+}
+
+pub(super) fn router(control: PayPalControl) -> Router {
     let behaviour = get(read_behaviour)
         .post(set_behaviour)
         .delete(reset_behaviour);
@@ -47,6 +61,7 @@ pub(super) fn router() -> Router<Control> {
         .route("/_local/paypal/exchanges", get(exchanges))
         .route("/_local/paypal/events", get(events))
         .route("/_local/paypal/deliveries", post(deliver))
+        .with_state(control)
 }
 
 impl From<BehaviourError> for Refusal {
@@ -84,11 +99,11 @@ impl TryFrom<Value> for BehaviourInput {
     }
 }
 
-async fn read_behaviour(State(control): State<Control>) -> Json<Value> {
+async fn read_behaviour(State(control): State<PayPalControl>) -> Json<Value> {
     Json(json!({ "behaviour": control.paypal.behaviour() }))
 }
 
-async fn set_behaviour(State(control): State<Control>, body: Body<BehaviourInput>) -> Reply {
+async fn set_behaviour(State(control): State<PayPalControl>, body: Body<BehaviourInput>) -> Reply {
     match body?.0 {
         BehaviourInput::Reset => control.paypal.reset_behaviour(),
         BehaviourInput::Set(behaviour) => control.paypal.set_behaviour(*behaviour)?,
@@ -96,20 +111,20 @@ async fn set_behaviour(State(control): State<Control>, body: Body<BehaviourInput
     Ok(read_behaviour(State(control)).await)
 }
 
-async fn reset_behaviour(State(control): State<Control>) -> Json<Value> {
+async fn reset_behaviour(State(control): State<PayPalControl>) -> Json<Value> {
     control.paypal.reset_behaviour();
     read_behaviour(State(control)).await
 }
 
 /// Events of an action are sent at once, as those of the API are.
-async fn act(State(control): State<Control>, body: Body<ConsoleAction>) -> Reply {
+async fn act(State(control): State<PayPalControl>, body: Body<ConsoleAction>) -> Reply {
     let Json(action) = body?;
     let resource = control.paypal.console(&action)?;
     control.webhooks.clock_moved();
     Ok(Json(resource))
 }
 
-async fn books(State(control): State<Control>) -> Json<Value> {
+async fn books(State(control): State<PayPalControl>) -> Json<Value> {
     Json(json!(control.paypal.books()))
 }
 
@@ -120,7 +135,7 @@ struct ExchangeFilter {
 }
 
 async fn exchanges(
-    State(control): State<Control>,
+    State(control): State<PayPalControl>,
     Query(filter): Query<ExchangeFilter>,
 ) -> Json<Value> {
     let exchanges = match filter.request_id {
@@ -135,7 +150,10 @@ struct EventFilter {
     order: Option<String>,
 }
 
-async fn events(State(control): State<Control>, Query(filter): Query<EventFilter>) -> Json<Value> {
+async fn events(
+    State(control): State<PayPalControl>,
+    Query(filter): Query<EventFilter>,
+) -> Json<Value> {
     Json(json!(control.paypal.events(filter.order.as_deref())))
 }
 
@@ -153,7 +171,7 @@ const fn once() -> usize {
     1
 }
 
-async fn deliver(State(control): State<Control>, body: Body<DeliveryInput>) -> Reply {
+async fn deliver(State(control): State<PayPalControl>, body: Body<DeliveryInput>) -> Reply {
     let Json(DeliveryInput {
         event,
         times,

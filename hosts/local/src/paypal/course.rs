@@ -88,6 +88,10 @@ pub enum Reports {
     Silent,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 fn is_default(reports: &Reports) -> bool {
     *reports == Reports::default()
 }

@@ -28,18 +28,34 @@ pub enum DisputeOutcome {
     ResolvedBuyerFavour,
     /// The merchant keeps the money.
     ResolvedSellerFavour,
-    /// PayPal pays the buyer, and the merchant keeps the money.
+    /// A payout settles it. Who pays is not said.
     ResolvedWithPayout,
     /// The buyer withdrew the dispute.
     CanceledByBuyer,
+    /// The merchant accepted the claim, and the money goes back.
+    Accepted,
+    /// PayPal denied the claim.
+    Denied,
+    /// Nothing was decided.
+    None,
+}
+
+impl DisputeOutcome {
+    pub(super) const fn usual_money(self) -> MoneyBack {
+        match self {
+            Self::ResolvedBuyerFavour | Self::Accepted => MoneyBack::Reversed,
+            _ => MoneyBack::None,
+        }
+    }
 }
 
 /// The way in which a buyer's money goes back. Public reports show both.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyBack {
+    /// The merchant keeps it.
+    None,
     /// `PAYMENT.CAPTURE.REVERSED`, and the order lists no refund.
-    #[default]
     Reversed,
     /// `PAYMENT.CAPTURE.REVERSED`, and the order lists a refund.
     ReversedAndListed,
@@ -114,7 +130,7 @@ impl Dispute {
         });
         if let Some(outcome) = self.outcome {
             body["dispute_outcome"] = json!({ "outcome_code": outcome });
-            if outcome == DisputeOutcome::ResolvedBuyerFavour {
+            if outcome.usual_money() != MoneyBack::None {
                 body["dispute_outcome"]["amount_refunded"] = self.amount.json();
             }
         }

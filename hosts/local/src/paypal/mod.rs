@@ -8,13 +8,19 @@
 //! - captures (show, refund) and refunds (show)
 //! - the page on which a payer approves an order (GET shows it, POST approves)
 //! - webhooks, see `webhooks/mod.rs`
+//! - behaviours as unkind as the real PayPal's, on demand, see `behaviour/mod.rs`
+//! - PayPal's console: captures, refunds, voids, reversals and disputes, see `console/mod.rs`
+//! - PayPal's books at the present moment, see `books.rs`
+//!
+//! `docs/PAYPAL.md` says what is assumed of the real PayPal, with sources.
 //!
 //! Not supported: capturing an order with intent CAPTURE, changing an order, managing webhooks.
 //!
 //! Time comes from the given clock, so a test can let an authorization expire. The payer of an
 //! order has 3 hours to open the approval page. Opening it starts another 3 hours for the approval
 //! and the authorization. An authorization expires after 29 days, and its honor period is 3 days.
-//! One reauthorization is possible, from the fourth day on. It starts another honor period.
+//! One reauthorization is possible, from the fourth day on. It starts another honor period. A
+//! capture can be refunded for 180 days.
 //!
 //! The `description` of the purchase unit scripts outcomes that are chance at PayPal:
 //!
@@ -37,6 +43,8 @@
 //! issues that PayPal returns: `INSTRUMENT_DECLINED` for authorizing an order,
 //! `DECIMALS_NOT_SUPPORTED` for creating one, `REAUTHORIZATION_TOO_SOON` and
 //! `DUPLICATE_REQUEST_ID`.
+//!
+//! A behaviour does the same for payments without such a description, and takes precedence.
 //!
 //! Sources:
 //! - <https://developer.paypal.com/docs/api/orders/v2/>
@@ -77,6 +85,8 @@ mod tests;
 mod times;
 mod webhooks;
 
+#[cfg(test)]
+pub(crate) use self::tests::authorized_order;
 pub use self::{
     behaviour::{Behaviour, BehaviourError, BehaviourRecord, Call, Scope, Unkindness},
     books::{AuthorizationEntry, Books, CaptureEntry, RefundEntry},

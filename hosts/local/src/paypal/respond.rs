@@ -44,7 +44,7 @@ impl Simulator {
             now,
         };
         let context = ErrorContext {
-            operation: Some(operation),
+            call: target.call,
             debug_id: &debug_id,
             now,
         };
@@ -73,18 +73,19 @@ impl Simulator {
         (answer, debug_id)
     }
 
-    /// The response of a behaviour to a request for a token.
-    pub(super) fn refused_token(&self, now: Timestamp) -> Option<Answer> {
+    /// The response of a behaviour to a request that is not about orders and payments.
+    pub(super) fn refused(&self, call: Call, now: Timestamp) -> Option<Answer> {
         let target = Target {
-            call: Call::Token,
+            call,
             order: None,
             now,
         };
-        let debug_id = lock(&self.inner.ledger).ids.next_debug_id();
         let unkindness = lock(&self.inner.rules)
             .take(target, |it| it.is_before_effect() || it.is_after_effect())?;
+        // An id is drawn only if it is shown, so that behaviours do not change the others.
+        let debug_id = lock(&self.inner.ledger).ids.next_debug_id();
         unkindness.replacement(ErrorContext {
-            operation: None,
+            call,
             debug_id: &debug_id,
             now,
         })
@@ -153,7 +154,8 @@ impl Incoming<'_> {
 
 fn answer_refusal(refusal: &Refusal, context: ErrorContext<'_>) -> Answer {
     let body = context
-        .operation
+        .call
+        .operation()
         .map(|operation| refusal.body(operation, context.debug_id));
     Answer::json(refusal.kind.status(), body)
 }

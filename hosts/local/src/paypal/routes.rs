@@ -1,7 +1,7 @@
 //! The simulator's routes and their handlers.
 
 use super::{
-    behaviour::{Answer, AnswerBody},
+    behaviour::{Answer, AnswerBody, Call},
     bodies::read_body,
     exchanges::{Exchange, recorded_body, recorded_headers},
     links::Links,
@@ -122,7 +122,7 @@ async fn token(State(simulator): State<Simulator>, request: Request) -> Response
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let now = inner.clock.now();
-    let answer = simulator.refused_token(now).unwrap_or_else(|| {
+    let answer = simulator.refused(Call::Token, now).unwrap_or_else(|| {
         let granted = lock(&inner.tokens).grant(&inner.credentials, &head.headers, &form, now);
         match granted {
             Ok(body) => Answer::json(StatusCode::OK, Some(body)),

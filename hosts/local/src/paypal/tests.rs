@@ -7,6 +7,7 @@ mod behaviour;
 mod captures;
 mod console;
 mod deliveries;
+mod facts;
 mod idempotency;
 mod orders;
 mod outcomes;
@@ -71,6 +72,14 @@ impl TestResponse {
             .map(|link| link["rel"].as_str().unwrap())
             .collect()
     }
+}
+
+/// The `payments` of a new order that is authorized.
+pub(crate) async fn authorized_order(simulator: &Simulator) -> Value {
+    let paypal = PayPal::with_simulator(simulator.clone(), Clock::default()).await;
+    let (order, _) = paypal.authorize_order("A car").await;
+    let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
+    order.body["purchase_units"][0]["payments"].clone()
 }
 
 fn credentials() -> Credentials {

@@ -3,20 +3,24 @@
 use crate::paypal::operation::Operation;
 use serde::{Deserialize, Serialize};
 
-/// A request to PayPal: for a token, or to the API.
+/// A request to PayPal.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum Call {
     /// `oauth2.token`
     Token,
+    /// `certs.get`, the certificate that signs webhooks.
+    Certificate,
+    /// `verify-webhook-signature.post`
+    VerifyWebhook,
     /// An operation with its `operationId`.
     Api(Operation),
 }
 
 impl Call {
-    pub(super) const fn operation(self) -> Option<Operation> {
+    pub(in crate::paypal) const fn operation(self) -> Option<Operation> {
         match self {
-            Self::Token => None,
+            Self::Token | Self::Certificate | Self::VerifyWebhook => None,
             Self::Api(operation) => Some(operation),
         }
     }
@@ -32,6 +36,8 @@ impl From<Call> for &'static str {
     fn from(call: Call) -> Self {
         match call {
             Call::Token => "oauth2.token",
+            Call::Certificate => "certs.get",
+            Call::VerifyWebhook => "verify-webhook-signature.post",
             Call::Api(operation) => operation.name(),
         }
     }
@@ -41,14 +47,12 @@ impl TryFrom<String> for Call {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        if name == "oauth2.token" {
-            return Ok(Self::Token);
-        }
-        let found = Operation::ALL
+        let others = [Self::Token, Self::Certificate, Self::VerifyWebhook];
+        Operation::ALL
             .into_iter()
-            .find(|operation| operation.name() == name);
-        found
             .map(Self::Api)
+            .chain(others)
+            .find(|call| <&'static str>::from(*call) == name)
             .ok_or_else(|| format!("unknown operation {name:?}"))
     }
 }

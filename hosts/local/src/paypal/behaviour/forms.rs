@@ -104,6 +104,7 @@ impl Behaviour {
     fn problem(&self) -> Option<&'static str> {
         let call = self.scope.operation;
         let operation = call.and_then(Call::operation);
+        let is_other = call.is_some() && operation.is_none();
         match &self.unkindness {
             Unkindness::ForgetsOrders { after, .. } => {
                 if after.is_some_and(|after| !after.is_positive()) {
@@ -140,13 +141,13 @@ impl Behaviour {
                 (!is_known).then_some("original must be CREATED or VOIDED")
             }
             Unkindness::Restricted {} | Unkindness::WrongApp {} | Unkindness::Minimal {} => {
-                (call == Some(Call::Token)).then_some("tokens are not affected")
+                is_other.then_some("only operations on orders and payments are affected")
             }
             Unkindness::Change { remove, set } => {
                 if remove.is_empty() && set.is_empty() {
                     return Some("a change needs remove or set");
                 }
-                (call == Some(Call::Token)).then_some("tokens are not changed")
+                is_other.then_some("only operations on orders and payments are changed")
             }
             response => response_problem(response),
         }

@@ -5,7 +5,8 @@
 //! in memory: a restart is kind again.
 //!
 //! ```json
-//! {"kind": "decline", "operation": "authorizations.capture", "issue": "PAYER_CANNOT_PAY", "times": 1}
+//! {"kind": "decline", "operation": "authorizations.capture",
+//!  "issue": "PAYER_CANNOT_PAY", "times": 1}
 //! {"kind": "outcome", "operation": "authorizations.capture",
 //!  "status": "PENDING", "reason": "ECHECK", "after": "PT72H", "then": "DECLINED"}
 //! {"kind": "page", "operation": "authorizations.void", "status": 502, "for": "PT3H"}
@@ -13,12 +14,12 @@
 //!
 //! | kind | members, `?` optional | effect |
 //! |---|---|---|
-//! | `forgets_orders` | `after?` (`PT3H`), `approved?` | orders whose payer did nothing are 404 after their life |
-//! | `forgets_request_ids` | `after` (`PT6H`) | a `PayPal-Request-Id` of a payment is new again after this time |
+//! | `forgets_orders` | `after?` (`PT3H`), `approved?` | orders without approval become 404 |
+//! | `forgets_request_ids` | `after` (`PT6H`) | a `PayPal-Request-Id` is new again |
 //! | `replays_created` | | a repeated write is 201 like the first, instead of 200 |
-//! | `outcome` | `status`, `reason?`, `after?`, `then?`, `unlisted?`, `reopens?`, `events?` | status of what the operation creates, see [`Outcome`] |
+//! | `outcome` | the members of [`Outcome`] | status of what is created |
 //! | `decline` | `issue` | 422 instead of an effect that is otherwise possible |
-//! | `refuse` | `status?`, `issue?`, `name?`, `afterEffect?` | an error before anything is looked at, or after the effect |
+//! | `refuse` | `status?`, `issue?`, `name?`, `afterEffect?` | an error before or after the effect |
 //! | `restricted` | | writes that move money to the merchant are 422 `PAYEE_ACCOUNT_RESTRICTED` |
 //! | `revoked` | | tokens and calls are 401 |
 //! | `wrong_app` | | every resource is 404 `INVALID_RESOURCE_ID` |
@@ -27,13 +28,13 @@
 //! | `change` | `remove?`, `set?` | members of a successful response are removed or replaced |
 //! | `minimal` | | `{id, status, links}` whatever was preferred, 204 for a void |
 //! | `stale` | `by` (`PT60S`) | reads show the state as it was |
-//! | `reauthorizations` | `listed?`, `original?`, `many?` | how reauthorizations are shown, and how many there may be |
+//! | `reauthorizations` | `listed?`, `original?`, `many?` | reauthorizations: shown, and how many |
 //!
 //! Scope, each member optional:
 //!
 //! | member | meaning |
 //! |---|---|
-//! | `operation` | PayPal's `operationId`, or `oauth2.token` |
+//! | `operation` | PayPal's `operationId`, `oauth2.token` or `certs.get` |
 //! | `order` | only the payments of this order |
 //! | `times` | ends after so many responses |
 //! | `every` | each n-th matching request only |
@@ -44,6 +45,8 @@
 //!   member anywhere in the body.
 //! - `refuse` derives the status from the issue, and PayPal's name from the status. The empty name
 //!   leaves the member out.
+//! - Without an `operation`, `refuse`, `revoked`, `page` and `rate_limit` also affect tokens, the
+//!   verification of webhooks and, except `revoked`, their certificate.
 //! - The first behaviour that replaces the response wins. A request that was processed before is
 //!   replayed, so `decline` and `outcome` affect only a new effect.
 //! - Operations that hang are a fault of the connection: `POST /_local/faults` with the kind

@@ -1,6 +1,6 @@
 //! The responses that behaviours cause.
 
-use super::{Unkindness, change};
+use super::{Call, Unkindness, change};
 use crate::paypal::{
     descriptions, errors::RefusalKind, oauth::OAuthError, operation::Operation,
     times::saturating_add,
@@ -33,8 +33,7 @@ pub(in crate::paypal) enum AnswerBody {
 /// The parts of a request that an error response shows.
 #[derive(Clone, Copy)]
 pub(in crate::paypal) struct ErrorContext<'a> {
-    /// None for a token.
-    pub(in crate::paypal) operation: Option<Operation>,
+    pub(in crate::paypal) call: Call,
     pub(in crate::paypal) debug_id: &'a str,
     pub(in crate::paypal) now: Timestamp,
 }
@@ -118,7 +117,7 @@ impl Unkindness {
             Self::Restricted {} => refusal(None, None, Some("PAYEE_ACCOUNT_RESTRICTED"), context),
             Self::WrongApp {} => refusal(None, None, Some("INVALID_RESOURCE_ID"), context),
             Self::Revoked {} => {
-                let error = OAuthError::revoked(context.operation.is_none());
+                let error = OAuthError::revoked(context.call == Call::Token);
                 Answer::json(error.status, Some(error.body()))
             }
             Self::Page { status, body, .. } => {
@@ -209,7 +208,8 @@ fn refusal(
     if let Some(issue) = issue {
         let mut detail = json!({ "issue": issue });
         if let Some(description) = context
-            .operation
+            .call
+            .operation()
             .and_then(|operation| descriptions::describe(operation, issue))
         {
             detail["description"] = description.into();
@@ -218,7 +218,8 @@ fn refusal(
     }
     let anchor = issue.or(name).unwrap_or_default();
     let links = context
-        .operation
+        .call
+        .operation()
         .map(|operation| operation.error_link(anchor));
     body.insert("links".to_owned(), links.into_iter().collect());
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

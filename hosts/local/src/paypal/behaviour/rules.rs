@@ -225,9 +225,8 @@ impl Unkindness {
             | Self::Outcome(_)
             | Self::Decline { .. }
             | Self::Reauthorizations { .. } => operation.is_some(),
-            Self::Refuse { .. } | Self::Revoked {} | Self::Page { .. } | Self::RateLimit { .. } => {
-                true
-            }
+            Self::Revoked {} => call != Call::Certificate,
+            Self::Refuse { .. } | Self::Page { .. } | Self::RateLimit { .. } => true,
         }
     }
 }

@@ -233,13 +233,14 @@ impl Ledger {
         &mut self,
         id: &str,
         outcome: DisputeOutcome,
-        money: MoneyBack,
+        money: Option<MoneyBack>,
         request: &ApiRequest<'_>,
     ) -> Result<Value, ConsoleError> {
+        let money = money.unwrap_or_else(|| outcome.usual_money());
         let dispute = self.open_dispute_mut(id)?;
         let (capture, amount) = (dispute.capture_id.clone(), dispute.amount.value);
         dispute.outcome = Some(outcome);
-        if outcome == DisputeOutcome::ResolvedBuyerFavour {
+        if money != MoneyBack::None {
             // The merchant may have refunded a part since the dispute began.
             let captured = self.captures.get(&capture).ok_or(ConsoleError::Unknown)?;
             let left = captured.amount.value - self.refunded_amount(captured, request.now);

@@ -1,25 +1,29 @@
 //! PayPal's console (its dashboard): what the merchant, a buyer or PayPal itself does without the
 //! product. Behaviours do not affect it.
 //!
-//! [`Simulator::console`] acts, and `POST /_local/paypal/console` takes the same as JSON. The result
-//! is the changed resource: a capture, an authorization, a refund or a dispute. Each action emits
-//! PayPal's events.
+//! [`Simulator::console`] acts, and `POST /_local/paypal/console` takes the same as JSON. The
+//! result is the changed resource: a capture, an authorization, a refund or a dispute. Each action
+//! emits PayPal's events.
 //!
-//! | action | members, `?` optional | effect and events |
+//! | action | members, `?` optional | events |
 //! |---|---|---|
-//! | `capture` | `authorization`, `amount?`, `final?` | captures a part or the rest: `PAYMENT.CAPTURE.COMPLETED` |
+//! | `capture` | `authorization`, `amount?`, `final?` | `PAYMENT.CAPTURE.COMPLETED` |
 //! | `void` | `authorization` | `PAYMENT.AUTHORIZATION.VOIDED` |
 //! | `refund` | `capture`, `amount?` | `PAYMENT.CAPTURE.REFUNDED` |
 //! | `reverse` | `capture`, `amount?`, `listed?` | a chargeback: `PAYMENT.CAPTURE.REVERSED` |
-//! | `decide` | `id`, `status` | ends a PENDING authorization, capture or refund, with the events of its end |
+//! | `decide` | `id`, `status` | the events of its end |
 //! | `open_dispute` | `capture`, `amount?`, `reason?`, `shownAs?` | `CUSTOMER.DISPUTE.CREATED` |
 //! | `update_dispute` | `dispute`, `status` | `CUSTOMER.DISPUTE.UPDATED` |
-//! | `resolve_dispute` | `dispute`, `outcome`, `money?` | `CUSTOMER.DISPUTE.RESOLVED`, and the money back if the buyer wins |
+//! | `resolve_dispute` | `dispute`, `outcome`, `money?` | `CUSTOMER.DISPUTE.RESOLVED` |
 //!
+//! - `decide` ends a PENDING authorization, capture or refund.
 //! - An `amount` is a decimal string in the currency of the payment. Without it, all that is left.
 //! - `listed`: whether the order lists the reversal as a refund. False by default. The capture is
 //!   `REFUNDED` or `PARTIALLY_REFUNDED` either way.
 //! - `shownAs`: `unchanged` (default), `partially_refunded` or `pending`.
+//! - `outcome`: such as `RESOLVED_BUYER_FAVOUR`. `money` says how money goes back: `none`,
+//!   `reversed`, `reversed_and_listed` or `refunded`. By default `reversed` if the buyer wins or
+//!   the merchant accepts the claim, and `none` otherwise.
 //! - While a dispute is open, PayPal refuses partial refunds by API with `TRANSACTION_DISPUTED`.
 //!   After an unlisted reversal, any refund is `REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK`.
 
@@ -108,9 +112,10 @@ pub enum ConsoleAction {
         dispute: String,
         /// Who wins.
         outcome: DisputeOutcome,
-        /// How the money goes back if the buyer wins.
+        /// How the money goes back. By default it is reversed if the buyer wins or the merchant
+        /// accepts the claim, and stays otherwise.
         #[serde(default)]
-        money: MoneyBack,
+        money: Option<MoneyBack>,
     },
 }
 

@@ -37,6 +37,7 @@ fn every_kind_is_read_and_shown() {
         json!({"kind": "restricted", "until": "2030-01-01T00:00:00Z"}),
         json!({"kind": "revoked", "operation": "oauth2.token", "times": 3}),
         json!({"kind": "wrong_app", "order": "ABC"}),
+        json!({"kind": "page", "status": 200, "afterEffect": false, "operation": "certs.get"}),
         json!({"kind": "page", "status": 502, "body": "", "afterEffect": true}),
         json!({"kind": "rate_limit", "retryAfterSeconds": 30, "asDate": true, "perMille": 250}),
         json!({"kind": "change", "remove": ["payments"], "set": {"/status": null}}),
@@ -89,7 +90,7 @@ fn impossible_behaviours_are_refused() {
         ),
         (
             json!({"kind": "minimal", "operation": "oauth2.token"}),
-            "tokens are not affected",
+            "only operations on orders",
         ),
         (
             json!({"kind": "forgets_orders", "operation": capture}),

@@ -174,6 +174,23 @@ async fn dispute_ends_for_either_side() {
     for (outcome, money, events, capture_status, refunds) in [
         ("RESOLVED_SELLER_FAVOUR", None, vec![], "COMPLETED", 0),
         ("CANCELED_BY_BUYER", None, vec![], "COMPLETED", 0),
+        ("DENIED", None, vec![], "COMPLETED", 0),
+        ("NONE", None, vec![], "COMPLETED", 0),
+        (
+            "RESOLVED_WITH_PAYOUT",
+            Some("refunded"),
+            vec!["PAYMENT.CAPTURE.REFUNDED"],
+            "REFUNDED",
+            1,
+        ),
+        (
+            "ACCEPTED",
+            None,
+            vec!["PAYMENT.CAPTURE.REVERSED"],
+            "REFUNDED",
+            0,
+        ),
+        ("ACCEPTED", Some("none"), vec![], "COMPLETED", 0),
         ("RESOLVED_WITH_PAYOUT", None, vec![], "COMPLETED", 0),
         (
             "RESOLVED_BUYER_FAVOUR",
@@ -257,7 +274,7 @@ async fn dispute_takes_only_what_is_left() {
     let resolve = ConsoleAction::ResolveDispute {
         dispute: dispute["dispute_id"].as_str().unwrap().to_owned(),
         outcome: DisputeOutcome::ResolvedBuyerFavour,
-        money: MoneyBack::Reversed,
+        money: Some(MoneyBack::Reversed),
     };
     paypal.simulator.console(&resolve).unwrap();
     let entry = &paypal.simulator.books().captures[0];

@@ -1,11 +1,12 @@
 //! The ledger's file: the state that a restart keeps.
 
-use super::{BASE, PayPal, credentials, event_types};
-use crate::paypal::{LoadError, Simulator};
+use super::{BASE, Behaviour, PayPal, Unkindness, credentials, dollars, event_types};
+use crate::paypal::{ConsoleAction, LoadError, Operation, Outcome, PaymentStatus, Simulator};
 use exodrive_native::Clock;
 use http::StatusCode;
+use jiff::SignedDuration;
 use serde_json::json;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// A temporary folder, deleted on drop.
 pub(super) struct Folder(PathBuf);
@@ -115,4 +116,119 @@ async fn malformed_file_is_not_overwritten() {
         &folder.0.join("none/paypal.json"),
     );
     assert!(matches!(missing, Err(LoadError::Unusable { .. })));
+}
+
+/// A ledger as it was written before outcomes, reversals and disputes.
+fn old_ledger() -> serde_json::Value {
+    let money = json!({"currency": "USD", "amount": "237.60"});
+    let time = "2024-01-01T00:00:00Z";
+    let seed = [0; 16];
+    let order = json!({
+        "id": "O", "intent": "AUTHORIZE", "status": "COMPLETED", "units": [],
+        "experience": {}, "wallet": false, "created_at": time, "updated_at": time,
+        "opened_at": time, "authorization_id": "GIVEN",
+    });
+    let authorization = |id: &str, voided: bool| {
+        let grant = if voided { "GIVEN" } else { id };
+        json!({
+            "id": id, "order_id": "O", "amount": money, "custom_id": null, "invoice_id": null,
+            "description": null, "grant": grant, "voided": voided, "closed": false,
+            "was_busy": false, "created_at": time, "updated_at": time, "honoured_until": time,
+            "expires_at": "2999-01-01T00:00:00Z", "reauthorizations": [],
+        })
+    };
+    let capture = |id: &str, funding: serde_json::Value| {
+        json!({
+            "id": id, "order_id": "O", "original_id": "GIVEN", "authorization_id": "GIVEN",
+            "amount": money, "funding": funding, "refuses_refunds": false, "is_final": false,
+            "custom_id": null, "invoice_id": null, "created_at": time, "updated_at": time,
+        })
+    };
+    let check = |clears: bool| json!({"check": {"decided_at": time, "clears": clears}});
+    json!({
+        "ids": {"seed": seed, "given": 0},
+        "orders": {"O": order},
+        "authorizations": {
+            "GIVEN": authorization("GIVEN", false), "PENDING": authorization("PENDING", false),
+            "DENIED": authorization("DENIED", false), "VOIDED": authorization("VOIDED", true),
+        },
+        "captures": {
+            "A": capture("A", json!("balance")), "B": capture("B", json!("review")),
+            "C": capture("C", check(true)), "D": capture("D", check(false)),
+        },
+        "refunds": {"R": {
+            "id": "R", "capture_id": "C", "amount": money, "total": "237.60", "custom_id": null,
+            "invoice_id": null, "note_to_payer": null, "created_at": time,
+        }},
+        "request_ids": {"orders": {}, "payments": {}},
+    })
+}
+
+#[tokio::test]
+async fn file_without_outcomes_is_loaded() {
+    let folder = Folder::new("no-outcomes");
+    std::fs::write(folder.file(), old_ledger().to_string()).unwrap();
+    for _ in 0..2 {
+        let simulator = folder.load().unwrap();
+        let books = simulator.books();
+        let authorizations: Vec<_> = books
+            .authorizations
+            .iter()
+            .map(|entry| (entry.id.as_str(), entry.status))
+            .collect();
+        assert_eq!(
+            authorizations,
+            [
+                ("DENIED", "DENIED"),
+                ("GIVEN", "CAPTURED"),
+                ("PENDING", "PENDING"),
+                ("VOIDED", "VOIDED")
+            ]
+        );
+        let captures: Vec<_> = books.captures.iter().map(|entry| entry.status).collect();
+        assert_eq!(captures, ["COMPLETED", "PENDING", "REFUNDED", "DECLINED"]);
+        let paypal = PayPal::with_simulator(simulator, Clock::default()).await;
+        assert_eq!(paypal.status("/v2/payments/refunds/R").await, "COMPLETED");
+        assert_eq!(paypal.status("/v2/checkout/orders/O").await, "COMPLETED");
+    }
+}
+
+#[tokio::test]
+async fn restart_keeps_outcomes_and_disputes() {
+    let folder = Folder::new("outcomes");
+    let first = PayPal::with_simulator(folder.load().unwrap(), Clock::default()).await;
+    first.set(
+        Behaviour::new(Unkindness::Outcome(Outcome::pending(
+            "ECHECK",
+            SignedDuration::from_hours(24),
+            PaymentStatus::Failed,
+        )))
+        .only(Operation::Refund),
+    );
+    let (order, id) = first.authorize_order("A car").await;
+    let capture = format!("/v2/payments/authorizations/{id}/capture");
+    let capture = first.post(&capture, json!({})).await.id();
+    let refund = format!("/v2/payments/captures/{capture}/refund");
+    let refund = first.post(&refund, dollars("1.00")).await.id();
+    let open = json!({"action": "open_dispute", "capture": capture});
+    let open: ConsoleAction = serde_json::from_value(open).unwrap();
+    first.simulator.console(&open).unwrap();
+    first.simulator.save().unwrap();
+
+    let clock = Clock::default();
+    clock.advance(Duration::from_secs(25 * 3600));
+    let second = PayPal::with_simulator(folder.load_at(clock.clone()).unwrap(), clock).await;
+    // A restart is kind again, but what was planned happens.
+    assert!(second.simulator.behaviour().is_empty());
+    let refund = format!("/v2/payments/refunds/{refund}");
+    assert_eq!(second.status(&refund).await, "FAILED");
+    let types = event_types(&second, &order);
+    assert_eq!(
+        types[3..],
+        [
+            "PAYMENT.REFUND.PENDING",
+            "CUSTOMER.DISPUTE.CREATED",
+            "PAYMENT.REFUND.FAILED"
+        ]
+    );
 }

@@ -99,7 +99,12 @@ async fn invalid_refunds_are_refused() {
         (422, "PENDING_CAPTURE")
     );
 
-    paypal.advance_hours(180 * 24).await;
+    paypal.advance_hours(180 * 24 - 1).await;
+    assert_eq!(
+        paypal.post(&path, dollars("1.00")).await.status,
+        StatusCode::CREATED
+    );
+    paypal.advance_hours(1).await;
     assert_eq!(
         paypal.post(&path, json!({})).await.issue(),
         (422, "REFUND_TIME_LIMIT_EXCEEDED")

@@ -183,6 +183,26 @@ async fn pages_are_html_without_effect() {
 }
 
 #[tokio::test]
+async fn webhook_verification_fails_too() {
+    let paypal = PayPal::new().await;
+    let certificate = "/v1/notifications/certs/CERT-LOCAL";
+    let verify = "/v1/notifications/verify-webhook-signature";
+    paypal.set(Behaviour::new(Unkindness::page(200)).only(Call::Certificate));
+    let page = paypal.get(certificate).await;
+    assert!(page.text.starts_with("<!doctype"), "{}", page.text);
+    paypal.set(Behaviour::new(Unkindness::error(503, false)).only(Call::VerifyWebhook));
+    assert_eq!(paypal.post(verify, json!({})).await.status, 503);
+    paypal.simulator.reset_behaviour();
+    paypal.be(Unkindness::Revoked {});
+    assert_eq!(paypal.get(certificate).await.status, 200);
+    let refused = paypal.post(verify, json!({})).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["error"]),
+        (401, &json!("invalid_token"))
+    );
+}
+
+#[tokio::test]
 async fn rate_limits_have_three_forms() {
     let paypal = PayPal::new().await;
     let path = paypal.authorization_path("A car").await;

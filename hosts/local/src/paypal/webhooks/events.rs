@@ -94,6 +94,26 @@ pub(in crate::paypal) struct Events {
 }
 
 impl EventType {
+    #[cfg(test)]
+    pub(in crate::paypal) const ALL: [Self; 16] = [
+        Self::OrderApproved,
+        Self::AuthorizationCreated,
+        Self::AuthorizationVoided,
+        Self::CaptureCompleted,
+        Self::CapturePending,
+        Self::CaptureDeclined,
+        Self::CaptureDenied,
+        Self::CaptureRefunded,
+        Self::CaptureReversed,
+        Self::RefundPending,
+        Self::RefundCompleted,
+        Self::RefundFailed,
+        Self::RefundCancelled,
+        Self::DisputeCreated,
+        Self::DisputeUpdated,
+        Self::DisputeResolved,
+    ];
+
     pub(super) const fn resource_type(self) -> &'static str {
         match self {
             Self::OrderApproved => "checkout-order",

@@ -6,12 +6,19 @@
 //! | event | cause | resource |
 //! |---|---|---|
 //! | `CHECKOUT.ORDER.APPROVED` | the payer approves | the order |
-//! | `PAYMENT.AUTHORIZATION.CREATED` | a (re)authorization, unless denied | the authorization |
-//! | `PAYMENT.AUTHORIZATION.VOIDED` | a void or expiry after 29 days | the original authorization |
+//! | `PAYMENT.AUTHORIZATION.CREATED` | a (re)authorization, or its approval | the authorization |
+//! | `PAYMENT.AUTHORIZATION.VOIDED` | a void, denial or expiry | the original |
 //! | `PAYMENT.CAPTURE.COMPLETED` | a capture succeeds, or its e-check clears | the capture |
 //! | `PAYMENT.CAPTURE.PENDING` | a capture waits for a review or an e-check | the capture |
-//! | `PAYMENT.CAPTURE.DECLINED` | its e-check bounces | the capture |
-//! | `PAYMENT.CAPTURE.REFUNDED` | a full or partial refund | the refund, with the capture as `up` |
+//! | `PAYMENT.CAPTURE.DECLINED` or `DENIED` | it is refused, at once or later | the capture |
+//! | `PAYMENT.CAPTURE.REFUNDED` | a refund completes | the refund |
+//! | `PAYMENT.CAPTURE.REVERSED` | a chargeback or a lost dispute | the reversal as a refund |
+//! | `PAYMENT.REFUND.PENDING` | a refund waits | the refund |
+//! | `PAYMENT.REFUND.FAILED` | it fails or is canceled | the refund |
+//! | `PAYMENT.REFUND.COMPLETED`, `CANCELLED` | with `events: other` only | the refund |
+//! | `CUSTOMER.DISPUTE.CREATED`, `UPDATED`, `RESOLVED` | PayPal's console | the dispute |
+//!
+//! An authorization that is DENIED at once has no event. A refund links its capture as `up`.
 //!
 //! An event is due at once. A delivery without a 2xx response is retried up to 25 times in 3 days,
 //! with growing pauses.

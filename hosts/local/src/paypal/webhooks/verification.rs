@@ -2,7 +2,7 @@
 
 use super::signature;
 use crate::paypal::{
-    behaviour::Answer,
+    behaviour::{Answer, Call},
     bodies::read_body,
     errors::RefusalKind,
     simulator::{Simulator, lock},
@@ -28,6 +28,11 @@ pub(in crate::paypal) fn router() -> Router<Simulator> {
 async fn certificates(State(simulator): State<Simulator>, request: Request) -> Response {
     simulator.inner.requests.fetch_add(1, Ordering::Relaxed);
     let (head, _) = request.into_parts();
+    let now = simulator.inner.clock.now();
+    if let Some(answer) = simulator.refused(Call::Certificate, now) {
+        simulator.record_exchange(&head, "certs.get", &[], &answer);
+        return answer.into_response();
+    }
     let answer = Answer::json(StatusCode::OK, Some(signature::CHAIN.into()));
     simulator.record_exchange(&head, "certs.get", &[], &answer);
     let headers = [(header::CONTENT_TYPE, "application/x-pem-file")];
@@ -40,8 +45,13 @@ async fn verify(State(simulator): State<Simulator>, request: Request) -> Respons
     let Some(bytes) = read_body(body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let (status, response_body) = simulator.verify(&head, &bytes);
-    let answer = Answer::json(status, Some(response_body));
+    let now = simulator.inner.clock.now();
+    let answer = simulator
+        .refused(Call::VerifyWebhook, now)
+        .unwrap_or_else(|| {
+            let (status, response_body) = simulator.verify(&head, &bytes);
+            Answer::json(status, Some(response_body))
+        });
     simulator.record_exchange(&head, "verify-webhook-signature.post", &bytes, &answer);
     answer.into_response()
 }
