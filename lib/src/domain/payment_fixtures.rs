@@ -48,6 +48,10 @@ pub(crate) fn record(status: PaymentState, booking_status: BookingState) -> Paym
         order_created_at: Some(at("2030-01-19T20:00:00Z")),
         authorization_id: (status != PaymentState::Created).then(|| "A".into()),
         authorization_expires_at: Some(at("2030-02-08T00:00:00Z")),
+        hold_ended: matches!(
+            status,
+            PaymentState::Voided | PaymentState::Expired | PaymentState::Captured
+        ),
         capture_amount: None,
         captured_amount: None,
         captured_at: None,

@@ -34,6 +34,9 @@ pub(crate) struct PaymentRecord {
     /// PayPal's latest authorization.
     pub(crate) authorization_id: Option<String>,
     pub(crate) authorization_expires_at: Option<Timestamp>,
+    /// Whether PayPal is known to hold none of the authorized money that is not captured.
+    #[serde(default)]
+    pub(crate) hold_ended: bool,
     /// The amount to capture, if it is not the price.
     pub(crate) capture_amount: Option<Amount>,
     /// The sum of all completed captures.

@@ -185,3 +185,6 @@ fn bearer(token: &str) -> Result<HeaderValue, PayPalError> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

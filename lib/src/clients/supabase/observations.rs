@@ -4,22 +4,32 @@
 use super::{CarIdentity, Database, DatabaseError};
 use crate::domain::{
     difference::{End, ObservedRefund},
-    observation::{Authorization, AuthorizationStatus, Capture, PaymentRecord},
+    observation::{Authorization, AuthorizationStatus, Capture},
+    payment_record::PaymentRecord,
     payment_state::PaymentState,
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// The result of `record_observed_authorization`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct ObservedAuthorization {
+/// The result of each of these functions.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Observed {
+    outcome: String,
+    #[serde(default)]
     car_id: Option<Uuid>,
+    #[serde(default)]
     car_slug: Option<String>,
 }
 
-impl ObservedAuthorization {
-    /// The car whose days have changed.
+impl Observed {
+    /// Whether the record has changed. It has not if another request was faster.
+    #[must_use]
+    pub(crate) fn is_recorded(&self) -> bool {
+        !matches!(self.outcome.as_str(), "unchanged" | "replayed")
+    }
+
+    /// The car whose days may have changed.
     #[must_use]
     pub(crate) fn car(self) -> Option<CarIdentity> {
         Some(CarIdentity {
@@ -35,7 +45,7 @@ impl Database<'_> {
         &self,
         record: &PaymentRecord,
         authorization: &Authorization,
-    ) -> Result<ObservedAuthorization, DatabaseError> {
+    ) -> Result<Observed, DatabaseError> {
         let status = match authorization.status {
             AuthorizationStatus::Pending => PaymentState::AuthorizationPending,
             _ => PaymentState::Authorized,
@@ -53,14 +63,15 @@ impl Database<'_> {
         self.call("record_observed_authorization", &arguments).await
     }
 
-    /// Records a capture. One whose state PayPal does not document is left out.
+    /// Records a capture, unless PayPal does not document its state. Returns whether the record has
+    /// changed.
     pub(crate) async fn record_observed_capture(
         &self,
         payment: Uuid,
         capture: &Capture,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<bool, DatabaseError> {
         let Some(status) = capture.status.recorded() else {
-            return Ok(());
+            return Ok(false);
         };
         let arguments = serde_json::json!({
             "p_payment_id": payment,
@@ -69,17 +80,15 @@ impl Database<'_> {
             "p_status": status.name(),
             "p_now": self.platform.now(),
         });
-        self.call_raw("record_observed_capture", &arguments)
-            .await
-            .map(drop)
+        self.record("record_observed_capture", &arguments).await
     }
 
-    /// Records a refund, or takes a recorded one back.
+    /// Records a refund, or takes a recorded one back. Returns whether the record has changed.
     pub(crate) async fn record_observed_refund(
         &self,
         payment: Uuid,
         refund: &ObservedRefund,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<bool, DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": payment,
             "p_paypal_refund_id": refund.paypal_id,
@@ -89,24 +98,57 @@ impl Database<'_> {
             "p_refund_id": refund.refund_id,
             "p_now": self.platform.now(),
         });
-        self.call_raw("record_observed_refund", &arguments)
-            .await
-            .map(drop)
+        self.record("record_observed_refund", &arguments).await
     }
 
-    /// Records the end of an authorization, or of an order before it.
+    /// Records the end of an authorization, or of an order before it. Returns whether the record
+    /// has changed.
     pub(crate) async fn record_observed_end(
         &self,
         payment: Uuid,
         end: End,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<bool, DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": payment,
             "p_status": end.name(),
             "p_now": self.platform.now(),
         });
-        self.call_raw("record_observed_end", &arguments)
-            .await
-            .map(drop)
+        self.record("record_observed_end", &arguments).await
+    }
+
+    async fn record(
+        &self,
+        function: &'static str,
+        arguments: &serde_json::Value,
+    ) -> Result<bool, DatabaseError> {
+        let result: Observed = self.call(function, arguments).await?;
+        Ok(result.is_recorded())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{from_value, json};
+
+    #[test]
+    fn result_says_whether_it_is_recorded() {
+        for (outcome, is_recorded) in [
+            ("recorded", true),
+            ("captured", true),
+            ("capture_pending", true),
+            ("capture_declined", true),
+            ("unchanged", false),
+            ("replayed", false),
+        ] {
+            let result: Observed = from_value(json!({ "outcome": outcome })).unwrap();
+            assert_eq!(result.is_recorded(), is_recorded, "{outcome}");
+            assert!(result.car().is_none());
+        }
+        let changed = json!({ "outcome": "recorded", "result": "confirmed", "carId": Uuid::nil(),
+            "carSlug": "porsche-911" });
+        let car = from_value::<Observed>(changed).unwrap().car().unwrap();
+        assert_eq!((car.id, car.slug.as_str()), (Uuid::nil(), "porsche-911"));
+        assert!(from_value::<Observed>(json!({})).is_err());
     }
 }

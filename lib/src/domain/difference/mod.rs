@@ -76,12 +76,12 @@ impl Difference {
     }
 
     /// Whether it is recorded even if the payment's state stays: a second capture, a further
-    /// refund, or an authorization that replaced the recorded one.
+    /// refund, an authorization that replaced the recorded one, or the end of what is left of one.
     #[must_use]
     pub(crate) fn is_recorded_in_same_state(&self) -> bool {
         matches!(
             self,
-            Self::Captured(..) | Self::Refunded(_) | Self::Authorized(_)
+            Self::Captured(..) | Self::Refunded(_) | Self::Authorized(_) | Self::Ended(_)
         )
     }
 }
@@ -132,17 +132,27 @@ fn authorization_difference(
                 None => Difference::Ended(end),
             })
         }
-        PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {
-            let authorization =
-                standing.filter(|authorization| authorization.status.is_living())?;
-            reopens(record, observation, authorization, now)
-                .then(|| Difference::Reopened(authorization.clone()))
+        PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => standing
+            .filter(|authorization| reopens(record, observation, authorization, now))
+            .map(|authorization| Difference::Reopened(authorization.clone()))
+            .or_else(|| rest_end(record, observation, now)),
+        PaymentState::CapturePending => None,
+        PaymentState::Captured | PaymentState::PartiallyRefunded | PaymentState::Refunded => {
+            rest_end(record, observation, now)
         }
-        PaymentState::CapturePending
-        | PaymentState::Captured
-        | PaymentState::PartiallyRefunded
-        | PaymentState::Refunded => None,
     }
+}
+
+/// The end of an authorization whose payment failed or captured a part. The payment stays what it
+/// is, and PayPal holds nothing more.
+fn rest_end(
+    record: &PaymentRecord,
+    observation: &Observation,
+    now: Timestamp,
+) -> Option<Difference> {
+    shown_end(record, observation, now)
+        .filter(|_| !record.hold_ended)
+        .map(Difference::Ended)
 }
 
 /// Whether no order of a payment without an authorization can be authorized any more.
@@ -172,15 +182,16 @@ fn has_lapsed(record: &PaymentRecord, observation: &Observation, now: Timestamp)
         && observation.captures.is_empty()
 }
 
-/// The end of the recorded authorization, on evidence about that authorization.
+/// The end of the recorded authorization, if nothing of it was captured.
 fn end(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> Option<End> {
+    let mut captures = observation.captures.iter();
+    shown_end(record, observation, now)
+        .filter(|_| captures.all(|capture| capture.status.meaning() == Meaning::DeclinedByPayer))
+}
+
+/// The end of the recorded authorization, on evidence about that authorization.
+fn shown_end(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> Option<End> {
     let id = record.authorization_id.as_deref()?;
-    let is_taken = observation.captures.iter().any(|capture| {
-        capture.status != CaptureStatus::Declined && capture.status != CaptureStatus::Failed
-    });
-    if is_taken {
-        return None;
-    }
     // PayPal shows an expired authorization as voided.
     let is_past_end = record
         .authorization_expires_at
@@ -202,16 +213,24 @@ fn reopens(
     authorization: &Authorization,
     now: Timestamp,
 ) -> bool {
+    let holds_money = matches!(
+        authorization.status,
+        AuthorizationStatus::Created | AuthorizationStatus::PartiallyCaptured
+    );
     let is_recorded = record.authorization_id.as_deref() == Some(authorization.id.as_str());
     // A payment that failed may have a living authorization: the payer cannot pay now.
     let may_live = record.status == PaymentState::Failed
+        && !record.hold_ended
         && record.void_reason.is_none()
         && !record
             .failure_code
             .as_deref()
             .is_some_and(ends_authorization);
-    let is_fresh = now.duration_since(record.updated_at) > STALE_PERIOD;
-    is_fresh && !(is_recorded && may_live) && observation.successful_captures().next().is_none()
+    let is_settled = now.duration_since(record.updated_at) > STALE_PERIOD;
+    holds_money
+        && is_settled
+        && !(is_recorded && may_live)
+        && observation.successful_captures().next().is_none()
 }
 
 fn capture_differences<'a>(

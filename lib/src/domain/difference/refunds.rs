@@ -55,7 +55,7 @@ pub(super) fn refund_differences<'a>(
         let capture_id = refund_capture(record, observation, refund)?;
         let is_new = match ours {
             Some(ours) => is_refund_change(ours, status),
-            None => status != RecordedRefundStatus::Refused && !may_be_ours(record, refund),
+            None => status != RecordedRefundStatus::Refused,
         };
         (is_new && refund.money.currency == record.currency).then(|| {
             Difference::Refunded(ObservedRefund {
@@ -92,14 +92,6 @@ fn is_refund_change(ours: &RecordedRefund, status: RecordedRefundStatus) -> bool
         }
         (before, after) => before != after,
     }
-}
-
-/// Whether a refund without our id may be one that we ordered. Its row follows when the order is
-/// sent again with the same request id.
-fn may_be_ours(record: &PaymentRecord, refund: &Refund) -> bool {
-    record.refunds.iter().any(|ours| {
-        ours.status == RecordedRefundStatus::Ordered && ours.amount == refund.money.amount
-    })
 }
 
 /// The capture of a refund: PayPal's word, otherwise the record's, otherwise the only capture.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
     booking_state::BookingState,
-    observation::{ObservedOrder, RefundStatus},
+    observation::{ObservedOrder, Refund, RefundStatus},
     payment_fixtures::*,
     payment_record::RecordedRefundStatus,
     payment_state::transition,
@@ -55,7 +55,7 @@ fn equal_record_has_no_difference() {
         ),
         (booked(P::Voided), observation(A::Voided, &[])),
         (booked(P::Expired), order(OrderStatus::Missing)),
-        (booked(P::Failed), observation(A::Denied, &[])),
+        (booked(P::Failed), observation(A::Created, &[])),
     ] {
         assert_eq!(seen(&record, &observed), [], "{record:?}");
     }
@@ -265,6 +265,9 @@ fn failed_payment_is_reopened_if_its_authorization_was_over() {
             "{code}"
         );
     }
+    let mut ended = booked(P::Failed);
+    ended.hold_ended = true;
+    assert_eq!(seen(&ended, &living).len(), 1);
     let mut mismatch = booked(P::Failed);
     mismatch.void_reason = Some("payment_mismatch".into());
     assert_eq!(seen(&mismatch, &living).len(), 1);
@@ -272,6 +275,28 @@ fn failed_payment_is_reopened_if_its_authorization_was_over() {
     let mut other = booked(P::Failed);
     other.authorization_id = Some("B".into());
     assert_eq!(seen(&other, &living).len(), 1);
+}
+
+#[test]
+fn end_of_what_was_left_is_difference() {
+    let part = observation(A::Voided, &[("C", C::Completed)]);
+    for status in [P::Captured, P::PartiallyRefunded, P::Refunded] {
+        let mut record = captured(status, B::Upcoming);
+        record.hold_ended = false;
+        assert_eq!(seen(&record, &part), [Difference::Ended(End::Voided)]);
+        record.hold_ended = true;
+        assert_eq!(seen(&record, &part), []);
+    }
+    let mut failed = booked(P::Failed);
+    failed.failure_code = Some("PAYER_CANNOT_PAY".into());
+    for (shown, end) in [(A::Voided, End::Voided), (A::Denied, End::Denied)] {
+        assert_eq!(
+            seen(&failed, &observation(shown, &[])),
+            [Difference::Ended(end)]
+        );
+    }
+    failed.hold_ended = true;
+    assert_eq!(seen(&failed, &observation(A::Voided, &[])), []);
 }
 
 #[test]
@@ -462,20 +487,6 @@ fn lost_refund_is_recognized_by_our_id() {
             [refunded("R", "100", expected, true)]
         );
     }
-}
-
-#[test]
-fn ordered_refund_keeps_equal_one_without_our_id_waiting() {
-    let mut record = captured(P::Captured, B::Upcoming);
-    record.refunds.push(recorded_refund("", "100", RR::Ordered));
-    let mut observed = observation(A::Captured, &[("C", C::PartiallyRefunded)]);
-    observed.refunds.push(refund("R", "100", R::Completed));
-    assert_eq!(seen(&record, &observed), []);
-    observed.refunds[0].money = money("99.99");
-    assert_eq!(
-        seen(&record, &observed),
-        [refunded("R", "99.99", RR::Refunded, false)]
-    );
 }
 
 #[test]

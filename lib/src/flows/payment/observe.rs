@@ -71,8 +71,7 @@ pub(super) async fn observe_record(
             Some(_) if !difference.is_recorded_in_same_state() => continue,
             _ => {}
         }
-        apply(app, deadline, &record, difference).await?;
-        applied += 1;
+        applied += usize::from(apply(app, deadline, &record, difference).await?);
     }
     let record = if applied == 0 {
         record
@@ -173,32 +172,34 @@ fn found<T>(
     }
 }
 
+/// Applies a difference. Returns whether the record has changed.
 async fn apply(
     app: &App,
     deadline: Deadline,
     record: &PaymentRecord,
     difference: &Difference,
-) -> Result<(), UpstreamError> {
+) -> Result<bool, UpstreamError> {
     let database = app.database(deadline);
     let payment = record.payment_id;
     match difference {
         Difference::Authorized(authorization) | Difference::AuthorizationPending(authorization)
             if record.status == PaymentState::Created =>
         {
-            apply_first_authorization(app, deadline, record, authorization).await?;
+            apply_first_authorization(app, deadline, record, authorization).await
         }
         Difference::Authorized(authorization)
         | Difference::AuthorizationPending(authorization)
         | Difference::Reopened(authorization) => {
-            record_authorization(app, deadline, record, authorization).await?;
+            record_authorization(app, deadline, record, authorization).await
         }
         Difference::Captured(capture, _) => {
-            database.record_observed_capture(payment, capture).await?;
+            Ok(database.record_observed_capture(payment, capture).await?)
         }
-        Difference::Ended(end) => database.record_observed_end(payment, *end).await?,
-        Difference::Refunded(refund) => database.record_observed_refund(payment, refund).await?,
+        Difference::Ended(end) => Ok(database.record_observed_end(payment, *end).await?),
+        Difference::Refunded(refund) => {
+            Ok(database.record_observed_refund(payment, refund).await?)
+        }
     }
-    Ok(())
 }
 
 /// Applies an authorization whose response was lost. It is confirmed in the usual way. If the days
@@ -208,26 +209,28 @@ async fn apply_first_authorization(
     deadline: Deadline,
     record: &PaymentRecord,
     authorization: &Authorization,
-) -> Result<(), UpstreamError> {
+) -> Result<bool, UpstreamError> {
     let payment = record.payment_id;
     let order_id = authorization.order_id.as_ref().or(record.order_id.as_ref());
     let Some(order_id) = order_id else {
-        return Ok(());
+        return Ok(false);
     };
     match authorize(app, deadline, order_id).await {
-        Ok(_) => {}
-        Err(AuthorizeError::Database(error)) => return Err(error.into()),
-        Err(AuthorizeError::PayPal(error)) => return Err(error.into()),
+        Ok(_) => Ok(true),
+        Err(AuthorizeError::Database(error)) => Err(error.into()),
+        Err(AuthorizeError::PayPal(error)) => Err(error.into()),
         // Another request is confirming it.
-        Err(AuthorizeError::Refused(AuthorizationRefusal::PaymentInProgress)) => {}
+        Err(AuthorizeError::Refused(AuthorizationRefusal::PaymentInProgress)) => Ok(false),
         Err(AuthorizeError::Refused(refusal)) => {
             log::warn!("payment={payment} observed authorization is of no use: {refusal:?}");
-            record_authorization(app, deadline, record, authorization).await?;
+            record_authorization(app, deadline, record, authorization).await
         }
         // A refused authorization is marked and voided. If the void fails, the cron retries it.
-        Err(error) => log::warn!("payment={payment} observed: {error}"),
+        Err(error) => {
+            log::warn!("payment={payment} observed: {error}");
+            Ok(true)
+        }
     }
-    Ok(())
 }
 
 async fn record_authorization(
@@ -235,13 +238,18 @@ async fn record_authorization(
     deadline: Deadline,
     record: &PaymentRecord,
     authorization: &Authorization,
-) -> Result<(), UpstreamError> {
+) -> Result<bool, UpstreamError> {
     let result = app
         .database(deadline)
         .record_observed_authorization(record, authorization)
         .await?;
+    let is_recorded = result.is_recorded();
     if let Some(car) = result.car() {
         invalidate_days(app, [car]).await;
     }
-    Ok(())
+    Ok(is_recorded)
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

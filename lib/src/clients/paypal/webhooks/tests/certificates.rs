@@ -163,7 +163,7 @@ fn failure_of_paypal_is_an_error() {
         (Ok((429, "")), "rate_limited"),
         (Ok((403, r#"{"name":"NOT_AUTHORIZED"}"#)), "NOT_AUTHORIZED"),
         // Redirects are not followed.
-        (Ok((302, r#"{"name":"MOVED"}"#)), "MOVED"),
+        (Ok((302, r#"{"name":"MOVED"}"#)), "unknown"),
         (Ok((200, "")), "unknown"),
         (Ok((200, junk)), "unknown"),
         (Ok((200, cut)), "unknown"),
