@@ -291,8 +291,12 @@ BEGIN
             ELSE coalesce((SELECT o.finished_at FROM public.payment_operations AS o
                            WHERE o.payment_id = p.id AND o.operation = 'order' AND o.result_id = p_order_id), p_now) END,
         pending_since = CASE WHEN p_status = 'authorization_pending' THEN p_now END,
-        void_reason = v_refusal, voided_at = NULL, failure_code = NULL, lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
+        void_reason = v_refusal, voided_at = NULL, hold_ended_at = NULL, failure_code = NULL, lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
     WHERE p.id = p_payment.id;
+    -- An attempt without a known outcome need not be retried.
+    UPDATE public.payment_operations
+    SET status = 'succeeded', in_doubt = false, result_id = p_authorization_id, finished_at = p_now
+    WHERE payment_id = p_payment.id AND operation = 'authorize' AND status = 'open' AND subject_id = p_order_id;
     v_refusal := coalesce(v_refusal, CASE p_status
         WHEN 'authorization_pending' THEN internal.hold_for_review(p_booking, p_now)
         ELSE internal.confirm_booking(p_booking, p_now) END);
@@ -339,7 +343,8 @@ BEGIN
         v_outcome := 'already_paid';
     ELSIF p_status = 'denied' THEN
         UPDATE public.payments
-        SET status = 'failed', failure_code = 'authorization_denied', pending_since = NULL, updated_at = p_now
+        SET status = 'failed', failure_code = 'authorization_denied', pending_since = NULL, hold_ended_at = p_now,
+            updated_at = p_now
         WHERE id = p_payment_id;
         PERFORM internal.end_order(p_payment_id, v_operation.subject_id, 'authorization_denied', p_now);
         PERFORM internal.end_review(v_booking.id, p_now);

@@ -121,7 +121,8 @@ BEGIN
         v_payment.lease_id := NULL;
         v_payment.lease_expires_at := NULL;
         v_payment.failure_code := CASE WHEN v_status = 'failed' THEN 'capture_declined' END;
-        v_payment.next_attempt_at := CASE WHEN v_status = 'failed' THEN p_now + interval '1 day' END;
+        v_payment.next_attempt_at := CASE WHEN v_status = 'failed' AND internal.kept_amount(v_before) IS NULL
+            THEN p_now + interval '1 day' END;
     END IF;
     IF v_taken OR v_before.status = 'capture_pending' THEN
         v_payment.pending_since := CASE WHEN v_sums.captured IS NULL THEN v_sums.pending_since END;

@@ -31,7 +31,7 @@ BEGIN
     RETURN (
         SELECT p FROM public.payments AS p WHERE p.booking_id = p_booking_id
         ORDER BY (p.void_reason IS NULL AND p.status NOT IN ('created', 'voided', 'failed', 'expired', 'refunded')) DESC,
-                 (p.void_reason IS NULL AND p.status = 'failed' AND p.authorization_id IS NOT NULL AND p.voided_at IS NULL) DESC,
+                 (p.void_reason IS NULL AND p.status = 'failed' AND p.authorization_id IS NOT NULL AND p.hold_ended_at IS NULL) DESC,
                  (p.void_reason IS NULL) DESC, p.created_at DESC, p.id LIMIT 1);
 END;
 $$;

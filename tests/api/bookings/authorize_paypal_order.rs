@@ -157,7 +157,7 @@ async fn mismatched_authorization_voided_booking_unconfirmed() {
     // This order cannot be used again. A new one pays.
     request_authorization(&client, &order)
         .await
-        .expect_problem(409, "booking_not_payable");
+        .expect_problem(409, "order_ended");
     let order = checkout::create_approved_order(&client, &hold, None).await;
     request_authorization(&client, &order).await.expect(200);
     assert_eq!(read_booking(&client, &hold).await["status"], "upcoming");

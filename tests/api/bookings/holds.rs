@@ -5,9 +5,12 @@ use crate::support::{
     checkout::{self, read_booking, request_authorization, request_hold, request_order},
     client::Client,
     database::Database,
+    environment::new_uuid,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
     local_system::advance_clock,
-    paypal::exchanges_about,
+    paypal::{self, exchanges_about},
+    paypal_behaviour::decline_once,
     rental::Rental,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -96,6 +99,105 @@ async fn hold_lasts_one_hour_at_most() {
         let duration = expiry(&client, &hold).await.duration_since(created_at);
         assert!(duration <= SignedDuration::from_mins(60), "{duration}");
         assert!(duration >= SignedDuration::from_mins(59), "{duration}");
+        advance_clock(SignedDuration::from_mins(6)).await;
+        for _ in 0..3 {
+            request_order(&client, &hold, None)
+                .await
+                .expect_problem(409, "hold_expired");
+            assert_eq!(read_booking(&client, &hold).await["status"], "expired");
+            advance_clock(SignedDuration::from_mins(5)).await;
+        }
+        request_hold(&client, &hold.rental).await.expect(201);
+        request_order(&client, &hold, None)
+            .await
+            .expect_problem(409, "dates_unavailable");
+    })
+    .await;
+}
+
+/// Nor by an order that nobody approves.
+#[tokio::test]
+async fn unapproved_order_holds_days_for_one_hour() {
+    run_alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_order(&client, &hold, None).await;
+        for _ in 0..4 {
+            request_authorization(&client, &order)
+                .await
+                .expect_problem(409, "order_not_approved");
+            advance_clock(SignedDuration::from_mins(14)).await;
+        }
+        advance_clock(SignedDuration::from_mins(5)).await;
+        let attempts = "SELECT count(*) FROM payment_operations AS o
+                        JOIN payments AS p ON p.id = o.payment_id
+                        WHERE p.booking_id = $1 AND o.operation = 'authorize'";
+        let before = database.number(attempts, &[&hold.id]).await;
+        for _ in 0..5 {
+            request_authorization(&client, &order)
+                .await
+                .expect_problem(409, "hold_expired");
+            assert_eq!(read_booking(&client, &hold).await["status"], "expired");
+            advance_clock(SignedDuration::from_mins(14)).await;
+        }
+        assert_eq!(database.number(attempts, &[&hold.id]).await, before);
+        let exchanges = exchanges_about(&database, hold.id).await;
+        assert_eq!(exchanges.of("orders.authorize").len(), 4);
+        request_hold(&client, &hold.rental).await.expect(201);
+    })
+    .await;
+}
+
+/// The payer needed longer than the hold, and nobody else took the days.
+#[tokio::test]
+async fn approved_order_revives_hold_after_the_hour() {
+    run_alone(async {
+        let client = Client::new();
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = checkout::create_order(&client, &hold, None).await;
+        advance_clock(SignedDuration::from_mins(150)).await;
+        paypal::approve(&order.approve_url).await;
+        request_order(&client, &hold, None)
+            .await
+            .expect_problem(409, "hold_expired");
+        set_fault(Upstream::PayPal, Fault::refuse()).await;
+        request_authorization(&client, &order)
+            .await
+            .expect_problem(503, "payment_provider_unavailable");
+        assert_eq!(read_booking(&client, &hold).await["status"], "expired");
+        clear_faults(Upstream::PayPal).await;
+        request_authorization(&client, &order).await.expect(200);
+        assert_eq!(read_booking(&client, &hold).await["status"], "upcoming");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lapsed_shop_reference_is_free_again() {
+    run_alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        let mut body = rental.body();
+        body["bookingId"] = json!(format!("ref-{}", new_uuid()));
+        let post = async || {
+            let path = "/api/bookings/create-paypal-order";
+            client
+                .with_new_address()
+                .post(path, &body)
+                .await
+                .expect(201)
+        };
+        let first = post().await;
+        advance_clock(SignedDuration::from_mins(40)).await;
+        assert_eq!(
+            post().await["orderID"],
+            first["orderID"],
+            "within the hour it is revived"
+        );
+        advance_clock(SignedDuration::from_mins(30)).await;
+        let second = post().await;
+        assert_ne!(second["bookingId"], first["bookingId"]);
+        assert!(second["bookingToken"].is_string(), "{second}");
     })
     .await;
 }
@@ -185,13 +287,18 @@ async fn old_order_is_replaced() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        let old = checkout::create_order(&client, &hold, None).await;
-        advance_clock(SignedDuration::from_mins(181)).await;
+        let old = checkout::create_approved_order(&client, &hold, None).await;
+        advance_clock(SignedDuration::from_mins(170)).await;
+        decline_once(&old.id, "INSTRUMENT_DECLINED").await;
+        request_authorization(&client, &old)
+            .await
+            .expect_problem(402, "payment_declined");
+        advance_clock(SignedDuration::from_mins(12)).await;
         let new = checkout::create_approved_order(&client, &hold, None).await;
         assert_ne!(new.id, old.id);
         request_authorization(&client, &old)
             .await
-            .expect_problem(409, "order_not_approved");
+            .expect_problem(409, "order_ended");
         request_authorization(&client, &new).await.expect(200);
         assert_eq!(
             exchanges_about(&database, hold.id)

@@ -1,5 +1,6 @@
 //! The routes of `/api/bookings`, also in races and failures.
 
+mod authorization_reviews;
 mod authorize_paypal_order;
 mod cancel;
 mod cancel_failures;
@@ -7,7 +8,9 @@ mod cancel_races;
 mod car_locks;
 mod create;
 mod create_paypal_order;
+mod ended_orders;
 mod holds;
+mod paid_again;
 mod races;
 mod show;
 mod shown_money;

@@ -6,6 +6,7 @@ use super::{
     client::{Client, http_client},
     environment::{local_url, new_uuid},
     faults::{Upstream, clear_faults},
+    paypal_behaviour::reset_behaviours,
     redis,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -225,6 +226,7 @@ pub(crate) async fn restore() {
     for upstream in [Upstream::Redis, Upstream::Database, Upstream::PayPal] {
         clear_faults(upstream).await;
     }
+    reset_behaviours().await;
     for process in [Process::Postgres, Process::Redis] {
         start_process(process).await;
     }

@@ -14,6 +14,7 @@ pub(crate) mod isolation;
 pub(crate) mod local_system;
 pub(crate) mod operator;
 pub(crate) mod paypal;
+pub(crate) mod paypal_behaviour;
 pub(crate) mod paypal_dashboard;
 pub(crate) mod random;
 pub(crate) mod reconciliation;

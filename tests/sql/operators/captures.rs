@@ -29,9 +29,9 @@ async fn operator_claims_early_capture_once() {
         let first = result["claim"].clone();
         assert_eq!(result, json!({ "outcome": "claimed", "claim": {
             "paymentId": booking.payment_id, "bookingId": booking.booking_id, "reference": first["reference"], "lease": first["lease"],
-            "authorizationId": format!("AUTH-{}", booking.payment_id), "authorizedAt": NOW, "authorizationExpiresAt": "2030-02-08T12:00:00Z",
+            "authorizationId": format!("AUTH-{}", booking.payment_id), "originalAuthorizationId": format!("AUTH-{}", booking.payment_id), "authorizedAt": NOW, "authorizationExpiresAt": "2030-02-08T12:00:00Z",
             "orderId": booking.order_id, "amount": "237.60", "authorizedAmount": "237.60", "currency": "USD", "attempt": 1,
-            "requestId": format!("{}:capture:1", booking.payment_id), "resumed": false, "reauthorizeRequestId": null,
+            "requestId": format!("{}:capture:1", booking.payment_id), "resumed": false, "lookOnly": false, "reauthorizeRequestId": null,
         } }));
         let entry = format!("action = 'capture.ordered' AND actor = 'operator:1' AND request_id = 'req-2' AND subject_id = '{}' AND detail = '{{\"bookingId\": \"{}\"}}' \
                                AND occurred_at = '2030-01-10T13:00:00Z'", booking.payment_id, booking.booking_id);
@@ -49,8 +49,10 @@ async fn operator_claims_early_capture_once() {
         assert_eq!(call(&service, "record_capture", capture).await, json!({ "outcome": "captured" }));
         let already = json!({ "outcome": "already_captured", "captureId": format!("CAPTURE-{}", booking.payment_id) });
         assert_eq!(claim_capture(&service, &booking.booking_id, "2030-01-10T13:03:00Z").await, already);
-        call(&service, "record_observed_refunds", json!({ "p_payment_id": booking.payment_id, "p_total": "237.60", "p_now": NOW })).await;
-        assert_eq!(claim_capture(&service, &booking.booking_id, "2030-01-10T13:03:00Z").await, already);
+        let refund = json!({ "p_payment_id": booking.payment_id, "p_paypal_refund_id": "R", "p_capture_id": format!("CAPTURE-{}", booking.payment_id),
+                             "p_amount": "237.60", "p_status": "refunded", "p_now": NOW });
+        call(&service, "record_observed_refund", refund).await;
+        assert_eq!(claim_capture(&service, &booking.booking_id, "2030-01-10T13:03:00Z").await, json!({ "outcome": "already_refunded" }));
         assert_eq!(db.count("audit_log", "action = 'capture.ordered'").await, 2);
     })
     .await;
@@ -163,18 +165,21 @@ async fn operator_capture_ignores_retry_delay() {
             result["claim"]["reauthorizeRequestId"],
             first["reauthorizeRequestId"]
         );
-        assert_eq!(result["claim"]["attempt"], 2);
+        assert_eq!(
+            result["claim"]["attempt"], 1,
+            "nothing happened, so the first does not count"
+        );
         let failure = capture_failure(
             &result["claim"],
-            "final",
+            "declined",
             "2030-01-20T10:00:00Z",
             "2030-01-19T10:00:03Z",
         );
         call(&service, "record_capture_failure", failure).await;
-        assert_eq!(
-            claim_capture(&service, &booking.booking_id, "2030-01-19T10:00:04Z").await,
-            not_capturable()
-        );
+        assert_eq!(db.count("payments", "status = 'failed'").await, 1);
+        let again = claim_capture(&service, &booking.booking_id, "2030-01-19T10:00:04Z").await;
+        assert_eq!(again["claim"]["attempt"], 2, "{again}");
+        assert_ne!(again["claim"]["requestId"], result["claim"]["requestId"]);
     })
     .await;
 }

@@ -18,8 +18,8 @@ fn reauthorization_success(claim: &Value, authorization_id: &str, now: &str) -> 
 }
 
 /// The arguments that record PayPal's refusal of a reauthorization, or an unknown outcome.
-fn reauthorization_failure(claim: &Value, is_final: bool, now: &str) -> Value {
-    json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"], "p_error_code": "SOME_CODE", "p_final": is_final, "p_now": now })
+fn reauthorization_failure(claim: &Value, kind: &str, now: &str) -> Value {
+    json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"], "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": now })
 }
 
 async fn release_payment(client: &Client, claim: &Value, now: &str) -> Value {
@@ -34,7 +34,7 @@ async fn reauthorization_is_claimed_recorded_and_released() {
         let (service, booking) = upcoming_booking(&db).await;
         let reauthorization = claim_reauthorization(&service, &booking.booking_id, NOW).await;
         assert_eq!(reauthorization, json!({
-            "outcome": "claimed", "paymentId": booking.payment_id, "lease": reauthorization["lease"], "authorizationId": format!("AUTH-{}", booking.payment_id),
+            "outcome": "claimed", "paymentId": booking.payment_id, "lease": reauthorization["lease"], "authorizationId": format!("AUTH-{}", booking.payment_id), "originalAuthorizationId": format!("AUTH-{}", booking.payment_id),
             "amount": "237.60", "currency": "USD", "requestId": format!("{}:reauthorize:1", booking.payment_id),
         }));
         let entry = format!("action = 'reauthorization.ordered' AND actor = 'operator:1' AND request_id = 'req-2' AND subject_id = '{}'", booking.payment_id);
@@ -117,7 +117,13 @@ async fn unknown_reauthorization_keeps_amount_after_cancellation() {
 async fn only_refused_reauthorization_gets_new_id() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
-        for (is_final, number) in [(false, 1), (true, 1), (false, 2)] {
+        for (kind, number) in [
+            ("unknown", 1),
+            ("retryable", 1),
+            ("ended", 1),
+            ("declined", 2),
+            ("unknown", 3),
+        ] {
             let reauthorization = claim_reauthorization(&service, &booking.booking_id, NOW).await;
             assert_eq!(
                 reauthorization["requestId"],
@@ -125,8 +131,8 @@ async fn only_refused_reauthorization_gets_new_id() {
             );
             call(
                 &service,
-                "record_payment_failure",
-                reauthorization_failure(&reauthorization, is_final, NOW),
+                "record_reauthorization_failure",
+                reauthorization_failure(&reauthorization, kind, NOW),
             )
             .await;
             assert_eq!(
@@ -207,15 +213,15 @@ async fn only_authorized_booking_is_reauthorized() {
         )
         .await;
         let before = db.content().await;
-        for id in [
-            unpaid["bookingId"].as_str().unwrap(),
-            &captured.booking_id,
-            &voided.booking_id,
-            &partly_kept.booking_id,
+        for (id, outcome) in [
+            (unpaid["bookingId"].as_str().unwrap(), "not_authorized"),
+            (&captured.booking_id, "already_captured"),
+            (&voided.booking_id, "not_authorized"),
+            (&partly_kept.booking_id, "not_authorized"),
         ] {
             assert_eq!(
-                claim_reauthorization(&service, id, HALF_REFUND_AT).await,
-                json!({ "outcome": "not_authorized" })
+                claim_reauthorization(&service, id, HALF_REFUND_AT).await["outcome"],
+                outcome
             );
         }
         assert_eq!(db.content().await, before);

@@ -276,12 +276,18 @@ async fn cancellation_refunds_captured_remainder() {
         let after = cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
         assert_eq!(refund_terms(&after), "50 118.80 refunded none");
 
-        // The second booking has 200.00 refunded or ordered, so 37.60 remain. The third is fully
-        // refunded.
-        for (by_paypal, by_us, expected) in [("150.00", Some("50.00"), "50 37.60 pending refund"), ("237.60", None, "50 0.00 none none")] {
+        // What went back before, or is on its way, counts.
+        for (by_paypal, by_us, expected) in [
+            ("50.00", Some("40.00"), "50 28.80 pending refund"),
+            ("100.00", Some("18.80"), "50 0.00 none none"),
+            ("150.00", Some("50.00"), "50 0.00 none none"),
+            ("237.60", None, "50 0.00 none none"),
+        ] {
             let other = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
             capture_payment(&service, &other, NOW).await;
-            call(&service, "record_observed_refunds", json!({ "p_payment_id": other.payment_id, "p_total": by_paypal, "p_now": NOW })).await;
+            let seen = json!({ "p_payment_id": other.payment_id, "p_paypal_refund_id": format!("SEEN-{}", other.payment_id),
+                               "p_capture_id": format!("CAPTURE-{}", other.payment_id), "p_amount": by_paypal, "p_status": "refunded", "p_now": NOW });
+            assert_eq!(call(&service, "record_observed_refund", seen).await["outcome"], "recorded");
             if let Some(amount) = by_us {
                 let order = json!({ "p_booking_id": other.booking_id, "p_actor": "operator:1", "p_amount": amount, "p_now": NOW });
                 assert_eq!(call(&service, "order_refund", order).await["outcome"], "ordered");

@@ -23,9 +23,9 @@ async fn due_payment_is_claimed_and_captured() {
         let lease = claims[0]["lease"].clone();
         assert_eq!(claims[0], json!({
             "paymentId": booking.payment_id, "bookingId": booking.booking_id, "reference": claims[0]["reference"], "lease": lease,
-            "authorizationId": format!("AUTH-{}", booking.payment_id), "authorizedAt": NOW, "authorizationExpiresAt": "2030-02-08T12:00:00Z",
+            "authorizationId": format!("AUTH-{}", booking.payment_id), "originalAuthorizationId": format!("AUTH-{}", booking.payment_id), "authorizedAt": NOW, "authorizationExpiresAt": "2030-02-08T12:00:00Z",
             "orderId": booking.order_id, "amount": "237.60", "authorizedAmount": "237.60", "currency": "USD", "attempt": 1,
-            "requestId": format!("{}:capture:1", booking.payment_id), "resumed": false, "reauthorizeRequestId": null,
+            "requestId": format!("{}:capture:1", booking.payment_id), "resumed": false, "lookOnly": false, "reauthorizeRequestId": null,
         }));
         assert_eq!(call(&service, "record_capture", capture_success(&claims[0], "2030-01-11T10:00:01Z")).await, json!({ "outcome": "captured" }));
         assert_eq!(call(&service, "record_capture", capture_success(&claims[0], "2030-01-11T10:00:02Z")).await, json!({ "outcome": "replayed" }));
@@ -59,7 +59,7 @@ async fn crashed_capture_resumes_under_same_id() {
         // The first run was only slow. Its failure is ignored, its capture is recorded.
         let outdated = capture_failure(
             &first,
-            "final",
+            "declined",
             "2030-01-11T10:10:00Z",
             "2030-01-11T10:03:00Z",
         );
@@ -153,14 +153,14 @@ async fn unknown_capture_outcome_is_resumed() {
 }
 
 #[tokio::test]
-async fn final_capture_failure_is_not_retried() {
+async fn declined_capture_is_retried_while_authorization_lives() {
     with_database(|db| async move {
         let (service, _) = due_payment(&db).await;
         let capture_claim = claim(&service, 25, "2030-01-11T10:00:00Z").await.remove(0);
         let failure = capture_failure(
             &capture_claim,
-            "final",
-            "2030-01-11T10:05:00Z",
+            "declined",
+            "2030-01-11T10:15:00Z",
             "2030-01-11T10:00:30Z",
         );
         assert_eq!(
@@ -179,10 +179,15 @@ async fn final_capture_failure_is_not_retried() {
             .await,
             1
         );
+        for now in ["2030-01-11T10:14:59Z", "2030-02-08T12:00:00Z"] {
+            assert_eq!(claim(&service, 25, now).await, Vec::<Value>::new(), "{now}");
+        }
+        let again = claim(&service, 25, "2030-01-11T10:15:00Z").await.remove(0);
         assert_eq!(
-            claim(&service, 25, "2030-02-01T00:00:00Z").await,
-            Vec::<Value>::new()
+            (&again["attempt"], &again["resumed"]),
+            (&json!(2), &json!(false))
         );
+        assert_ne!(again["requestId"], capture_claim["requestId"]);
         let unknown_kind = try_call(
             &service,
             "record_capture_failure",
@@ -224,9 +229,10 @@ async fn second_capture_records_security_event() {
         );
         assert_eq!(
             call(&service, "record_capture", other).await,
-            json!({ "outcome": "replayed" })
+            json!({ "outcome": "captured" })
         );
-        assert_eq!(db.count("payments", "capture_id = 'CAPTURE-1'").await, 1);
+        let sum = "capture_id = 'CAPTURE-1' AND captured_amount = 475.20";
+        assert_eq!(db.count("payments", sum).await, 1);
         assert_eq!(
             db.count(
                 "security_events",

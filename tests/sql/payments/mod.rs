@@ -3,11 +3,17 @@
 mod authorizations;
 mod canceled_bookings;
 mod capture_schedule;
+mod capture_sums;
 mod captures;
+mod doubtful_authorizations;
+mod ended_orders;
 mod late_captures;
+mod lost_orders;
 mod orders;
+mod paid_again;
 mod plan;
 mod reauthorizations;
 mod refund_attempts;
 mod refunds;
+mod reviews;
 mod voids;

@@ -62,7 +62,7 @@ async fn old_order_is_replaced() {
         // PayPal has nearly forgotten the id and no order was recorded, so the next call has a new
         // id.
         db.run("UPDATE payment_operations SET started_at = started_at - interval '2 hours' WHERE operation = 'order' AND status = 'open'").await;
-        assert_eq!(open("2030-01-10T19:00:00Z").await["requestId"], format!("{}:order:3", first.payment_id));
+        assert_eq!(open("2030-01-10T18:59:30Z").await["requestId"], format!("{}:order:3", first.payment_id));
     })
     .await;
 }

@@ -120,8 +120,8 @@ async fn refused_reauthorization_keeps_claim_without_retry() {
     with_database(|db| async move {
         let (service, payment_id) = payment_due_late(&db).await;
         let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
-        let failure = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_final": true, "p_now": "2030-01-19T10:00:01Z" });
-        call(&service, "record_payment_failure", failure).await;
+        let failure = json!({ "p_payment_id": payment_id, "p_request_id": first["reauthorizeRequestId"], "p_error_code": "REAUTHORIZATION_NOT_SUPPORTED", "p_kind": "ended", "p_now": "2030-01-19T10:00:01Z" });
+        call(&service, "record_reauthorization_failure", failure).await;
         assert_eq!(claim(&service, 25, "2030-01-19T10:00:02Z").await, Vec::<Value>::new());
         call(&service, "record_capture_failure", capture_failure(&first, "retryable", "2030-01-19T10:15:00Z", "2030-01-19T10:00:03Z")).await;
         let second = claim(&service, 25, "2030-01-19T10:15:00Z").await.remove(0);
@@ -160,6 +160,7 @@ async fn reauthorized_payment_voids_original_authorization() {
         let (service, booking) = upcoming_booking(&db).await;
         for (new, now) in [("AUTH-NEW-1", "2030-01-14T00:00:00Z"), ("AUTH-NEW-2", "2030-01-18T00:00:00Z")] {
             let reauthorization = call(&service, "claim_reauthorization", operator_request(&booking.booking_id, now)).await;
+            assert_eq!(reauthorization["originalAuthorizationId"], format!("AUTH-{}", booking.payment_id), "PayPal reauthorizes no reauthorization");
             let success = json!({ "p_payment_id": booking.payment_id, "p_lease": reauthorization["lease"], "p_request_id": reauthorization["requestId"], "p_authorization_id": new, "p_now": now });
             assert_eq!(call(&service, "record_reauthorization", success).await, json!({ "outcome": "recorded" }));
             call(&service, "release_payment", json!({ "p_payment_id": booking.payment_id, "p_lease": reauthorization["lease"], "p_now": now })).await;

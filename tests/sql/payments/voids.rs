@@ -117,10 +117,10 @@ async fn second_authorization_never_replaces_first() {
         let service = db.service().await;
         let booking = book_and_pay(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
         let second = with(authorization(&booking.payment_id, NOW), json!({ "p_authorization_id": "AUTH-2" }));
-        assert_eq!(call(&service, "record_authorization", second).await["outcome"], "payment_mismatch");
+        assert_eq!(call(&service, "record_authorization", second).await["outcome"], "already_paid");
         let row = format!("status = 'authorized' AND void_reason IS NULL AND authorization_id = 'AUTH-{}'", booking.payment_id);
         assert_eq!(db.count("payments", &row).await, 1);
-        let void = json!({ "p_payment_id": booking.payment_id, "p_authorization_id": "AUTH-2", "p_reason": "payment_mismatch", "p_now": NOW });
+        let void = json!({ "p_payment_id": booking.payment_id, "p_authorization_id": "AUTH-2", "p_reason": "already_paid", "p_now": NOW });
         let attempt = call(&service, "begin_void", void).await;
         call(&service, "record_void", json!({ "p_payment_id": booking.payment_id, "p_request_id": attempt["requestId"], "p_now": NOW })).await;
         assert_eq!(db.count("payments", &row).await, 1);

@@ -5,4 +5,5 @@ mod disputes;
 mod findings;
 mod lanes;
 mod observations;
+mod observed_refunds;
 mod records;

@@ -134,6 +134,37 @@ pub(crate) async fn begin_authorization(client: &Client, order_id: &str, now: &s
     .await
 }
 
+/// Begins an authorization after PayPal has shown the order as `seen`.
+pub(crate) async fn begin_seen(client: &Client, order_id: &str, seen: &str, now: &str) -> Value {
+    let arguments = json!({ "p_order_id": order_id, "p_seen": seen, "p_now": now });
+    call(client, "begin_authorization", arguments).await
+}
+
+/// Records that the claimed call failed.
+pub(crate) async fn fail(client: &Client, claim: &Value, kind: &str, now: &str) {
+    let failure = json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"],
+                          "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": now });
+    let result = call(client, "record_payment_failure", failure).await;
+    assert_eq!(result["outcome"], "recorded");
+}
+
+/// Records an authorization of 237.60 for a claim.
+pub(crate) async fn authorize_claim(client: &Client, claim: &Value, id: &str, now: &str) -> Value {
+    let arguments = json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["requestId"],
+                            "p_authorization_id": id, "p_amount": "237.60", "p_currency": "USD",
+                            "p_expires_at": "2030-02-08T12:00:00Z", "p_now": now });
+    call(client, "record_authorization", arguments).await
+}
+
+/// Inserts a car with an unpaid booking from the 20th to the 24th, and its order.
+pub(crate) async fn ordered_booking(db: &Database) -> (Client, Value, OrderedBooking) {
+    Car::default().insert(db).await;
+    let service = db.service().await;
+    let booking = hold(&service, "plain", "2030-01-20", "2030-01-24", NOW).await;
+    let payment = order(&service, &booking, NOW).await;
+    (service, booking, payment)
+}
+
 /// Books 4 days and pays them: the booking is authorized and confirmed.
 pub(crate) async fn book_and_pay(
     client: &Client,

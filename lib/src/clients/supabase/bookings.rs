@@ -1,6 +1,6 @@
 //! Bookings: creation, lookup, expiry.
 
-use super::{CarIdentity, Database, DatabaseError, RefundStatus};
+use super::{CarIdentity, Database, DatabaseError, cancellations::RefundStatus};
 use crate::domain::{
     booking::Customer,
     booking_state::BookingState,

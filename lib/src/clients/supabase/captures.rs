@@ -3,7 +3,8 @@
 use super::{Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    observation::{Authorization, Capture, RecordedCaptureStatus},
+    observation::{Authorization, Capture},
+    payment_record::RecordedCaptureStatus,
 };
 use jiff::Timestamp;
 use serde::Deserialize;

@@ -3,7 +3,8 @@
 use super::{Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
-    observation::{self, RecordedRefundStatus},
+    observation,
+    payment_record::RecordedRefundStatus,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

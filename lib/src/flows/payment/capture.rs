@@ -19,9 +19,9 @@ use crate::{
         },
     },
     domain::{
-        observation::{Capture, RecordedCaptureStatus},
+        observation::Capture,
         payment::retry_at,
-        payment_state::PaymentState,
+        payment_record::{PaymentRecord, RecordedCaptureStatus},
         paypal_meaning::Meaning,
     },
     platform::Deadline,
@@ -255,21 +255,30 @@ async fn record_failure(
     }
     if failure.meaning == Meaning::Ended && !claim.look_only {
         match observe_payment(app, limits.deadline, PaymentName::Id(payment)).await {
-            Ok(Some(observed)) => {
-                let mut captures = observed.record.captures.into_iter();
-                let taken = captures.find(|it| it.status != RecordedCaptureStatus::Declined);
-                if let Some(id) = taken.map(|it| it.capture_id) {
-                    return Ok(MadeCapture {
-                        id,
-                        is_pending: observed.record.status == PaymentState::CapturePending,
-                    });
-                }
+            Ok(observed) => {
+                let made = observed.and_then(|observed| made_capture(&observed.record));
+                return made.ok_or(failure);
             }
-            Ok(None) => {}
             Err(error) => log::warn!("payment={payment} not observed: {error}"),
         }
     }
     Err(failure)
+}
+
+/// The capture that PayPal shows of a payment.
+fn made_capture(record: &PaymentRecord) -> Option<MadeCapture> {
+    let capture = record
+        .captures
+        .iter()
+        .find(|capture| capture.status == RecordedCaptureStatus::Completed)
+        .or_else(|| {
+            let mut captures = record.captures.iter();
+            captures.find(|capture| capture.status == RecordedCaptureStatus::Pending)
+        })?;
+    Some(MadeCapture {
+        id: capture.capture_id.clone(),
+        is_pending: capture.status == RecordedCaptureStatus::Pending,
+    })
 }
 
 async fn capture_at_paypal(

@@ -11,7 +11,7 @@ use crate::{
         paypal::{Issue, PayPalError},
         supabase::{DatabaseError, PaymentName, Refund, RefundClaim, RefundStart, RefundState},
     },
-    domain::{observation::RecordedRefundStatus, payment::retry_at, paypal_meaning::Meaning},
+    domain::{payment::retry_at, payment_record::RecordedRefundStatus, paypal_meaning::Meaning},
 };
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;

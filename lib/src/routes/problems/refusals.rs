@@ -317,9 +317,6 @@ fn not_authorized(error: PayPalError) -> Problem {
             .detail("Send the payer to approveUrl to choose another way to pay."),
         (_, Meaning::DeclinedByPayer) => Problem::new(Code::PaymentDeclined)
             .detail("The payer must choose another way to pay. Make a new order."),
-        (Some(_), Meaning::Unknown) => Problem::new(Code::PaymentProviderUnavailable)
-            .detail("PayPal's answer is unclear. Retry the same request: it cannot charge twice.")
-            .retry_after(30),
         _ => return error.into(),
     };
     problem.because(error)

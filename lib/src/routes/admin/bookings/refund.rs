@@ -85,8 +85,10 @@ fn refund_reply(booking_id: Uuid, refund: &Refund) -> Reply {
         "amount": refund.money.amount,
         "currency": refund.money.currency,
         "status": refund.status,
-        "parts": refund.parts,
     });
+    if refund.parts.len() > 1 {
+        body["parts"] = json!(refund.parts);
+    }
     if let Some(code) = &refund.failure_code {
         body["failureCode"] = json!(code);
     }
