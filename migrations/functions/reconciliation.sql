@@ -13,8 +13,9 @@
 DROP FUNCTION IF EXISTS public.payment_drift(integer);
 
 -- The orders of a payment that PayPal may still authorize, newest first. PayPal gives a payer six
--- hours to approve an order, so an order that is seven hours older than the newest is over. The
--- payment's own order and that of an authorization in doubt always count.
+-- hours to approve an order, so an order that is seven hours older than the newest is over. One that
+-- has ended has an error_code. The payment's own order and that of an authorization in doubt always
+-- count.
 CREATE OR REPLACE FUNCTION internal.order_ids(p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -25,7 +26,7 @@ BEGIN
             SELECT o.result_id, o.started_at FROM public.payment_operations AS o
             WHERE p_payment.status = 'created' AND o.payment_id = p_payment.id AND o.operation = 'order' AND o.result_id IS NOT NULL
               AND o.result_id IS DISTINCT FROM p_payment.order_id
-              AND (o.started_at > coalesce(p_payment.order_created_at, o.started_at) - interval '7 hours'
+              AND (o.error_code IS NULL AND o.started_at > coalesce(p_payment.order_created_at, o.started_at) - interval '7 hours'
                    OR EXISTS (SELECT FROM public.payment_operations AS a
                               WHERE a.payment_id = o.payment_id AND a.operation = 'authorize' AND a.status = 'open'
                                 AND a.subject_id = o.result_id))

@@ -137,6 +137,8 @@ async fn earlier_order_finds_payment() {
         // The current order has ended, and the payment has none.
         db.run("UPDATE payments SET order_id = NULL, order_created_at = NULL").await;
         assert_eq!(orders().await, json!(["ORDER-C", "ORDER-B", first.order_id]));
+        db.run("UPDATE payment_operations SET error_code = 'ORDER_EXPIRED' WHERE result_id = 'ORDER-B'").await;
+        assert_eq!(orders().await, json!(["ORDER-C", first.order_id]), "an ended order");
         db.run("UPDATE payments SET status = 'expired'").await;
         assert_eq!(orders().await, json!([]));
     })
