@@ -16,7 +16,7 @@ use crate::support::{
     reconciliation::reconcile_later,
     rental::Rental,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -379,8 +379,8 @@ async fn distant_pick_up_is_beyond_refunds() {
         let plan = &read_everywhere(&client, &paid.hold).await["paymentPlan"];
         let at = |name: &str| -> Timestamp { checkout::text(&plan[name]).parse().unwrap() };
         assert_eq!(
-            (at("refundableUntil") - at("captureAt")).get_hours(),
-            180 * 24
+            at("refundableUntil").duration_since(at("captureAt")),
+            SignedDuration::from_hours(180 * 24)
         );
         assert_eq!(plan["refundEndsBeforePickUp"], is_beyond, "{plan}");
     }
