@@ -1,6 +1,6 @@
 //! Reads the books: the rows of the product's tables that money and days depend on.
 
-use crate::{fleet, ledger::Sums, upstreams::Database};
+use crate::{fleet, upstreams::Database};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};
@@ -13,6 +13,8 @@ const READ: &str = "
             'final_price', b.final_price::text)), '{}')
             FROM public.bookings AS b),
         'payments', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(p) || jsonb_build_object(
+            'is_held', p.authorization_id IS NOT NULL AND p.status <> 'authorization_pending'
+                AND internal.holds_money(p, $1::text::timestamptz),
             'amount', p.amount::text,
             'capture_amount', p.capture_amount::text,
             'captured_amount', p.captured_amount::text,
@@ -26,9 +28,6 @@ const READ: &str = "
             FROM public.payment_captures AS c),
         'findings', (SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY payment_id, kind), '[]')
             FROM public.payment_findings AS f WHERE resolved_at IS NULL),
-        -- What GET /api/bookings/{id} computes its amounts from.
-        'facts', (SELECT coalesce(jsonb_object_agg(id, internal.amount_facts_json(id, $1::text::timestamptz)), '{}')
-            FROM public.bookings),
         'operations', (SELECT coalesce(jsonb_object_agg(request_id, to_jsonb(o)), '{}')
             FROM public.payment_operations AS o)
     )::text";
@@ -40,8 +39,6 @@ pub(crate) struct Books {
     pub(crate) refunds: BTreeMap<Uuid, Refund>,
     /// By PayPal's id.
     pub(crate) captures: BTreeMap<String, Capture>,
-    /// By booking.
-    facts: BTreeMap<Uuid, Vec<Fact>>,
     /// The open ones, acknowledged or not.
     pub(crate) findings: Vec<Finding>,
     /// By request id.
@@ -95,6 +92,8 @@ pub(crate) struct Payment {
     pub(crate) status: String,
     pub(crate) currency: String,
     pub(crate) amount: Decimal,
+    /// Whether the product shows that PayPal holds money of it.
+    pub(crate) is_held: bool,
     pub(crate) order_id: Option<String>,
     pub(crate) authorization_id: Option<String>,
     pub(crate) original_authorization_id: Option<String>,
@@ -144,6 +143,12 @@ impl Payment {
             && !matches!(self.status.as_str(), "voided" | "failed" | "expired")
     }
 
+    /// Whether PayPal authorized another amount than the price. The product does not store that
+    /// amount, and voids the authorization.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        self.void_reason.as_deref() == Some("payment_mismatch")
+    }
+
     /// Whether the product has captured money of it.
     pub(crate) fn is_captured(&self) -> bool {
         matches!(
@@ -167,22 +172,6 @@ pub(crate) struct Capture {
     pub(crate) payment_id: Uuid,
     pub(crate) amount: Decimal,
     pub(crate) status: String,
-}
-
-/// A payment as the product shows it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Fact {
-    amount: Decimal,
-    is_held: bool,
-    captures: Vec<Part>,
-    refunds: Vec<Part>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Part {
-    amount: Decimal,
-    status: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -224,26 +213,22 @@ impl Books {
         serde_json::from_str(&database.read(READ, &[&now.to_string()])).unwrap()
     }
 
-    /// The amounts that the product shows of a booking.
-    pub(crate) fn shown_sums(&self, booking: Uuid) -> Sums {
-        let mut sums = Sums::default();
-        for fact in self.facts.get(&booking).into_iter().flatten() {
-            let captures = |status: &str| -> Decimal {
-                let with_status = fact.captures.iter().filter(|it| it.status == status);
-                with_status.map(|it| it.amount).sum()
-            };
-            let refunds = fact.refunds.iter().filter(|it| it.status == "refunded");
-            let captured = captures("completed");
-            let uncaptured = if fact.is_held {
-                fact.amount - captured
-            } else {
-                Decimal::ZERO
-            };
-            sums.held += uncaptured.max(captures("pending"));
-            sums.captured += captured;
-            sums.refunded += refunds.map(|it| it.amount).sum::<Decimal>().min(captured);
-        }
-        sums
+    /// The money of a payment that the product shows as held.
+    pub(crate) fn shown_as_held(&self, payment: &Payment) -> Decimal {
+        let captures = |status: &str| -> Decimal {
+            let of_payment = self
+                .captures
+                .values()
+                .filter(|it| it.payment_id == payment.id);
+            let with_status = of_payment.filter(|it| it.status == status);
+            with_status.map(|it| it.amount).sum()
+        };
+        let uncaptured = if payment.is_held {
+            payment.amount - captures("completed")
+        } else {
+            Decimal::ZERO
+        };
+        uncaptured.max(captures("pending"))
     }
 
     pub(crate) fn refunds_of(&self, payment: Uuid) -> impl Iterator<Item = &Refund> {

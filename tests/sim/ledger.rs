@@ -278,6 +278,21 @@ impl Ledger {
             .filter(move |refund| refund.capture_id == capture)
     }
 
+    /// The money of a payment that PayPal holds, or whose capture it reviews.
+    pub(crate) fn held(&self, payment: Uuid) -> Decimal {
+        let authorizations = self.authorizations_of(payment);
+        let held: Decimal = authorizations
+            .filter(|it| !it.is_pending())
+            .map(|it| it.held)
+            .sum();
+        let reviewed: Decimal = self
+            .captures_of(payment)
+            .filter(|it| it.is_pending())
+            .map(|it| it.amount.amount)
+            .sum();
+        held + reviewed
+    }
+
     /// What PayPal has of a booking's money.
     pub(crate) fn sums_of(&self, booking: Uuid) -> Sums {
         let authorizations = self.authorizations.values();

@@ -26,7 +26,7 @@ impl Unkind {
         let facts = random.weighted(&[(50, 0), (35, 1), (15, 2)]);
         let phases = random.weighted(&[(35, 0), (30, 1), (20, 2), (10, 3), (5, 5)]);
         Self {
-            facts: (0..facts).map(|_| fact(random)).collect(),
+            facts: (0..facts).flat_map(|_| fact(random)).collect(),
             phases: (0..phases)
                 .map(|_| {
                     let start = random.below(60 * cron_minutes * 12);
@@ -68,7 +68,15 @@ impl Unkind {
     }
 }
 
-fn fact(random: &mut Random) -> Behaviour {
+fn fact(random: &mut Random) -> Vec<Behaviour> {
+    const WRITES: [Operation; 6] = [
+        Operation::CreateOrder,
+        Operation::AuthorizeOrder,
+        Operation::Capture,
+        Operation::Reauthorize,
+        Operation::Void,
+        Operation::Refund,
+    ];
     let reauthorizations =
         |listed: bool, original: PaymentStatus, many: bool| Unkindness::Reauthorizations {
             listed,
@@ -76,16 +84,21 @@ fn fact(random: &mut Random) -> Behaviour {
             many,
         };
     let [listed, many, approved] = [500, 300, 300].map(|chance| random.chance(chance));
-    Behaviour::new(match random.below(10) {
+    let unkindness = match random.below(10) {
         0..=3 => Unkindness::ForgetsOrders {
             after: None,
             approved,
         },
         4 => Unkindness::ReplaysCreated {},
-        5 => Unkindness::Minimal {},
+        5 => {
+            // A read is always whole.
+            let minimal = || Behaviour::new(Unkindness::Minimal {});
+            return WRITES.map(|write| minimal().only(write)).into();
+        }
         6 => reauthorizations(listed, PaymentStatus::Voided, many),
         _ => reauthorizations(listed, PaymentStatus::Created, many),
-    })
+    };
+    vec![Behaviour::new(unkindness)]
 }
 
 /// An outcome that PayPal decides later.
@@ -167,11 +180,8 @@ fn changed(random: &mut Random) -> Unkindness {
     match random.below(6) {
         0 | 1 => Unkindness::without(&[member]),
         2 => Unkindness::with(member, Value::Null),
-        3 => Unkindness::with("status", json!("SOMETHING_NEW")),
-        4 => Unkindness::Minimal {},
-        _ => Unkindness::Stale {
-            by: SignedDuration::from_secs(random.pick(&[20, 60, 110])),
-        },
+        3 | 4 => Unkindness::with("status", json!("SOMETHING_NEW")),
+        _ => Unkindness::Minimal {},
     }
 }
 
@@ -210,9 +220,15 @@ fn phase(random: &mut Random) -> Behaviour {
                 behaviour
             }
         }
-        70..=79 => Behaviour::new(Unkindness::RateLimit {
-            retry_after_seconds: random.pick(&[None, Some(5), Some(600), Some(7200)]),
-            as_date: random.chance(300),
+        70..=79 => {
+            let seconds = random.pick(&[None, Some(5), Some(600), Some(7200)]);
+            Behaviour::new(Unkindness::RateLimit {
+                retry_after_seconds: seconds,
+                as_date: seconds.is_some() && random.chance(300),
+            })
+        }
+        80..=85 => Behaviour::new(Unkindness::Stale {
+            by: SignedDuration::from_secs(random.pick(&[20, 60, 110])),
         }),
         _ => {
             let behaviour = Behaviour::new(changed(random));

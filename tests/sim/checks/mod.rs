@@ -100,7 +100,7 @@ impl Checks {
         self.violations
             .extend(self.holds.record(books, ledger, now));
         self.shown.record_truth(books, ledger);
-        self.violations.extend(self.shown.violation(books));
+        self.violations.extend(self.shown.violation(books, ledger));
     }
 
     /// Checks PayPal's ledger after a request or an action in its console.
@@ -118,9 +118,8 @@ impl Checks {
     pub(crate) fn check_shown(&mut self, booking: Uuid, payment: &Value) {
         if payment.is_object() {
             let sums = sums_of_response(payment);
-            self.shown.record_truth(&self.books, &self.ledger);
-            let violation = self.shown.untrue_part(booking, &sums);
-            self.violations.extend(violation);
+            self.violations
+                .extend(shown::untrue_response(booking, &sums, &self.ledger));
         }
     }
 

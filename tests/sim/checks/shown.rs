@@ -1,8 +1,8 @@
 //! Checks that customers and operators are shown what happened at PayPal.
 //!
-//! The product may be late, but it must not invent or forget. What it shows of a booking's money
-//! must be true now, or have been true since the last time that it was shown, and at the end of a
-//! run it must be true.
+//! The product may be late, but it must not invent or forget. A capture or refund that it shows is
+//! one of PayPal's. Held money is true now, or was true since it was shown the last time. At the end
+//! of a run, all amounts must be true.
 
 use crate::{
     books::Books,
@@ -12,17 +12,10 @@ use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-const NAMES: [&str; 3] = ["held", "captured", "refunded"];
-
-const fn parts(sums: &Sums) -> [Decimal; 3] {
-    [sums.held, sums.captured, sums.refunded]
-}
-
-/// The amounts of each booking at PayPal over the run.
+/// The held money of each payment over the run.
 #[derive(Default)]
-pub(super) struct Shown(BTreeMap<Uuid, [Course; 3]>);
+pub(super) struct Shown(BTreeMap<Uuid, Course>);
 
-/// One amount of one booking.
 struct Course {
     /// PayPal's amounts, oldest first. Neighbors differ.
     truths: Vec<Decimal>,
@@ -59,38 +52,83 @@ impl Course {
 impl Shown {
     /// Records PayPal's present amounts.
     pub(super) fn record_truth(&mut self, books: &Books, ledger: &Ledger) {
-        for booking in books.bookings.keys() {
-            let courses = self.0.entry(*booking).or_default();
-            for (course, truth) in courses.iter_mut().zip(parts(&ledger.sums_of(*booking))) {
-                course.record(truth);
-            }
+        for payment in books.payments.keys() {
+            let course = self.0.entry(*payment).or_default();
+            course.record(ledger.held(*payment));
         }
     }
 
-    /// An amount that the product shows, and that PayPal does not have and never had.
-    pub(super) fn violation(&mut self, books: &Books) -> Option<String> {
-        books.bookings.keys().find_map(|booking| {
-            let sums = books.shown_sums(*booking);
-            self.untrue_part(*booking, &sums)
-        })
+    /// Money that the product shows, and that PayPal does not have and never had.
+    pub(super) fn violation(&mut self, books: &Books, ledger: &Ledger) -> Option<String> {
+        self.wrong_hold(books)
+            .or_else(|| invented_capture(books, ledger))
+            .or_else(|| invented_refund(books, ledger))
     }
 
-    /// Checks amounts that a response shows.
-    pub(super) fn untrue_part(&mut self, booking: Uuid, sums: &Sums) -> Option<String> {
-        let courses = self.0.entry(booking).or_default();
-        let mut each = courses.iter_mut().zip(parts(sums)).zip(NAMES);
-        each.find_map(|((course, amount), name)| {
-            (!course.accepts(amount)).then(|| {
-                format!(
-                    "{booking} is shown with {amount} {name}, and PayPal has {:?}",
+    fn wrong_hold(&mut self, books: &Books) -> Option<String> {
+        let payments = books.payments.values().filter(|it| !it.is_mismatch());
+        for payment in payments {
+            let course = self.0.entry(payment.id).or_default();
+            let amount = books.shown_as_held(payment);
+            if !course.accepts(amount) {
+                return Some(format!(
+                    "{} of {} is shown with {amount} held, and PayPal held {:?}",
+                    payment.id,
+                    payment.booking_id,
                     &course.truths[course.shown..]
-                )
-            })
-        })
+                ));
+            }
+        }
+        None
     }
 }
 
-/// The amounts that a response or the tables show, if they are not exactly PayPal's.
+/// A recorded capture that PayPal did not make.
+fn invented_capture(books: &Books, ledger: &Ledger) -> Option<String> {
+    books.captures.iter().find_map(|(id, recorded)| {
+        let is_made = ledger.captures.get(id).is_some_and(|capture| {
+            capture.amount.amount == recorded.amount
+                && (recorded.status != "completed" || capture.is_completed())
+        });
+        (!is_made).then(|| {
+            format!(
+                "{id} is shown as {} with {}, and PayPal has {:?}",
+                recorded.status,
+                recorded.amount,
+                ledger
+                    .captures
+                    .get(id)
+                    .map(|it| (it.taken, it.amount.amount))
+            )
+        })
+    })
+}
+
+/// A capture of which the product shows more refunded than PayPal gave back.
+fn invented_refund(books: &Books, ledger: &Ledger) -> Option<String> {
+    ledger.captures.values().find_map(|capture| {
+        let refunds = books.refunds.values();
+        let refunded: Decimal = refunds
+            .filter(|it| it.capture_id == capture.id && it.status == "refunded")
+            .map(|it| it.amount)
+            .sum();
+        (refunded > capture.given_back).then(|| {
+            format!(
+                "{} is shown with {refunded} refunded, and PayPal gave back {}",
+                capture.id, capture.given_back
+            )
+        })
+    })
+}
+
+/// Amounts in a response that are not PayPal's, nor were.
+pub(super) fn untrue_response(booking: Uuid, shown: &Sums, ledger: &Ledger) -> Option<String> {
+    let truth = ledger.sums_of(booking);
+    let is_possible = shown.captured <= truth.captured && shown.refunded <= truth.refunded;
+    (!is_possible).then(|| format!("{booking} is shown as {shown:?}, and PayPal has {truth:?}"))
+}
+
+/// The amounts in a response, if they are not exactly PayPal's.
 pub(super) fn difference(booking: Uuid, shown: &Sums, ledger: &Ledger) -> Option<String> {
     let truth = ledger.sums_of(booking);
     (*shown != truth).then(|| format!("{booking} is shown as {shown:?}, and PayPal has {truth:?}"))
