@@ -50,6 +50,9 @@ CREATE INDEX IF NOT EXISTS payments_holding ON public.payments (booking_id)
     WHERE authorization_id IS NOT NULL AND hold_ended_at IS NULL;
 CREATE INDEX IF NOT EXISTS payments_declined ON public.payments (next_attempt_at)
     WHERE status = 'failed' AND next_attempt_at IS NOT NULL;
+ALTER TABLE public.payment_operations ADD COLUMN IF NOT EXISTS failures integer NOT NULL DEFAULT 0 CHECK (failures >= 0);
+COMMENT ON COLUMN public.payment_operations.failures IS
+    'Attempts without success, from which the time of the next one follows.';
 CREATE INDEX IF NOT EXISTS payment_operations_open_captures ON public.payment_operations (payment_id)
     WHERE operation = 'capture' AND status = 'open';
 

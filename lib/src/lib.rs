@@ -17,6 +17,8 @@ pub mod platform;
 pub mod routes;
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod stepped;
 mod web;
 
 pub use routes::Service;

@@ -9,6 +9,12 @@ use futures_util::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
+/// The time at which tests begin. At the Unix epoch, arithmetic with a time would show no mistake.
+pub(crate) const START: &str = "2030-01-01T00:00:00Z";
+/// [`START`] in seconds and in milliseconds since the Unix epoch.
+pub(crate) const START_SECONDS: u32 = 1_893_456_000;
+pub(crate) const START_MILLIS: i64 = 1_893_456_000_000;
+
 /// The variables of a deployment with Redis.
 pub(crate) const REDIS: [(&str, &str); 2] = [
     ("UPSTASH_REDIS_REST_URL", "http://redis.test"),
@@ -56,7 +62,7 @@ impl ScriptedPlatform {
     pub(crate) fn new(
         responses: impl IntoIterator<Item = Result<(u16, &'static str), TransportError>>,
     ) -> Self {
-        Self::at("1970-01-01T00:00:00Z", responses)
+        Self::at(START, responses)
     }
 
     /// A platform whose time starts at `start`.

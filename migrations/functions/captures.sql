@@ -321,15 +321,15 @@ BEGIN
     UPDATE public.payments
     SET status = CASE p_kind WHEN 'declined' THEN 'failed' WHEN 'unknown' THEN 'capturing' ELSE 'authorized' END,
         failure_code = p_error_code, lease_id = NULL, lease_expires_at = NULL,
-        next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_operation.started_at, p_now)),
+        next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_operation, p_now)),
         attempts = attempts - CASE WHEN p_kind = 'retryable' AND attempts > 0 THEN 1 ELSE 0 END, updated_at = p_now
     WHERE id = p_payment_id;
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
 $$;
 COMMENT ON FUNCTION public.record_capture_failure IS
-    'A capture did not succeed. It is retried at p_retry_at, otherwise after as long as it has failed '
-    'so far, between 10 minutes and a day. p_kind retryable: nothing happened, back to authorized, '
+    'A capture did not succeed. It is retried at p_retry_at, otherwise after 10 minutes, then '
+    'doubling, at most a day. p_kind retryable: nothing happened, back to authorized, '
     'retried under the same id, and the attempt does not count. declined: failed, because this '
     'payer cannot pay now. It is retried while the authorization lives. ended: this '
     'call never succeeds, back to authorized, and PayPal''s record decides whether the '

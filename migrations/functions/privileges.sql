@@ -1,6 +1,6 @@
 -- Privileges on functions: service_role has the ones that the product needs, other roles have none.
 -- Applied when every function exists. Functions of the API are named one by one, so that a new one
--- stays closed until it is named here. Privileges on tables belong to the dated files.
+-- stays closed until it is named here. Grants on tables belong to the dated files.
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA internal FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA internal TO service_role;
@@ -45,3 +45,19 @@ GRANT EXECUTE ON FUNCTION
     public.begin_cron_run, public.finish_cron_run, public.last_cron_run,
     public.record_security_event, public.health_check
     TO service_role;
+
+-- Bookings and movements of money are never deleted. Supabase's defaults give service_role every
+-- privilege on a table. Nothing is changed where nothing is to be taken away.
+DO $$
+DECLARE
+    v_table regclass;
+BEGIN
+    FOREACH v_table IN ARRAY ARRAY [
+        'public.bookings', 'public.payments', 'public.payment_operations', 'public.refunds', 'public.payment_findings'
+    ]::regclass[] LOOP
+        IF has_table_privilege('service_role', v_table, 'DELETE, TRUNCATE') THEN
+            EXECUTE format('REVOKE DELETE, TRUNCATE ON %s FROM service_role', v_table);
+        END IF;
+    END LOOP;
+END;
+$$;

@@ -337,15 +337,15 @@ BEGIN
     END IF;
     UPDATE public.refunds
     SET status = CASE WHEN p_kind = 'ended' THEN 'refused' ELSE status END, finished_at = CASE WHEN p_kind = 'ended' THEN p_now END,
-        failure_code = p_error_code, lease_expires_at = NULL, next_attempt_at = CASE WHEN p_kind <> 'ended' THEN coalesce(p_retry_at, internal.retry_later(v_operation.started_at, p_now)) END,
+        failure_code = p_error_code, lease_expires_at = NULL, next_attempt_at = CASE WHEN p_kind <> 'ended' THEN coalesce(p_retry_at, internal.retry_later(v_operation, p_now)) END,
         attempts = attempts - CASE WHEN p_kind = 'retryable' AND attempts > 0 THEN 1 ELSE 0 END
     WHERE id = p_refund_id AND status = 'ordered';
     RETURN internal.refund_json('recorded', p_refund_id);
 END;
 $$;
 COMMENT ON FUNCTION public.record_refund_failure IS
-    'A refund did not succeed. It is retried at p_retry_at, otherwise after as long as it has failed '
-    'so far, between 10 minutes and a day. p_kind retryable: nothing happened, retried under the same '
+    'A refund did not succeed. It is retried at p_retry_at, otherwise after 10 minutes, then '
+    'doubling, at most a day. p_kind retryable: nothing happened, retried under the same '
     'id, and the attempt does not count. declined: PayPal cannot pay now, for example for lack of '
     'funds. unknown: retried under the same id, which cannot refund twice. '
     'ended: refused, for an operator to decide. Outcomes, with the members of order_refund: '

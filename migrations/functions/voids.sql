@@ -8,12 +8,19 @@
 
 DROP FUNCTION IF EXISTS internal.is_to_be_voided(public.payments);
 
--- The next attempt of something that has failed since p_since: after as long again, between 10
--- minutes, which is within one interval of the cron, and a day.
-CREATE OR REPLACE FUNCTION internal.retry_later(p_since timestamptz, p_now timestamptz) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+-- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes, which
+-- is within one interval of the cron, then doubling, at most a day. Earlier operations about the
+-- same subject count.
+CREATE OR REPLACE FUNCTION internal.retry_later(p_operation public.payment_operations, p_now timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_failures integer;
 BEGIN
-    RETURN p_now + least(greatest(p_now - p_since, interval '10 minutes'), interval '1 day');
+    UPDATE public.payment_operations SET failures = failures + 1 WHERE request_id = p_operation.request_id;
+    SELECT sum(failures) INTO v_failures FROM public.payment_operations
+    WHERE payment_id = p_operation.payment_id AND operation = p_operation.operation
+      AND subject_id IS NOT DISTINCT FROM p_operation.subject_id;
+    RETURN p_now + least(interval '10 minutes' * power(2, least(v_failures - 1, 10)), interval '1 day');
 END;
 $$;
 
@@ -136,7 +143,7 @@ CREATE OR REPLACE FUNCTION public.record_void_failure(
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
     v_operation public.payment_operations;
-    v_begun     timestamptz;
+    v_next      timestamptz;
 BEGIN
     IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'declined', 'ended', 'unknown') THEN
         RAISE EXCEPTION 'unknown kind of void failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
@@ -152,10 +159,8 @@ BEGIN
         UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
         WHERE request_id = p_request_id;
     END IF;
-    SELECT min(started_at) INTO v_begun FROM public.payment_operations
-    WHERE payment_id = p_payment_id AND operation = 'void' AND subject_id = v_operation.subject_id;
-    UPDATE public.payments AS p
-    SET next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_begun, p_now))
+    v_next := coalesce(p_retry_at, internal.retry_later(v_operation, p_now));
+    UPDATE public.payments AS p SET next_attempt_at = v_next
     WHERE p.id = p_payment_id AND internal.voidable_authorization(p) = v_operation.subject_id
       AND p.status NOT IN ('capturing', 'capture_pending');
     RETURN jsonb_build_object('outcome', 'recorded');
@@ -164,7 +169,7 @@ $$;
 COMMENT ON FUNCTION public.record_void_failure IS
     'A void did not succeed. p_kind retryable or unknown: retried under the same id. declined or '
     'ended: PayPal refused this call, and the next one has a new id. It is retried at p_retry_at, '
-    'otherwise after as long as it has failed so far, between 10 minutes and a day. Outcomes: '
+    'otherwise after 10 minutes, then doubling, at most a day. Outcomes: '
     'recorded, replayed (another caller has its outcome: nothing written). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.authorizations_to_void(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb

@@ -27,7 +27,7 @@ fn is_test(file: &str) -> bool {
     file.contains("/tests/")
         || file.ends_with("/tests.rs")
         || file.ends_with("_tests.rs")
-        || file == "lib/src/scripted.rs"
+        || ["lib/src/scripted.rs", "lib/src/stepped.rs"].contains(&file)
 }
 
 fn module_of(folder: &str, file: &str) -> Module {

@@ -8,5 +8,6 @@
 //! | [`paypal`] | PayPal | Orders v2, Payments v2 |
 
 pub(crate) mod paypal;
+mod redaction;
 pub(crate) mod supabase;
 pub mod upstash;

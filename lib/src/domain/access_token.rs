@@ -96,4 +96,20 @@ mod tests {
         }
         assert!(AccessToken::parse(&good).is_some());
     }
+
+    #[test]
+    fn longest_token_has_8192_bytes() {
+        let good = token(r#"{"exp":1}"#);
+        let filled = |bytes: usize| format!("{good}{}", "a".repeat(bytes - good.len()));
+        assert!(AccessToken::parse(&filled(8_192)).is_some());
+        assert!(AccessToken::parse(&filled(8_193)).is_none());
+    }
+
+    #[test]
+    fn digest_covers_the_whole_token() {
+        let good = token(r#"{"exp":1}"#);
+        let digest = |text: &str| AccessToken::parse(text).unwrap().digest();
+        assert_eq!(digest(&good), sha256(good.as_bytes()));
+        assert_ne!(digest(&good), digest(&format!("{good}x")));
+    }
 }

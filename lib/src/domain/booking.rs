@@ -167,4 +167,48 @@ mod tests {
             assert!(parse_phone(bad).is_err(), "{bad:?}");
         }
     }
+
+    #[test]
+    fn long_email_address_is_refused() {
+        let address = |local: usize, host: usize| {
+            let host = "h".repeat(host - 4);
+            format!("{}@{host}.com", "l".repeat(local))
+        };
+        assert!(parse_email(&address(64, 189)).is_ok());
+        assert!(parse_email(&address(65, 188)).is_err(), "local part");
+        assert!(parse_email(&address(64, 190)).is_err(), "255 characters");
+    }
+
+    #[test]
+    fn reference_is_the_text_of_the_name() {
+        for text in ["0192f0c1-2222-7333-8444-555566667777", "test-123"] {
+            assert_eq!(BookingName::parse(text).unwrap().reference(), text);
+        }
+        let upper_case = BookingName::parse("0192F0C1-2222-7333-8444-555566667777");
+        let lower_case = "0192f0c1-2222-7333-8444-555566667777";
+        assert_eq!(upper_case.unwrap().reference(), lower_case);
+        let id = parse_booking_id(lower_case).unwrap();
+        assert_eq!(id.to_string(), lower_case);
+        assert!(parse_booking_id("test-123").is_err());
+    }
+
+    #[test]
+    fn texts_keep_content_within_bounds() {
+        type Parse = fn(&str) -> Result<String, Refusal>;
+        let parsers: [(Parse, usize); 3] = [
+            (parse_full_name, 100),
+            (parse_description, 127),
+            (parse_idempotency_key, 255),
+        ];
+        for (parse, max) in parsers {
+            for text in ["a", &"x".repeat(max)] {
+                assert_eq!(parse(text).as_deref(), Ok(text));
+            }
+            for text in ["", "a\u{7}b", &"x".repeat(max + 1)] {
+                assert!(parse(text).is_err(), "{max} {text:?}");
+            }
+        }
+        assert!(parse_idempotency_key("a b").is_err());
+        assert_eq!(parse_full_name(" Ada  L ").as_deref(), Ok("Ada  L"));
+    }
 }

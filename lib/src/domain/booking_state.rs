@@ -117,6 +117,39 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     #[test]
+    fn transitions_follow_diagram() {
+        use BookingEvent as E;
+        use BookingState as S;
+        let diagram: [(E, &[S], S); 6] = [
+            (E::HoldExpired, &[S::PendingPayment], S::Expired),
+            (E::HoldRevived, &[S::Expired], S::PendingPayment),
+            (E::Paid, &[S::PendingPayment, S::Expired], S::Upcoming),
+            (E::Began, &[S::Upcoming], S::Active),
+            (E::Ended, &[S::Upcoming, S::Active], S::Completed),
+            (
+                E::Cancelled,
+                &[S::PendingPayment, S::Expired, S::Upcoming, S::Active],
+                S::Cancelled,
+            ),
+        ];
+        for (event, possible, next) in diagram {
+            for state in S::ALL {
+                let expected = possible.contains(&state).then_some(next);
+                assert_eq!(transition(state, event), expected, "{state:?} {event:?}");
+            }
+        }
+        assert_eq!(diagram.map(|(event, ..)| event), E::ALL);
+    }
+
+    #[test]
+    fn name_is_the_serialized_state() {
+        for state in BookingState::ALL {
+            let serialized = serde_json::to_value(state).unwrap();
+            assert_eq!(serialized, state.name());
+        }
+    }
+
+    #[test]
     fn final_states_are_never_left() {
         for state in [BookingState::Completed, BookingState::Cancelled] {
             for event in BookingEvent::ALL {

@@ -200,6 +200,10 @@ mod tests {
         assert_eq!(total.cache_hits(), (85, 100));
         assert_eq!(per_mille(10, 200), Some(50));
         assert_eq!(per_mille(0, 0), None);
+        let rounded = [(1, 3, 333), (1, 6, 167), (2, 3, 667), (3, 3, 1_000)];
+        for (part, whole, expected) in rounded {
+            assert_eq!(per_mille(part, whole), Some(expected), "{part}/{whole}");
+        }
         assert_eq!(counts.routes().count(), 2);
     }
 

@@ -156,6 +156,27 @@ mod tests {
     }
 
     #[test]
+    fn only_amounts_become_amounts() {
+        let from = |text: &str| Amount::from_decimal(text.parse().unwrap());
+        for text in ["0", "0.01", "237.600", "9999999.99"] {
+            let value: Decimal = text.parse().unwrap();
+            assert_eq!(from(text).unwrap().decimal(), value);
+        }
+        for text in ["-0.01", "10000000", "9999999.991", "0.001"] {
+            assert_eq!(from(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn currency_is_three_capital_letters() {
+        assert_eq!(Currency::parse("USD").unwrap().to_string(), "USD");
+        for text in ["usd", "US", "USDX", "U$D", "", "Usd"] {
+            let refusal = Currency::parse(text).unwrap_err();
+            assert_eq!(refusal.code, "invalid_currency", "{text:?}");
+        }
+    }
+
+    #[test]
     fn malformed_amount_is_refused() {
         for text in [
             "", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.234", "10000000", "NaN", "٣", " 1",

@@ -108,15 +108,6 @@ impl AuthorizationStatus {
             Self::Unknown => Meaning::Unknown,
         }
     }
-
-    /// Whether it holds money that can be captured or voided.
-    #[must_use]
-    pub(crate) fn is_living(self) -> bool {
-        matches!(
-            self,
-            Self::Created | Self::PartiallyCaptured | Self::Pending
-        )
-    }
 }
 
 /// A capture as PayPal shows it.

@@ -85,10 +85,6 @@ pub struct PaymentAmounts {
 }
 
 /// Serializes an amount with two decimals, as a string.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
 pub(crate) fn decimal_string<S: Serializer>(
     amount: &Decimal,
     serializer: S,
@@ -115,16 +111,16 @@ pub fn amounts(payments: &[AmountFacts]) -> PaymentAmounts {
 }
 
 fn amounts_of(payment: &AmountFacts) -> PaymentAmounts {
-    let captures = |status| -> Decimal {
+    let sum_of_captures = |status| -> Decimal {
         let with_status = payment.captures.iter().filter(|it| it.status == status);
         with_status.map(|capture| capture.amount.decimal()).sum()
     };
-    let refunds = |status| -> Decimal {
+    let sum_of_refunds = |status| -> Decimal {
         let with_status = payment.refunds.iter().filter(|it| it.status == status);
         with_status.map(|refund| refund.amount.decimal()).sum()
     };
-    let captured = captures(CaptureFactStatus::Completed);
-    let pending_capture = captures(CaptureFactStatus::Pending);
+    let captured = sum_of_captures(CaptureFactStatus::Completed);
+    let pending_capture = sum_of_captures(CaptureFactStatus::Pending);
     let uncaptured = if payment.is_held {
         payment.amount.decimal() - captured
     } else {
@@ -137,9 +133,10 @@ fn amounts_of(payment: &AmountFacts) -> PaymentAmounts {
         captured + held
     };
     // PayPal never gives back more than it took.
-    let refunded = refunds(RefundFactStatus::Refunded).min(captured);
+    let refunded = sum_of_refunds(RefundFactStatus::Refunded).min(captured);
     let kept = captured - refunded;
-    let open = refunds(RefundFactStatus::Ordered) + refunds(RefundFactStatus::Pending);
+    let open =
+        sum_of_refunds(RefundFactStatus::Ordered) + sum_of_refunds(RefundFactStatus::Pending);
     PaymentAmounts {
         authorized,
         held,

@@ -158,6 +158,20 @@ mod tests {
         assert!(plan.before_it_lapses);
     }
 
+    /// PayPal honors the money until the last moment, and the capture may be at the last one.
+    #[test]
+    fn last_moments_belong_to_their_periods() {
+        let begin = at("2030-01-10T12:00:00Z");
+        let honored = plan(&facts("2030-01-13T12:00:00Z"), begin);
+        assert_eq!(honored.honoured_until, honored.capture_at.unwrap());
+        assert_eq!(honored.reauthorize_at, None);
+        let latest = plan(&facts("2030-02-06T12:00:00Z"), begin);
+        assert_eq!(latest.capture_at, Some(at("2030-02-06T12:00:00Z")));
+        assert!(!latest.before_it_lapses);
+        let later = plan(&facts("2030-02-06T12:00:01Z"), begin);
+        assert!(later.before_it_lapses);
+    }
+
     #[test]
     fn captured_payment_needs_no_reauthorization() {
         let captured = PlanFacts {

@@ -10,6 +10,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// The database's record of a payment and its booking.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the database's result"
+)]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PaymentRecord {

@@ -271,6 +271,27 @@ mod tests {
     }
 
     #[test]
+    fn tiers_have_names_and_limits() {
+        let tiers = Tier::ALL.map(|tier| {
+            let Rule {
+                limit,
+                window_seconds,
+            } = tier.default_rule();
+            assert_eq!(window_seconds, 60);
+            format!("{} {limit} {}", tier.name(), tier.of_users().name())
+        });
+        let expected = [
+            "public 60 authenticated",
+            "authenticated 120 authenticated",
+            "booking 10 booking",
+            "payment 10 payment",
+            "admin 300 admin",
+            "webhook 100 webhook",
+        ];
+        assert_eq!(tiers, expected);
+    }
+
+    #[test]
     fn eleventh_request_is_denied_with_retry_time() {
         let tenth = RULE.decide(10, 0, 0);
         assert!(tenth.allowed);
@@ -279,6 +300,21 @@ mod tests {
         assert!(!eleventh.allowed);
         // Ten requests of this window leave room for one after a tenth of the next window.
         assert_eq!(eleventh.retry_after_seconds, 66);
+    }
+
+    /// Half of the previous window is still within the last minute: 4 requests weigh as 2.
+    #[test]
+    fn remaining_requests_weigh_previous_window() {
+        let middle = 1_893_456_000_000 + 30_000;
+        let decision = RULE.decide(3, 4, middle);
+        assert_eq!((decision.allowed, decision.remaining), (true, 5));
+        assert_eq!(
+            (decision.reset_seconds, decision.retry_after_seconds),
+            (30, 0)
+        );
+        let last = RULE.decide(8, 4, middle);
+        assert_eq!((last.allowed, last.remaining), (true, 0));
+        assert!(!RULE.decide(8, 5, middle).allowed);
     }
 
     #[test]

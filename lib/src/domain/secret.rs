@@ -98,6 +98,16 @@ mod tests {
         }
     }
 
+    /// RFC 4231, test case 2.
+    #[test]
+    fn signature_is_hmac_sha256() {
+        let key = Secret::new("Jefe".into());
+        assert_eq!(key.expose(), "Jefe");
+        let signature = "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM";
+        assert_eq!(key.sign("what do ya want for nothing?"), signature);
+        assert_ne!(key.sign("what do ya want for nothing"), signature);
+    }
+
     #[test]
     fn sha256_follows_fips_180() {
         assert_eq!(

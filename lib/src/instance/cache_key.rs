@@ -197,6 +197,25 @@ fn set_keys(keys: impl Iterator<Item = String>, value: &str) -> Vec<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scripted::START_MILLIS;
+
+    /// A response can be served stale for an hour in all, absence for as long as it is fresh.
+    #[test]
+    fn response_stays_for_an_hour() {
+        let key = CacheKey::new(CacheKind::Cars, "page=1", Subject::Catalogue, 60);
+        for (body, fresh_millis, stored_seconds) in
+            [(Some("{}".into()), 60_000, "3600"), (None, 10_000, "10")]
+        {
+            let envelope = key.envelope(START_MILLIS, "g".to_owned(), body);
+            assert_eq!(envelope.stored, START_MILLIS);
+            assert_eq!(envelope.fresh_until, START_MILLIS + fresh_millis);
+            let command = serde_json::to_value(key.store(&envelope)).unwrap();
+            assert_eq!(
+                (&command[3], &command[4]),
+                (&"EX".into(), &stored_seconds.into())
+            );
+        }
+    }
 
     #[test]
     fn client_text_stays_out_of_keys() {

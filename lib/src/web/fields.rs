@@ -157,7 +157,7 @@ impl Fields {
         parsed.map_err(|refusal| self.refuse(name, refusal)).ok()
     }
 
-    /// An amount to pay out, and its currency if it has one: a string, a number with its digits as
+    /// An amount to pay out, and its currency if it names one: a string, a number with its digits as
     /// written, or `{"amount":…,"currency":…}`. Only a missing member means no amount. Programs write
     /// null for an empty field and for NaN.
     pub(crate) fn exact_money<A, C>(
@@ -188,7 +188,10 @@ impl Fields {
                         }
                         Some(_) => money.optional_amount("amount", &parse_amount),
                     };
-                    let currency = money.required("currency", &parse_currency);
+                    let currency = match money.members.get("currency") {
+                        None => None,
+                        Some(_) => money.required("currency", &parse_currency),
+                    };
                     Some((amount, currency))
                 })
                 .unwrap_or((None, None)),

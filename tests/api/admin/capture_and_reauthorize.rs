@@ -116,21 +116,25 @@ async fn unauthorized_payment_is_neither_captured_nor_reauthorized() {
     capture(&client, &captured).await.expect(200);
     reauthorize(&client, &captured)
         .await
-        .expect_problem(409, "payment_not_capturable");
+        .expect_problem(409, "already_captured");
 }
 
 #[tokio::test]
-async fn declined_capture_is_reported_and_final() {
+async fn declined_capture_is_reported_each_time() {
     let _guard = share_system().await;
     let client = Client::new();
     let declined = create_paid_booking(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
-    let refused = capture(&client, &declined).await;
-    let refused = refused.expect_problem(502, "payment_provider_refused");
-    assert_eq!(refused["detail"], "PayPal answered TRANSACTION_REFUSED.");
-    assert_eq!(read_payment(&client, &declined).await["status"], "failed");
-    capture(&client, &declined)
-        .await
-        .expect_problem(409, "payment_not_capturable");
+    // The authorization lives, so the payer may be able to pay another time.
+    for _ in 0..2 {
+        let refused = capture(&client, &declined).await;
+        let refused = refused.expect_problem(402, "payment_declined");
+        let detail = checkout::text(&refused["detail"]);
+        assert!(
+            detail.starts_with("PayPal answered TRANSACTION_REFUSED."),
+            "{detail}"
+        );
+        assert_eq!(read_payment(&client, &declined).await["status"], "failed");
+    }
 }
 
 #[tokio::test]

@@ -217,7 +217,7 @@ async fn busy_paypal_delays_capture() {
 }
 
 #[tokio::test]
-async fn declined_capture_is_not_retried() {
+async fn declined_capture_is_retried_later_and_later() {
     run_alone(async {
         let client = Client::new();
         let paid = create_due_payment(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
@@ -230,11 +230,11 @@ async fn declined_capture_is_not_retried() {
             (&json!(false), &json!("TRANSACTION_REFUSED"))
         );
         assert_eq!(read_payment(&client, &paid).await["status"], "failed");
-        advance_clock(SignedDuration::from_hours(25)).await;
-        assert_eq!(
-            results_for(&run_cron(&client).await, paid.hold.id),
-            Vec::<Value>::new()
-        );
+        for (minutes, attempts) in [(5, 0), (10, 1), (10, 0), (15, 1)] {
+            advance_clock(SignedDuration::from_mins(minutes)).await;
+            let results = results_for(&run_cron(&client).await, paid.hold.id);
+            assert_eq!(results.len(), attempts, "after {minutes} minutes");
+        }
     })
     .await;
 }

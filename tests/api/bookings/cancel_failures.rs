@@ -210,8 +210,8 @@ async fn lost_database_record_settled_by_cron() {
                 let paid = pay_for_settlement(&client, settlement).await;
                 set_fault(Upstream::Database, fault.on_path(function)).await;
                 let [pending, settled] = refund_bodies(&paid, settlement);
-                // The response reports a confirmed capture even when it could not be recorded.
-                let expected = if function == "rpc/record_capture" {
+                // The response shows what is recorded. A lost response of the record was recorded.
+                let expected = if function == settlement.record && fault == Fault::drop_response() {
                     settled
                 } else {
                     pending

@@ -8,7 +8,7 @@ use crate::support::{
     database::Database,
     faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
-    local_system::{eventually, redis_request_count},
+    local_system::{eventually, idle_redis_request_count, redis_request_count},
     redis::{command, lock_key, lock_owner, take_lock},
     rental::Rental,
 };
@@ -163,6 +163,34 @@ async fn order_leaves_car_unlocked() {
             "after a repeated order"
         );
         checkout::create_hold(&client, &rental.part(8, 2)).await;
+    })
+    .await;
+}
+
+/// Redis grants the lock and its answer is lost. Unreleased, the lock would last ten seconds.
+#[tokio::test]
+async fn lock_in_doubt_is_released() {
+    run_alone(async {
+        let client = Client::new();
+        let rental = Rental::far_ahead(&client, 2).await;
+        delay_bookings().await;
+        // No earlier request uses up the fault.
+        idle_redis_request_count().await;
+        set_fault(
+            Upstream::Redis,
+            Fault::drop_response().on_path("/pipeline").times(1),
+        )
+        .await;
+        let (response, _) = join(
+            request_hold(&client, &rental),
+            wait_for_lock_owner(&rental.car),
+        )
+        .await;
+        response.expect(201);
+        eventually("the car is unlocked", 5, || async {
+            lock_owner(&rental.car).await.is_null().then_some(())
+        })
+        .await;
     })
     .await;
 }

@@ -103,7 +103,11 @@ async fn lost_order_is_found_and_lapses() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        set_fault(Upstream::PayPal, Fault::drop_response()).await;
+        set_fault(
+            Upstream::PayPal,
+            Fault::drop_response().on_path("/v2/checkout/orders"),
+        )
+        .await;
         request_order(&client, &hold, None)
             .await
             .expect_problem(503, "payment_provider_unavailable");
@@ -128,17 +132,19 @@ async fn unknown_order_is_closed() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
-        set_fault(Upstream::PayPal, Fault::respond(500, "")).await;
+        set_fault(
+            Upstream::PayPal,
+            Fault::respond(500, "").on_path("/v2/checkout/orders"),
+        )
+        .await;
         request_order(&client, &hold, None)
             .await
             .expect_problem(503, "payment_provider_unavailable");
+        clear_faults(Upstream::PayPal).await;
         advance_clock(SignedDuration::from_mins(301)).await;
         reconcile(&client).await;
         assert_eq!(database.payments(hold.id).await[0]["status"], "expired");
-        let open = "SELECT count(*) FROM payment_operations AS o
-                    JOIN payments AS p ON p.id = o.payment_id
-                    WHERE p.booking_id = $1 AND o.status = 'open'";
-        assert_eq!(database.number(open, &[&hold.id]).await, 0);
+        assert_eq!(database.open_operations(hold.id).await, 0);
     })
     .await;
 }

@@ -10,10 +10,11 @@ use crate::support::{
     client::Client,
     environment::variable,
     isolation::{run_alone, share_system},
-    local_system::advance_clock_past,
+    local_system::{advance_clock, advance_clock_past},
     operator::{capture_now, post_action, post_action_with_key},
+    paypal_behaviour::set_behaviour,
     paypal_dashboard::{self, read_paypal_order},
-    reconciliation::reconcile_later,
+    reconciliation::{reconcile, reconcile_later},
     rental::Rental,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -151,7 +152,7 @@ async fn half_cancellation_shows_captured_part() {
         assert_no_capture_planned(payment);
         assert_eq!(
             read_paypal_order(&paid.order.id).await.captures(),
-            [kept.clone()]
+            [kept.as_str()]
         );
         let cancellation = &booking["cancellation"];
         assert_eq!(cancellation["percent"], answer["percent"]);
@@ -384,4 +385,103 @@ async fn distant_pick_up_is_beyond_refunds() {
         );
         assert_eq!(plan["refundEndsBeforePickUp"], is_beyond, "{plan}");
     }
+}
+
+/// A cancellation gives back its share of the price, less what went back before.
+#[tokio::test]
+async fn earlier_refund_counts_toward_cancellation() {
+    run_alone(async {
+        let client = Client::new();
+        let paid = pay_and_wait(&client, 5, None).await;
+        capture_now(&client, &paid).await;
+        let amount = json!({"amount": "10.00"});
+        post_action_with_key(&client, paid.hold.id, "refund", "goodwill", &amount)
+            .await
+            .expect(200);
+        let (half, kept) = split_price(&paid.hold.price, 50);
+        let rest = half.parse::<Decimal>().unwrap() - Decimal::from(10);
+        let answer = cancel(&client, &paid.hold).await;
+        assert_eq!(answer["amount"], json!(format!("{rest:.2}")));
+        let booking = read_everywhere(&client, &paid.hold).await;
+        assert_eq!(booking["payment"]["refundedAmount"], json!(half));
+        assert_eq!(booking["payment"]["keptAmount"], json!(kept));
+        assert_eq!(booking["cancellation"]["kept"], json!(kept));
+    })
+    .await;
+}
+
+/// PayPal decides hours later, and the customer reads the truth before and after.
+#[tokio::test]
+async fn pending_refund_is_shown_until_paypal_decides() {
+    for (decision, refunded) in [("COMPLETED", true), ("FAILED", false)] {
+        run_alone(async move {
+            let client = Client::new();
+            let paid = pay_and_wait(&client, 8, None).await;
+            capture_now(&client, &paid).await;
+            set_behaviour(&json!({
+                "kind": "outcome", "operation": "captures.refund", "status": "PENDING",
+                "after": "PT5H", "then": decision, "order": paid.order.id,
+            }))
+            .await;
+            let price = paid.hold.price.as_str();
+            assert_eq!(cancel(&client, &paid.hold).await["status"], "pending");
+            let booking = read_everywhere(&client, &paid.hold).await;
+            let waiting = Sums {
+                authorized: price,
+                captured: price,
+                pending_refund: price,
+                ..Sums::default()
+            };
+            assert_sums(&booking["payment"], &waiting);
+            assert!(booking["payment"]["waitsForPayPalSince"].is_string());
+            assert_eq!(booking["cancellation"]["refund"]["status"], "pending");
+            assert_eq!(booking["cancellation"]["kept"], "0.00");
+
+            advance_clock(SignedDuration::from_hours(6)).await;
+            reconcile(&client).await;
+            let booking = read_everywhere(&client, &paid.hold).await;
+            let decided = Sums {
+                refunded: if refunded { price } else { "0.00" },
+                pending_refund: "0.00",
+                ..waiting
+            };
+            assert_sums(&booking["payment"], &decided);
+            assert_eq!(booking["payment"]["waitsForPayPalSince"], Value::Null);
+            let (status, kept) = if refunded {
+                ("refunded", "0.00")
+            } else {
+                ("refused", price)
+            };
+            assert_eq!(booking["cancellation"]["refund"]["status"], status);
+            assert_eq!(booking["cancellation"]["kept"], kept);
+        })
+        .await;
+    }
+}
+
+/// The days and the money of an authorization that PayPal denies after its review.
+#[tokio::test]
+async fn denied_review_shows_no_money() {
+    run_alone(async {
+        let client = Client::new();
+        let hold = checkout::create_hold(&client, &Rental::far_ahead(&client, 2).await).await;
+        let order = create_approved_order(&client, &hold, None).await;
+        set_behaviour(&json!({
+            "kind": "outcome", "operation": "orders.authorize", "status": "PENDING",
+            "after": "PT5H", "then": "DENIED", "order": order.id,
+        }))
+        .await;
+        request_authorization(&client, &order).await.expect(202);
+        advance_clock(SignedDuration::from_hours(6)).await;
+        reconcile(&client).await;
+        let booking = read_everywhere(&client, &hold).await;
+        let payment = &booking["payment"];
+        assert_eq!(payment["status"], "failed");
+        assert_eq!(payment["failureCode"], "authorization_denied");
+        assert_sums(payment, &Sums::default());
+        assert_eq!(payment["releasedAmount"], "0.00");
+        assert_no_capture_planned(payment);
+        assert_eq!(payment["waitsForPayPalSince"], Value::Null);
+    })
+    .await;
 }

@@ -400,10 +400,17 @@ async fn resending_scripts_keeps_redis_timeout() {
 
 #[tokio::test]
 async fn disabled_redis_gets_no_requests() {
-    for (changes, mode, state) in [
+    type Changes = &'static [(&'static str, &'static str)];
+    let unset = &[
+        ("UPSTASH_REDIS_REST_URL", ""),
+        ("UPSTASH_REDIS_REST_TOKEN", ""),
+    ];
+    let cases: [(Changes, &str, &str); 3] = [
         (&[("DISABLE_REDIS", "true")], "disabled", "disabled"),
         (&[("REDIS_BYPASS", "1")], "bypass", "bypassed"),
-    ] {
+        (unset, "disabled", "disabled"),
+    ];
+    for (changes, mode, state) in cases {
         run_alone(async {
             // The rate limit below is exceeded within one window.
             advance_to_next_minute().await;

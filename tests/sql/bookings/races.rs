@@ -2,7 +2,7 @@
 
 use crate::support::{
     capture::claim,
-    concurrency::{call_concurrently, outcome_counts},
+    concurrency::{call_concurrently, call_overlapping, outcome_counts},
     database::with_database,
     fixtures::{Car, NOW, book_and_pay, hold, order, payment_of, rental, with},
 };
@@ -30,6 +30,28 @@ async fn fifty_overlapping_calls_create_one_booking() {
             outcome_counts([("created", 1), ("dates_unavailable", 49)])
         );
         assert_eq!(db.count("bookings", "true").await, 1);
+    })
+    .await;
+}
+
+/// Bookings of one car queue at its row. Otherwise they would deadlock in the exclusion constraint.
+#[tokio::test]
+async fn booking_waits_for_its_car() {
+    with_database(|db| async move {
+        Car::default().insert(&db).await;
+        let first = (
+            "create_booking",
+            rental("plain", "2030-01-20", "2030-01-24"),
+        );
+        let second = (
+            "create_booking",
+            rental("plain", "2030-02-20", "2030-02-24"),
+        );
+        let (first, second) = call_overlapping(&db, first, second).await;
+        assert_eq!(
+            (&first["outcome"], &second["outcome"]),
+            (&json!("created"), &json!("created"))
+        );
     })
     .await;
 }

@@ -25,7 +25,7 @@ async fn audit_log_is_filtered_newest_first() {
             let is_price = |action: &String| ["price.added", "fee.added", "pricing_rule.added"].contains(&action.as_str());
             entries.as_array().unwrap().iter().map(action).filter(|action| !is_price(action)).collect::<Vec<_>>().join(" ")
         };
-        let first_actions = "booking.cancelled refund.ordered payment.captured payment.capturing capture.ordered payment.authorized";
+        let first_actions = "booking.cancelled refund.ordered payment.captured capture.completed payment.capturing capture.ordered payment.authorized";
         assert_eq!(actions(json!({})).await, format!("payment.authorized {first_actions}"));
         assert_eq!(actions(json!({ "p_subject": booking.booking_id })).await, first_actions);
         assert_eq!(actions(json!({ "p_subject": booking.payment_id })).await, first_actions.trim_start_matches("booking.cancelled "));
@@ -34,7 +34,7 @@ async fn audit_log_is_filtered_newest_first() {
         assert_eq!(actions(json!({ "p_actor": "operator:1" })).await, "booking.cancelled refund.ordered capture.ordered");
         assert_eq!(actions(json!({ "p_actor": "operator:1", "p_action": "capture.ordered", "p_subject": booking.booking_id })).await, "capture.ordered");
         assert_eq!(actions(json!({ "p_actor": "operator:2" })).await, "");
-        assert_eq!(actions(json!({ "p_page": 2, "p_limit": 4 })).await, "payment.capturing capture.ordered payment.authorized");
+        assert_eq!(actions(json!({ "p_page": 2, "p_limit": 4 })).await, "capture.completed payment.capturing capture.ordered payment.authorized");
 
         let result = list(json!({ "p_action": "booking.cancelled" })).await;
         let id = result["entries"][0]["id"].clone();
@@ -123,12 +123,12 @@ async fn each_movement_of_money_is_audited_with_amount() {
             );
         }
         // A refund of ours, from its order to its failure.
-        let insert = "INSERT INTO refunds (payment_id, amount, idempotency_key, actor, reason, ordered_at) VALUES ('$id', 30, 'cancellation', 'customer', 'x', '2030-01-15')";
-        assert_eq!(rows(insert).await, "customer refund.ordered 15 amount=30.00");
+        let insert = "INSERT INTO refunds (payment_id, capture_id, amount, idempotency_key, actor, reason, ordered_at) VALUES ('$id', 'C-1', 30, 'cancellation', 'customer', 'x', '2030-01-15')";
+        assert_eq!(rows(insert).await, "customer refund.ordered 15 amount=30.00 captureId=C-1");
         let pending = "UPDATE refunds SET status = 'pending', pending_since = '2030-01-16', paypal_refund_id = 'R-3' WHERE actor = 'customer'";
-        assert_eq!(rows(pending).await, "customer refund.pending 16 from=ordered amount=30.00 paypalRefundId=R-3");
+        assert_eq!(rows(pending).await, "customer refund.pending 16 from=ordered amount=30.00 captureId=C-1 paypalRefundId=R-3");
         let refused = "UPDATE refunds SET status = 'refused', finished_at = '2030-01-17', failure_code = 'CANCELLED' WHERE actor = 'customer'";
-        assert_eq!(rows(refused).await, "customer refund.refused 17 from=pending amount=30.00 paypalRefundId=R-3 failureCode=CANCELLED");
+        assert_eq!(rows(refused).await, "customer refund.refused 17 from=pending amount=30.00 captureId=C-1 paypalRefundId=R-3 failureCode=CANCELLED");
         assert_eq!(rows("UPDATE refunds SET attempts = attempts + 1; UPDATE payments SET attempts = 1; UPDATE payment_captures SET updated_at = now()").await, "");
         drop(service);
     })

@@ -5,6 +5,7 @@ mod canceled_bookings;
 mod capture_schedule;
 mod capture_sums;
 mod captures;
+mod checkout_races;
 mod doubtful_authorizations;
 mod ended_orders;
 mod late_captures;

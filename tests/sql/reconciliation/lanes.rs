@@ -139,15 +139,21 @@ async fn payment_that_may_move_is_compared_every_hour() {
             ("status = 'capture_pending', capture_id = 'C'", HOUR),
             // The authorization lives until the 8th.
             ("status = 'failed', capture_id = NULL", HOUR),
-            ("status = 'failed', voided_at = now()", DAY),
-            ("status = 'failed', voided_at = NULL, authorization_expires_at = '2030-02-07T00:00:00Z'", DAY),
+            ("status = 'failed', hold_ended_at = updated_at", DAY),
+            ("status = 'failed', hold_ended_at = NULL, authorization_expires_at = '2030-02-07T00:00:00Z'", DAY),
             ("status = 'voided'", DAY),
             ("status = 'expired'", DAY),
             ("status = 'captured', capture_id = 'C', captured_at = updated_at, captured_amount = amount", DAY),
+            // Captured in part, and the rest is still held.
+            ("authorization_expires_at = '2030-02-08T12:00:00Z'", HOUR),
+            ("hold_ended_at = updated_at", DAY),
         ] {
             assert_eq!(pause(change).await.as_deref(), Some(expected), "{change}");
         }
-        let refund = format!("INSERT INTO refunds (payment_id, amount, idempotency_key, actor, ordered_at) VALUES ('{id}', 1, 'k', 'operator:1', '{NOW}')");
+        let refund = format!(
+            "INSERT INTO payment_captures VALUES ('C', '{id}', 237.60, 'completed', '{NOW}', '{NOW}');
+             INSERT INTO refunds (payment_id, capture_id, amount, idempotency_key, actor, ordered_at) VALUES ('{id}', 'C', 1, 'k', 'operator:1', '{NOW}')"
+        );
         db.run(&refund).await;
         assert_eq!(pause("attempts = 0").await.as_deref(), Some(HOUR), "a refund is ordered");
         db.run("UPDATE refunds SET status = 'pending'").await;

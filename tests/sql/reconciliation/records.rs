@@ -92,7 +92,7 @@ async fn payment_record_reports_open_items() {
         let open = find_payment(&service, json!({ "p_payment_id": booking.payment_id })).await;
         assert_eq!((&open["refundsOpen"], &open["refundRefused"]), (&json!(true), &json!(false)));
         let attempt = call(&service, "begin_refund", json!({ "p_refund_id": refund, "p_now": NOW })).await;
-        let refusal = json!({ "p_refund_id": refund, "p_request_id": attempt["requestId"], "p_error_code": "SOME_CODE", "p_kind": "final", "p_now": NOW });
+        let refusal = json!({ "p_refund_id": refund, "p_request_id": attempt["requestId"], "p_error_code": "SOME_CODE", "p_kind": "ended", "p_now": NOW });
         call(&service, "record_refund_failure", refusal).await;
         let refused = find_payment(&service, json!({ "p_payment_id": booking.payment_id })).await;
         assert_eq!((&refused["refundsOpen"], &refused["refundRefused"]), (&json!(false), &json!(true)));
@@ -157,8 +157,8 @@ async fn refused_refund_is_over_when_money_went_back() {
         };
         let refund = |key: &str, actor: &str, amount: &str, status: &str, at: &str| {
             format!(
-                "INSERT INTO refunds (payment_id, amount, idempotency_key, actor, status, ordered_at, finished_at)
-                 VALUES ('{id}', {amount}, '{key}', '{actor}', '{status}', '{at}', '{at}')"
+                "INSERT INTO refunds (payment_id, capture_id, amount, idempotency_key, actor, status, ordered_at, finished_at)
+                 VALUES ('{id}', 'CAPTURE-{id}', {amount}, '{key}', '{actor}', '{status}', '{at}', '{at}')"
             )
         };
         assert_eq!(flags().await, (json!(false), json!(false)));

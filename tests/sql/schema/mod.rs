@@ -3,4 +3,5 @@
 mod migrations;
 mod privileges;
 mod rollback;
+mod row_locks;
 mod states;

@@ -90,12 +90,46 @@ async fn audit_log_only_grows() {
         for change in ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log", "TRUNCATE audit_log"] {
             assert_eq!(db.refusal(change).await, SqlState::INSUFFICIENT_PRIVILEGE, "{change}");
         }
-        let service = db.service().await;
-        for table in ["audit_log", "booking_events", "security_events"] {
-            let refused = service.batch_execute(&format!("DELETE FROM public.{table}")).await.unwrap_err();
-            assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
-        }
+        assert_kept(&db, &["audit_log", "booking_events", "security_events"]).await;
         assert_eq!(db.count("audit_log", "actor = 'operator'").await, 1);
     })
     .await;
+}
+
+/// Supabase's defaults give `service_role` every privilege on a new table.
+#[tokio::test]
+async fn bookings_and_money_are_never_deleted() {
+    with_database(|db| async move {
+        let tables = [
+            "bookings",
+            "payments",
+            "payment_operations",
+            "refunds",
+            "payment_findings",
+        ];
+        assert_kept(&db, &tables).await;
+        for table in tables {
+            db.run(&format!("GRANT ALL ON public.{table} TO service_role"))
+                .await;
+        }
+        db.apply("migrations").await;
+        assert_kept(&db, &tables).await;
+    })
+    .await;
+}
+
+/// The product's role can remove no row from these tables.
+async fn assert_kept(db: &Database, tables: &[&str]) {
+    let service = db.service().await;
+    for table in tables {
+        for change in ["DELETE FROM", "TRUNCATE"] {
+            let sql = format!("{change} public.{table}");
+            let refused = service.batch_execute(&sql).await.expect_err(&sql);
+            assert_eq!(
+                refused.code(),
+                Some(&SqlState::INSUFFICIENT_PRIVILEGE),
+                "{sql}"
+            );
+        }
+    }
 }

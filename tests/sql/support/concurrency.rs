@@ -1,6 +1,9 @@
 //! Concurrent calls, each over its own connection.
 
-use crate::support::database::{Database, call};
+use crate::support::{
+    database::{Database, call},
+    row_locks::wait_for_lock,
+};
 use std::collections::BTreeMap;
 
 use futures_util::future::{Either, join_all, select};
@@ -63,10 +66,4 @@ pub(crate) async fn call_overlapping(
         }
     };
     (first, second)
-}
-
-/// Returns when a backend waits for a lock.
-async fn wait_for_lock(db: &Database, pid: i32) {
-    let condition = format!("pid = {pid} AND wait_event_type = 'Lock'");
-    while db.count("pg_stat_activity", &condition).await == 0 {}
 }

@@ -11,4 +11,5 @@ pub(crate) mod price_oracle;
 pub(crate) mod random;
 pub(crate) mod reconciliation;
 pub(crate) mod refund;
+pub(crate) mod row_locks;
 pub(crate) mod webhook;

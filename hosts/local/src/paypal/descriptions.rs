@@ -25,6 +25,13 @@ fn any_operation(issue: &str) -> Option<&'static str> {
         "INVALID_RESOURCE_ID" => {
             "Specified resource ID does not exist. Please check the resource ID and try again."
         }
+        "PERMISSION_DENIED" => {
+            "You do not have permission to access or perform operations on this resource."
+        }
+        "PREVIOUS_REQUEST_IN_PROGRESS" => {
+            "A previous request on this resource is currently in progress. Please wait for sometime and try again. It is best to space out the initial and the subsequent request(s) to avoid receiving this error."
+        }
+        "PAYEE_ACCOUNT_RESTRICTED" => "Payee account is restricted.",
         "DUPLICATE_REQUEST_ID" => {
             "The value of PayPal-Request-Id header has already been used. Specify a different value and try the request again."
         }
@@ -87,6 +94,7 @@ fn create_order(issue: &str) -> Option<&'static str> {
             "If item details are specified (items.unit_amount and items.quantity) corresponding amount.breakdown.item_total is required."
         }
         "MAX_VALUE_EXCEEDED" => "Should be less than or equal to 999999999999999.99.",
+        "PAYEE_ACCOUNT_RESTRICTED" => "The merchant account is restricted.",
         "MULTI_CURRENCY_ORDER" => {
             "Multiple differing values of currency_code are not supported. Entire Order request must have the same currency_code."
         }
@@ -116,6 +124,9 @@ fn authorize_order(issue: &str) -> Option<&'static str> {
         }
         "ORDER_NOT_APPROVED" => {
             "Payer has not yet approved the Order for payment. Please redirect the payer to the 'rel':'approve' url returned as part of the HATEOAS links within the Create Order call."
+        }
+        "PAYER_CANNOT_PAY" => {
+            "Payer cannot pay for this transaction. Please contact the payer to find other ways to pay for this transaction."
         }
         "MISSING_REQUIRED_PARAMETER" => "A required field / parameter is missing",
         _ => return order_syntax(issue),
@@ -176,7 +187,10 @@ fn reauthorize(issue: &str) -> Option<&'static str> {
         "REAUTHORIZATION_TOO_SOON" => {
             "A reauthorization is only allowed once from Day 4 to Day 29 since the date of the original authorization."
         }
-        "AUTHORIZATION_ALREADY_CAPTURED" | "AUTHORIZATION_VOIDED" | "TRANSACTION_REFUSED" => {
+        "AUTHORIZATION_ALREADY_CAPTURED"
+        | "AUTHORIZATION_VOIDED"
+        | "PAYER_CANNOT_PAY"
+        | "TRANSACTION_REFUSED" => {
             return capture(issue);
         }
         _ => return None,
@@ -198,8 +212,14 @@ fn refund(issue: &str) -> Option<&'static str> {
             "Capture could not be refunded due to insufficient funds. Please check to see if you have sufficient funds in your PayPal account or if the bank account linked to your PayPal account is verified and has sufficient funds."
         }
         "REFUND_NOT_ALLOWED" => "Capture cannot be refunded.",
+        "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK" => {
+            "Refunds are not allowed on this capture due to a chargeback on the card or bank. Please contact the payee to resolve the chargeback."
+        }
         "REFUND_TIME_LIMIT_EXCEEDED" => {
             "You are over the time limit to perform a refund on this capture"
+        }
+        "TRANSACTION_DISPUTED" => {
+            "Partial refunds cannot be offered at this time because there is an open case on this transaction. Visit the PayPal Resolution Center to review this case."
         }
         _ => return None,
     })

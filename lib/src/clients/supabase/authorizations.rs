@@ -246,7 +246,7 @@ mod tests {
     use super::{super::outcome::decode_value, *};
     use serde_json::{Value, json};
 
-    fn row(outcome: &str, more: Value) -> Value {
+    fn row(outcome: &str, more: &Value) -> Value {
         let mut row = json!({
             "outcome": outcome, "paymentId": Uuid::nil(), "bookingId": Uuid::nil(),
             "reference": "EXO-222222", "bookingStatus": "pending_payment", "amount": "237.60",
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn outcomes_carry_their_own_members() {
         let AuthorizationStart::Authorize(claim) =
-            decode_value(row("authorize", json!({}))).unwrap()
+            decode_value(row("authorize", &json!({}))).unwrap()
         else {
             panic!("not claimed");
         };
@@ -272,7 +272,7 @@ mod tests {
         let doubt = json!({
             "orderId": "O", "startedAt": "2030-01-10T12:00:00Z", "refusal": "hold_expired",
         });
-        let AuthorizationStart::Look(attempt) = decode_value(row("look", doubt)).unwrap() else {
+        let AuthorizationStart::Look(attempt) = decode_value(row("look", &doubt)).unwrap() else {
             panic!("no attempt");
         };
         assert_eq!(attempt.refusal, AuthorizationRefusal::HoldExpired);
@@ -283,7 +283,7 @@ mod tests {
             "captureScheduledAt": "2030-01-19T10:00:00Z",
         });
         let AuthorizationStart::AlreadyAuthorized(booking) =
-            decode_value(row("already_authorized", confirmed)).unwrap()
+            decode_value(row("already_authorized", &confirmed)).unwrap()
         else {
             panic!("not confirmed");
         };
@@ -293,7 +293,7 @@ mod tests {
         let pending = json!({
             "authorizationId": "A", "holdExpiresAt": "2030-01-13T12:00:00Z", "requestId": null,
         });
-        let AuthorizationStart::Pending(review) = decode_value(row("pending", pending)).unwrap()
+        let AuthorizationStart::Pending(review) = decode_value(row("pending", &pending)).unwrap()
         else {
             panic!("not pending");
         };
@@ -316,7 +316,7 @@ mod tests {
     fn replays_confirm_and_mismatches_void() {
         let record = |outcome| {
             let more = json!({ "bookingStatus": "upcoming", "authorizationId": "A" });
-            decode_value(row(outcome, more)).unwrap()
+            decode_value(row(outcome, &more)).unwrap()
         };
         for outcome in ["confirmed", "replayed"] {
             assert!(matches!(record(outcome), AuthorizationRecord::Confirmed(_)));

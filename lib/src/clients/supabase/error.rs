@@ -1,6 +1,6 @@
 //! Errors of the database, classified by SQLSTATE and PostgREST code.
 
-use crate::platform::TransportError;
+use crate::{clients::redaction::without_values, platform::TransportError};
 use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ pub(crate) enum DatabaseError {
         /// The SQLSTATE or PostgREST's code. Empty if there is none.
         code: String,
     },
-    /// An error that no function is documented to raise. The message is for the log only.
+    /// An error that no function is documented to raise. The message is for the log only, and has
+    /// no values.
     #[error("{function}: unexpected response {status}, {code}: {message}")]
     Unexpected {
         function: &'static str,
@@ -42,7 +43,7 @@ pub(crate) enum DatabaseError {
     #[error("{function}: the result could not be read")]
     Undecodable {
         function: &'static str,
-        source: serde_json::Error,
+        source: DecodeError,
     },
     /// The configured address or key is not usable in a request.
     #[error("{function}: the request could not be built")]
@@ -72,6 +73,25 @@ impl DatabaseError {
     }
 }
 
+/// An error of JSON, without the values that it quotes.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct DecodeError(String);
+
+impl From<serde_json::Error> for DecodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(without_values(&error.to_string()))
+    }
+}
+
+impl DatabaseError {
+    /// The result of `function` could not be read.
+    pub(super) fn undecodable(function: &'static str, error: serde_json::Error) -> Self {
+        let source = error.into();
+        Self::Undecodable { function, source }
+    }
+}
+
 /// PostgREST's error body. <https://docs.postgrest.org/en/stable/references/errors.html>
 #[derive(Deserialize)]
 struct ErrorBody {
@@ -85,7 +105,7 @@ pub(super) fn refusal(function: &'static str, status: StatusCode, body: &[u8]) -
         .map(|error| {
             (
                 error.code.unwrap_or_default(),
-                error.message.unwrap_or_default(),
+                without_values(&error.message.unwrap_or_default()),
             )
         })
         .unwrap_or_default();

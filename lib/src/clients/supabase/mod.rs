@@ -98,8 +98,7 @@ impl<'a> Database<'a> {
         arguments: &impl Serialize,
     ) -> Result<R, DatabaseError> {
         let body = self.call_raw(function, arguments).await?;
-        serde_json::from_slice(&body)
-            .map_err(|source| DatabaseError::Undecodable { function, source })
+        serde_json::from_slice(&body).map_err(|error| DatabaseError::undecodable(function, error))
     }
 
     /// Calls `function` and returns its result as JSON text.
@@ -115,7 +114,7 @@ impl<'a> Database<'a> {
         }
         check_json(response.body())
             .map(|()| response.into_body())
-            .map_err(|source| DatabaseError::Undecodable { function, source })
+            .map_err(|error| DatabaseError::undecodable(function, error))
     }
 
     async fn exchange(
@@ -135,7 +134,7 @@ impl<'a> Database<'a> {
         arguments: &impl Serialize,
     ) -> Result<Request<Bytes>, DatabaseError> {
         let body = encode_arguments(arguments)
-            .map_err(|source| DatabaseError::Undecodable { function, source })?;
+            .map_err(|error| DatabaseError::undecodable(function, error))?;
         let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = format!("{}/rest/v1/rpc/{function}", self.config.url)
@@ -206,6 +205,8 @@ fn encode_arguments(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{scripted::config as read_config, stepped::SteppedPlatform};
+    use serde_json::json;
 
     #[test]
     fn incomplete_json_is_an_error() {
@@ -217,10 +218,33 @@ mod tests {
         }
     }
 
+    /// The result of a call to a database that replies after `latency`, and the time that it took.
+    fn call_slow_database(latency: u64, deadline: u64) -> (Result<Bytes, DatabaseError>, i64) {
+        let platform = SteppedPlatform::new(["{}"]);
+        platform.set_latency(Duration::from_millis(latency));
+        let config = read_config(&[], &[]).unwrap();
+        let deadline = Deadline::after(platform.now(), Duration::from_secs(deadline));
+        let database = Database::new(&platform, &config.supabase, deadline);
+        let arguments = json!({});
+        let call = database.call_raw("f", &arguments);
+        let result = platform.run(vec![Box::pin(call)]).remove(0);
+        (result, platform.elapsed())
+    }
+
+    #[test]
+    fn slow_database_is_awaited_for_nine_seconds() {
+        let (result, elapsed) = call_slow_database(8_999, 60);
+        assert_eq!((result.unwrap(), elapsed), (Bytes::from("{}"), 8_999));
+        for (deadline, expected) in [(60, 9_000), (9, 9_000), (4, 4_000)] {
+            let (result, elapsed) = call_slow_database(30_000, deadline);
+            assert!(result.unwrap_err().is_outage());
+            assert_eq!(elapsed, expected);
+        }
+    }
+
     #[test]
     fn null_arguments_are_left_out() {
-        let body =
-            encode_arguments(&serde_json::json!({ "p_a": null, "p_b": { "c": null } })).unwrap();
+        let body = encode_arguments(&json!({ "p_a": null, "p_b": { "c": null } })).unwrap();
         assert_eq!(body, br#"{"p_b":{"c":null}}"#);
     }
 }

@@ -22,7 +22,7 @@ impl Database<'_> {
         arguments: &impl Serialize,
     ) -> Result<T, DatabaseError> {
         let body = self.call_raw(function, arguments).await?;
-        decode_outcome(&body).map_err(|source| DatabaseError::Undecodable { function, source })
+        decode_outcome(&body).map_err(|error| DatabaseError::undecodable(function, error))
     }
 }
 

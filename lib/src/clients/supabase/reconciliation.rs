@@ -189,21 +189,6 @@ impl Database<'_> {
             .map(drop)
     }
 
-    /// Records one finding.
-    pub(crate) async fn record_finding(
-        &self,
-        payment: Uuid,
-        finding: &Finding,
-    ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_kind": finding.kind,
-            "p_detail": finding.detail,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_finding", &arguments).await.map(drop)
-    }
-
     /// Records a dispute, and the finding about it.
     pub(crate) async fn record_dispute(
         &self,

@@ -53,14 +53,8 @@ impl Database<'_> {
 
         let response = self.exchange(OPERATION, request).await?;
         match response.status() {
-            status if status.is_success() => {
-                serde_json::from_slice(response.body()).map_err(|source| {
-                    DatabaseError::Undecodable {
-                        function: OPERATION,
-                        source,
-                    }
-                })
-            }
+            status if status.is_success() => serde_json::from_slice(response.body())
+                .map_err(|error| DatabaseError::undecodable(OPERATION, error)),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
             status => Err(refusal(OPERATION, status, response.body())),
         }

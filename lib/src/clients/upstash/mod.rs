@@ -23,6 +23,7 @@ pub use script::{DELETE_IF_EQUAL, Script};
 pub use value::Value;
 
 use crate::{
+    clients::redaction::without_values,
     domain::secret::Secret,
     platform::{Platform, TransportError},
 };
@@ -65,7 +66,7 @@ pub enum RedisError {
     /// For example for a wrong token or an exhausted quota.
     #[error("Redis refused the request with {0}")]
     Refused(StatusCode),
-    #[error("a command failed: {0}")]
+    #[error("a command failed: {}", without_values(.0))]
     Command(String),
     #[error("the reply could not be decoded")]
     Undecodable,

@@ -9,9 +9,7 @@ mod refunds;
 pub(crate) use refunds::ObservedRefund;
 
 use super::{
-    observation::{
-        Authorization, AuthorizationStatus, Capture, CaptureStatus, Observation, OrderStatus,
-    },
+    observation::{Authorization, AuthorizationStatus, Capture, Observation, OrderStatus},
     payment_record::{PaymentRecord, RecordedCaptureStatus},
     payment_state::{PaymentEvent, PaymentState},
     paypal_meaning::{Meaning, ends_authorization, missing_order_meaning},
@@ -258,3 +256,9 @@ fn capture_differences<'a>(
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod property_tests;
+
+#[cfg(test)]
+mod refund_tests;

@@ -364,3 +364,6 @@ fn refund_window_ends(record: &PaymentRecord, now: Timestamp) -> Option<String> 
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod sums_tests;

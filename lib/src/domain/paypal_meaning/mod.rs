@@ -4,7 +4,7 @@
 //! asked again, or [`Meaning::Ours`], and an operator is asked. Only an issue about this payer, or
 //! about this order, authorization, capture or refund, is a no.
 //!
-//! Sources: the OpenAPI files of Orders v2 and Payments v2
+//! Sources: the `OpenAPI` files of Orders v2 and Payments v2
 //! (<https://github.com/paypal/paypal-rest-api-specifications>), and
 //! <https://developer.paypal.com/api/rest/reference/orders/v2/errors/>.
 

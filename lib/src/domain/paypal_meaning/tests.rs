@@ -1,5 +1,8 @@
 use super::*;
-use crate::domain::observation::{AuthorizationStatus, CaptureStatus, OrderStatus, RefundStatus};
+use crate::domain::{
+    observation::{AuthorizationStatus, CaptureStatus, OrderStatus, RefundStatus},
+    payment_record::{RecordedCaptureStatus, RecordedRefundStatus},
+};
 
 /// One row is one issue of a call. See the head of the file.
 fn issues() -> impl Iterator<Item = (&'static str, u16, &'static str, Meaning)> {
@@ -179,20 +182,16 @@ fn statuses_have_meanings() {
     ] {
         assert_eq!(status.meaning(), meaning, "{status:?}");
     }
-    for (status, meaning, is_living) in [
-        (AuthorizationStatus::Created, Done, true),
-        (AuthorizationStatus::PartiallyCaptured, Done, true),
-        (AuthorizationStatus::Captured, Done, false),
-        (AuthorizationStatus::Pending, NotYet, true),
-        (AuthorizationStatus::Denied, Ended, false),
-        (AuthorizationStatus::Voided, Ended, false),
-        (AuthorizationStatus::Unknown, Unknown, false),
+    for (status, meaning) in [
+        (AuthorizationStatus::Created, Done),
+        (AuthorizationStatus::PartiallyCaptured, Done),
+        (AuthorizationStatus::Captured, Done),
+        (AuthorizationStatus::Pending, NotYet),
+        (AuthorizationStatus::Denied, Ended),
+        (AuthorizationStatus::Voided, Ended),
+        (AuthorizationStatus::Unknown, Unknown),
     ] {
-        assert_eq!(
-            (status.meaning(), status.is_living()),
-            (meaning, is_living),
-            "{status:?}"
-        );
+        assert_eq!(status.meaning(), meaning, "{status:?}");
     }
     for (status, meaning, recorded) in [
         (CaptureStatus::Completed, Done, Some("completed")),
@@ -203,7 +202,7 @@ fn statuses_have_meanings() {
         (CaptureStatus::Failed, DeclinedByPayer, Some("declined")),
         (CaptureStatus::Unknown, Unknown, None),
     ] {
-        let name = status.recorded().map(|status| status.name());
+        let name = status.recorded().map(RecordedCaptureStatus::name);
         assert_eq!((status.meaning(), name), (meaning, recorded), "{status:?}");
     }
     for (status, meaning, recorded) in [
@@ -213,7 +212,7 @@ fn statuses_have_meanings() {
         (RefundStatus::Cancelled, Ended, Some("refused")),
         (RefundStatus::Unknown, Unknown, None),
     ] {
-        let name = status.recorded().map(|status| status.name());
+        let name = status.recorded().map(RecordedRefundStatus::name);
         assert_eq!((status.meaning(), name), (meaning, recorded), "{status:?}");
     }
 }

@@ -69,3 +69,62 @@ impl Lock {
         self.0.map(|lease| lease.release())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        scripted::{REDIS, config},
+        stepped::SteppedPlatform,
+    };
+    use std::sync::Arc;
+
+    const IN_USE: &str = r#"[{"result":null}]"#;
+    const FREE: &str = r#"[{"result":"OK"}]"#;
+
+    /// The result after `replies`, the time that it took, and the times of the attempts.
+    fn acquire(
+        attempt: LockAttempt,
+        replies: &[&str],
+    ) -> (Result<bool, LockTimeout>, i64, Vec<i64>) {
+        let platform = Arc::new(SteppedPlatform::new(replies));
+        let shared = Arc::clone(&platform) as Arc<dyn Platform>;
+        let app = App::new(config(&REDIS, &[]).unwrap(), shared);
+        let lease = lock_of(app.platform(), &CarRef::parse("test-car").unwrap());
+        let task = Lock::acquire(&app, lease, attempt);
+        let result = platform.run(vec![Box::pin(task)]).remove(0);
+        let is_held = result.map(|lock| lock.into_release().is_some());
+        (is_held, platform.elapsed(), platform.request_times())
+    }
+
+    #[test]
+    fn busy_lock_is_awaited_for_1_5_seconds() {
+        let (lock, elapsed, attempts) = acquire(LockAttempt::Conflict, &[IN_USE; 9]);
+        assert!(lock.is_err());
+        assert_eq!(elapsed, 1_500);
+        assert_eq!(attempts, [50, 150, 350, 750, 1_500]);
+    }
+
+    #[test]
+    fn freed_lock_is_taken_at_the_next_attempt() {
+        let (lock, elapsed, _) = acquire(LockAttempt::Conflict, &[IN_USE, IN_USE, FREE]);
+        assert_eq!((lock.ok(), elapsed), (Some(true), 350));
+    }
+
+    /// A lock that Redis may have granted is released, or its car is refused for ten seconds.
+    #[test]
+    fn lock_in_doubt_counts_as_held() {
+        for (attempt, is_held) in [
+            (LockAttempt::Success, true),
+            (LockAttempt::InDoubt, true),
+            (LockAttempt::Unavailable, false),
+        ] {
+            let (lock, elapsed, attempts) = acquire(attempt, &[]);
+            assert_eq!((lock.ok(), elapsed), (Some(is_held), 0), "{attempt:?}");
+            assert!(attempts.is_empty());
+        }
+        // An attempt without a reply may have succeeded too.
+        let (lock, ..) = acquire(LockAttempt::Conflict, &[IN_USE]);
+        assert_eq!(lock.ok(), Some(true));
+    }
+}

@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// The most lost orders that one run settles.
 const LOST: u32 = 100;
 /// The time that one more search needs.
-const RESERVE: Duration = Duration::from_secs(25);
+const RESERVE: Duration = Duration::from_secs(10);
 
 /// An order that the payer can approve.
 #[derive(Debug)]

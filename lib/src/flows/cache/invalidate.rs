@@ -111,3 +111,149 @@ async fn send(redis: Option<Upstash<'_>>, commands: &[Command]) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::car::CarRef,
+        platform::Platform,
+        scripted::{REDIS, config},
+        stepped::SteppedPlatform,
+    };
+    use futures_util::FutureExt;
+    use std::sync::Arc;
+
+    const SET: &str = r#"{"result":"OK"}"#;
+
+    fn instance(replies: &[&str]) -> (Arc<SteppedPlatform>, App) {
+        let platform = Arc::new(SteppedPlatform::new(replies));
+        let shared = Arc::clone(&platform) as Arc<dyn Platform>;
+        let app = App::new(config(&REDIS, &[]).unwrap(), shared);
+        (platform, app)
+    }
+
+    fn days_of(car: &str) -> Vec<Subject> {
+        vec![Subject::Days(CarRef::parse(car).unwrap())]
+    }
+
+    fn run(platform: &SteppedPlatform, app: &App, subjects: Vec<Subject>) {
+        platform.run(vec![Box::pin(invalidate(app, subjects, None))]);
+    }
+
+    #[test]
+    fn booking_invalidates_its_car_and_the_fleet() {
+        let ok = [SET; 3].join(",");
+        let (platform, app) = instance(&[&format!("[{ok}]")]);
+        let id = uuid::Uuid::from_u128(1);
+        let slug = "test-car".to_owned();
+        let car = CarIdentity { id, slug };
+        platform.run(vec![Box::pin(invalidate_days(&app, [car]))]);
+        let [request] = &platform.requests()[..] else {
+            panic!("one round trip")
+        };
+        for subject in [&format!("days:{id}"), "days:test-car", "fleet"] {
+            let key = format!("\"generation:{subject}\"");
+            assert!(request.contains(&key), "{key} {request}");
+        }
+    }
+
+    #[test]
+    fn clearing_a_kind_gives_it_a_new_epoch() {
+        let (_, app) = instance(&[]);
+        let commands = epoch_invalidation(&app, &[CacheKind::Cars, CacheKind::Car]);
+        let commands = serde_json::to_value(commands).unwrap();
+        let keys = [&commands[0][1], &commands[1][1]];
+        assert_eq!(keys, ["epoch:cars", "epoch:car"]);
+    }
+
+    #[test]
+    fn failed_invalidation_is_retried_for_a_minute() {
+        let (platform, app) = instance(&[]);
+        run(&platform, &app, days_of("test-car"));
+        // The write itself is followed by the first retry.
+        let times = [0, 0, 5_000, 15_000, 35_000, 55_000];
+        assert_eq!(platform.request_times(), times);
+        for request in platform.requests() {
+            assert!(request.contains("test-car"), "{request}");
+        }
+    }
+
+    #[test]
+    fn retries_end_with_the_first_success() {
+        // A word that is no reply fails the write and the first retry.
+        let (platform, app) = instance(&["", "", &format!("[{SET}]")]);
+        run(&platform, &app, days_of("test-car"));
+        assert_eq!(platform.request_times(), [0, 0, 5_000]);
+        assert!(
+            app.pending_invalidations().claims_retry(0),
+            "no task is left"
+        );
+    }
+
+    #[test]
+    fn first_retry_that_succeeds_is_the_last() {
+        let (platform, app) = instance(&["", &format!("[{SET}]")]);
+        run(&platform, &app, days_of("test-car"));
+        assert_eq!(
+            (platform.request_times(), platform.elapsed()),
+            (vec![0, 0], 0)
+        );
+    }
+
+    #[test]
+    fn second_failed_write_starts_no_second_task() {
+        let (platform, app) = instance(&[]);
+        let first = invalidate(&app, days_of("first-car"), None);
+        let second = async {
+            platform.sleep(Duration::from_millis(4_500)).await;
+            invalidate(&app, days_of("other-car"), None).await;
+        };
+        platform.run(vec![Box::pin(first), Box::pin(second)]);
+        // The second write meets an open breaker, and its own retry ignores it.
+        let times = [0, 0, 4_500, 5_000, 15_000, 35_000, 55_000];
+        assert_eq!(platform.request_times(), times);
+        let last = platform.requests().pop().unwrap();
+        assert!(
+            last.contains("first-car") && last.contains("other-car"),
+            "{last}"
+        );
+    }
+
+    /// Three seconds after the retry that did not come.
+    #[test]
+    fn next_failed_write_replaces_cut_off_task() {
+        for (later, is_replaced) in [(7_999, false), (8_000, true)] {
+            let (platform, app) = instance(&[]);
+            let write = invalidate(&app, days_of("first-car"), None);
+            assert!(write.now_or_never().is_some());
+            platform.cut_off();
+            platform.advance(Duration::from_millis(later));
+            run(&platform, &app, days_of("other-car"));
+            let retries = platform.request_times().contains(&(8_000 + 5_000));
+            assert_eq!(retries, is_replaced, "after {later}");
+        }
+    }
+
+    #[test]
+    fn next_write_sends_it_for_a_minute() {
+        for (later, is_sent) in [(59_999, true), (60_000, false)] {
+            let replies = if is_sent {
+                [SET, SET].join(",")
+            } else {
+                SET.to_owned()
+            };
+            let (platform, app) = instance(&["", "", &format!("[{replies}]")]);
+            let write = invalidate(&app, days_of("first-car"), None);
+            assert!(write.now_or_never().is_some());
+            platform.cut_off();
+            platform.advance(Duration::from_millis(later));
+            run(&platform, &app, days_of("other-car"));
+            let [_, _, second] = &platform.requests()[..] else {
+                panic!("a write, its retry, and a write")
+            };
+            assert!(second.contains("other-car"), "{second}");
+            assert_eq!(second.contains("first-car"), is_sent, "after {later}");
+        }
+    }
+}

@@ -95,24 +95,18 @@ async fn record_failure(
 ) -> Result<Refund, RefundError> {
     let (database, payment) = (app.database(limits.deadline), claim.payment_id);
     log::error!("refund={} could not be made: {error}", claim.id);
-    // Only this refund waits for money in our account.
-    let lacks_funds = error.issue() == Some(&Issue::RefundFailedInsufficientFunds);
-    let kind = match error.meaning() {
-        _ if lacks_funds => "declined",
-        meaning => meaning.failure_kind().unwrap_or("unknown"),
-    };
-    if !lacks_funds {
+    // The account may hold enough for another refund, so a lack of funds stops no run.
+    if error.issue() != Some(&Issue::RefundFailedInsufficientFunds) {
         limits.note(error);
     }
+    let kind = error.meaning().failure_kind().unwrap_or("unknown");
     let now = app.platform().now();
-    let retry_at = match error.meaning() {
-        Meaning::Ours if !lacks_funds => None,
-        _ => Some(retry_at(now, claim.attempt, error.wait())),
-    };
+    let retry_at =
+        (error.meaning() != Meaning::Ours).then(|| retry_at(now, claim.attempt, error.wait()));
     let refund = database
         .record_refund_failure(claim, error.code(), kind, retry_at)
         .await?;
-    if error.meaning() == Meaning::Ours || lacks_funds {
+    if error.meaning() == Meaning::Ours {
         database.record_refusal_of_us(payment, error.code()).await?;
     }
     if error.meaning() == Meaning::Ended {

@@ -1,13 +1,11 @@
 //! Rate limits of signed-in users.
 
 use super::*;
+use crate::scripted::START_SECONDS;
 use jiff::SignedDuration;
 
 const USER: &str = r#"{"id":"user-1"}"#;
 const FORGED: &str = r#"{"code":403,"error_code":"bad_jwt"}"#;
-
-/// The time of the first request, in seconds since the Unix epoch.
-const START: u32 = 86_400;
 
 struct World {
     platform: Arc<ScriptedPlatform>,
@@ -17,7 +15,7 @@ struct World {
 impl World {
     /// Without Redis, so that all counts are the instance's own.
     fn new(more: &[(&'static str, &'static str)]) -> Self {
-        let platform = Arc::new(ScriptedPlatform::at("1970-01-02T00:00:00Z", []));
+        let platform = Arc::new(ScriptedPlatform::new([]));
         let shared = Arc::clone(&platform) as Arc<dyn Platform>;
         let service = Service::new(config(more, &[]), shared);
         Self { platform, service }
@@ -61,7 +59,7 @@ impl World {
 #[test]
 fn user_counts_by_id_from_any_address() {
     let world = World::new(&[]);
-    let token = access_token(START + 3_600);
+    let token = access_token(START_SECONDS + 3_600);
     assert_eq!(world.limit("192.0.2.1", &token), "\"public\";r=59");
     assert_eq!(world.lookups(), 0, "the response does not wait");
     world.supabase_responds(200, USER);
@@ -77,7 +75,7 @@ fn user_counts_by_id_from_any_address() {
 #[test]
 fn user_is_looked_up_until_token_expires() {
     let world = World::new(&[]);
-    let token = access_token(START + 90);
+    let token = access_token(START_SECONDS + 90);
     for (lookups, seconds) in [(1, 60), (2, 30)] {
         let limit = world.limit("192.0.2.1", &token);
         assert!(limit.starts_with("\"public\""), "{limit}");
@@ -96,7 +94,7 @@ fn user_is_looked_up_until_token_expires() {
 #[test]
 fn booking_tier_counts_by_user() {
     let world = World::new(&[]);
-    let token = access_token(START + 3_600);
+    let token = access_token(START_SECONDS + 3_600);
     world.limit("192.0.2.1", &token);
     world.supabase_responds(200, USER);
     for left in (0..10).rev() {
@@ -119,7 +117,7 @@ fn booking_tier_counts_by_user() {
 #[test]
 fn forged_token_costs_one_lookup() {
     let world = World::new(&[]);
-    let token = access_token(START + 3_600);
+    let token = access_token(START_SECONDS + 3_600);
     world.limit("192.0.2.1", &token);
     world.supabase_responds(403, FORGED);
     for left in (40..59).rev() {
@@ -138,7 +136,7 @@ fn forged_token_costs_one_lookup() {
 fn unusable_tokens_cost_no_lookup() {
     let world = World::new(&[]);
     world.platform.advance(SignedDuration::from_secs(100));
-    let expired = access_token(START + 100);
+    let expired = access_token(START_SECONDS + 100);
     let long = "x".repeat(9_000);
     for token in [expired.as_str(), "a.b.c", "operator", &long] {
         world.limit("192.0.2.1", token);
@@ -155,7 +153,7 @@ fn denied_request_costs_no_lookup() {
         "GET",
         "/api/cars",
         "192.0.2.1",
-        &access_token(START + 3_600),
+        &access_token(START_SECONDS + 3_600),
     );
     assert_eq!(response.status(), 429);
     world.platform.run_work_after_response();
@@ -166,7 +164,7 @@ fn denied_request_costs_no_lookup() {
 fn allowlist_exempts_networks_and_users() {
     let allowed = "user-1, 198.51.100.0/24, 2001:db8::/32, 203.0.113.5";
     let world = World::new(&[("RATE_LIMIT_ALLOWLIST", allowed)]);
-    let token = access_token(START + 3_600);
+    let token = access_token(START_SECONDS + 3_600);
     world.limit("192.0.2.1", &token);
     world.supabase_responds(200, USER);
     assert_eq!(world.limit("192.0.2.1", &token), "");
@@ -188,7 +186,7 @@ fn allowlist_exempts_networks_and_users() {
 #[test]
 fn operator_route_remembers_the_user() {
     let world = World::new(&[]);
-    let token = access_token(START + 3_600);
+    let token = access_token(START_SECONDS + 3_600);
     world.platform.add_response(200, USER);
     let response = world.send("GET", "/api/admin/metrics", "192.0.2.1", &token);
     assert_eq!(response.status(), 401, "a user without the role");

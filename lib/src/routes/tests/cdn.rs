@@ -8,12 +8,13 @@ const REDIS: [(&str, &str); 3] = [
     scripted::REDIS[1],
     ("CDN_CACHE_SECONDS", "30"),
 ];
-/// Fresh for another 42 seconds. The script begins at 0.
-const HIT: &str = r#"[{"result":[1,0,0,"ab 0 42000 \"e\"\n{}","ab"]}]"#;
-const NEARLY_STALE: &str = r#"[{"result":[1,0,0,"ab 0 12999 \"e\"\n{}","ab"]}]"#;
-const STALE: &str = r#"[{"result":[1,0,0,"ab -60000 0 \"e\"\n{}","ab"]}]"#;
+/// Fresh for another 42 seconds. The script begins at 1893456000000.
+const HIT: &str = r#"[{"result":[1,0,0,"ab 1893456000000 1893456042000 \"e\"\n{}","ab"]}]"#;
+const NEARLY_STALE: &str =
+    r#"[{"result":[1,0,0,"ab 1893456000000 1893456012999 \"e\"\n{}","ab"]}]"#;
+const STALE: &str = r#"[{"result":[1,0,0,"ab 1893455940000 1893456000000 \"e\"\n{}","ab"]}]"#;
 const MISS: &str = r#"[{"result":[1,0,1,null,"ab"]}]"#;
-const ABSENT: &str = r#"[{"result":[1,0,0,"ab 0 9000 \"e\"\n","ab"]}]"#;
+const ABSENT: &str = r#"[{"result":[1,0,0,"ab 1893456000000 1893456009000 \"e\"\n","ab"]}]"#;
 const COUNTED: &str = r#"[{"result":[1,0,0]}]"#;
 const DENIED: &str = r#"[{"result":[61,0]}]"#;
 

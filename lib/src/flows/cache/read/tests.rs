@@ -3,7 +3,7 @@
 mod world;
 
 use super::*;
-use crate::{clients::upstash::StoredEntry, instance::cache_key::CacheKey};
+use crate::{clients::upstash::StoredEntry, instance::cache_key::CacheKey, scripted::START_MILLIS};
 use world::{Instance, cold, days, expired, not_stored, ok, page, response, stored};
 
 const FIRST: &str = "{\"load\":1}";
@@ -145,7 +145,12 @@ fn cut_off_leader_here_is_replaced() {
         .chain([not_stored("g", true), ok()])
         .collect::<Vec<_>>();
     let instance = Instance::new(&script);
-    std::mem::forget(instance.app.single_flight().begin(days().name(), 0));
+    std::mem::forget(
+        instance
+            .app
+            .single_flight()
+            .begin(days().name(), START_MILLIS),
+    );
     let crowd = (0..50).map(|_| instance.reader(0, cold("g", false), instance.load(100, false)));
     let responses = instance.run(crowd.collect());
     assert!(
@@ -229,8 +234,9 @@ fn freshness_counts_from_request_to_database() {
         cold("g", true),
         instance.load(4_000, false),
     )]);
-    let requests = instance.world.requests.lock().unwrap();
-    assert!(requests[0].contains("g 0 30000 "), "{requests:?}");
+    let requests = instance.world.requests();
+    let envelope = format!("g {START_MILLIS} {} ", START_MILLIS + 30_000);
+    assert!(requests[0].contains(&envelope), "{requests:?}");
 }
 
 #[test]

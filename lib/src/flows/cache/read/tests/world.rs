@@ -6,80 +6,21 @@ use crate::{
     domain::car::CarRef,
     instance::cache_key::{CacheKind, Subject},
     platform::Platform,
-    scripted::{REDIS, config},
+    scripted::{REDIS, START_MILLIS, config},
+    stepped::SteppedPlatform,
     web::request::Notes,
 };
-use futures_util::{FutureExt, task::noop_waker};
+use futures_util::FutureExt;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use std::{
-    collections::VecDeque,
-    sync::{
-        Mutex,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
-    },
-    task::{Context, Poll},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(super) const KEY: &str = "test-car";
-
-/// A platform whose time moves when no request can go on. Redis replies by a script and is not
-/// reached after its end.
-#[derive(Default)]
-pub(super) struct World {
-    pub(super) now: AtomicI64,
-    pub(super) redis: Mutex<VecDeque<String>>,
-    pub(super) requests: Mutex<Vec<String>>,
-    pub(super) later: Mutex<Vec<BoxFuture<'static, ()>>>,
-}
-
-impl Platform for World {
-    fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
-        let body = String::from_utf8(request.body().to_vec()).unwrap();
-        self.requests.lock().unwrap().push(body);
-        let reply = self.redis.lock().unwrap().pop_front();
-        let reply = reply.map(|body| http::Response::new(Bytes::from(body)));
-        async move { reply.ok_or(TransportError::NotSent) }.boxed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        let until = self.millis() + i64::try_from(duration.as_millis()).unwrap();
-        std::future::poll_fn(move |_| {
-            if self.millis() >= until {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .boxed()
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.millis()).unwrap()
-    }
-
-    fn random(&self) -> [u8; 32] {
-        [7; 32]
-    }
-
-    fn after_response(&self, work: BoxFuture<'static, ()>) {
-        self.later.lock().unwrap().push(work);
-    }
-}
-
-impl World {
-    pub(super) fn millis(&self) -> i64 {
-        self.now.load(Ordering::SeqCst)
-    }
-}
 
 /// One instance, with the number of its loads from the database.
 pub(super) struct Instance {
     pub(super) app: App,
-    pub(super) world: Arc<World>,
+    pub(super) world: Arc<SteppedPlatform>,
     pub(super) loads: Arc<AtomicUsize>,
 }
 
@@ -96,8 +37,7 @@ impl Instance {
     }
 
     pub(super) fn with(config: Config, redis: &[String]) -> Self {
-        let world = Arc::new(World::default());
-        world.redis.lock().unwrap().extend(redis.iter().cloned());
+        let world = Arc::new(SteppedPlatform::new(redis));
         Self {
             app: App::new(config, Arc::clone(&world) as Arc<dyn Platform>),
             world,
@@ -152,35 +92,14 @@ impl Instance {
                 .map(|response| String::from_utf8(response.entity.body.to_vec()).unwrap())
                 .map_err(|error| error.to_string());
             let cache = request.notes.snapshot().cache.unwrap().header_value();
-            (body, cache, self.world.millis())
+            (body, cache, self.world.elapsed())
         }
         .boxed()
     }
 
     /// Runs `readers` and the work after their responses to the end.
     pub(super) fn run(&self, readers: Vec<BoxFuture<'_, Response>>) -> Vec<Response> {
-        let waker = noop_waker();
-        let mut context = Context::from_waker(&waker);
-        let mut responses: Vec<Option<Response>> = readers.iter().map(|_| None).collect();
-        let mut readers: Vec<_> = readers.into_iter().map(Some).collect();
-        let mut later = Vec::new();
-        for _ in 0..30_000 {
-            for (reader, response) in readers.iter_mut().zip(&mut responses) {
-                if let Some(Poll::Ready(ready)) = reader
-                    .as_mut()
-                    .map(|reader| reader.poll_unpin(&mut context))
-                {
-                    (*reader, *response) = (None, Some(ready));
-                }
-            }
-            later.append(&mut self.world.later.lock().unwrap());
-            later.retain_mut(|work| work.poll_unpin(&mut context).is_pending());
-            if later.is_empty() && responses.iter().all(Option::is_some) {
-                return responses.into_iter().flatten().collect();
-            }
-            self.world.now.fetch_add(1, Ordering::SeqCst);
-        }
-        panic!("a request waits for ever");
+        self.world.run(readers)
     }
 
     pub(super) fn loads(&self) -> usize {
@@ -189,7 +108,7 @@ impl Instance {
 
     /// Lookups beyond those of the admissions.
     pub(super) fn looks(&self) -> usize {
-        let requests = self.world.requests.lock().unwrap();
+        let requests = self.world.requests();
         requests
             .iter()
             .filter(|body| body.contains("limit:none"))
@@ -197,7 +116,7 @@ impl Instance {
     }
 
     pub(super) fn stored(&self) -> usize {
-        let requests = self.world.requests.lock().unwrap();
+        let requests = self.world.requests();
         requests
             .iter()
             .filter(|body| body.starts_with("[[\"SET\",\"cache:"))
@@ -242,8 +161,8 @@ pub(super) fn cold(generation: &str, is_leader: bool) -> CacheEntry {
 pub(super) fn expired(generation: &str, is_leader: bool) -> CacheEntry {
     let envelope = Envelope {
         generation: "old".to_owned(),
-        stored: -3_600_000,
-        fresh_until: -3_000_000,
+        stored: START_MILLIS - 3_600_000,
+        fresh_until: START_MILLIS - 3_000_000,
         entity: Entity::new(Some(Bytes::from_static(b"\"old\""))),
     };
     CacheEntry {
@@ -261,7 +180,8 @@ pub(super) fn not_stored(generation: &str, is_leader: bool) -> String {
 
 /// The reply for a key that another instance has stored.
 pub(super) fn stored(generation: &str) -> String {
-    let envelope = format!("{generation} 0 60000 \\\"e\\\"\\n\\\"elsewhere\\\"");
+    let until = START_MILLIS + 60_000;
+    let envelope = format!("{generation} {START_MILLIS} {until} \\\"e\\\"\\n\\\"elsewhere\\\"");
     format!("[{{\"result\":[1,0,0,\"{envelope}\",\"{generation}\"]}}]")
 }
 
