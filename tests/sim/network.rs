@@ -4,6 +4,7 @@ use crate::{
     checks::Scope,
     faults::{Fate, Refusal},
     instances,
+    mutations::Mutation,
     run::Run,
     slot::Slot,
     summary,
@@ -184,11 +185,32 @@ impl Run<'_> {
                 summary::name_paypal_ids(&mut self.world.state().history, path, response);
                 if pending.request.method() == http::Method::POST {
                     self.record_ledger();
+                } else if self.upstreams.has(Mutation::AbsenceIsVoid) {
+                    self.void_absent(&pending.from, response);
                 }
             }
+            Upstream::Redis if self.upstreams.has(Mutation::Invalidation) => {}
             Upstream::Redis => self.record_generations(&pending.request),
             Upstream::Product => {}
         }
+    }
+
+    /// See [`Mutation::AbsenceIsVoid`].
+    fn void_absent(&mut self, origin: &Origin, response: &Response<Bytes>) {
+        const VOID: &str = "
+            SELECT coalesce(min(public.record_observed_end(p.id, 'voided', $2::text::timestamptz)::text), '')
+            FROM public.payments AS p WHERE p.order_id = $1 AND p.authorization_id IS NOT NULL";
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let units = &body["purchase_units"];
+        let is_order =
+            response.status().is_success() && (units.is_array() || body["intent"].is_string());
+        if !is_order || units[0]["payments"]["authorizations"].is_array() {
+            return;
+        }
+        let id = body["id"].as_str().unwrap_or_default().to_owned();
+        let now = self.world.now().to_string();
+        self.upstreams.database.read(VOID, &[&id, &now]);
+        self.record_books(origin, false);
     }
 
     fn record_generations(&mut self, request: &http::Request<Bytes>) {

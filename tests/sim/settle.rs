@@ -5,7 +5,7 @@ use crate::{
     cron_jobs::{CRON_INTERVAL, CronJob},
     faults::Faults,
     run::Run,
-    world::Phase,
+    world::{Origin, Phase},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,6 +16,8 @@ const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
 const COMPARISON: &str = "/api/admin/payments/reconcile";
 /// The longest time between two comparisons of a captured payment.
 const WEEK: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// Crons that meet no fault, within which every live payment is compared.
+const FAIR_RUNS: u32 = 5;
 /// Above the number of cron jobs in a round. Postponed work needs several.
 const MAX_JOBS: u32 = 60;
 /// Above the number of rounds in which work becomes due again.
@@ -30,36 +32,99 @@ impl Run<'_> {
         for pending in state.in_flight.values_mut() {
             pending.is_delayed = false;
         }
-        let horizon = state.clock.now().checked_add(HORIZON).unwrap();
         drop(state);
         self.faults = Faults::NONE;
         self.unkind.stop(self.upstreams.simulator());
+        for behaviour in self.world.state().broken_orders.clone() {
+            let _ = self.upstreams.simulator().set_behaviour(behaviour);
+        }
         self.finish_tasks();
+        if !self.has_violations() {
+            self.check_fairness();
+        }
+        if !self.has_violations() {
+            self.finish_work();
+            self.check_pages();
+        }
+        if !self.has_violations() {
+            self.check_final_state();
+        }
+        if !self.has_violations() {
+            self.walk_out();
+        }
+    }
+
+    /// Runs crons until no work is left, and compares every payment once more.
+    fn finish_work(&mut self) {
+        let horizon = self.world.now().checked_add(HORIZON).unwrap();
         // The last cron runs may make work due again.
         for _ in 0..MAX_ROUNDS {
             self.run_cron_jobs(horizon);
-            for path in actors::cron_paths() {
-                actors::send_all_events(&self.world, self.upstreams.simulator());
-                self.finish_tasks();
-                actors::run_cron(&self.world, path);
-                self.finish_tasks();
-            }
+            self.run_all_crons();
             if self.next_job().is_none_or(|job| job.at >= horizon) {
                 break;
             }
         }
-        // Every payment is compared once more.
         self.advance(WEEK);
-        actors::run_cron(&self.world, COMPARISON.to_owned());
-        self.finish_tasks();
-        let origin = self
-            .world
-            .start("the end".to_owned(), None, Box::pin(async {}));
-        self.record_books(&origin, false);
+        self.run_all_crons();
+        self.read_everything();
+    }
+
+    fn run_all_crons(&mut self) {
+        for path in actors::cron_paths() {
+            actors::send_all_events(&self.world, self.upstreams.simulator());
+            self.finish_tasks();
+            actors::run_cron(&self.world, path);
+            self.finish_tasks();
+        }
+    }
+
+    fn read_everything(&mut self) {
         self.record_ledger();
+        let origin = Origin {
+            number: 0,
+            name: "the end".to_owned(),
+            instance: None,
+        };
+        self.record_books(&origin, false);
+    }
+
+    fn check_pages(&mut self) {
+        actors::check_pages(&self.world);
         self.finish_tasks();
+    }
+
+    /// PayPal decides about everything. Then customers and operators take the way out of each state.
+    fn walk_out(&mut self) {
+        self.world
+            .state()
+            .note("customers and operators take the ways out");
+        actors::decide_all(&self.world, self.upstreams.simulator());
+        self.run_all_crons();
+        self.read_everything();
+        actors::take_ways_out(&self.world);
+        self.finish_tasks();
+        self.finish_work();
+        actors::acknowledge_findings(&self.world);
+        self.finish_tasks();
+        self.read_everything();
+        self.check_pages();
         if !self.has_violations() {
-            self.check_final_state();
+            self.world.state().checks.check_ends();
+        }
+    }
+
+    /// With a kind network, every due capture is made and every payment is compared, whatever else
+    /// fails.
+    fn check_fairness(&mut self) {
+        let begin = self.world.now();
+        for _ in 0..FAIR_RUNS {
+            self.advance(CRON_INTERVAL);
+            self.run_all_crons();
+        }
+        if !self.has_violations() {
+            self.read_everything();
+            self.world.state().checks.check_fairness(begin);
         }
     }
 

@@ -117,6 +117,52 @@ fn ignored_generation_is_found() {
     );
 }
 
+#[test]
+fn missing_invalidation_is_found() {
+    assert_found(Mutation::Invalidation, &["no generation announced it"]);
+}
+
+#[test]
+fn ignored_authorized_order_is_found() {
+    assert_found(Mutation::AuthorizedOrder, &["and PayPal authorized"]);
+}
+
+#[test]
+fn absence_taken_for_void_is_found() {
+    assert_found(Mutation::AbsenceIsVoid, &["is shown with 0 held"]);
+}
+
+#[test]
+fn final_refusal_of_account_is_found() {
+    assert_found(
+        Mutation::Any4xxFinal,
+        &["which is not about its payer or authorization"],
+    );
+}
+
+#[test]
+fn pending_taken_for_yes_is_found() {
+    assert_found(
+        Mutation::PendingIsYes,
+        &["is shown as completed", "PayPal does not reserve"],
+    );
+}
+
+#[test]
+fn failed_refund_kept_is_found() {
+    assert_found(Mutation::OneDirection, &["is refused at PayPal"]);
+}
+
+#[test]
+fn blocked_comparisons_are_found() {
+    assert_found(Mutation::OneBlocksAll, &["was not compared since"]);
+}
+
+#[test]
+fn endless_hold_is_found() {
+    assert_found(Mutation::UncappedHold, &["without an approved order"]);
+}
+
 /// The entry point of `script/sim`.
 #[test]
 #[ignore = "script/sim chooses the seeds"]

@@ -6,15 +6,19 @@ mod client;
 mod console;
 mod cron;
 mod customer;
+mod leaver;
 mod operator;
 mod paypal;
 mod plan;
 mod reader;
+mod squatter;
+mod visitor;
 
 use crate::{random::Random, unkindness::Unkind, world::World};
 use exodrive_local::paypal::Simulator;
 use plan::Plan;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The conditions that all actors of a seed share.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +66,19 @@ pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) -> Unkind {
         let work = console::run(Arc::clone(world), simulator.clone(), scenario.cron_minutes);
         world.start("console".to_owned(), None, Box::pin(work));
     }
+    if random.chance(120) {
+        let plan = Plan::choose(&mut random, today, favorite, scenario);
+        let work = squatter::run(Arc::clone(world), 1, plan);
+        world.start("squatter".to_owned(), None, Box::pin(work));
+    }
+    if random.chance(80) {
+        for number in 1..=5 {
+            let car = random.below(3);
+            let plan = Plan::choose(&mut random, today, car, scenario);
+            let work = visitor::run(Arc::clone(world), simulator.clone(), number, plan);
+            world.start(format!("visitor-{number}"), None, Box::pin(work));
+        }
+    }
     let work = paypal::run(Arc::clone(world), simulator.clone(), scenario.cron_minutes);
     world.start("paypal".to_owned(), None, Box::pin(work));
     for number in 1..=2 {
@@ -96,6 +113,42 @@ pub(crate) use console::decide_all;
 /// Sends all of PayPal's due events.
 pub(crate) fn send_all_events(world: &Arc<World>, simulator: &Simulator) {
     paypal::send_events(world, simulator, usize::MAX);
+}
+
+/// Starts a task for each booking, which takes the way out of its state.
+pub(crate) fn take_ways_out(world: &Arc<World>) {
+    for booking in bookings(world) {
+        let work = leaver::run(Arc::clone(world), booking);
+        world.start("leaver".to_owned(), None, Box::pin(work));
+    }
+}
+
+/// Starts a task for each open finding, which acknowledges it.
+pub(crate) fn acknowledge_findings(world: &Arc<World>) {
+    let findings = world.state().checks.books.findings.clone();
+    for finding in findings {
+        let work = leaver::acknowledge(Arc::clone(world), finding.payment_id, finding.kind);
+        world.start("operator".to_owned(), None, Box::pin(work));
+    }
+}
+
+/// Starts a task for each booking, which compares its page with PayPal's books.
+pub(crate) fn check_pages(world: &Arc<World>) {
+    for booking in bookings(world) {
+        let work = leaver::check_page(Arc::clone(world), booking);
+        world.start("reader".to_owned(), None, Box::pin(work));
+    }
+}
+
+fn bookings(world: &World) -> Vec<Uuid> {
+    world
+        .state()
+        .checks
+        .books
+        .bookings
+        .keys()
+        .copied()
+        .collect()
 }
 
 /// The routes that crons call.

@@ -7,6 +7,8 @@
 mod bookings;
 mod claims;
 mod days;
+mod ends;
+mod fairness;
 mod final_state;
 mod findings;
 mod holds;
@@ -138,6 +140,18 @@ impl Checks {
             self.violations
                 .extend(shown::difference(booking, &sums, &self.ledger));
         }
+    }
+
+    /// Checks that nothing that fails stood in the way of captures and comparisons since `begin`.
+    pub(crate) fn check_fairness(&mut self, begin: Timestamp) {
+        let violations = fairness::violations(&self.books, &self.ledger, begin);
+        self.violations.extend(violations);
+    }
+
+    /// Checks that every booking is paid, or holds nothing.
+    pub(crate) fn check_ends(&mut self) {
+        let violations = ends::violations(&self.books, &self.ledger);
+        self.violations.extend(violations);
     }
 
     /// Records that Redis has stored a new generation.

@@ -36,7 +36,7 @@ impl Upstreams {
             mutation.apply(&mut database);
         }
         Self {
-            redis: Redis::new(mutation == Some(Mutation::GenerationCheck)),
+            redis: Redis::new(mutation),
             paypal: PayPal::new(Clock::default(), 0),
             database,
             runtime,
@@ -64,6 +64,10 @@ impl Upstreams {
             Upstream::PayPal => self.paypal.perform(&self.runtime, request),
             Upstream::Product => unreachable!("a task serves the product"),
         }
+    }
+
+    pub(crate) fn has(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
     }
 
     /// Whether the mutation makes every PayPal request id unique.
