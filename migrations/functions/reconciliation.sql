@@ -74,7 +74,7 @@ BEGIN
             FROM public.payment_captures AS c WHERE c.payment_id = p_payment.id),
         'refunds', (
             SELECT coalesce(jsonb_agg(jsonb_build_object('refundId', r.id, 'paypalRefundId', r.paypal_refund_id, 'captureId', r.capture_id,
-                'amount', internal.money(r.amount), 'status', r.status) ORDER BY r.ordered_at, r.part, r.id), '[]')
+                'amount', internal.money(r.amount), 'status', r.status, 'pendingSince', internal.utc(r.pending_since)) ORDER BY r.ordered_at, r.part, r.id), '[]')
             FROM public.refunds AS r WHERE r.payment_id = p_payment.id),
         'refundsOpen', EXISTS (
             SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status IN ('ordered', 'pending')),
@@ -94,7 +94,7 @@ BEGIN
             'amount', internal.money(p_payment.amount), 'currency', p_payment.currency, 'orderId', p_payment.order_id,
             'orderIds', internal.order_ids(p_payment), 'orderCreatedAt', internal.utc(p_payment.order_created_at),
             'authorizationId', p_payment.authorization_id, 'originalAuthorizationId', p_payment.original_authorization_id,
-            'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at),
+            'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at), 'holdEnded', p_payment.hold_ended_at IS NOT NULL,
             'captureAmount', internal.money(p_payment.capture_amount), 'captureId', p_payment.capture_id,
             'capturedAmount', internal.money(p_payment.captured_amount), 'capturedAt', internal.utc(p_payment.captured_at),
             'refundedAmount', internal.money(p_payment.refunded_amount), 'pendingSince', internal.utc(p_payment.pending_since),
@@ -142,9 +142,10 @@ COMMENT ON FUNCTION public.find_payment IS
     'The payment with our id, otherwise the one that PayPal gave that id: an order, authorization, '
     'capture or refund, earlier ones included. {paymentId, status, bookingId, reference, '
     'bookingStatus, startDate, isLatest, amount, currency, orderId, orderIds, orderCreatedAt, '
-    'authorizationId, originalAuthorizationId, authorizationExpiresAt, captureAmount, captureId, '
-    'capturedAmount, capturedAt, refundedAmount, pendingSince, voidReason, failureCode, captures '
-    '[{captureId, amount, status}], refunds [{refundId, paypalRefundId, captureId, amount, status}], '
+    'authorizationId, originalAuthorizationId, authorizationExpiresAt, holdEnded, captureAmount, '
+    'captureId, capturedAmount, capturedAt, refundedAmount, pendingSince, voidReason, failureCode, '
+    'captures [{captureId, amount, status}], refunds [{refundId, paypalRefundId, captureId, amount, '
+    'status, pendingSince}], '
     'refundsOpen, refundRefused, refundedByUs, disputed, updatedAt}, or NULL. orderIds: the orders '
     'that PayPal may still authorize, newest first. refundedByUs: refunds that we ordered explain '
     'all that went back. Reads only.';

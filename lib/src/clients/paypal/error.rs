@@ -62,12 +62,6 @@ impl PayPalError {
         }
     }
 
-    /// Whether PayPal may have acted.
-    #[must_use]
-    pub(crate) fn leaves_doubt(&self) -> bool {
-        self.meaning() == Meaning::Unknown
-    }
-
     /// The meaning for the next step.
     #[must_use]
     pub(crate) fn meaning(&self) -> Meaning {

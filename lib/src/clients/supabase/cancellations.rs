@@ -158,7 +158,7 @@ mod tests {
                 let CancelResult::Cancelled(cancellation) = result else {
                     panic!("{outcome} refused");
                 };
-                assert_eq!(cancellation.settlements, [settlement.clone()]);
+                assert_eq!(cancellation.settlements, std::slice::from_ref(&settlement));
                 assert_eq!(cancellation.refund.amount.to_string(), "118.80");
                 assert_eq!(cancellation.car.slug, "porsche-911");
             }

@@ -70,21 +70,17 @@ pub(crate) async fn make_part(
         Ok(made) => made,
         Err(error) => return record_failure(app, limits, &claim, &error).await,
     };
-    match made.status.recorded() {
-        Some(status) => {
-            if status == RecordedRefundStatus::Refused {
-                log::error!("refund={part_id} failed at PayPal");
-            }
-            Ok(database.record_refund(&claim, &made, status).await?)
-        }
+    let Some(status) = made.status.recorded() else {
         // PayPal has it, and the comparison learns what became of it.
-        None => {
-            let retry_at = retry_at(app.platform().now(), claim.attempt, None);
-            Ok(database
-                .record_refund_failure(&claim, "unknown", "unknown", Some(retry_at))
-                .await?)
-        }
+        let retry_at = retry_at(app.platform().now(), claim.attempt, None);
+        return Ok(database
+            .record_refund_failure(&claim, "unknown", "unknown", Some(retry_at))
+            .await?);
+    };
+    if status == RecordedRefundStatus::Refused {
+        log::error!("refund={part_id} failed at PayPal");
     }
+    Ok(database.record_refund(&claim, &made, status).await?)
 }
 
 async fn record_failure(
