@@ -204,8 +204,10 @@ async fn audit_log_shows_booking_history() {
         ("payment.authorized", "system"),
         ("capture.ordered", operator::OPERATOR),
         ("payment.capturing", "system"),
+        ("capture.completed", "system"),
         ("payment.captured", "system"),
         ("refund.ordered", operator::OPERATOR),
+        ("refund.refunded", operator::OPERATOR),
         ("payment.refunded", "system"),
     ];
     assert_eq!(
@@ -219,10 +221,10 @@ async fn audit_log_shows_booking_history() {
         operator::OPERATOR
     );
     let response = operator::read(&client, &path).await;
-    assert_eq!(response["pagination"]["total"], 2);
+    assert_eq!(response["pagination"]["total"], 3);
     let entries = response["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 1);
-    assert_eq!(entries[0]["action"], "refund.ordered", "newest first");
+    assert_eq!(entries[0]["action"], "refund.refunded", "newest first");
     assert_eq!(entries[0]["subjectType"], "payment");
     let payment = checkout::text(&read_booking(&client, &paid.hold).await["payment"]["paymentId"]);
     assert_eq!(entries[0]["subjectId"], json!(payment));
@@ -242,6 +244,8 @@ fn operator_routes(booking: &Hold) -> Vec<(Method, String)> {
         .collect();
     let replay = "/api/admin/webhooks/WH-1/replay".to_owned();
     routes.push((Method::POST, replay));
+    let acknowledge = "/api/admin/payments/findings/acknowledge".to_owned();
+    routes.push((Method::POST, acknowledge));
     for path in [BOOKINGS, AUDIT, "/api/admin/payments/drift"] {
         routes.push((Method::GET, path.to_owned()));
     }

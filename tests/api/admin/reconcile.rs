@@ -252,7 +252,7 @@ async fn reconciliation_records_dashboard_refund() {
             (&shown["status"], &shown["refundedAmount"]),
             (&json!("partially_refunded"), &json!("12.34"))
         );
-        assert_eq!(finding_kinds(&run, paid.hold.id), Vec::<Value>::new());
+        assert_eq!(finding_kinds(&run, paid.hold.id), ["money_returned"]);
 
         let response = operator::post_action(&client, paid.hold.id, "refund", &json!({})).await;
         assert_eq!(

@@ -115,7 +115,7 @@ async fn random_schedules_match_plan() {
                 call(
                     &service,
                     "record_capture_failure",
-                    capture_failure(&capture_claim, "final", &at.to_string(), &at.to_string()),
+                    capture_failure(&capture_claim, "declined", &at.to_string(), &at.to_string()),
                 )
                 .await;
             } else {
