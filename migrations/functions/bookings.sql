@@ -131,7 +131,7 @@ BEGIN
         'cancelledAt', internal.utc(p_booking.cancelled_at), 'reason', p_booking.cancellation_reason,
         'percent', v_settled -> 'percent',
         'refund', jsonb_build_object('amount', v_settled -> 'amount', 'currency', v_settled -> 'currency',
-                                     'status', v_settled -> 'refundStatus'));
+                                     'status', v_settled -> 'refundStatus', 'failureCode', v_settled -> 'failureCode'));
 END;
 $$;
 

@@ -158,7 +158,7 @@ async fn half_cancellation_shows_captured_part() {
         assert_eq!(cancellation["percent"], answer["percent"]);
         assert_eq!(
             cancellation["refund"],
-            json!({"amount": refund, "currency": paid.hold.currency, "status": "voided"})
+            json!({"amount": refund, "currency": paid.hold.currency, "status": "voided", "failureCode": null})
         );
         assert_eq!(answer["status"], "voided");
         assert_eq!(cancellation["kept"], json!(kept));
@@ -192,7 +192,7 @@ async fn voided_booking_shows_release_and_reason() {
     assert_eq!(booking["cancellation"]["kept"], "0.00");
     assert_eq!(
         booking["cancellation"]["refund"],
-        json!({"amount": price, "currency": paid.hold.currency, "status": "voided"})
+        json!({"amount": price, "currency": paid.hold.currency, "status": "voided", "failureCode": null})
     );
 }
 
@@ -452,6 +452,11 @@ async fn pending_refund_is_shown_until_paypal_decides() {
             } else {
                 ("refused", price)
             };
+            let answer = cancel(&client, &paid.hold).await;
+            for member in ["status", "amount", "failureCode"] {
+                let shown = &booking["cancellation"]["refund"][member];
+                assert_eq!(*shown, answer[member], "{member}");
+            }
             assert_eq!(booking["cancellation"]["refund"]["status"], status);
             assert_eq!(booking["cancellation"]["kept"], kept);
         })

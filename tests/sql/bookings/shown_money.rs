@@ -153,7 +153,7 @@ async fn assert_shows_cancellation(service: &Client, response: &Value, now: &str
     assert_eq!(cancellation["percent"], response["percent"]);
     assert_eq!(
         cancellation["refund"],
-        json!({ "amount": response["amount"], "currency": response["currency"], "status": response["refundStatus"] })
+        json!({ "amount": response["amount"], "currency": response["currency"], "status": response["refundStatus"], "failureCode": response["failureCode"] })
     );
     assert_eq!(cancellation["cancelledAt"], booking["cancelledAt"]);
     booking

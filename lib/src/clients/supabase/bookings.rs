@@ -134,10 +134,13 @@ pub(crate) struct CancellationSummary {
 
 /// The money that a cancellation gives back, as the cancellation's response says it.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct RefundSummary {
     #[serde(flatten)]
     pub(crate) money: Money,
     pub(crate) status: RefundStatus,
+    /// The reason of a refused refund.
+    pub(crate) failure_code: Option<String>,
 }
 
 /// A payment as the booking's holder sees it.
