@@ -148,7 +148,15 @@ fn rest_end(
     observation: &Observation,
     now: Timestamp,
 ) -> Option<Difference> {
+    // The console may capture a part for good, which releases the rest.
+    let is_closed = record.status.is_captured()
+        && record
+            .authorization_id
+            .as_deref()
+            .and_then(|id| observation.authorization(id))
+            .is_some_and(|shown| shown.status == AuthorizationStatus::Captured);
     shown_end(record, observation, now)
+        .or(is_closed.then_some(End::Expired))
         .filter(|_| !record.hold_ended)
         .map(Difference::Ended)
 }
