@@ -214,7 +214,7 @@ BEGIN
     -- outcome. The next capture run asks for it again.
     IF p_status = 'voided' AND EXISTS (
         SELECT FROM public.payment_operations
-        WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open' AND in_doubt) THEN
+        WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open' AND (in_doubt OR error_code IS NULL)) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
     v_ends := v_payment.status IN ('authorization_pending', 'authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired');
