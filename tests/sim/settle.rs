@@ -105,6 +105,10 @@ impl Run<'_> {
         actors::take_ways_out(&self.world);
         self.finish_tasks();
         self.finish_work();
+        // PayPal may have reviewed what was captured on the way.
+        actors::decide_all(&self.world, self.upstreams.simulator());
+        self.run_all_crons();
+        self.finish_work();
         actors::acknowledge_findings(&self.world);
         self.finish_tasks();
         self.read_everything();

@@ -33,7 +33,9 @@ pub(super) fn violations(books: &Books, ledger: &Ledger, now: Timestamp) -> Vec<
             findings.any(|it| it.payment_id == payment.id && it.kind == kind)
         };
         for (kind, is_true) in facts.reasons() {
-            if is_true && !has(kind) && !has("not_comparable") {
+            // The product does not know how much went back.
+            let is_unknown = has("not_comparable") || has("amount_mismatch");
+            if is_true && !has(kind) && !is_unknown {
                 violations.push(format!(
                     "{} of {} is {}, and no finding says {kind}",
                     payment.id, payment.booking_id, payment.status

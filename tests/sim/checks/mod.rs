@@ -102,7 +102,8 @@ impl Checks {
         self.violations
             .extend(self.holds.record(books, ledger, now));
         self.shown.record_truth(books, ledger);
-        self.violations.extend(self.shown.violation(books, ledger));
+        self.violations
+            .extend(self.shown.violation(books, ledger, &self.console_changes));
     }
 
     /// Checks PayPal's ledger after a request or an action in its console.

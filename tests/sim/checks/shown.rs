@@ -4,8 +4,9 @@
 //! one of PayPal's. Held money is true now, or was true since it was shown the last time. At the end
 //! of a run, all amounts must be true.
 
+use super::ConsoleChanges;
 use crate::{
-    books::Books,
+    books::{Books, Payment},
     ledger::{Ledger, Sums},
 };
 use rust_decimal::Decimal;
@@ -59,14 +60,29 @@ impl Shown {
     }
 
     /// Money that the product shows, and that PayPal does not have and never had.
-    pub(super) fn violation(&mut self, books: &Books, ledger: &Ledger) -> Option<String> {
-        self.wrong_hold(books)
+    pub(super) fn violation(
+        &mut self,
+        books: &Books,
+        ledger: &Ledger,
+        console: &ConsoleChanges,
+    ) -> Option<String> {
+        self.wrong_hold(books, ledger, console)
             .or_else(|| invented_capture(books, ledger))
             .or_else(|| invented_refund(books, ledger))
     }
 
-    fn wrong_hold(&mut self, books: &Books) -> Option<String> {
-        let payments = books.payments.values().filter(|it| !it.is_mismatch());
+    fn wrong_hold(
+        &mut self,
+        books: &Books,
+        ledger: &Ledger,
+        console: &ConsoleChanges,
+    ) -> Option<String> {
+        // A capture in the console may be final or not, which the product learns only later.
+        let is_sure = |payment: &Payment| {
+            let mut captures = ledger.captures_of(payment.id);
+            !payment.is_mismatch() && !captures.any(|it| console.contains(&it.id))
+        };
+        let payments = books.payments.values().filter(|it| is_sure(it));
         for payment in payments {
             let course = self.0.entry(payment.id).or_default();
             let amount = books.shown_as_held(payment);
