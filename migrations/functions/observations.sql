@@ -112,7 +112,7 @@ BEGIN
       AND v_outcome IN ('captured', 'capture_pending');
     -- A capture of the part that we ordered is ours, and ours are final: PayPal releases the rest.
     UPDATE public.payments AS p SET hold_ended_at = p_now
-    WHERE p.id = p_payment_id AND p.hold_ended_at IS NULL AND p_status = 'completed' AND p_amount = p.capture_amount
+    WHERE p.id = p_payment_id AND p.hold_ended_at IS NULL AND p_status IN ('completed', 'pending') AND p_amount = p.capture_amount
       AND EXISTS (SELECT FROM public.payment_operations AS o WHERE o.payment_id = p.id AND o.operation = 'capture');
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
