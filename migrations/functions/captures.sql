@@ -281,9 +281,9 @@ BEGIN
         PERFORM internal.close_operation(p_request_id, 'succeeded', p_capture_id, NULL, p_now);
     END IF;
     v_outcome := internal.store_capture(v_payment, p_capture_id, p_amount, p_status, p_now);
-    -- Our captures are final, so PayPal releases the rest.
+    -- Our captures are final, so PayPal releases the rest, and the part is all that it may review.
     UPDATE public.payments SET hold_ended_at = p_now
-    WHERE id = p_payment_id AND hold_ended_at IS NULL AND p_status = 'completed';
+    WHERE id = p_payment_id AND hold_ended_at IS NULL AND (p_status = 'completed' OR capture_amount IS NOT NULL);
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;

@@ -110,6 +110,10 @@ BEGIN
     SET status = 'succeeded', in_doubt = false, result_id = p_capture_id, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
+    -- A capture of the part that we ordered is ours, and ours are final: PayPal releases the rest.
+    UPDATE public.payments AS p SET hold_ended_at = p_now
+    WHERE p.id = p_payment_id AND p.hold_ended_at IS NULL AND p_status IN ('completed', 'pending') AND p_amount = p.capture_amount
+      AND EXISTS (SELECT FROM public.payment_operations AS o WHERE o.payment_id = p.id AND o.operation = 'capture');
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;
@@ -206,6 +210,13 @@ BEGIN
         RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
     END IF;
     v_payment := internal.lock_payment_of_booking(p_payment_id);
+    -- PayPal may show a reauthorized original as voided, and our reauthorization may have no known
+    -- outcome. The next capture run asks for it again.
+    IF p_status = 'voided' AND EXISTS (
+        SELECT FROM public.payment_operations
+        WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open' AND (in_doubt OR error_code IS NULL)) THEN
+        RETURN jsonb_build_object('outcome', 'unchanged');
+    END IF;
     v_ends := v_payment.status IN ('authorization_pending', 'authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired');
     IF v_payment.id IS NULL OR internal.has_live_lease(v_payment, p_now)
        OR NOT (v_ends OR (v_payment.hold_ended_at IS NULL AND v_payment.authorization_id IS NOT NULL

@@ -148,7 +148,15 @@ fn rest_end(
     observation: &Observation,
     now: Timestamp,
 ) -> Option<Difference> {
+    // The console may capture a part for good, which releases the rest.
+    let is_closed = record.status.is_captured()
+        && record
+            .authorization_id
+            .as_deref()
+            .and_then(|id| observation.authorization(id))
+            .is_some_and(|shown| shown.status == AuthorizationStatus::Captured);
     shown_end(record, observation, now)
+        .or(is_closed.then_some(End::Expired))
         .filter(|_| !record.hold_ended)
         .map(Difference::Ended)
 }
@@ -198,10 +206,20 @@ fn shown_end(record: &PaymentRecord, observation: &Observation, now: Timestamp) 
         Some(AuthorizationStatus::Denied) => Some(End::Denied),
         Some(AuthorizationStatus::Voided) if is_past_end => Some(End::Expired),
         Some(AuthorizationStatus::Voided) => Some(End::Voided),
+        // Its only capture failed, and PayPal takes no other.
+        Some(AuthorizationStatus::Captured) if has_only_failed_captures(observation) => {
+            Some(End::Expired)
+        }
         // PayPal was asked by id. It holds money for 29 days at most.
         None if is_past_end && observation.is_missing(id) => Some(End::Expired),
         _ => None,
     }
+}
+
+fn has_only_failed_captures(observation: &Observation) -> bool {
+    let mut captures = observation.captures.iter();
+    !observation.captures.is_empty()
+        && captures.all(|capture| capture.status.meaning() == Meaning::DeclinedByPayer)
 }
 
 /// Whether an authorization that holds money contradicts the record of a payment that has ended.

@@ -306,7 +306,7 @@ async fn capture_at_paypal(
         .map_err(|error| CaptureFailure::of_call(limits, &error))
 }
 
-/// The capture that decides, if the order has captures.
+/// The capture that decides, if the order has captures of the ordered amount.
 async fn find_capture(
     app: &App,
     limits: &RunLimits<'_>,
@@ -314,7 +314,12 @@ async fn find_capture(
 ) -> Result<Option<Capture>, CaptureFailure> {
     let seen = app.paypal(limits.deadline).get_order(&claim.order_id).await;
     match seen {
-        Ok(seen) => Ok(seen.decisive_capture().cloned()),
+        Ok(mut seen) => {
+            // PayPal's console may have captured a part meanwhile, which is not our attempt.
+            seen.captures
+                .retain(|capture| capture.money == claim.money());
+            Ok(seen.decisive_capture().cloned())
+        }
         // Nothing is known of the earlier attempt, whatever this answer means.
         Err(error) => {
             limits.note(&error);
