@@ -9,10 +9,13 @@ ALTER TABLE public.payments
     ADD COLUMN IF NOT EXISTS next_comparison_at timestamptz,
     ADD COLUMN IF NOT EXISTS comparison_failures integer NOT NULL DEFAULT 0 CHECK (comparison_failures >= 0),
     ADD COLUMN IF NOT EXISTS hold_ended_at timestamptz,
+    ADD COLUMN IF NOT EXISTS authorized_amount numeric(12, 2) CHECK (authorized_amount > 0),
     ADD COLUMN IF NOT EXISTS comparison_failing_since timestamptz;
 COMMENT ON COLUMN public.payments.hold_ended_at IS
     'Since when PayPal is known to hold none of the authorized money that is not captured. NULL: it '
     'may hold some until the authorization expires.';
+COMMENT ON COLUMN public.payments.authorized_amount IS
+    'What PayPal authorized, in the payment''s currency. NULL: the price.';
 COMMENT ON COLUMN public.payments.pending_since IS
     'Since when PayPal reviews the authorization or the capture. NULL: PayPal reviews nothing.';
 COMMENT ON COLUMN public.payments.next_comparison_at IS

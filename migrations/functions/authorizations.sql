@@ -263,17 +263,20 @@ BEGIN
 END;
 $$;
 
+-- An earlier version got only whether the amount is the price.
+DROP FUNCTION IF EXISTS internal.settle_authorization(public.bookings, public.payments, text, text, text, boolean, timestamptz, timestamptz);
+
 -- Writes the authorization that PayPal made for an order, and what becomes of the booking. The order
 -- becomes the payment's order. Returns confirmed, pending, or the reason to void. The caller holds
 -- the locks.
 CREATE OR REPLACE FUNCTION internal.settle_authorization(
     p_booking public.bookings, p_payment public.payments, p_order_id text, p_authorization_id text, p_status text,
-    p_is_price boolean, p_expires_at timestamptz, p_now timestamptz
+    p_amount numeric, p_currency text, p_expires_at timestamptz, p_now timestamptz
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_refusal text := CASE
-        WHEN NOT p_is_price THEN 'payment_mismatch'
+        WHEN p_amount IS DISTINCT FROM p_payment.amount OR p_currency IS DISTINCT FROM p_payment.currency THEN 'payment_mismatch'
         WHEN p_payment.void_reason IS NOT NULL THEN p_payment.void_reason
         WHEN EXISTS (SELECT FROM public.payments AS other
                      WHERE other.booking_id = p_booking.id AND other.id <> p_payment.id AND other.void_reason IS NULL
@@ -285,7 +288,7 @@ BEGIN
     UPDATE public.payments AS p
     SET status = p_status, authorization_id = p_authorization_id, authorized_at = coalesce(p.authorized_at, p_now),
         authorization_expires_at = coalesce(p_expires_at, p.authorization_expires_at, p_now + interval '29 days'),
-        order_id = coalesce(p_order_id, p.order_id),
+        authorized_amount = CASE WHEN p_currency = p.currency THEN p_amount END, order_id = coalesce(p_order_id, p.order_id),
         approve_url = CASE WHEN coalesce(p_order_id, p.order_id) = p.order_id THEN p.approve_url END,
         order_created_at = CASE WHEN coalesce(p_order_id, p.order_id) IS NOT DISTINCT FROM p.order_id THEN p.order_created_at
             ELSE coalesce((SELECT o.finished_at FROM public.payment_operations AS o
@@ -323,12 +326,10 @@ DECLARE
     v_payment   public.payments;
     v_operation public.payment_operations;
     v_outcome   text;
-    v_is_price  boolean;
 BEGIN
     v_booking := internal.lock_booking((SELECT booking_id FROM public.payments WHERE id = p_payment_id));
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     v_operation := internal.known_operation(p_payment_id, p_request_id);
-    v_is_price := p_amount = v_payment.amount AND p_currency = v_payment.currency;
     IF v_operation.status <> 'succeeded' THEN
         PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
     END IF;
@@ -350,11 +351,11 @@ BEGIN
         PERFORM internal.end_review(v_booking.id, p_now);
         v_outcome := 'denied';
     ELSE
-        IF NOT v_is_price THEN
+        IF p_amount IS DISTINCT FROM v_payment.amount OR p_currency IS DISTINCT FROM v_payment.currency THEN
             PERFORM internal.record_payment_mismatch(v_payment, p_authorization_id, p_amount, p_currency, p_now);
         END IF;
         v_outcome := internal.settle_authorization(v_booking, v_payment, v_operation.subject_id,
-            p_authorization_id, p_status, v_is_price, p_expires_at, p_now);
+            p_authorization_id, p_status, p_amount, p_currency, p_expires_at, p_now);
     END IF;
     RETURN internal.authorization_json(v_outcome, v_booking.id, p_payment_id, p_request_id, false);
 END;

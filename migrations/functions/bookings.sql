@@ -99,7 +99,7 @@ LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'amount', internal.money(p.amount),
+            'amount', internal.money(coalesce(p.authorized_amount, p.amount)),
             'isAuthorized', known.is_authorized,
             'isHeld', known.is_authorized AND internal.holds_money(p, p_now),
             'captures', (

@@ -58,6 +58,7 @@ BEGIN
         -- A reauthorization whose response was lost, or one made in PayPal's console.
         UPDATE public.payments AS p
         SET original_authorization_id = internal.voidable_authorization(p), authorization_id = p_authorization_id,
+            authorized_amount = CASE WHEN p_currency = currency THEN p_amount ELSE authorized_amount END,
             reauthorized_at = p_now, authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
         WHERE p.id = p_payment_id;
         RETURN jsonb_build_object('outcome', 'recorded');
@@ -79,8 +80,7 @@ BEGIN
         v_outcome := 'kept';
     ELSE
         v_outcome := internal.settle_authorization(v_booking, v_payment, p_order_id, p_authorization_id, p_status,
-            coalesce(p_amount, v_payment.amount) = v_payment.amount AND coalesce(p_currency, v_payment.currency) = v_payment.currency,
-            p_expires_at, p_now);
+            coalesce(p_amount, v_payment.amount), coalesce(p_currency, v_payment.currency), p_expires_at, p_now);
     END IF;
     RETURN (SELECT jsonb_build_object('outcome', 'recorded', 'result', v_outcome, 'carId', c.id, 'carSlug', c.slug)
             FROM public.cars AS c WHERE c.id = v_booking.car_id);

@@ -127,7 +127,7 @@ BEGIN
     IF v_taken OR v_before.status = 'capture_pending' THEN
         v_payment.pending_since := CASE WHEN v_sums.captured IS NULL THEN v_sums.pending_since END;
     END IF;
-    IF v_sums.captured >= v_before.amount THEN
+    IF v_sums.captured >= coalesce(v_before.authorized_amount, v_before.amount) THEN
         v_payment.hold_ended_at := coalesce(v_before.hold_ended_at, p_now);
     END IF;
     IF v_payment IS DISTINCT FROM v_before THEN

@@ -29,9 +29,11 @@ BEGIN
 END;
 $$;
 
+-- An earlier version had no p_amount.
+DROP FUNCTION IF EXISTS public.record_reauthorization(uuid, uuid, text, text, timestamptz, timestamptz);
 CREATE OR REPLACE FUNCTION public.record_reauthorization(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_authorization_id text, p_expires_at timestamptz DEFAULT NULL,
-    p_now timestamptz DEFAULT now()
+    p_amount numeric DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
@@ -45,7 +47,7 @@ BEGIN
     PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
     UPDATE public.payments
     SET original_authorization_id = internal.voidable_authorization(v_payment),
-        authorization_id = p_authorization_id, reauthorized_at = p_now,
+        authorization_id = p_authorization_id, reauthorized_at = p_now, authorized_amount = coalesce(p_amount, authorized_amount),
         authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
     WHERE id = p_payment_id;
     -- The capture that follows is for the new authorization.

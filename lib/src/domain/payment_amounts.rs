@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AmountFacts {
+    /// The authorized amount. Of a mismatched payment, it is not the price.
     amount: Amount,
     /// PayPal authorized the payment at some time.
     is_authorized: bool,

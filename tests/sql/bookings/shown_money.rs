@@ -3,7 +3,10 @@
 use crate::support::{
     cancellation::{HALF_REFUND_AT, by_customer, by_operator, cancel, void_authorization},
     database::{Database, call, with_database},
-    fixtures::{NOW, upcoming_booking},
+    fixtures::{
+        NOW, authorization, begin_authorization, ordered_booking, upcoming_booking, with,
+    },
+    operator::claim_reauthorization,
     refund::captured_booking,
 };
 use exodrive::domain::payment_amounts::{AmountFacts, amounts};
@@ -221,6 +224,60 @@ async fn cancellation_after_capture_shows_refund() {
         let booking = assert_shows_cancellation(&service, &response, HALF_REFUND_AT).await;
         assert_eq!(booking["cancellation"]["refund"]["status"], "pending");
         assert_eq!(shown(&booking), "237.60 0 0 237.60 0 118.80 237.60");
+    })
+    .await;
+}
+
+/// PayPal may authorize another amount than the price. It is shown until it is voided, whoever
+/// recorded it.
+#[tokio::test]
+async fn authorization_of_other_amount_shows_that_amount() {
+    for is_observed in [false, true] {
+        with_database(move |db| async move {
+            let (service, _, payment) = ordered_booking(&db).await;
+            let id = format!("AUTH-{}", payment.payment_id);
+            if is_observed {
+                let observed = json!({
+                    "p_payment_id": payment.payment_id, "p_order_id": payment.order_id, "p_authorization_id": id,
+                    "p_status": "authorized", "p_amount": "143.55", "p_currency": "USD", "p_now": NOW,
+                });
+                let result = call(&service, "record_observed_authorization", observed).await;
+                assert_eq!(result["result"], "payment_mismatch");
+            } else {
+                begin_authorization(&service, &payment.order_id, NOW).await;
+                let other = with(authorization(&payment.payment_id, NOW), json!({ "p_amount": "143.55" }));
+                let result = call(&service, "record_authorization", other).await;
+                assert_eq!(result["outcome"], "payment_mismatch");
+            }
+            assert_eq!(shown(&read(&service, NOW).await), "143.55 143.55 0 0 0 0 0");
+            void_authorization(&service, &payment.payment_id, &json!(id), NOW).await;
+            assert_eq!(shown(&read(&service, NOW).await), "143.55 0 143.55 0 0 0 0");
+        })
+        .await;
+    }
+}
+
+/// A reauthorization may hold another amount than its authorization.
+#[tokio::test]
+async fn reauthorization_of_other_amount_shows_that_amount() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let now = "2030-01-14T00:00:00Z";
+        let claim = claim_reauthorization(&service, &booking.booking_id, now).await;
+        let success = json!({
+            "p_payment_id": booking.payment_id, "p_lease": claim["lease"], "p_request_id": claim["requestId"],
+            "p_authorization_id": "AUTH-NEW", "p_amount": "200.00", "p_now": now,
+        });
+        let result = call(&service, "record_reauthorization", success).await;
+        assert_eq!(result, json!({ "outcome": "recorded" }));
+        assert_eq!(shown(&read(&service, now).await), "200.00 200.00 0 0 0 0 0");
+        let observed = json!({
+            "p_payment_id": booking.payment_id, "p_order_id": booking.order_id, "p_authorization_id": "AUTH-CONSOLE",
+            "p_status": "authorized", "p_amount": "210.00", "p_currency": "USD", "p_now": "2030-01-14T00:02:00Z",
+        });
+        let result = call(&service, "record_observed_authorization", observed).await;
+        assert_eq!(result["outcome"], "recorded");
+        assert_eq!(shown(&read(&service, now).await), "210.00 210.00 0 0 0 0 0");
     })
     .await;
 }

@@ -211,6 +211,7 @@ impl Database<'_> {
             "p_request_id": claim.request_id,
             "p_authorization_id": authorization.id,
             "p_expires_at": authorization.expires_at,
+            "p_amount": authorization.money.amount,
             "p_now": self.platform.now(),
         });
         self.call_outcome("record_reauthorization", &arguments)
