@@ -2,7 +2,7 @@
 //! `record_observed_end`, `record_observed_refunds`.
 
 use crate::support::{
-    cancellation::{by_operator, cancel},
+    cancellation::{HALF_REFUND_AT, by_customer, by_operator, cancel},
     capture::{capture_failure, capture_of, capture_payment, claim},
     concurrency::{call_concurrently, call_overlapping, outcome_counts},
     database::{Database, call, try_call, with_database},
@@ -228,7 +228,7 @@ async fn only_authorized_payments_end_as_voided_or_expired() {
         ] {
             assert_eq!(record_end(&service, id, "voided", NOW).await, "unchanged");
         }
-        for status in [json!("failed"), json!("captured"), Value::Null] {
+        for status in [json!("failed"), json!("refunded"), Value::Null] {
             let arguments = with(
                 observed_end(&captured_payment.payment_id, "", NOW),
                 json!({ "p_status": status }),
@@ -259,6 +259,90 @@ async fn only_authorized_payments_end_as_voided_or_expired() {
             payment_status(&db, &payment.payment_id).await,
             "failed payment_mismatch"
         );
+    })
+    .await;
+}
+
+/// Since when PayPal holds nothing more, as `D-HH`, or `held`.
+async fn hold_end(db: &Database, payment_id: &str) -> String {
+    let sql = format!(
+        "SELECT coalesce(to_char(hold_ended_at AT TIME ZONE 'UTC', 'FMDD-HH24'), 'held') FROM payments WHERE id = '{payment_id}'"
+    );
+    db.value(&sql).await.unwrap()
+}
+
+/// The record of a final capture was lost, and a comparison or an event records it.
+#[tokio::test]
+async fn observed_capture_of_ours_ends_hold() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
+        let now = "2030-01-15T10:00:00Z";
+        let kept = claim(&service, 1, now).await.remove(0);
+        assert_eq!(kept["amount"], "118.80");
+        let capture = json!({ "p_payment_id": booking.payment_id, "p_capture_id": "C1", "p_amount": "118.80", "p_now": now });
+        assert_eq!(
+            call(&service, "record_observed_capture", capture).await,
+            json!({ "outcome": "captured" })
+        );
+        assert_eq!(hold_end(&db, &booking.payment_id).await, "15-10");
+
+        // PayPal reviews the capture first.
+        let reviewed = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let cancelled_at = "2030-01-10T13:00:00Z";
+        cancel(&service, by_customer(&reviewed.booking_id, cancelled_at)).await;
+        db.run(&format!("UPDATE payments SET capture_amount = 118.80 WHERE id = '{}'", reviewed.payment_id)).await;
+        let kept = claim(&service, 1, cancelled_at).await.remove(0);
+        let pending = with(capture_of(&kept, cancelled_at), json!({ "p_capture_id": "C2", "p_status": "pending" }));
+        assert_eq!(
+            call(&service, "record_capture", pending).await,
+            json!({ "outcome": "capture_pending" })
+        );
+        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "held");
+        let decided = json!({ "p_payment_id": reviewed.payment_id, "p_capture_id": "C2", "p_amount": "118.80", "p_now": now });
+        call(&service, "record_observed_capture", decided).await;
+        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "15-10");
+    })
+    .await;
+}
+
+/// A final capture in PayPal's console takes a part. PayPal shows the authorization as captured.
+#[tokio::test]
+async fn captured_authorization_ends_hold_and_nothing_else() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let before = db.content().await;
+        assert_eq!(
+            record_end(&service, id, "captured", NOW).await,
+            "unchanged",
+            "no capture is known"
+        );
+        assert_eq!(db.content().await, before);
+        let part = with(
+            observed_capture(id, "C1", NOW),
+            json!({ "p_amount": "22.00" }),
+        );
+        call(&service, "record_observed_capture", part).await;
+        assert_eq!(hold_end(&db, id).await, "held");
+        assert_eq!(
+            record_end(&service, id, "captured", "2030-01-11T12:00:00Z").await,
+            "recorded"
+        );
+        assert_eq!(hold_end(&db, id).await, "11-12");
+        assert_eq!(
+            db.count(
+                "payments",
+                "status = 'captured' AND captured_amount = 22.00 AND voided_at IS NULL"
+            )
+            .await,
+            1
+        );
+        assert_eq!(
+            record_end(&service, id, "captured", "2030-01-12T12:00:00Z").await,
+            "unchanged"
+        );
+        assert_eq!(hold_end(&db, id).await, "11-12");
     })
     .await;
 }
