@@ -227,6 +227,13 @@ BEGIN
                           AND v_payment.status NOT IN ('created', 'capture_pending'))) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
+    -- PayPal may show an authorization as void because it was reauthorized. The next capture run
+    -- repeats the reauthorization under its id, and learns the new authorization or the end.
+    IF p_status = 'voided' AND v_payment.status IN ('authorized', 'capturing', 'failed') AND EXISTS (
+        SELECT FROM public.payment_operations
+        WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open' AND in_doubt) THEN
+        RETURN jsonb_build_object('outcome', 'unchanged');
+    END IF;
     IF p_status = 'captured' THEN
         -- The captures say what became of the payment.
         UPDATE public.payments SET hold_ended_at = p_now, updated_at = p_now WHERE id = p_payment_id AND captured_amount IS NOT NULL;
@@ -255,5 +262,6 @@ COMMENT ON FUNCTION public.record_observed_end IS
     'PayPal shows that an authorization is void (p_status voided), was denied (denied), or that it, '
     'or an order that was never authorized, has expired (expired). A payment that failed or captured '
     'a part stays what it is, and holds nothing more. captured: a final capture of a part has closed '
-    'the authorization, which changes a payment with captures only. Outcomes: recorded, unchanged (ended before, '
-    'or claimed). Locks booking, payment.';
+    'the authorization, which changes a payment with captures only. Outcomes: recorded, unchanged '
+    '(ended before, claimed, or void while the outcome of a reauthorization is unknown). Locks '
+    'booking, payment.';

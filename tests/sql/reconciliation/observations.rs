@@ -198,9 +198,9 @@ async fn claimed_payment_does_not_end() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
         claim(&service, 1, "2030-01-19T10:00:00Z").await;
-        assert_eq!(record_end(&service, &booking.payment_id, "voided", "2030-01-19T10:01:59Z").await, "unchanged");
-        assert_eq!(record_end(&service, &booking.payment_id, "voided", "2030-01-19T10:02:00Z").await, "recorded");
-        assert_eq!(payment_status(&db, &booking.payment_id).await, "voided authorization_voided (capture failed authorization_voided, reauthorize failed authorization_voided)");
+        assert_eq!(record_end(&service, &booking.payment_id, "expired", "2030-01-19T10:01:59Z").await, "unchanged");
+        assert_eq!(record_end(&service, &booking.payment_id, "expired", "2030-01-19T10:02:00Z").await, "recorded");
+        assert_eq!(payment_status(&db, &booking.payment_id).await, "expired authorization_expired (capture failed authorization_expired, reauthorize failed authorization_expired)");
         // One caller reauthorizes while another observes the end.
         let other = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let reauthorization = ("claim_reauthorization", operator_request(&other.booking_id, NOW));
@@ -343,6 +343,32 @@ async fn captured_authorization_ends_hold_and_nothing_else() {
             "unchanged"
         );
         assert_eq!(hold_end(&db, id).await, "11-12");
+    })
+    .await;
+}
+
+/// PayPal shows the original authorization as void, and does not list the reauthorization.
+#[tokio::test]
+async fn void_is_no_end_while_reauthorization_is_in_doubt() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let attempt = claim_reauthorization(&service, &booking.booking_id, NOW).await;
+        // The record of the answer was lost, and the claim has expired.
+        let now = "2030-01-10T12:10:00Z";
+        let before = db.content().await;
+        assert_eq!(record_end(&service, id, "voided", now).await, "unchanged");
+        assert_eq!(db.content().await, before);
+        let due = claim(&service, 1, "2030-01-19T10:00:00Z").await.remove(0);
+        assert_eq!(due["reauthorizeRequestId"], attempt["requestId"]);
+        let failure = |kind: &str| json!({ "p_payment_id": id, "p_request_id": due["reauthorizeRequestId"], "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": "2030-01-19T10:00:01Z" });
+        call(&service, "record_capture_failure", capture_failure(&due, "retryable", NOW, "2030-01-19T10:00:01Z")).await;
+        call(&service, "record_reauthorization_failure", failure("unknown")).await;
+        assert_eq!(record_end(&service, id, "voided", "2030-01-19T10:05:00Z").await, "unchanged");
+        // Its refusal is an answer.
+        call(&service, "record_reauthorization_failure", failure("ended")).await;
+        assert_eq!(record_end(&service, id, "voided", "2030-01-19T10:05:00Z").await, "recorded");
+        assert_eq!(payment_status(&db, id).await, "voided SOME_CODE (reauthorize failed SOME_CODE, capture failed SOME_CODE)");
     })
     .await;
 }
