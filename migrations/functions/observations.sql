@@ -117,9 +117,12 @@ BEGIN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
     v_outcome := internal.store_capture(v_payment, p_capture_id, p_amount, p_status, p_now);
-    -- A call without a known outcome need not be retried.
+    -- A call without a known outcome need not be retried. After a capture by other hands, an
+    -- operator decides about the rest.
     UPDATE public.payment_operations
-    SET status = 'succeeded', in_doubt = false, result_id = p_capture_id, finished_at = p_now
+    SET status = CASE WHEN v_is_ours THEN 'succeeded' ELSE 'failed' END, in_doubt = false,
+        result_id = CASE WHEN v_is_ours THEN p_capture_id END,
+        error_code = CASE WHEN NOT v_is_ours THEN 'captured_elsewhere' END, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
     -- Our captures are final, so PayPal releases the rest.
@@ -130,7 +133,7 @@ END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
     'PayPal shows a capture of a payment, for example one made in its console. p_status: completed, '
-    'pending or declined. Outcomes: captured; capture_pending; capture_declined; replayed (nothing '
+    'pending or declined. A capture of ours, which has the ordered amount, ends the hold. Outcomes: captured; capture_pending; capture_declined; replayed (nothing '
     'new); unchanged (no such payment). A sum beyond what was ordered goes to security_events as '
     'duplicate_capture. Locks booking, payment.';
 

@@ -372,3 +372,52 @@ async fn void_is_no_end_while_reauthorization_is_in_doubt() {
     })
     .await;
 }
+
+/// A capture of another amount is none of ours, though the outcome of ours is unknown.
+#[tokio::test]
+async fn capture_of_other_amount_is_not_ours() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let attempt = call(
+            &service,
+            "claim_payment_capture",
+            operator_request(&booking.booking_id, NOW),
+        )
+        .await["claim"]
+            .clone();
+        call(
+            &service,
+            "record_capture_failure",
+            capture_failure(&attempt, "unknown", NOW, NOW),
+        )
+        .await;
+        let part = with(
+            observed_capture(id, "C1", NOW),
+            json!({ "p_amount": "22.00" }),
+        );
+        assert_eq!(
+            call(&service, "record_observed_capture", part).await,
+            json!({ "outcome": "captured" })
+        );
+        assert_eq!(
+            payment_status(&db, id).await,
+            "captured (capture failed captured_elsewhere)"
+        );
+        assert_eq!(hold_end(&db, id).await, "held");
+        assert_eq!(
+            claim(&service, 25, "2030-01-19T10:00:00Z").await,
+            Vec::<Value>::new()
+        );
+        let rest = with(
+            observed_capture(id, "C2", "2030-01-11T12:00:00Z"),
+            json!({ "p_amount": "215.60" }),
+        );
+        assert_eq!(
+            call(&service, "record_observed_capture", rest).await,
+            json!({ "outcome": "captured" })
+        );
+        assert_eq!(hold_end(&db, id).await, "11-12", "the sum is the whole");
+    })
+    .await;
+}

@@ -1,10 +1,15 @@
-//! Captures that PayPal shows and the database does not have.
+//! Captures that PayPal shows and the database does not have: those of a payment, and that of an
+//! attempt without a known outcome.
 
-use super::UpstreamError;
+use super::{UpstreamError, capture::MadeCapture};
 use crate::{
     app::App,
-    clients::supabase::PaymentName,
-    domain::{difference::End, observation::AuthorizationStatus},
+    clients::supabase::{CaptureClaim, PaymentName},
+    domain::{
+        difference::End,
+        observation::{AuthorizationStatus, Capture},
+        payment_record::RecordedCaptureStatus,
+    },
     platform::Deadline,
 };
 use uuid::Uuid;
@@ -37,4 +42,49 @@ pub(super) async fn record_captures_of(
             .await?;
     }
     Ok(())
+}
+
+/// A capture of a claimed payment.
+#[derive(Debug)]
+pub(super) enum LookedUpCapture {
+    /// Ordered by us, and not recorded yet.
+    Ours(Capture),
+    /// Made by other hands, for example in PayPal's console. It is recorded.
+    Elsewhere(MadeCapture),
+}
+
+/// The capture that decides about an attempt without a known outcome. Only a capture of the ordered
+/// amount is ours. One of another amount is recorded, and an operator decides about the rest.
+pub(super) async fn find_capture(
+    app: &App,
+    deadline: Deadline,
+    claim: &CaptureClaim,
+) -> Result<Option<LookedUpCapture>, UpstreamError> {
+    let seen = app.paypal(deadline).get_order(&claim.order_id).await?;
+    if let Some(capture) = seen.decisive_capture_of(&claim.ordered()) {
+        return Ok(Some(LookedUpCapture::Ours(capture.clone())));
+    }
+    let database = app.database(deadline);
+    let mut made = None;
+    for capture in &seen.captures {
+        let status = capture.status.recorded();
+        let is_pending = status == Some(RecordedCaptureStatus::Pending);
+        let is_made = is_pending || status == Some(RecordedCaptureStatus::Completed);
+        if !is_made || capture.money.currency != claim.currency {
+            continue;
+        }
+        database
+            .record_observed_capture(claim.payment_id, capture)
+            .await?;
+        if made
+            .as_ref()
+            .is_none_or(|made: &MadeCapture| made.is_pending)
+        {
+            made = Some(MadeCapture {
+                id: capture.id.clone(),
+                is_pending,
+            });
+        }
+    }
+    Ok(made.map(LookedUpCapture::Elsewhere))
 }
