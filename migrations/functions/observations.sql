@@ -93,33 +93,48 @@ COMMENT ON FUNCTION public.record_observed_authorization IS
     'recorded (result; carId and carSlug if days may have changed); unchanged (known, claimed, or '
     'voided by us). Locks car, booking, payment.';
 
+-- Whether a capture that PayPal shows is one that we ordered: it has the ordered amount, and a call
+-- of ours made it or has no known outcome. A cancellation may have changed the amount after the call.
+CREATE OR REPLACE FUNCTION internal.is_our_capture(p_payment public.payments, p_capture_id text, p_amount numeric) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_amount IN (coalesce(p_payment.capture_amount, p_payment.amount), p_payment.amount) AND EXISTS (
+        SELECT FROM public.payment_operations AS o
+        WHERE o.payment_id = p_payment.id AND o.operation = 'capture' AND (o.status = 'open' OR o.result_id = p_capture_id));
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION public.record_observed_capture(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_status text DEFAULT 'completed', p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
     v_payment public.payments := internal.lock_payment_of_booking(p_payment_id);
+    v_is_ours boolean := internal.is_our_capture(v_payment, p_capture_id, p_amount);
     v_outcome text;
 BEGIN
     IF v_payment.id IS NULL THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
     v_outcome := internal.store_capture(v_payment, p_capture_id, p_amount, p_status, p_now);
-    -- A call without a known outcome need not be retried.
+    -- A call without a known outcome need not be retried. After a capture by other hands, an
+    -- operator decides about the rest.
     UPDATE public.payment_operations
-    SET status = 'succeeded', in_doubt = false, result_id = p_capture_id, finished_at = p_now
+    SET status = CASE WHEN v_is_ours THEN 'succeeded' ELSE 'failed' END, in_doubt = false,
+        result_id = CASE WHEN v_is_ours THEN p_capture_id END,
+        error_code = CASE WHEN NOT v_is_ours THEN 'captured_elsewhere' END, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
-    -- A capture of the part that we ordered is ours, and ours are final: PayPal releases the rest.
-    UPDATE public.payments AS p SET hold_ended_at = p_now
-    WHERE p.id = p_payment_id AND p.hold_ended_at IS NULL AND p_status IN ('completed', 'pending') AND p_amount = p.capture_amount
-      AND EXISTS (SELECT FROM public.payment_operations AS o WHERE o.payment_id = p.id AND o.operation = 'capture');
+    -- Our captures are final, so PayPal releases the rest, and the part is all that it may review.
+    UPDATE public.payments SET hold_ended_at = p_now
+    WHERE id = p_payment_id AND hold_ended_at IS NULL AND v_is_ours
+      AND (p_status = 'completed' OR (p_status = 'pending' AND p_amount = capture_amount));
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
     'PayPal shows a capture of a payment, for example one made in its console. p_status: completed, '
-    'pending or declined. Outcomes: captured; capture_pending; capture_declined; replayed (nothing '
+    'pending or declined. A capture of ours, which has the ordered amount, ends the hold. Outcomes: captured; capture_pending; capture_declined; replayed (nothing '
     'new); unchanged (no such payment). A sum beyond what was ordered goes to security_events as '
     'duplicate_capture. Locks booking, payment.';
 
@@ -206,7 +221,7 @@ DECLARE
     v_payment public.payments;
     v_ends    boolean;
 BEGIN
-    IF p_status IS NULL OR p_status NOT IN ('voided', 'expired', 'denied') THEN
+    IF p_status IS NULL OR p_status NOT IN ('voided', 'expired', 'denied', 'captured') THEN
         RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
     END IF;
     v_payment := internal.lock_payment_of_booking(p_payment_id);
@@ -222,6 +237,11 @@ BEGIN
        OR NOT (v_ends OR (v_payment.hold_ended_at IS NULL AND v_payment.authorization_id IS NOT NULL
                           AND v_payment.status NOT IN ('created', 'capture_pending'))) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
+    END IF;
+    IF p_status = 'captured' THEN
+        -- The captures say what became of the payment.
+        UPDATE public.payments SET hold_ended_at = p_now, updated_at = p_now WHERE id = p_payment_id AND captured_amount IS NOT NULL;
+        RETURN jsonb_build_object('outcome', CASE WHEN FOUND THEN 'recorded' ELSE 'unchanged' END);
     END IF;
     -- No call about an order or authorization that has ended can have an effect.
     UPDATE public.payment_operations
@@ -245,5 +265,7 @@ $$;
 COMMENT ON FUNCTION public.record_observed_end IS
     'PayPal shows that an authorization is void (p_status voided), was denied (denied), or that it, '
     'or an order that was never authorized, has expired (expired). A payment that failed or captured '
-    'a part stays what it is, and holds nothing more. Outcomes: recorded, unchanged (ended before, '
-    'or claimed). Locks booking, payment.';
+    'a part stays what it is, and holds nothing more. captured: a final capture of a part has closed '
+    'the authorization, which changes a payment with captures only. Outcomes: recorded, unchanged '
+    '(ended before, claimed, or void while the outcome of a reauthorization is unknown). Locks '
+    'booking, payment.';

@@ -220,6 +220,17 @@ impl RefundStatus {
     }
 }
 
+fn decisive<'a>(captures: impl DoubleEndedIterator<Item = &'a Capture>) -> Option<&'a Capture> {
+    let captures: Vec<&Capture> = captures.collect();
+    let mut oldest_first = captures.iter();
+    let mut latest_first = captures.iter().rev();
+    oldest_first
+        .find(|capture| capture.status.is_successful())
+        .or_else(|| latest_first.find(|capture| capture.status == CaptureStatus::Pending))
+        .or(captures.last())
+        .copied()
+}
+
 impl Observation {
     /// Adds what another order shows.
     pub(crate) fn append(&mut self, mut other: Self) {
@@ -276,13 +287,14 @@ impl Observation {
     /// pending one, otherwise the latest.
     #[must_use]
     pub(crate) fn decisive_capture(&self) -> Option<&Capture> {
-        self.successful_captures().next().or_else(|| {
-            self.captures
-                .iter()
-                .rev()
-                .find(|capture| capture.status == CaptureStatus::Pending)
-                .or_else(|| self.captures.last())
-        })
+        decisive(self.captures.iter())
+    }
+
+    /// The same among the captures of one of these amounts.
+    #[must_use]
+    pub(crate) fn decisive_capture_of(&self, ordered: &[Money]) -> Option<&Capture> {
+        let captures = self.captures.iter();
+        decisive(captures.filter(|capture| ordered.contains(&capture.money)))
     }
 
     /// The capture of a refund: PayPal's word, otherwise the only successful capture.

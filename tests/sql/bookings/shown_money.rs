@@ -3,9 +3,7 @@
 use crate::support::{
     cancellation::{HALF_REFUND_AT, by_customer, by_operator, cancel, void_authorization},
     database::{Database, call, with_database},
-    fixtures::{
-        NOW, authorization, begin_authorization, ordered_booking, upcoming_booking, with,
-    },
+    fixtures::{NOW, authorization, begin_authorization, ordered_booking, upcoming_booking, with},
     operator::claim_reauthorization,
     refund::captured_booking,
 };

@@ -2,7 +2,7 @@
 //! `record_observed_end`, `record_observed_refunds`.
 
 use crate::support::{
-    cancellation::{by_operator, cancel},
+    cancellation::{HALF_REFUND_AT, by_customer, by_operator, cancel},
     capture::{capture_failure, capture_of, capture_payment, claim},
     concurrency::{call_concurrently, call_overlapping, outcome_counts},
     database::{Database, call, try_call, with_database},
@@ -198,9 +198,9 @@ async fn claimed_payment_does_not_end() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
         claim(&service, 1, "2030-01-19T10:00:00Z").await;
-        assert_eq!(record_end(&service, &booking.payment_id, "voided", "2030-01-19T10:01:59Z").await, "unchanged");
-        assert_eq!(record_end(&service, &booking.payment_id, "voided", "2030-01-19T10:02:00Z").await, "recorded");
-        assert_eq!(payment_status(&db, &booking.payment_id).await, "voided authorization_voided (capture failed authorization_voided, reauthorize failed authorization_voided)");
+        assert_eq!(record_end(&service, &booking.payment_id, "expired", "2030-01-19T10:01:59Z").await, "unchanged");
+        assert_eq!(record_end(&service, &booking.payment_id, "expired", "2030-01-19T10:02:00Z").await, "recorded");
+        assert_eq!(payment_status(&db, &booking.payment_id).await, "expired authorization_expired (capture failed authorization_expired, reauthorize failed authorization_expired)");
         // One caller reauthorizes while another observes the end.
         let other = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
         let reauthorization = ("claim_reauthorization", operator_request(&other.booking_id, NOW));
@@ -228,7 +228,7 @@ async fn only_authorized_payments_end_as_voided_or_expired() {
         ] {
             assert_eq!(record_end(&service, id, "voided", NOW).await, "unchanged");
         }
-        for status in [json!("failed"), json!("captured"), Value::Null] {
+        for status in [json!("failed"), json!("refunded"), Value::Null] {
             let arguments = with(
                 observed_end(&captured_payment.payment_id, "", NOW),
                 json!({ "p_status": status }),
@@ -259,6 +259,165 @@ async fn only_authorized_payments_end_as_voided_or_expired() {
             payment_status(&db, &payment.payment_id).await,
             "failed payment_mismatch"
         );
+    })
+    .await;
+}
+
+/// Since when PayPal holds nothing more, as `D-HH`, or `held`.
+async fn hold_end(db: &Database, payment_id: &str) -> String {
+    let sql = format!(
+        "SELECT coalesce(to_char(hold_ended_at AT TIME ZONE 'UTC', 'FMDD-HH24'), 'held') FROM payments WHERE id = '{payment_id}'"
+    );
+    db.value(&sql).await.unwrap()
+}
+
+/// The record of a final capture was lost, and a comparison or an event records it.
+#[tokio::test]
+async fn observed_capture_of_ours_ends_hold() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
+        let now = "2030-01-15T10:00:00Z";
+        let kept = claim(&service, 1, now).await.remove(0);
+        assert_eq!(kept["amount"], "118.80");
+        let capture = json!({ "p_payment_id": booking.payment_id, "p_capture_id": "C1", "p_amount": "118.80", "p_now": now });
+        assert_eq!(
+            call(&service, "record_observed_capture", capture).await,
+            json!({ "outcome": "captured" })
+        );
+        assert_eq!(hold_end(&db, &booking.payment_id).await, "15-10");
+
+        // PayPal reviews the capture first.
+        let reviewed = book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let cancelled_at = "2030-01-10T13:00:00Z";
+        cancel(&service, by_customer(&reviewed.booking_id, cancelled_at)).await;
+        db.run(&format!("UPDATE payments SET capture_amount = 118.80 WHERE id = '{}'", reviewed.payment_id)).await;
+        let kept = claim(&service, 1, cancelled_at).await.remove(0);
+        let pending = with(capture_of(&kept, cancelled_at), json!({ "p_capture_id": "C2", "p_status": "pending" }));
+        assert_eq!(
+            call(&service, "record_capture", pending).await,
+            json!({ "outcome": "capture_pending" })
+        );
+        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "held");
+        let decided = json!({ "p_payment_id": reviewed.payment_id, "p_capture_id": "C2", "p_amount": "118.80", "p_now": now });
+        call(&service, "record_observed_capture", decided).await;
+        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "15-10");
+    })
+    .await;
+}
+
+/// A final capture in PayPal's console takes a part. PayPal shows the authorization as captured.
+#[tokio::test]
+async fn captured_authorization_ends_hold_and_nothing_else() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let before = db.content().await;
+        assert_eq!(
+            record_end(&service, id, "captured", NOW).await,
+            "unchanged",
+            "no capture is known"
+        );
+        assert_eq!(db.content().await, before);
+        let part = with(
+            observed_capture(id, "C1", NOW),
+            json!({ "p_amount": "22.00" }),
+        );
+        call(&service, "record_observed_capture", part).await;
+        assert_eq!(hold_end(&db, id).await, "held");
+        assert_eq!(
+            record_end(&service, id, "captured", "2030-01-11T12:00:00Z").await,
+            "recorded"
+        );
+        assert_eq!(hold_end(&db, id).await, "11-12");
+        assert_eq!(
+            db.count(
+                "payments",
+                "status = 'captured' AND captured_amount = 22.00 AND voided_at IS NULL"
+            )
+            .await,
+            1
+        );
+        assert_eq!(
+            record_end(&service, id, "captured", "2030-01-12T12:00:00Z").await,
+            "unchanged"
+        );
+        assert_eq!(hold_end(&db, id).await, "11-12");
+    })
+    .await;
+}
+
+/// PayPal shows the original authorization as void, and does not list the reauthorization.
+#[tokio::test]
+async fn void_is_no_end_while_reauthorization_is_in_doubt() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let attempt = claim_reauthorization(&service, &booking.booking_id, NOW).await;
+        // The record of the answer was lost, and the claim has expired.
+        let now = "2030-01-10T12:10:00Z";
+        let before = db.content().await;
+        assert_eq!(record_end(&service, id, "voided", now).await, "unchanged");
+        assert_eq!(db.content().await, before);
+        let due = claim(&service, 1, "2030-01-19T10:00:00Z").await.remove(0);
+        assert_eq!(due["reauthorizeRequestId"], attempt["requestId"]);
+        let failure = |kind: &str| json!({ "p_payment_id": id, "p_request_id": due["reauthorizeRequestId"], "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": "2030-01-19T10:00:01Z" });
+        call(&service, "record_capture_failure", capture_failure(&due, "retryable", NOW, "2030-01-19T10:00:01Z")).await;
+        call(&service, "record_reauthorization_failure", failure("unknown")).await;
+        assert_eq!(record_end(&service, id, "voided", "2030-01-19T10:05:00Z").await, "unchanged");
+        // Its refusal is an answer.
+        call(&service, "record_reauthorization_failure", failure("ended")).await;
+        assert_eq!(record_end(&service, id, "voided", "2030-01-19T10:05:00Z").await, "recorded");
+        assert_eq!(payment_status(&db, id).await, "voided SOME_CODE (reauthorize failed SOME_CODE, capture failed SOME_CODE)");
+    })
+    .await;
+}
+
+/// A capture of another amount is none of ours, though the outcome of ours is unknown.
+#[tokio::test]
+async fn capture_of_other_amount_is_not_ours() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let attempt = call(
+            &service,
+            "claim_payment_capture",
+            operator_request(&booking.booking_id, NOW),
+        )
+        .await["claim"]
+            .clone();
+        call(
+            &service,
+            "record_capture_failure",
+            capture_failure(&attempt, "unknown", NOW, NOW),
+        )
+        .await;
+        let part = with(
+            observed_capture(id, "C1", NOW),
+            json!({ "p_amount": "22.00" }),
+        );
+        assert_eq!(
+            call(&service, "record_observed_capture", part).await,
+            json!({ "outcome": "captured" })
+        );
+        assert_eq!(
+            payment_status(&db, id).await,
+            "captured (capture failed captured_elsewhere)"
+        );
+        assert_eq!(hold_end(&db, id).await, "held");
+        assert_eq!(
+            claim(&service, 25, "2030-01-19T10:00:00Z").await,
+            Vec::<Value>::new()
+        );
+        let rest = with(
+            observed_capture(id, "C2", "2030-01-11T12:00:00Z"),
+            json!({ "p_amount": "215.60" }),
+        );
+        assert_eq!(
+            call(&service, "record_observed_capture", rest).await,
+            json!({ "outcome": "captured" })
+        );
+        assert_eq!(hold_end(&db, id).await, "11-12", "the sum is the whole");
     })
     .await;
 }

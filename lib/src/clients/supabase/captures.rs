@@ -51,6 +51,17 @@ impl CaptureClaim {
         }
     }
 
+    /// The amounts of the captures that we may have ordered under this request id. A cancellation
+    /// changes the amount to capture after an attempt.
+    #[must_use]
+    pub(crate) fn ordered(&self) -> [Money; 2] {
+        let price = Money {
+            amount: self.authorized_amount,
+            currency: self.currency,
+        };
+        [self.money(), price]
+    }
+
     /// The reauthorization that has to come first.
     #[must_use]
     pub(crate) fn reauthorization(&self) -> Option<ReauthorizationClaim> {

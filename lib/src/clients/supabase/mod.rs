@@ -29,7 +29,7 @@ pub(crate) use authorizations::{
 };
 pub(crate) use bookings::{Booking, BookingCreation, BookingRefusal, BookingRequest};
 pub(crate) use cancellations::{
-    CancelRefusal, CancelRequest, CancelResult, Cancellation, RefundStatus, Settlement,
+    CancelRefusal, CancelRequest, CancelResult, Cancellation, Settlement,
 };
 pub(crate) use captures::{
     CaptureClaim, CaptureStart, ClaimRefusal, ReauthorizationClaim, ReauthorizationRecord,

@@ -16,6 +16,7 @@ use super::{
 };
 use jiff::{SignedDuration, Timestamp};
 use refunds::{refund_differences, refund_event, reversals};
+use rust_decimal::Decimal;
 
 /// An action of PayPal that is missing in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(crate) enum End {
     Expired,
     /// The payer's bank refused.
     Denied,
+    /// A final capture took a part, and PayPal released the rest.
+    Captured,
 }
 
 impl End {
@@ -49,13 +52,14 @@ impl End {
             Self::Voided => "voided",
             Self::Expired => "expired",
             Self::Denied => "denied",
+            Self::Captured => "captured",
         }
     }
 }
 
 impl Difference {
     /// The event for the payment's state machine. `None` for a refund that leaves the sums as they
-    /// are.
+    /// are, and for the rest that a final capture released.
     #[must_use]
     pub(crate) fn event(&self, record: &PaymentRecord) -> Option<PaymentEvent> {
         Some(match self {
@@ -68,6 +72,7 @@ impl Difference {
                 PaymentEvent::Refused
             }
             Self::Refunded(refund) => return refund_event(record, refund),
+            Self::Ended(End::Captured) => return None,
             Self::Ended(End::Voided) => PaymentEvent::Voided,
             Self::Ended(End::Expired) => PaymentEvent::Expired,
         })
@@ -97,6 +102,7 @@ pub(crate) fn differences(
     let mut differences = Vec::new();
     differences.extend(authorization_difference(record, observation, now));
     differences.extend(capture_differences(record, observation));
+    differences.extend(released_rest(record, observation));
     differences.extend(refund_differences(record, observation));
     differences.extend(reversals(record, observation));
     differences
@@ -148,15 +154,7 @@ fn rest_end(
     observation: &Observation,
     now: Timestamp,
 ) -> Option<Difference> {
-    // The console may capture a part for good, which releases the rest.
-    let is_closed = record.status.is_captured()
-        && record
-            .authorization_id
-            .as_deref()
-            .and_then(|id| observation.authorization(id))
-            .is_some_and(|shown| shown.status == AuthorizationStatus::Captured);
     shown_end(record, observation, now)
-        .or(is_closed.then_some(End::Expired))
         .filter(|_| !record.hold_ended)
         .map(Difference::Ended)
 }
@@ -270,6 +268,27 @@ fn capture_differences<'a>(
         (is_new && capture.money.currency == record.currency)
             .then(|| Difference::Captured(capture.clone(), status))
     })
+}
+
+/// The rest of an authorization that a final capture of a part has closed. A capture of the whole
+/// leaves no rest, and a pending one may still fail.
+fn released_rest(record: &PaymentRecord, observation: &Observation) -> Option<Difference> {
+    let id = record.authorization_id.as_deref()?;
+    let authorization = observation.authorization(id)?;
+    let taken: Decimal = observation
+        .successful_captures()
+        .map(|capture| capture.money.amount.decimal())
+        .sum();
+    let is_pending = observation
+        .captures
+        .iter()
+        .any(|capture| capture.status.meaning() == Meaning::NotYet);
+    let has_rest = taken > Decimal::ZERO && taken < authorization.money.amount.decimal();
+    (authorization.status == AuthorizationStatus::Captured
+        && has_rest
+        && !is_pending
+        && !record.hold_ended)
+        .then_some(Difference::Ended(End::Captured))
 }
 
 #[cfg(test)]

@@ -414,3 +414,51 @@ fn second_capture_is_difference() {
         [second]
     );
 }
+
+/// PayPal shows an authorization as captured when a final capture took a part of it.
+#[test]
+fn final_capture_of_part_ends_hold() {
+    let part = |status| Capture {
+        money: money("118.80"),
+        ..capture("C", status)
+    };
+    let shown = |status, captures| Observation {
+        captures,
+        ..observation(status, &[])
+    };
+    let open = PaymentRecord {
+        hold_ended: false,
+        ..captured(P::Captured, B::Upcoming)
+    };
+    let ended = [Difference::Ended(End::Captured)];
+    let of_part = shown(A::Captured, vec![part(C::Completed)]);
+    assert_eq!(seen(&open, &of_part), ended);
+    assert_eq!(
+        seen(&booked(P::Authorized), &of_part),
+        [
+            Difference::Captured(part(C::Completed), RC::Completed),
+            ended[0].clone()
+        ],
+        "the capture comes first"
+    );
+    for (record, observed) in [
+        (captured(P::Captured, B::Upcoming), of_part),
+        (
+            open.clone(),
+            shown(A::PartiallyCaptured, vec![part(C::Completed)]),
+        ),
+        (
+            open.clone(),
+            shown(A::Captured, vec![capture("C", C::Completed)]),
+        ),
+        (open, shown(A::Captured, Vec::new())),
+    ] {
+        assert_eq!(seen(&record, &observed), [], "{record:?}");
+    }
+    let reviewed = shown(A::Captured, vec![part(C::Pending)]);
+    let pending = PaymentRecord {
+        captures: vec![recorded_capture("C", RC::Pending)],
+        ..booked(P::CapturePending)
+    };
+    assert_eq!(seen(&pending, &reviewed), []);
+}

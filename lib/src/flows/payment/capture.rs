@@ -5,6 +5,8 @@
 //! the outcome is unknown, so the order is looked up before the capture is retried.
 
 use super::{
+    UpstreamError,
+    capture_of::{LookedUpCapture, find_capture},
     observe::observe_payment,
     reauthorize::{ReauthorizeError, reauthorize},
     run::{RunLimits, SharedStop, Stop},
@@ -100,6 +102,20 @@ impl CaptureFailure {
         }
     }
 
+    fn of_look(limits: &RunLimits<'_>, error: &UpstreamError) -> Self {
+        let (code, wait) = match error {
+            UpstreamError::PayPal(error) => {
+                limits.note(error);
+                (error.code(), error.wait())
+            }
+            UpstreamError::Database(_) => ("database_unavailable", None),
+        };
+        Self {
+            wait,
+            ..Self::new(code, Meaning::Unknown)
+        }
+    }
+
     /// The time of the next attempt. `None` retries later and later.
     fn retry_at(&self, now: Timestamp, claim: &CaptureClaim) -> Option<Timestamp> {
         match self.meaning {
@@ -186,7 +202,8 @@ async fn capture_one(app: &App, limits: &RunLimits<'_>, claim: CaptureClaim) -> 
         None => capture_at_paypal(app, limits, &claim).await,
     };
     let result = match attempt {
-        Ok(capture) => record_capture(app, limits, &claim, &capture).await,
+        Ok(LookedUpCapture::Ours(capture)) => record_capture(app, limits, &claim, &capture).await,
+        Ok(LookedUpCapture::Elsewhere(capture)) => Ok(capture),
         Err(failure) => record_failure(app, limits, &claim, failure).await,
     };
     CaptureResult {
@@ -285,9 +302,12 @@ async fn capture_at_paypal(
     app: &App,
     limits: &RunLimits<'_>,
     claim: &CaptureClaim,
-) -> Result<Capture, CaptureFailure> {
+) -> Result<LookedUpCapture, CaptureFailure> {
     if claim.resumed || claim.look_only {
-        if let Some(capture) = find_capture(app, limits, claim).await? {
+        let found = find_capture(app, limits.deadline, claim).await;
+        // Nothing is known of the earlier attempt, whatever the answer means.
+        let found = found.map_err(|error| CaptureFailure::of_look(limits, &error))?;
+        if let Some(capture) = found {
             return Ok(capture);
         }
         if claim.look_only {
@@ -303,32 +323,8 @@ async fn capture_at_paypal(
     app.paypal(limits.deadline)
         .capture_authorization(&claim.request_id, &authorization_id, claim.money())
         .await
+        .map(LookedUpCapture::Ours)
         .map_err(|error| CaptureFailure::of_call(limits, &error))
-}
-
-/// The capture that decides, if the order has captures of the ordered amount.
-async fn find_capture(
-    app: &App,
-    limits: &RunLimits<'_>,
-    claim: &CaptureClaim,
-) -> Result<Option<Capture>, CaptureFailure> {
-    let seen = app.paypal(limits.deadline).get_order(&claim.order_id).await;
-    match seen {
-        Ok(mut seen) => {
-            // PayPal's console may have captured a part meanwhile, which is not our attempt.
-            seen.captures
-                .retain(|capture| capture.money == claim.money());
-            Ok(seen.decisive_capture().cloned())
-        }
-        // Nothing is known of the earlier attempt, whatever this answer means.
-        Err(error) => {
-            limits.note(&error);
-            Err(CaptureFailure {
-                wait: error.wait(),
-                ..CaptureFailure::new(error.code(), Meaning::Unknown)
-            })
-        }
-    }
 }
 
 /// Returns the authorization to capture: the new one, or the old one if PayPal refuses to

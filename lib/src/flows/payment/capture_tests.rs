@@ -24,6 +24,8 @@ struct Upstreams {
     is_rate_limited: bool,
     /// The status and body with which PayPal refuses captures.
     refusal: Option<(u16, &'static str)>,
+    /// The captures that PayPal's order lists: id, status and amount.
+    listed: &'static [(&'static str, &'static str, &'static str)],
     requests: Mutex<Vec<(String, Value)>>,
 }
 
@@ -36,6 +38,7 @@ impl Upstreams {
             latency,
             is_rate_limited: false,
             refusal: None,
+            listed: &[],
             requests: Mutex::default(),
         }
     }
@@ -79,6 +82,18 @@ impl Upstreams {
         }
         if let Some((status, body)) = self.refusal {
             return (status, serde_json::from_str(body).unwrap());
+        }
+        if path.ends_with("/orders/O") {
+            let captures: Vec<Value> = self
+                .listed
+                .iter()
+                .map(|(id, status, value)| json!({ "id": id, "status": status, "amount": { "currency_code": "USD", "value": value } }))
+                .collect();
+            let payments = json!({ "captures": captures });
+            return (
+                200,
+                json!({ "id": "O", "purchase_units": [{ "payments": payments }] }),
+            );
         }
         let amount = json!({ "currency_code": "USD", "value": "10.00" });
         (
@@ -231,5 +246,56 @@ fn rate_limit_ends_run_and_keeps_doubts() {
             assert_eq!(failure["p_error_code"], "rate_limited");
             assert_eq!(failure["p_retry_at"], "1970-01-01T00:02:00Z");
         }
+    }
+}
+
+/// After an attempt without a known outcome, PayPal lists captures. Each case has the listed ones,
+/// the id of the result, those that are recorded as ours and as observed, and the new calls.
+#[test]
+fn only_capture_of_ordered_amount_is_ours() {
+    type Case = (
+        &'static [(&'static str, &'static str, &'static str)],
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+        usize,
+    );
+    let cases: [Case; 6] = [
+        (&[], "C", &["C"], &[], 1),
+        (&[("A", "COMPLETED", "10.00")], "A", &["A"], &[], 0),
+        (&[("A", "COMPLETED", "2.00")], "A", &[], &["A"], 0),
+        (
+            &[("A", "COMPLETED", "2.00"), ("B", "COMPLETED", "10.00")],
+            "B",
+            &["B"],
+            &[],
+            0,
+        ),
+        (
+            &[("A", "PENDING", "2.00"), ("B", "COMPLETED", "3.00")],
+            "B",
+            &[],
+            &["A", "B"],
+            0,
+        ),
+        (&[("A", "DECLINED", "2.00")], "C", &["C"], &[], 1),
+    ];
+    for (listed, id, ours, observed, calls) in cases {
+        let (results, upstreams) = run(Upstreams {
+            is_resumed: true,
+            listed,
+            ..Upstreams::new(1, SignedDuration::ZERO)
+        });
+        let made = results[0].result.as_ref().unwrap();
+        assert_eq!((made.id.as_str(), made.is_pending), (id, false));
+        let recorded = |function: &str| -> Vec<String> {
+            let bodies = upstreams.bodies(function).into_iter();
+            bodies
+                .map(|body| body["p_capture_id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(recorded("/record_capture"), ours, "{listed:?}");
+        assert_eq!(recorded("/record_observed_capture"), observed, "{listed:?}");
+        assert_eq!(upstreams.bodies("/capture").len(), calls, "{listed:?}");
     }
 }

@@ -127,7 +127,7 @@ async fn look_by_id(
     seen: &mut Observation,
 ) -> Result<(), PayPalError> {
     if let Some(id) = &record.authorization_id
-        && !record.status.is_captured()
+        && !(record.status.is_captured() && record.hold_ended)
         && seen.authorization(id).is_none()
         && let Some(authorization) = found(paypal.get_authorization(id).await, id, seen)?
     {
