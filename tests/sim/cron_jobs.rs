@@ -26,11 +26,6 @@ const NEXT: &str = "
               AND p.status NOT IN ('created', 'voided', 'expired', 'capturing', 'capture_pending', 'authorization_pending')
               AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
             UNION ALL
-            -- PayPal reviews it, and its decision may come without an event.
-            SELECT greatest(next_comparison_at, updated_at + interval '1 hour'), '/api/admin/payments/reconcile'
-            FROM public.payments
-            WHERE status IN ('authorization_pending', 'capture_pending') AND next_comparison_at < $1::text::timestamptz
-            UNION ALL
             SELECT greatest(ordered_at, lease_expires_at, next_attempt_at), '/api/admin/process-payment-captures'
             FROM public.refunds WHERE status = 'ordered'
             UNION ALL

@@ -14,6 +14,7 @@ const MAX_EVENTS: u32 = 20_000;
 /// Longer than the life of an authorization, which is the longest delay of any work.
 const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
 const COMPARISON: &str = "/api/admin/payments/reconcile";
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The longest time between two comparisons of a captured payment.
 const WEEK: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// Crons that meet no fault, within which every live payment is compared.
@@ -153,8 +154,9 @@ impl Run<'_> {
         let state = self.world.state();
         let decision = state.checks.ledger.next_decision(state.clock.now());
         drop(state);
+        // A payment under review is compared every hour.
         let comparison = decision.map(|at| CronJob {
-            at,
+            at: at.checked_add(HOUR).unwrap(),
             path: COMPARISON.to_owned(),
         });
         let job = self.next_cron_job();

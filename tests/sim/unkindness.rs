@@ -84,7 +84,13 @@ fn fact(random: &mut Random) -> Vec<Behaviour> {
             many,
         };
     let [listed, many, approved] = [500, 300, 300].map(|chance| random.chance(chance));
-    let unkindness = match random.below(10) {
+    let unkindness = match random.below(12) {
+        10 | 11 => {
+            use PaymentStatus as S;
+            let end = later(random, &[S::Completed, S::Failed, S::Cancelled]);
+            let behaviour = Behaviour::new(end).only(Operation::Refund);
+            return vec![behaviour.per_mille(random.pick(&[500, 1000]))];
+        }
         0..=3 => Unkindness::ForgetsOrders {
             after: None,
             approved,

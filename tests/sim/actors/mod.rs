@@ -71,7 +71,7 @@ pub(crate) fn start(world: &Arc<World>, simulator: &Simulator) -> Unkind {
         let work = squatter::run(Arc::clone(world), 1, plan);
         world.start("squatter".to_owned(), None, Box::pin(work));
     }
-    if random.chance(80) {
+    if random.chance(150) {
         for number in 1..=5 {
             let car = random.below(3);
             let plan = Plan::choose(&mut random, today, car, scenario);

@@ -7,7 +7,7 @@ use crate::{
     books::{Books, Moment, Payment},
     ledger::Ledger,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub(super) fn violations(books: &Books, ledger: &Ledger, begin: Timestamp) -> Vec<String> {
     let payments = books.payments.values();
@@ -43,14 +43,26 @@ fn late_capture(
         .then(|| format!("{} was due before {begin} and was not captured", payment.id))
 }
 
-/// A payment that may still move and was not compared.
+/// A payment with an authorization that was not compared within its lane: an hour while it may still
+/// move or has just changed, later a day, then a week until PayPal refunds nothing more.
 fn late_comparison(payment: &Payment, begin: Timestamp) -> Option<String> {
     let is_live = matches!(
         payment.status.as_str(),
         "authorization_pending" | "authorized" | "capturing" | "capture_pending"
     );
-    let is_late = payment.reconciled_at.is_none_or(|at| at < begin);
-    (is_live && is_late && payment.comparison_failures == 0).then(|| {
+    let age = begin.duration_since(payment.updated_at);
+    let lane = if is_live || age < SignedDuration::from_hours(2 * 24) {
+        SignedDuration::from_hours(1)
+    } else if age < SignedDuration::from_hours(30 * 24) {
+        SignedDuration::from_hours(24)
+    } else if age < SignedDuration::from_hours(180 * 24) {
+        SignedDuration::from_hours(7 * 24)
+    } else {
+        return None;
+    };
+    payment.authorization_id.as_ref()?;
+    let is_late = payment.reconciled_at.is_none_or(|at| at + lane < begin);
+    (is_late && payment.comparison_failures == 0).then(|| {
         format!(
             "{} is {} and was not compared since {:?}",
             payment.id, payment.status, payment.reconciled_at
