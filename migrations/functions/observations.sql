@@ -4,7 +4,7 @@
 -- Functions of other files:
 --   authorizations.sql  end_review, settle_authorization
 --   bookings.sql        lock_booking
---   captures.sql        store_capture
+--   captures.sql        end_captured_hold, store_capture
 --   payment_sums.sql    lock_payment_of_booking, recount_payment
 --   payments.sql        has_live_lease
 --   refunds.sql         set_refund
@@ -125,9 +125,9 @@ BEGIN
         error_code = CASE WHEN NOT v_is_ours THEN 'captured_elsewhere' END, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
-    -- Our captures are final, so PayPal releases the rest.
-    UPDATE public.payments SET hold_ended_at = p_now
-    WHERE id = p_payment_id AND hold_ended_at IS NULL AND v_is_ours AND p_status = 'completed';
+    IF v_is_ours AND p_status = 'completed' THEN
+        PERFORM internal.end_captured_hold(p_payment_id, p_now);
+    END IF;
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;
