@@ -273,14 +273,16 @@ END;
 $$;
 
 -- Ends the hold of a payment after a capture of ours. It was final, so PayPal releases the rest, and
--- a reauthorization without a known outcome is of no use any more.
+-- a part is all that it may review. After a completed one, a reauthorization without a known outcome
+-- is of no use.
 CREATE OR REPLACE FUNCTION internal.end_captured_hold(p_payment_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     UPDATE public.payments SET hold_ended_at = p_now WHERE id = p_payment_id AND hold_ended_at IS NULL;
     UPDATE public.payment_operations
     SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'captured'), finished_at = p_now
-    WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open';
+    WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open'
+      AND EXISTS (SELECT FROM public.payments WHERE id = p_payment_id AND captured_amount IS NOT NULL);
 END;
 $$;
 
@@ -297,7 +299,7 @@ BEGIN
         PERFORM internal.close_operation(p_request_id, 'succeeded', p_capture_id, NULL, p_now);
     END IF;
     v_outcome := internal.store_capture(v_payment, p_capture_id, p_amount, p_status, p_now);
-    IF p_status = 'completed' THEN
+    IF p_status = 'completed' OR v_payment.capture_amount IS NOT NULL THEN
         PERFORM internal.end_captured_hold(p_payment_id, p_now);
     END IF;
     RETURN jsonb_build_object('outcome', v_outcome);

@@ -125,7 +125,7 @@ BEGIN
         error_code = CASE WHEN NOT v_is_ours THEN 'captured_elsewhere' END, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
-    IF v_is_ours AND p_status = 'completed' THEN
+    IF v_is_ours AND (p_status = 'completed' OR (p_status = 'pending' AND p_amount = v_payment.capture_amount)) THEN
         PERFORM internal.end_captured_hold(p_payment_id, p_now);
     END IF;
     RETURN jsonb_build_object('outcome', v_outcome);
@@ -133,9 +133,9 @@ END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
     'PayPal shows a capture of a payment, for example one made in its console. p_status: completed, '
-    'pending or declined. A capture of ours, which has the ordered amount, ends the hold. Outcomes: captured; capture_pending; capture_declined; replayed (nothing '
-    'new); unchanged (no such payment). A sum beyond what was ordered goes to security_events as '
-    'duplicate_capture. Locks booking, payment.';
+    'pending or declined. One of the ordered amount is ours and ends the hold. Outcomes: captured; '
+    'capture_pending; capture_declined; replayed (nothing new); unchanged (no such payment). A sum '
+    'beyond what was ordered goes to security_events as duplicate_capture. Locks booking, payment.';
 
 -- The row of a refund that PayPal shows: the one with its id, otherwise ours by its custom id,
 -- otherwise an ordered one of the same amount whose answer may have been lost.
@@ -224,17 +224,17 @@ BEGIN
         RAISE EXCEPTION 'an authorization does not end as %', p_status USING ERRCODE = 'invalid_parameter_value';
     END IF;
     v_payment := internal.lock_payment_of_booking(p_payment_id);
+    -- PayPal may show a reauthorized original as voided, and our reauthorization may have no known
+    -- outcome. The next capture run asks for it again.
+    IF p_status = 'voided' AND EXISTS (
+        SELECT FROM public.payment_operations
+        WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open' AND (in_doubt OR error_code IS NULL)) THEN
+        RETURN jsonb_build_object('outcome', 'unchanged');
+    END IF;
     v_ends := v_payment.status IN ('authorization_pending', 'authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired');
     IF v_payment.id IS NULL OR internal.has_live_lease(v_payment, p_now)
        OR NOT (v_ends OR (v_payment.hold_ended_at IS NULL AND v_payment.authorization_id IS NOT NULL
                           AND v_payment.status NOT IN ('created', 'capture_pending'))) THEN
-        RETURN jsonb_build_object('outcome', 'unchanged');
-    END IF;
-    -- PayPal may show an authorization as void because it was reauthorized. The next capture run
-    -- repeats the reauthorization under its id, and learns the new authorization or the end.
-    IF p_status = 'voided' AND v_payment.status IN ('authorized', 'capturing', 'failed') AND EXISTS (
-        SELECT FROM public.payment_operations
-        WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open' AND in_doubt) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
     IF p_status = 'captured' THEN

@@ -1,25 +1,33 @@
 //! Reads the books: the rows of the product's tables that money and days depend on.
 
-use crate::upstreams::Database;
-use jiff::{Timestamp, civil::Date};
+use crate::{fleet, upstreams::Database};
+use jiff::{Timestamp, ToSpan, civil::Date};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const READ: &str = "
     SELECT jsonb_build_object(
         'bookings', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(b) || jsonb_build_object(
-            'first', lower(b.blocked), 'end', upper(b.blocked),
             'final_price', b.final_price::text)), '{}')
             FROM public.bookings AS b),
         'payments', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(p) || jsonb_build_object(
+            'is_held', p.authorization_id IS NOT NULL AND p.status <> 'authorization_pending'
+                AND internal.holds_money(p, $1::text::timestamptz),
+            'amount', p.amount::text,
+            'capture_amount', p.capture_amount::text,
             'captured_amount', p.captured_amount::text,
             'refunded_amount', p.refunded_amount::text)), '{}')
             FROM public.payments AS p),
         'refunds', (SELECT coalesce(jsonb_object_agg(id, to_jsonb(r) || jsonb_build_object(
             'amount', r.amount::text)), '{}')
             FROM public.refunds AS r),
+        'captures', (SELECT coalesce(jsonb_object_agg(capture_id, to_jsonb(c) || jsonb_build_object(
+            'amount', c.amount::text)), '{}')
+            FROM public.payment_captures AS c),
+        'findings', (SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY payment_id, kind), '[]')
+            FROM public.payment_findings AS f WHERE resolved_at IS NULL),
         'operations', (SELECT coalesce(jsonb_object_agg(request_id, to_jsonb(o)), '{}')
             FROM public.payment_operations AS o)
     )::text";
@@ -29,6 +37,10 @@ pub(crate) struct Books {
     pub(crate) bookings: BTreeMap<Uuid, Booking>,
     pub(crate) payments: BTreeMap<Uuid, Payment>,
     pub(crate) refunds: BTreeMap<Uuid, Refund>,
+    /// By PayPal's id.
+    pub(crate) captures: BTreeMap<String, Capture>,
+    /// The open ones, acknowledged or not.
+    pub(crate) findings: Vec<Finding>,
     /// By request id.
     pub(crate) operations: BTreeMap<String, Operation>,
 }
@@ -38,18 +50,30 @@ pub(crate) struct Booking {
     pub(crate) id: Uuid,
     pub(crate) car_id: Uuid,
     pub(crate) status: String,
-    /// The first blocked day, and the first free day after it.
-    pub(crate) first: Date,
-    pub(crate) end: Date,
+    pub(crate) start_date: Date,
+    pub(crate) end_date: Date,
     pub(crate) final_price: Decimal,
     pub(crate) currency: String,
     pub(crate) hold_expires_at: Option<Timestamp>,
+    pub(crate) payment_capture_scheduled_at: Option<Timestamp>,
 }
 
 impl Booking {
     /// Whether the product considers the booking paid.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.status.as_str(), "upcoming" | "active" | "completed")
+    }
+
+    /// The first day on which the car is away.
+    pub(crate) fn first(&self) -> Date {
+        self.start_date
+    }
+
+    /// The first day on which the car can leave again. The car's turnaround comes from the fleet,
+    /// because the table's own range is under test.
+    pub(crate) fn end(&self) -> Date {
+        let turnaround = fleet::turnaround_of(self.car_id).days();
+        self.end_date.checked_add(turnaround).unwrap()
     }
 
     /// Whether the booking's days are closed to others. An expired hold still blocks them.
@@ -67,30 +91,107 @@ pub(crate) struct Payment {
     pub(crate) booking_id: Uuid,
     pub(crate) status: String,
     pub(crate) currency: String,
+    pub(crate) amount: Decimal,
+    /// Whether the product shows that PayPal holds money of it.
+    pub(crate) is_held: bool,
+    pub(crate) order_id: Option<String>,
     pub(crate) authorization_id: Option<String>,
-    pub(crate) capture_id: Option<String>,
+    pub(crate) original_authorization_id: Option<String>,
+    pub(crate) authorization_expires_at: Option<Timestamp>,
+    pub(crate) hold_ended_at: Option<Timestamp>,
+    pub(crate) capture_amount: Option<Decimal>,
     pub(crate) captured_amount: Option<Decimal>,
+    pub(crate) captured_at: Option<Timestamp>,
     pub(crate) refunded_amount: Decimal,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) reconciled_at: Option<Timestamp>,
+    pub(crate) comparison_failures: i64,
+    /// `None` is at once or, for `infinity`, never.
+    #[serde(deserialize_with = "moment_or_infinity")]
+    pub(crate) next_comparison_at: Moment,
+    #[serde(deserialize_with = "moment_or_infinity")]
+    pub(crate) next_attempt_at: Moment,
     pub(crate) void_reason: Option<String>,
     pub(crate) failure_code: Option<String>,
     pub(crate) lease_id: Option<Uuid>,
     pub(crate) lease_expires_at: Option<Timestamp>,
 }
 
+/// A time of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moment {
+    /// NULL.
+    AtOnce,
+    At(Timestamp),
+    Never,
+}
+
+fn moment_or_infinity<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Moment, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(match text.as_deref() {
+        None => Moment::AtOnce,
+        Some("infinity") => Moment::Never,
+        Some(text) => Moment::At(text.parse().map_err(serde::de::Error::custom)?),
+    })
+}
+
 impl Payment {
-    /// Whether the payment counts for its booking.
+    /// Whether the payment counts for its booking: it holds or took money, or may get some.
     pub(crate) fn is_live(&self) -> bool {
         self.void_reason.is_none()
             && !matches!(self.status.as_str(), "voided" | "failed" | "expired")
     }
+
+    /// Whether PayPal authorized another amount than the price. The product does not store that
+    /// amount, and voids the authorization.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        self.void_reason.as_deref() == Some("payment_mismatch")
+    }
+
+    /// Whether the product has captured money of it.
+    pub(crate) fn is_captured(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "captured" | "partially_refunded" | "refunded"
+        )
+    }
+
+    /// Whether the product believes that PayPal holds or keeps money of it.
+    pub(crate) fn has_money(&self) -> bool {
+        self.void_reason.is_none()
+            && !matches!(
+                self.status.as_str(),
+                "created" | "voided" | "failed" | "expired" | "refunded"
+            )
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Capture {
+    pub(crate) payment_id: Uuid,
+    pub(crate) amount: Decimal,
+    pub(crate) status: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) payment_id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) detail: String,
+    pub(crate) acknowledged_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Refund {
     pub(crate) id: Uuid,
     pub(crate) payment_id: Uuid,
+    pub(crate) capture_id: String,
+    pub(crate) actor: String,
     pub(crate) amount: Decimal,
     pub(crate) idempotency_key: String,
+    pub(crate) ordered_at: Timestamp,
+    pub(crate) pending_since: Option<Timestamp>,
     pub(crate) status: String,
     pub(crate) paypal_refund_id: Option<String>,
     pub(crate) failure_code: Option<String>,
@@ -108,8 +209,26 @@ pub(crate) struct Operation {
 }
 
 impl Books {
-    pub(crate) fn read(database: &mut Database) -> Self {
-        serde_json::from_str(&database.read(READ, &[])).unwrap()
+    pub(crate) fn read(database: &mut Database, now: Timestamp) -> Self {
+        serde_json::from_str(&database.read(READ, &[&now.to_string()])).unwrap()
+    }
+
+    /// The money of a payment that the product shows as held.
+    pub(crate) fn shown_as_held(&self, payment: &Payment) -> Decimal {
+        let captures = |status: &str| -> Decimal {
+            let of_payment = self
+                .captures
+                .values()
+                .filter(|it| it.payment_id == payment.id);
+            let with_status = of_payment.filter(|it| it.status == status);
+            with_status.map(|it| it.amount).sum()
+        };
+        let uncaptured = if payment.is_held {
+            payment.amount - captures("completed")
+        } else {
+            Decimal::ZERO
+        };
+        uncaptured.max(captures("pending"))
     }
 
     pub(crate) fn refunds_of(&self, payment: Uuid) -> impl Iterator<Item = &Refund> {

@@ -16,15 +16,20 @@ const NEXT: &str = "
             SELECT greatest(b.payment_capture_scheduled_at, p.lease_expires_at, p.next_attempt_at),
                 '/api/admin/process-payment-captures'
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-            WHERE p.status IN ('authorized', 'capturing') AND p.void_reason IS NULL
-              AND p.failure_code IS DISTINCT FROM 'capture_pending'
+            WHERE (p.status IN ('authorized', 'capturing') OR (p.status = 'failed' AND p.next_attempt_at IS NOT NULL AND p.hold_ended_at IS NULL))
+              AND p.void_reason IS NULL
               AND (b.status IN ('upcoming', 'active', 'completed') OR p.capture_amount IS NOT NULL)
             UNION ALL
             SELECT p.updated_at + interval '2 minutes', '/api/admin/process-payment-captures'
             FROM public.payments AS p JOIN public.bookings AS b ON b.id = p.booking_id
-            WHERE p.status IN ('authorized', 'failed') AND p.authorization_id IS NOT NULL
-              AND p.voided_at IS NULL
+            WHERE p.authorization_id IS NOT NULL AND p.hold_ended_at IS NULL
+              AND p.status NOT IN ('created', 'voided', 'expired', 'capturing', 'capture_pending', 'authorization_pending')
               AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
+            UNION ALL
+            -- PayPal reviews it, and its decision may come without an event.
+            SELECT greatest(next_comparison_at, updated_at + interval '1 hour'), '/api/admin/payments/reconcile'
+            FROM public.payments
+            WHERE status IN ('authorization_pending', 'capture_pending') AND next_comparison_at < $1::text::timestamptz
             UNION ALL
             SELECT greatest(ordered_at, lease_expires_at, next_attempt_at), '/api/admin/process-payment-captures'
             FROM public.refunds WHERE status = 'ordered'

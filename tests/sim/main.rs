@@ -34,5 +34,6 @@ mod slot;
 mod summary;
 mod tasks;
 mod tests;
+mod unkindness;
 mod upstreams;
 mod world;

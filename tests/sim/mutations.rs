@@ -18,16 +18,40 @@ pub(crate) enum Mutation {
     InboxDedupe,
     /// Every cache entry counts as one of the current generation.
     GenerationCheck,
+    /// Nothing raises a generation.
+    Invalidation,
+    /// A payment keeps its latest order, whichever order was authorized.
+    AuthorizedOrder,
+    /// An order that lists no authorization counts as voided.
+    AbsenceIsVoid,
+    /// Every refusal of a capture is final.
+    Any4xxFinal,
+    /// PayPal's reviews count as its consent.
+    PendingIsYes,
+    /// Refunds that fail after PayPal took them stay as they were.
+    OneDirection,
+    /// A payment that cannot be compared stays at the head of a short list.
+    OneBlocksAll,
+    /// A hold can be extended for ever.
+    UncappedHold,
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Lease,
         Self::RequestId,
         Self::AmountCheck,
         Self::ExclusionConstraint,
         Self::InboxDedupe,
         Self::GenerationCheck,
+        Self::Invalidation,
+        Self::AuthorizedOrder,
+        Self::AbsenceIsVoid,
+        Self::Any4xxFinal,
+        Self::PendingIsYes,
+        Self::OneDirection,
+        Self::OneBlocksAll,
+        Self::UncappedHold,
     ];
 
     /// The name on the command line.
@@ -39,6 +63,14 @@ impl Mutation {
             Self::ExclusionConstraint => "exclusion-constraint",
             Self::InboxDedupe => "inbox-dedupe",
             Self::GenerationCheck => "generation-check",
+            Self::Invalidation => "invalidation",
+            Self::AuthorizedOrder => "authorized-order",
+            Self::AbsenceIsVoid => "absence-is-void",
+            Self::Any4xxFinal => "any-4xx-final",
+            Self::PendingIsYes => "pending-is-yes",
+            Self::OneDirection => "one-direction",
+            Self::OneBlocksAll => "one-blocks-all",
+            Self::UncappedHold => "uncapped-hold",
         }
     }
 
@@ -80,7 +112,61 @@ impl Mutation {
             Self::ExclusionConstraint => {
                 database.run("ALTER TABLE public.bookings DROP CONSTRAINT bookings_no_overlap");
             }
-            Self::RequestId | Self::GenerationCheck => {}
+            Self::AuthorizedOrder => rewrite(
+                database,
+                "internal.settle_authorization",
+                "order_id = coalesce(p_order_id, p.order_id),",
+                "",
+            ),
+            Self::Any4xxFinal => rewrite(
+                database,
+                "public.record_capture_failure",
+                "status = CASE p_kind WHEN 'declined' THEN 'failed' WHEN 'unknown'",
+                "status = CASE p_kind WHEN 'declined' THEN 'failed' WHEN 'retryable' THEN 'failed' \
+                 WHEN 'unknown'",
+            ),
+            Self::PendingIsYes => {
+                rewrite(
+                    database,
+                    "internal.put_capture",
+                    "BEGIN\n",
+                    "BEGIN p_status := replace(p_status, 'pending', 'completed');\n",
+                );
+                rewrite(
+                    database,
+                    "internal.settle_authorization",
+                    "BEGIN\n",
+                    "BEGIN p_status := 'authorized';\n",
+                );
+            }
+            Self::OneDirection => rewrite(
+                database,
+                "internal.refund_may_become",
+                "RETURN CASE",
+                "RETURN p_refund.status NOT IN ('pending', 'refunded') AND p_status = 'refused' \
+                 OR p_status <> 'refused' AND CASE",
+            ),
+            Self::OneBlocksAll => {
+                rewrite(
+                    database,
+                    "public.record_comparison_failure",
+                    "ELSE p_now + v_pause END",
+                    "ELSE next_comparison_at END",
+                );
+                rewrite(
+                    database,
+                    "public.payments_to_reconcile",
+                    "internal.due_comparisons(p_limit, p_now)",
+                    "internal.due_comparisons(3, p_now)",
+                );
+            }
+            Self::UncappedHold => rewrite(
+                database,
+                "internal.keep_hold",
+                "least(internal.hold_until(p_now), p_latest)",
+                "internal.hold_until(p_now)",
+            ),
+            Self::RequestId | Self::GenerationCheck | Self::Invalidation | Self::AbsenceIsVoid => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     checks::Scope,
     faults::{Fate, Refusal},
     instances,
+    mutations::Mutation,
     run::Run,
     slot::Slot,
     summary,
@@ -60,7 +61,7 @@ impl Run<'_> {
         let late = if pending.is_abandoned { "late, " } else { "" };
         match fate {
             Fate::Delivered | Fate::Duplicated | Fate::Delayed => {
-                let response = self.perform(pending);
+                let response = self.perform(pending, true);
                 note(self, &summary::response(pending.to, &response));
                 pending.response.fill(Ok(response));
             }
@@ -69,7 +70,7 @@ impl Run<'_> {
                 pending.response.fill(Err(error));
             }
             Fate::ResponseLost => {
-                let response = self.perform(pending);
+                let response = self.perform(pending, false);
                 let response = summary::response(pending.to, &response);
                 note(self, &format!("{late}lost after effect ({response})"));
                 pending.response.fill(Err(TransportError::Unknown));
@@ -80,7 +81,7 @@ impl Run<'_> {
                 pending.response.fill(Ok(response));
             }
             Fate::Failed => {
-                let response = self.perform(pending);
+                let response = self.perform(pending, false);
                 let response = summary::response(pending.to, &response);
                 let failure = refusal_response(pending.to, Refusal::ServerError);
                 note(
@@ -94,7 +95,7 @@ impl Run<'_> {
             }
             Fate::Crash { is_done } => {
                 if is_done {
-                    let response = self.perform(pending);
+                    let response = self.perform(pending, false);
                     let response = summary::response(pending.to, &response);
                     note(self, &format!("crash after effect ({response})"));
                 } else {
@@ -106,7 +107,7 @@ impl Run<'_> {
     }
 
     fn garble(&mut self, pending: &PendingRequest, is_done: bool, title: &str) {
-        let response = is_done.then(|| self.perform(pending));
+        let response = is_done.then(|| self.perform(pending, false));
         let text = match &response {
             Some(response) => {
                 format!("after effect ({})", summary::response(pending.to, response))
@@ -158,16 +159,18 @@ impl Run<'_> {
     }
 
     /// Carries out a request to an upstream and checks its effect.
-    fn perform(&mut self, pending: &PendingRequest) -> Response<Bytes> {
+    ///
+    /// `is_known` says whether the sender gets the response.
+    fn perform(&mut self, pending: &PendingRequest, is_known: bool) -> Response<Bytes> {
         let clock = self.world.state().clock.clone();
         let response = self
             .upstreams
             .perform(pending.to, &clock, pending.request.clone());
-        self.observe(pending, &response);
+        self.observe(pending, &response, is_known);
         response
     }
 
-    fn observe(&mut self, pending: &PendingRequest, response: &Response<Bytes>) {
+    fn observe(&mut self, pending: &PendingRequest, response: &Response<Bytes>, is_known: bool) {
         let path = pending.request.uri().path();
         match pending.to {
             Upstream::Database => {
@@ -175,44 +178,39 @@ impl Run<'_> {
                 self.world.state().history.name_ids(&body);
                 let function = path.rsplit('/').next().unwrap_or_default();
                 if !self.upstreams.database.never_changes_books(function) {
-                    self.record_books(&pending.from);
+                    self.record_books(&pending.from, is_known);
                 }
             }
             Upstream::PayPal => {
                 summary::name_paypal_ids(&mut self.world.state().history, path, response);
-                self.record_dashboard_change(&pending.request, response);
                 if pending.request.method() == http::Method::POST {
                     self.record_ledger();
+                } else if self.upstreams.has(Mutation::AbsenceIsVoid) {
+                    self.void_absent(&pending.from, response);
                 }
             }
+            Upstream::Redis if self.upstreams.has(Mutation::Invalidation) => {}
             Upstream::Redis => self.record_generations(&pending.request),
             Upstream::Product => {}
         }
     }
 
-    /// Records refunds and voids by the dashboard. They have no request id, unlike the product's
-    /// calls.
-    fn record_dashboard_change(
-        &mut self,
-        request: &http::Request<Bytes>,
-        response: &Response<Bytes>,
-    ) {
-        let path = request.uri().path();
-        let is_from_product = request.headers().contains_key("paypal-request-id");
-        if is_from_product || !response.status().is_success() {
+    /// See [`Mutation::AbsenceIsVoid`].
+    fn void_absent(&mut self, origin: &Origin, response: &Response<Bytes>) {
+        const VOID: &str = "
+            SELECT coalesce(min(public.record_observed_end(p.id, 'voided', $2::text::timestamptz)::text), '')
+            FROM public.payments AS p WHERE p.order_id = $1 AND p.authorization_id IS NOT NULL";
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let units = &body["purchase_units"];
+        let is_order =
+            response.status().is_success() && (units.is_array() || body["intent"].is_string());
+        if !is_order || units[0]["payments"]["authorizations"].is_array() {
             return;
         }
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let id = if path.ends_with("/refund") {
-            body["id"].as_str()
-        } else if path.ends_with("/void") {
-            path.rsplit('/').nth(1)
-        } else {
-            None
-        };
-        if let Some(id) = id {
-            self.world.state().checks.record_dashboard_change(id);
-        }
+        let id = body["id"].as_str().unwrap_or_default().to_owned();
+        let now = self.world.now().to_string();
+        self.upstreams.database.read(VOID, &[&id, &now]);
+        self.record_books(origin, false);
     }
 
     fn record_generations(&mut self, request: &http::Request<Bytes>) {

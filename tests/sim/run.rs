@@ -11,6 +11,7 @@ use crate::{
     ledger::Ledger,
     random::Random,
     tasks::Tasks,
+    unkindness::Unkind,
     upstreams::Upstreams,
     world::{Origin, Phase, Upstream, World},
 };
@@ -23,6 +24,14 @@ pub(crate) struct Outcome {
     pub(crate) seed: u64,
     pub(crate) history: String,
     pub(crate) violations: Vec<String>,
+    /// The message of a panic of the simulation itself, which proves nothing about the product.
+    pub(crate) panic: Option<String>,
+}
+
+impl Outcome {
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.violations.is_empty() || self.panic.is_some()
+    }
 }
 
 /// The number of events in the active phase.
@@ -35,6 +44,7 @@ pub(crate) struct Run<'u> {
     pub(crate) instances: Instances,
     pub(crate) upstreams: &'u mut Upstreams,
     pub(crate) faults: Faults,
+    pub(crate) unkind: Unkind,
 }
 
 #[derive(Clone, Copy)]
@@ -55,11 +65,11 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
         run.run_phases();
     }));
     let state = &mut *world.state();
-    if let Err(panic) = result {
+    let panic = result.err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        state.checks.report(text.unwrap_or_default());
-    }
+        text.unwrap_or_default()
+    });
     let violations: Vec<String> = state
         .checks
         .violations()
@@ -70,6 +80,7 @@ pub(crate) fn run(upstreams: &mut Upstreams, seed: u64) -> Outcome {
         seed,
         history: state.history.text().to_owned(),
         violations,
+        panic,
     }
 }
 
@@ -100,11 +111,12 @@ impl<'u> Run<'u> {
             instances: Instances::new(world),
             upstreams,
             faults,
+            unkind: Unkind::default(),
         }
     }
 
     fn run_phases(&mut self) {
-        actors::start(&self.world, self.upstreams.simulator());
+        self.unkind = actors::start(&self.world, self.upstreams.simulator());
         let events = {
             let (least, most) = EVENTS;
             self.world.state().random.between(least, most)
@@ -270,22 +282,26 @@ impl<'u> Run<'u> {
         self.world
             .state()
             .note(&format!("instance-{instance} crashes"));
+        self.world.state().checks.record_crash(instance);
         self.tasks.crash(instance);
         self.instances.replace(&self.world, instance);
     }
 
     /// Reads and checks the tables after a call by `origin`.
-    pub(crate) fn record_books(&mut self, origin: &Origin) {
-        let books = Books::read(&mut self.upstreams.database);
-        self.world.state().checks.record_books(books, origin);
+    pub(crate) fn record_books(&mut self, origin: &Origin, is_known: bool) {
+        let now = self.world.now();
+        let books = Books::read(&mut self.upstreams.database, now);
+        let paypal = self.upstreams.simulator().books();
+        let mut state = self.world.state();
+        state
+            .checks
+            .record_books(books, &paypal, origin, is_known, now);
     }
 
     /// Reads and checks PayPal's ledger.
     pub(crate) fn record_ledger(&mut self) {
-        let ledger = Ledger::read(self.upstreams.ledger());
-        let mut state = self.world.state();
-        let now = state.clock.now();
-        state.checks.record_ledger(ledger, now);
+        let ledger = Ledger::read(self.upstreams.simulator());
+        self.world.state().checks.record_ledger(ledger);
     }
 
     /// Checks everything after all work is done.
@@ -294,7 +310,7 @@ impl<'u> Run<'u> {
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'payment', subject_id, 'from', detail ->> 'from', 'to', detail ->> 'to')
                 ORDER BY id), '[]')::text
-            FROM public.audit_log WHERE subject_type = 'payment' AND detail ? 'from'";
+            FROM public.audit_log WHERE subject_type = 'payment' AND detail ?& ARRAY['from', 'to']";
         // The ids come from PayPal's body, because the `inbox-dedupe` mutation changes `event_id`.
         const INBOX: &str = "
             SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -44,7 +44,7 @@ impl Seeds {
                             break;
                         }
                         let outcome = run(&mut upstreams, self.first + number);
-                        let has_failed = !outcome.violations.is_empty();
+                        let has_failed = outcome.has_failed();
                         let mut report = report.lock().unwrap();
                         report.done += 1;
                         progress(report.done, &outcome);

@@ -14,11 +14,13 @@ const COUNT: u64 = 300;
 const WORKERS: u64 = 2;
 
 fn describe_failure(outcome: &Outcome) -> String {
+    let failures = outcome.violations.iter().chain(&outcome.panic);
+    let failures: Vec<&str> = failures.map(String::as_str).collect();
     format!(
         "{}seed {}: {}",
         outcome.history,
         outcome.seed,
-        outcome.violations.join("\n")
+        failures.join("\n")
     )
 }
 
@@ -56,7 +58,8 @@ fn invariants_hold_under_faults() {
     assert_eq!(report.done, COUNT);
 }
 
-fn assert_found(mutation: Mutation) {
+/// The mutation must be found, by a violation with one of these texts.
+fn assert_found(mutation: Mutation, texts: &[&str]) {
     let seeds = Seeds {
         first: 1,
         count: COUNT,
@@ -64,42 +67,100 @@ fn assert_found(mutation: Mutation) {
         stops_at_failure: true,
     };
     let report = seeds.run(1, |_, _| {});
-    assert_eq!(
-        report.failed.len(),
-        1,
-        "{} seeds did not find the mutation",
-        report.done
+    let Some(outcome) = report.failed.first() else {
+        panic!("{} seeds did not find the mutation", report.done);
+    };
+    let is_found = outcome
+        .violations
+        .iter()
+        .any(|violation| texts.iter().any(|text| violation.contains(text)));
+    assert!(
+        is_found && outcome.panic.is_none(),
+        "{}",
+        describe_failure(outcome)
     );
 }
 
 #[test]
 fn shared_claim_is_found() {
-    assert_found(Mutation::Lease);
+    assert_found(Mutation::Lease, &["has the claim until"]);
 }
 
 #[test]
 fn new_request_id_on_retry_is_found() {
-    assert_found(Mutation::RequestId);
+    assert_found(
+        Mutation::RequestId,
+        &["in 2 captures", "is not PayPal's latest"],
+    );
 }
 
 #[test]
 fn unchecked_amount_is_found() {
-    assert_found(Mutation::AmountCheck);
+    assert_found(Mutation::AmountCheck, &["PayPal does not reserve"]);
 }
 
 #[test]
 fn overlapping_bookings_are_found() {
-    assert_found(Mutation::ExclusionConstraint);
+    assert_found(Mutation::ExclusionConstraint, &["have the same car"]);
 }
 
 #[test]
 fn duplicate_inbox_event_is_found() {
-    assert_found(Mutation::InboxDedupe);
+    assert_found(Mutation::InboxDedupe, &["was applied twice"]);
 }
 
 #[test]
 fn ignored_generation_is_found() {
-    assert_found(Mutation::GenerationCheck);
+    assert_found(
+        Mutation::GenerationCheck,
+        &["is shown as free", "is listed as free"],
+    );
+}
+
+#[test]
+fn missing_invalidation_is_found() {
+    assert_found(Mutation::Invalidation, &["no generation announced it"]);
+}
+
+#[test]
+fn ignored_authorized_order_is_found() {
+    assert_found(Mutation::AuthorizedOrder, &["and PayPal authorized"]);
+}
+
+#[test]
+fn absence_taken_for_void_is_found() {
+    assert_found(Mutation::AbsenceIsVoid, &["is shown with 0 held"]);
+}
+
+#[test]
+fn final_refusal_of_account_is_found() {
+    assert_found(
+        Mutation::Any4xxFinal,
+        &["which is not about its payer or authorization"],
+    );
+}
+
+#[test]
+fn pending_taken_for_yes_is_found() {
+    assert_found(
+        Mutation::PendingIsYes,
+        &["is shown as completed", "PayPal does not reserve"],
+    );
+}
+
+#[test]
+fn failed_refund_kept_is_found() {
+    assert_found(Mutation::OneDirection, &["is refused at PayPal"]);
+}
+
+#[test]
+fn blocked_comparisons_are_found() {
+    assert_found(Mutation::OneBlocksAll, &["was not compared since"]);
+}
+
+#[test]
+fn endless_hold_is_found() {
+    assert_found(Mutation::UncappedHold, &["without an approved order"]);
 }
 
 /// The entry point of `script/sim`.
@@ -120,12 +181,10 @@ fn chosen_seeds_hold() {
         if shows_all {
             println!("{}", outcome.history);
         }
-        if !outcome.violations.is_empty() {
-            println!(
-                "seed {} failed: {}",
-                outcome.seed,
-                outcome.violations.join("; ")
-            );
+        if outcome.has_failed() {
+            let failures = outcome.violations.iter().chain(&outcome.panic);
+            let failures: Vec<&str> = failures.map(String::as_str).collect();
+            println!("seed {} failed: {}", outcome.seed, failures.join("; "));
         } else if done % 100 == 0 {
             println!("{done} seeds");
         }

@@ -12,6 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use exodrive::platform::TransportError;
+use exodrive_local::paypal::Behaviour;
 use exodrive_native::Clock;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -111,6 +112,8 @@ pub(crate) struct State {
     /// The task that is being polled.
     pub(crate) current: Option<Arc<Origin>>,
     pub(crate) phase: Phase,
+    /// PayPal's behaviours towards orders that it can never show.
+    pub(crate) broken_orders: Vec<Behaviour>,
     /// Makes every PayPal request id unique, see [`crate::mutations`].
     pub(crate) varies_request_ids: bool,
     last_number: u64,
@@ -145,6 +148,7 @@ impl World {
             new_tasks: Vec::new(),
             current: None,
             phase: Phase::Active,
+            broken_orders: Vec::new(),
             varies_request_ids: false,
             last_number: 0,
         })))

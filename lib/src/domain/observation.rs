@@ -2,13 +2,11 @@
 //!
 //! `difference` compares it with the payment's record, and `finding` names contradictions that stay.
 
-pub(crate) use super::payment_record::PaymentRecord;
-
-use super::{
-    money::Money,
-    payment_record::{RecordedCaptureStatus, RecordedRefundStatus},
-    paypal_meaning::Meaning,
+pub(crate) use super::payment_record::{
+    PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus,
 };
+
+use super::{money::Money, paypal_meaning::Meaning};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Deserialize;

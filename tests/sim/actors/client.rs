@@ -168,6 +168,12 @@ impl Client {
         self.world.sleep(duration).await;
     }
 
+    /// The payer opens PayPal's page.
+    pub(crate) async fn open(&self, approve_url: &str) {
+        let request = Request::get(approve_url).body(Bytes::new()).unwrap();
+        let _ = self.world.send(request).await;
+    }
+
     /// The payer opens PayPal's page and approves the order. Returns `false` if PayPal refuses.
     pub(crate) async fn approve(&self, approve_url: &str) -> bool {
         for method in [Method::GET, Method::POST] {

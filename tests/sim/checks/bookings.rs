@@ -11,11 +11,18 @@ pub(super) fn overlap(books: &Books) -> Option<String> {
         .collect();
     blocking.iter().enumerate().find_map(|(at, one)| {
         let other = blocking[at + 1..].iter().find(|other| {
-            one.car_id == other.car_id && one.first < other.end && other.first < one.end
+            one.car_id == other.car_id && one.first() < other.end() && other.first() < one.end()
         })?;
         Some(format!(
             "{} ({}, {} to {}) and {} ({}, {} to {}) have the same car",
-            one.id, one.status, one.first, one.end, other.id, other.status, other.first, other.end
+            one.id,
+            one.status,
+            one.first(),
+            one.end(),
+            other.id,
+            other.status,
+            other.first(),
+            other.end()
         ))
     })
 }

@@ -3,8 +3,14 @@
 //! A booking is announced when Redis stores a new generation. The car's generation announces it for
 //! the car's days, and the fleet's generation for the list of free cars. If that write is lost,
 //! older responses may be served for some seconds, as with any cache.
+//!
+//! A booking that changes the free days must also be announced. An instance retries a lost
+//! announcement, so at the end of a run only an instance that ended owes one.
 
-use crate::books::Books;
+use crate::{
+    books::{Booking, Books},
+    world::Origin,
+};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,6 +40,61 @@ struct Announcement {
     until: Timestamp,
 }
 
+/// Changes of the free days that an instance has committed and not announced yet.
+#[derive(Default)]
+pub(super) struct Unannounced(BTreeMap<(usize, Uuid), Change>);
+
+struct Change {
+    booking: Uuid,
+    origin: String,
+}
+
+impl Unannounced {
+    /// Records the bookings that began or stopped to block days by a call of `origin`, whose
+    /// response arrived.
+    pub(super) fn record(&mut self, before: &Books, after: &Books, origin: &Origin) {
+        let Some(instance) = origin.instance else {
+            return;
+        };
+        for booking in after.bookings.values() {
+            let did_block = before
+                .bookings
+                .get(&booking.id)
+                .is_some_and(Booking::blocks_days);
+            // The days of a completed rental are over.
+            if did_block != booking.blocks_days() && booking.status != "completed" {
+                let change = Change {
+                    booking: booking.id,
+                    origin: origin.name.clone(),
+                };
+                self.0.insert((instance, booking.car_id), change);
+            }
+        }
+    }
+
+    /// A generation announces all changes of its car.
+    pub(super) fn announce(&mut self, scope: Scope) {
+        if let Scope::Car(car) = scope {
+            self.0.retain(|(_, changed), _| *changed != car);
+        }
+    }
+
+    /// An instance that ends forgets its changes. The cache's entries expire within half a minute.
+    pub(super) fn forget(&mut self, instance: usize) {
+        self.0.retain(|(owner, _), _| *owner != instance);
+    }
+
+    /// A change that was never announced.
+    pub(super) fn violation(&self) -> Option<String> {
+        self.0.iter().next().map(|((_, car), change)| {
+            format!(
+                "{} changed the days of {car} by {}, and no generation announced it",
+                change.origin, change.booking
+            )
+        })
+    }
+}
+
 /// The announcements before a request, which its response must show.
 pub(crate) struct Snapshot(Vec<Announcement>);
 
@@ -47,8 +108,8 @@ impl Announcements {
             .map(|booking| Announcement {
                 booking: booking.id,
                 car: booking.car_id,
-                first: booking.first,
-                end: booking.end,
+                first: booking.first(),
+                end: booking.end(),
                 until: match booking.hold_expires_at {
                     Some(end) if !booking.is_confirmed() => end,
                     _ => Timestamp::MAX,

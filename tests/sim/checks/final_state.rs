@@ -3,7 +3,7 @@
 use super::{Checks, Promise, payments, promises};
 use crate::{
     books::Books,
-    ledger::{Authorization, CaptureStatus, Ledger},
+    ledger::{Authorization, Ledger},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -33,21 +33,17 @@ pub(crate) fn check_final_state(
     now: Timestamp,
 ) {
     let (books, ledger) = (&checks.books, &checks.ledger);
-    let dashboard_changes = &checks.dashboard_changes;
+    let console = &checks.console_changes;
     let mut violations = Vec::new();
     violations.extend(super::bookings::overlap(books));
-    violations.extend(super::money::overcharge(books, ledger, now));
-    violations.extend(super::money::unpaid_booking(
-        books,
-        ledger,
-        dashboard_changes,
-    ));
+    violations.extend(checks.unannounced.violation());
+    violations.extend(super::money::overcharge(books, ledger, console));
+    violations.extend(super::money::unpaid_booking(books, ledger, console));
     for authorization in ledger.authorizations.values() {
-        violations.extend(orphaned_authorization(authorization, books, now));
-        violations.extend(unknown_capture(authorization, books, ledger, now));
+        violations.extend(orphaned_authorization(authorization, books));
     }
     for payment in books.payments.values() {
-        if let Some(mismatch) = payments::mismatch(payment, books, ledger, dashboard_changes, now) {
+        if let Some(mismatch) = payments::mismatch(payment, books, ledger) {
             violations.push(format!(
                 "{} is {} (void: {:?}, failure: {:?}): {mismatch}",
                 payment.id, payment.status, payment.void_reason, payment.failure_code
@@ -55,19 +51,14 @@ pub(crate) fn check_final_state(
         }
     }
     for refund in books.refunds.values() {
-        violations.extend(payments::open_refund(refund, books, ledger, now));
+        violations.extend(payments::open_refund(refund, books, ledger));
     }
-    violations.extend(unresolved_operation(books, ledger, now));
+    violations.extend(unresolved_operation(books, ledger));
     violations.extend(invalid_change(changes));
     violations.extend(inbox_violation(inbox));
+    violations.extend(super::findings::violations(books, ledger, now));
     for promise in &checks.promises {
-        violations.extend(promises::broken_promise(
-            promise,
-            books,
-            ledger,
-            dashboard_changes,
-            now,
-        ));
+        violations.extend(promises::broken_promise(promise, books, ledger));
         if let Promise::Event { event } = promise
             && !inbox.iter().any(|entry| entry.event == *event)
         {
@@ -81,12 +72,9 @@ pub(crate) fn check_final_state(
     }
 }
 
-/// An authorization that reserves money without a booking that needs it.
-fn orphaned_authorization(
-    authorization: &Authorization,
-    books: &Books,
-    now: Timestamp,
-) -> Option<String> {
+/// An authorization that reserves money without a booking that needs it, and without a finding that
+/// PayPal cannot void it.
+fn orphaned_authorization(authorization: &Authorization, books: &Books) -> Option<String> {
     if !authorization.reserves_money() {
         return None;
     }
@@ -94,16 +82,22 @@ fn orphaned_authorization(
     let payment = &books.payments[&authorization.payment()];
     let is_current = payment.authorization_id.as_deref() == Some(authorization.latest_id());
     let is_needed = is_current
-        && booking.is_confirmed()
-        && (payment.is_live() || (payment.status == "failed" && payment.void_reason.is_none()));
-    // PayPal cannot void an authorization that has expired.
-    let has_expired = is_current
-        && matches!(payment.status.as_str(), "voided" | "failed")
-        && authorization.expires_at <= now;
-    (!is_needed && !has_expired).then(|| {
+        && payment.void_reason.is_none()
+        && (booking.is_confirmed() || payment.status == "authorization_pending")
+        && (payment.is_live() || payment.status == "failed");
+    let is_explained = || {
+        books.findings.iter().any(|finding| {
+            finding.payment_id == payment.id
+                && matches!(
+                    finding.kind.as_str(),
+                    "cancelled_not_voided" | "not_comparable"
+                )
+        })
+    };
+    (!is_needed && !is_explained()).then(|| {
         format!(
             "PayPal reserves {} {} by {} of {}, but its booking {} is {} and its payment {} is {}",
-            authorization.amount.amount,
+            authorization.held,
             authorization.amount.currency,
             authorization.latest_id(),
             authorization.order_id,
@@ -115,32 +109,14 @@ fn orphaned_authorization(
     })
 }
 
-/// A completed capture that the books do not have.
-fn unknown_capture(
-    authorization: &Authorization,
-    books: &Books,
-    ledger: &Ledger,
-    now: Timestamp,
-) -> Option<String> {
-    let payment = &books.payments[&authorization.payment()];
-    let capture = ledger.captures_of(authorization).find(|capture| {
-        capture.status_at(now) == CaptureStatus::Completed
-            && payment.capture_id.as_deref() != Some(capture.id.as_str())
-    })?;
-    Some(format!(
-        "PayPal captured {} {} by {}, but {} does not have it",
-        capture.amount.amount, capture.amount.currency, capture.id, payment.id
-    ))
-}
-
 /// A call to PayPal whose result is still unknown. Orders do not count, because an unrecorded order
 /// is never paid.
-fn unresolved_operation(books: &Books, ledger: &Ledger, now: Timestamp) -> Option<String> {
+fn unresolved_operation(books: &Books, ledger: &Ledger) -> Option<String> {
     books.operations.iter().find_map(|(id, operation)| {
         let is_unresolved = operation.status == "open"
             && operation.in_doubt
             && operation.kind != "order"
-            && !ledger.is_undecided(operation.payment_id, now);
+            && !ledger.is_undecided(operation.payment_id);
         is_unresolved.then(|| {
             format!(
                 "{id} is open and in doubt (about {:?})",
@@ -164,28 +140,32 @@ fn inbox_violation(inbox: &[InboxEntry]) -> Option<String> {
         })
 }
 
-/// A valid change of status never lowers the rank. Ends without a capture rank below a capture.
-fn rank(status: &str) -> u8 {
-    match status {
-        "created" => 0,
-        "authorized" | "capturing" => 1,
-        "voided" | "failed" | "expired" => 2,
-        "captured" => 3,
-        "partially_refunded" => 4,
-        "refunded" => 5,
-        _ => panic!("the simulation does not know the payment status {status}"),
+/// Whether a payment may go from one status to another. A capture at PayPal is a fact, so money that
+/// was captured stays so. Refunds may fail, and PayPal may show that an ended payment still holds
+/// money.
+fn is_valid_change(from: &str, to: &str) -> bool {
+    let is_captured =
+        |status: &str| matches!(status, "captured" | "partially_refunded" | "refunded");
+    match (from, to) {
+        _ if from == to => true,
+        (_, "created") => false,
+        (_, "authorization_pending") => from == "created",
+        _ if is_captured(from) => is_captured(to),
+        ("capture_pending", _) => is_captured(to) || to == "failed",
+        ("created" | "authorization_pending", "capturing") => false,
+        ("voided" | "expired" | "failed", _) => !matches!(to, "voided" | "expired"),
+        _ => true,
     }
 }
 
-/// A payment that returned to an earlier status, or changed without an entry in the audit log.
+/// A payment that made an impossible change, or changed without an entry in the audit log.
 fn invalid_change(changes: &[StatusChange]) -> Option<String> {
     let mut latest: BTreeMap<Uuid, &str> = BTreeMap::new();
     changes.iter().find_map(|change| {
         let before = latest
             .insert(change.payment, &change.to)
             .unwrap_or("created");
-        let is_backwards = rank(&change.from) > rank(&change.to);
-        (before != change.from || is_backwards).then(|| {
+        (before != change.from || !is_valid_change(&change.from, &change.to)).then(|| {
             format!(
                 "{} went from {} to {} after it was {before}",
                 change.payment, change.from, change.to

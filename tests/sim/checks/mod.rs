@@ -7,21 +7,35 @@
 mod bookings;
 mod claims;
 mod days;
+mod ends;
+mod fairness;
 mod final_state;
+mod findings;
+mod holds;
 mod money;
 mod payments;
 mod promises;
+mod shown;
 
 pub(crate) use days::{Scope, Snapshot};
 pub(crate) use final_state::{InboxEntry, StatusChange, check_final_state};
 pub(crate) use promises::Promise;
 
-use crate::{books::Books, ledger::Ledger, world::Origin};
+use crate::{
+    books::Books,
+    ledger::{Ledger, Sums},
+    world::Origin,
+};
 use bytes::Bytes;
 use http::Request;
 use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Display};
+use uuid::Uuid;
+
+/// The ids of captures, refunds and voided authorizations from PayPal's console, and of captures that
+/// PayPal reversed.
+type ConsoleChanges = BTreeSet<String>;
 
 #[derive(Default)]
 pub(crate) struct Checks {
@@ -30,10 +44,12 @@ pub(crate) struct Checks {
     pub(crate) promises: Vec<Promise>,
     claims: claims::Claims,
     announcements: days::Announcements,
+    unannounced: days::Unannounced,
     /// The numbers of the tasks that received a garbled response.
     garbled_tasks: BTreeSet<u64>,
-    /// The ids of refunds and voided authorizations from PayPal's dashboard.
-    dashboard_changes: BTreeSet<String>,
+    shown: shown::Shown,
+    holds: holds::Holds,
+    console_changes: ConsoleChanges,
     violations: Vec<String>,
 }
 
@@ -60,28 +76,94 @@ impl Checks {
         self.violations.extend(violation);
     }
 
-    /// Checks the tables after a call by `origin`.
-    pub(crate) fn record_books(&mut self, books: Books, origin: &Origin) {
+    /// Checks the tables after a call by `origin`. `paypal` are PayPal's books at that moment.
+    ///
+    /// `is_known` says whether the caller learns of the effect.
+    pub(crate) fn record_books(
+        &mut self,
+        books: Books,
+        paypal: &exodrive_local::paypal::Books,
+        origin: &Origin,
+        is_known: bool,
+        now: Timestamp,
+    ) {
         self.claims.update(&self.books, &books, origin);
+        if is_known {
+            self.unannounced.record(&self.books, &books, origin);
+        }
         self.books = books;
+        self.ledger.update(paypal);
         self.violations.extend(bookings::overlap(&self.books));
-        self.violations.extend(money::unpaid_booking(
+        let (books, ledger) = (&self.books, &self.ledger);
+        self.violations
+            .extend(money::unpaid_booking(books, ledger, &self.console_changes));
+        self.violations.extend(money::foreign_order(books, ledger));
+        self.violations.extend(money::wrong_failure(books));
+        self.violations
+            .extend(self.holds.record(books, ledger, now));
+        self.shown.record_truth(books, ledger);
+        self.violations
+            .extend(self.shown.violation(books, ledger, &self.console_changes));
+    }
+
+    /// Checks PayPal's ledger after a request or an action in its console.
+    pub(crate) fn record_ledger(&mut self, ledger: Ledger) {
+        self.ledger = ledger;
+        self.shown.record_truth(&self.books, &self.ledger);
+        self.violations.extend(money::overcharge(
             &self.books,
             &self.ledger,
-            &self.dashboard_changes,
+            &self.console_changes,
         ));
     }
 
-    /// Checks PayPal's ledger after a request.
-    pub(crate) fn record_ledger(&mut self, ledger: Ledger, now: Timestamp) {
-        self.ledger = ledger;
-        self.violations
-            .extend(money::overcharge(&self.books, &self.ledger, now));
+    /// Checks the amounts of a booking in a response.
+    pub(crate) fn check_shown(&mut self, booking: Uuid, payment: &Value) {
+        if payment.is_object() {
+            let sums = sums_of_response(payment);
+            self.violations
+                .extend(shown::untrue_response(booking, &sums, &self.ledger));
+        }
+    }
+
+    /// Checks that the amounts of a booking in a response are exactly PayPal's.
+    pub(crate) fn check_shown_at_end(&mut self, booking: Uuid, payment: &Value) {
+        let sums = if payment.is_object() {
+            sums_of_response(payment)
+        } else {
+            Sums::default()
+        };
+        let is_explained = self.books.payments_of(booking).any(|payment| {
+            let mut findings = self.books.findings.iter();
+            findings.any(|it| it.payment_id == payment.id && payments::explains(&it.kind))
+        });
+        if !is_explained {
+            self.violations
+                .extend(shown::difference(booking, &sums, &self.ledger));
+        }
+    }
+
+    /// Checks that nothing that fails stood in the way of captures and comparisons since `begin`.
+    pub(crate) fn check_fairness(&mut self, begin: Timestamp) {
+        let violations = fairness::violations(&self.books, &self.ledger, begin);
+        self.violations.extend(violations);
+    }
+
+    /// Checks that every booking is paid, or holds nothing.
+    pub(crate) fn check_ends(&mut self) {
+        let violations = ends::violations(&self.books, &self.ledger);
+        self.violations.extend(violations);
     }
 
     /// Records that Redis has stored a new generation.
     pub(crate) fn record_generation(&mut self, scope: Scope) {
         self.announcements.announce(scope, &self.books);
+        self.unannounced.announce(scope);
+    }
+
+    /// Records the end of an instance.
+    pub(crate) fn record_crash(&mut self, instance: usize) {
+        self.unannounced.forget(instance);
     }
 
     /// The announcements so far. Take it before a request for a car's days or the list of free
@@ -108,9 +190,9 @@ impl Checks {
         self.violations.extend(violation);
     }
 
-    /// Records a refund or a voided authorization by the dashboard.
-    pub(crate) fn record_dashboard_change(&mut self, id: &str) {
-        self.dashboard_changes.insert(id.to_owned());
+    /// Records a change in PayPal's console.
+    pub(crate) fn record_console_change(&mut self, id: &str) {
+        self.console_changes.insert(id.to_owned());
     }
 
     /// Records that the task has received a garbled response.
@@ -126,5 +208,15 @@ impl Checks {
                 origin.name
             ));
         }
+    }
+}
+
+/// The amounts of `payment` in the response of `GET /api/bookings/{id}`.
+fn sums_of_response(payment: &Value) -> Sums {
+    let amount = |member: &str| payment[member].as_str().unwrap().parse().unwrap();
+    Sums {
+        held: amount("heldAmount"),
+        captured: amount("capturedAmount"),
+        refunded: amount("refundedAmount"),
     }
 }

@@ -2,11 +2,9 @@
 
 use crate::{
     books::{Booking, Books},
-    ledger::{CaptureStatus, Ledger},
+    ledger::Ledger,
 };
-use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -22,13 +20,7 @@ pub(crate) enum Promise {
 }
 
 /// A promise that the final state does not keep.
-pub(super) fn broken_promise(
-    promise: &Promise,
-    books: &Books,
-    ledger: &Ledger,
-    dashboard_changes: &BTreeSet<String>,
-    now: Timestamp,
-) -> Option<String> {
+pub(super) fn broken_promise(promise: &Promise, books: &Books, ledger: &Ledger) -> Option<String> {
     let is_kept = |booking: Uuid, condition: &dyn Fn(&Booking) -> bool| {
         books.bookings.get(&booking).is_some_and(condition)
     };
@@ -44,29 +36,20 @@ pub(super) fn broken_promise(
         Promise::Cancellation { booking, refund } => {
             (!is_kept(*booking, &|it| it.status == "cancelled"))
                 .then(|| format!("the product promised that {booking} is canceled"))
-                .or_else(|| wrong_total(*booking, *refund, books, ledger, dashboard_changes, now))
+                .or_else(|| wrong_total(*booking, *refund, books, ledger))
         }
     }
 }
 
 /// A canceled booking whose customer paid more than promised, or less without a reason.
-fn wrong_total(
-    booking: Uuid,
-    promised: Decimal,
-    books: &Books,
-    ledger: &Ledger,
-    dashboard_changes: &BTreeSet<String>,
-    now: Timestamp,
-) -> Option<String> {
+fn wrong_total(booking: Uuid, promised: Decimal, books: &Books, ledger: &Ledger) -> Option<String> {
     let captures: Vec<_> = ledger
-        .captures
-        .values()
-        .filter(|capture| ledger.authorizations[&capture.original_id].booking() == booking)
-        .filter(|capture| capture.status_at(now) == CaptureStatus::Completed)
+        .captures_of_booking(booking)
+        .filter(|capture| capture.is_completed())
         .collect();
     let paid: Decimal = captures
         .iter()
-        .map(|capture| capture.amount.amount - ledger.refunded(&capture.id))
+        .map(|capture| capture.taken - capture.given_back)
         .sum();
     let refunds: Vec<_> = books
         .payments_of(booking)
@@ -85,12 +68,21 @@ fn wrong_total(
         .filter(|refund| refund.idempotency_key.starts_with("operator"))
         .map(|refund| refund.amount)
         .sum();
+    let is_ours = |id: &str| {
+        let ours = refunds.iter().filter(|refund| refund.actor != "paypal");
+        ours.into_iter()
+            .any(|refund| refund.paypal_refund_id.as_deref() == Some(id))
+    };
     let extra = operator_refunds
         + captures
             .iter()
             .flat_map(|capture| ledger.refunds_of(&capture.id))
-            .filter(|refund| dashboard_changes.contains(&refund.id))
+            .filter(|refund| refund.status == "COMPLETED" && !is_ours(&refund.id))
             .map(|refund| refund.amount.amount)
+            .sum::<Decimal>()
+        + captures
+            .iter()
+            .map(|capture| capture.reversed)
             .sum::<Decimal>();
     let is_right = paid <= fee + owed && (captures.is_empty() || paid >= fee - extra);
     (!is_right).then(|| {

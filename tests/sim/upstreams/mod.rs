@@ -15,7 +15,6 @@ use bytes::Bytes;
 use exodrive_local::paypal::Simulator;
 use exodrive_native::Clock;
 use http::{Request, Response, StatusCode, header};
-use serde_json::Value;
 use std::rc::Rc;
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,7 +36,7 @@ impl Upstreams {
             mutation.apply(&mut database);
         }
         Self {
-            redis: Redis::new(mutation == Some(Mutation::GenerationCheck)),
+            redis: Redis::new(mutation),
             paypal: PayPal::new(Clock::default(), 0),
             database,
             runtime,
@@ -67,6 +66,10 @@ impl Upstreams {
         }
     }
 
+    pub(crate) fn has(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
     /// Whether the mutation makes every PayPal request id unique.
     pub(crate) fn varies_request_ids(&self) -> bool {
         self.mutation == Some(Mutation::RequestId)
@@ -74,10 +77,6 @@ impl Upstreams {
 
     pub(crate) fn simulator(&self) -> &Simulator {
         self.paypal.simulator()
-    }
-
-    pub(crate) fn ledger(&self) -> Value {
-        self.paypal.ledger()
     }
 }
 

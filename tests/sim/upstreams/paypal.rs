@@ -7,7 +7,6 @@ use exodrive_local::paypal::{Credentials, Simulator};
 use exodrive_native::Clock;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -42,9 +41,5 @@ impl PayPal {
 
     pub(super) fn simulator(&self) -> &Simulator {
         &self.simulator
-    }
-
-    pub(super) fn ledger(&self) -> Value {
-        self.simulator.ledger()
     }
 }

@@ -174,6 +174,9 @@ async fn writers_of_findings_wait_for_each_other() {
                 call_overlapping(&db, first.clone(), second.clone()).await;
             }
         }
+        // A comparison resolves a finding that was opened just before it.
+        call_overlapping(&db, finding("unpaid_booking"), comparison(json!([]))).await;
+        assert_eq!(db.count("payment_findings", "kind = 'unpaid_booking' AND resolved_at IS NULL").await, 0);
         // Two new findings of one kind do not collide.
         call_overlapping(&db, finding("captured_twice"), finding("captured_twice")).await;
     })

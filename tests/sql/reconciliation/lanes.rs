@@ -111,7 +111,7 @@ async fn ended_payment_is_compared_rarer_until_day_190() {
         // A change makes it due at once, whatever its lane.
         let now = after_days(&db, 200).await;
         db.run(&format!("UPDATE payments SET status = 'refunded', refunded_amount = captured_amount, updated_at = '{now}'")).await;
-        assert_eq!(due_payments(&service, &now).await, std::slice::from_ref(id));
+        assert_eq!(due_payments(&service, &now).await, [id.as_str()]);
         record_comparison(&service, id, &[], &now).await;
         assert_eq!(next_pause(&db, id, &now).await.as_deref(), Some(HOUR), "it has just changed");
     })
@@ -201,7 +201,7 @@ async fn payment_is_due_from_its_order_to_its_end() {
         );
         let other = hold(&service, "plain", "2030-02-06", "2030-02-10", NOW).await;
         let id = order(&service, &other, NOW).await.payment_id;
-        assert_eq!(due_payments(&service, NOW).await, std::slice::from_ref(&id));
+        assert_eq!(due_payments(&service, NOW).await, [id.as_str()]);
         record_comparison(&service, &id, &[], "2030-01-12T00:00:00Z").await;
         assert_eq!(
             next_pause(&db, &id, "2030-01-12T00:00:00Z")
@@ -219,7 +219,7 @@ async fn payment_is_due_from_its_order_to_its_end() {
         );
         assert_eq!(
             due_payments(&service, "2030-01-12T00:00:00Z").await,
-            std::slice::from_ref(&id)
+            [id.as_str()]
         );
         record_comparison(&service, &id, &[], "2030-01-12T00:00:00Z").await;
         assert_eq!(
@@ -245,7 +245,7 @@ async fn each_change_makes_payment_due() {
         cancel(&service, by_operator(&booking.booking_id, now)).await;
         assert_eq!(
             due_payments(&service, now).await,
-            std::slice::from_ref(id),
+            [id.as_str()],
             "its authorization is to be voided"
         );
         record_comparison(&service, id, &[], now).await;
@@ -294,7 +294,7 @@ async fn failing_comparison_backs_off_to_finding() {
                 ))
                 .await
                 .unwrap();
-            assert_eq!(due_payments(&service, &now).await, std::slice::from_ref(id));
+            assert_eq!(due_payments(&service, &now).await, [id.as_str()]);
         }
         assert_eq!(
             db.count("payment_findings", "found_at = '2030-01-11T12:00:00Z'")
@@ -399,6 +399,26 @@ async fn change_during_comparison_waits() {
             1,
             "the change is compared next"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_failures_at_once_count_twice() {
+    with_database(|db| async move {
+        let (_, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let failure = (
+            "record_comparison_failure",
+            json!({ "p_payment_id": id, "p_code": "unknown", "p_now": NOW }),
+        );
+        call_overlapping(&db, failure.clone(), failure).await;
+        assert_eq!(
+            next_pause(&db, id, NOW).await.as_deref(),
+            Some("110"),
+            "the second pause is longer"
+        );
+        assert_eq!(db.count("payments", "comparison_failures = 2").await, 1);
     })
     .await;
 }

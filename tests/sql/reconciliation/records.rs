@@ -44,7 +44,7 @@ async fn payment_is_found_by_each_id() {
             "bookingStatus": "cancelled", "startDate": "2030-01-20", "isLatest": true, "amount": "237.60", "currency": "USD",
             "orderId": booking.order_id, "orderIds": [booking.order_id], "orderCreatedAt": NOW,
             "authorizationId": "AUTH-NEW", "originalAuthorizationId": format!("AUTH-{}", booking.payment_id),
-            "authorizationExpiresAt": "2030-02-08T12:00:00Z", "captureAmount": "118.80",
+            "authorizationExpiresAt": "2030-02-08T12:00:00Z", "holdEnded": true, "captureAmount": "118.80",
             "captureId": format!("CAPTURE-{}", booking.payment_id), "capturedAmount": "118.80", "capturedAt": HALF_REFUND_AT,
             "refundedAmount": "0.00", "pendingSince": null, "voidReason": null, "failureCode": null,
             "captures": [
@@ -52,7 +52,7 @@ async fn payment_is_found_by_each_id() {
                 { "captureId": "CAPTURE-OTHER", "amount": "7.00", "status": "pending" },
             ],
             "refunds": [
-                { "refundId": record["refunds"][0]["refundId"], "paypalRefundId": "REFUND-1", "captureId": "CAPTURE-OTHER", "amount": "3.00", "status": "pending" },
+                { "refundId": record["refunds"][0]["refundId"], "paypalRefundId": "REFUND-1", "captureId": "CAPTURE-OTHER", "amount": "3.00", "status": "pending", "pendingSince": null },
             ],
             "refundsOpen": true, "refundRefused": false, "refundedByUs": false, "disputed": false, "updatedAt": HALF_REFUND_AT,
         }));

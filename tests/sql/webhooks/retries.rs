@@ -2,7 +2,7 @@
 //! and replayed.
 
 use crate::support::{
-    concurrency::{call_concurrently, outcome_counts},
+    concurrency::{call_concurrently, call_overlapping, outcome_counts},
     database::with_database,
     fixtures::NOW,
     webhook::{
@@ -179,6 +179,60 @@ async fn replayed_dead_letter_gets_six_attempts() {
         assert_eq!(work, json!({ "eventId": "WH-1", "body": "{\"id\":\"WH-1\"}", "lease": work["lease"], "attempt": 1 }));
         assert_eq!(record_applied(&service, &work, "2030-01-20T00:00:02Z").await, json!({ "outcome": "recorded" }));
         assert_eq!(event_status(&db, "WH-1").await, "processed applied");
+    })
+    .await;
+}
+
+/// Of two outcomes of one claim at the same time, the first counts.
+#[tokio::test]
+async fn second_outcome_of_claim_waits_and_is_lost() {
+    with_database(|db| async move {
+        let service = db.service().await;
+        for (id, first, second) in [
+            ("WH-1", "record_webhook_result", "record_webhook_failure"),
+            ("WH-2", "record_webhook_failure", "record_webhook_result"),
+            ("WH-3", "record_webhook_result", "record_webhook_result"),
+        ] {
+            let work = store_event(&service, id, "stored", NOW).await;
+            let outcome = |function: &'static str| {
+                let word = if function == "record_webhook_result" {
+                    "p_result"
+                } else {
+                    "p_error_code"
+                };
+                (
+                    function,
+                    json!({ "p_event_id": id, "p_lease": work["lease"], word: "x", "p_now": NOW }),
+                )
+            };
+            let (_, lost) = call_overlapping(&db, outcome(first), outcome(second)).await;
+            assert_eq!(lost, lease_lost(), "{first} {second}");
+        }
+        assert_eq!(
+            event_status(&db, "WH-2").await,
+            "received 1",
+            "it is retried"
+        );
+        assert_eq!(db.count("audit_log", "action = 'webhook.applied'").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn second_replay_waits_for_first() {
+    with_database(|db| async move {
+        let service = db.service().await;
+        let last = last_attempt(&service, "WH-1").await;
+        record_failure(&service, &last, DUE[5]).await;
+        let replay = (
+            "replay_webhook_event",
+            json!({ "p_event_id": "WH-1", "p_actor": "operator:1", "p_now": DUE[5] }),
+        );
+        let (first, second) = call_overlapping(&db, replay.clone(), replay).await;
+        assert_eq!(
+            (&first["outcome"], second),
+            (&json!("replayed"), json!({ "outcome": "waiting" }))
+        );
     })
     .await;
 }

@@ -22,6 +22,16 @@ pub(super) struct AuthorizationBody {
     supplementary_data: SupplementaryData,
 }
 
+/// A response may be minimal in spite of `Prefer`. The new id is enough, because a repeated request
+/// gets the same response.
+#[derive(Deserialize)]
+struct ReauthorizationBody {
+    id: String,
+    status: AuthorizationStatus,
+    amount: Option<MoneyBody>,
+    expiration_time: Option<Timestamp>,
+}
+
 #[derive(Default, Deserialize)]
 struct SupplementaryData {
     #[serde(default, deserialize_with = "null_as_default")]
@@ -201,9 +211,14 @@ impl PayPal<'_> {
             request_id,
             &json!({ "amount": money_json(money) }),
         )?;
-        let authorization =
-            self.write::<AuthorizationBody>(call, GET_AUTHORIZATION, authorization_path);
-        authorization.await.map(Into::into)
+        let body: ReauthorizationBody = self.call(call).await?;
+        Ok(Authorization {
+            money: body.amount.map_or(money, Into::into),
+            id: body.id,
+            status: body.status,
+            expires_at: body.expiration_time,
+            order_id: None,
+        })
     }
 
     /// Refunds `money` of a capture to the payer. `refund_id` is the id of our row, by which a

@@ -204,10 +204,20 @@ fn shown_end(record: &PaymentRecord, observation: &Observation, now: Timestamp) 
         Some(AuthorizationStatus::Denied) => Some(End::Denied),
         Some(AuthorizationStatus::Voided) if is_past_end => Some(End::Expired),
         Some(AuthorizationStatus::Voided) => Some(End::Voided),
+        // Its only capture failed, and PayPal takes no other.
+        Some(AuthorizationStatus::Captured) if has_only_failed_captures(observation) => {
+            Some(End::Expired)
+        }
         // PayPal was asked by id. It holds money for 29 days at most.
         None if is_past_end && observation.is_missing(id) => Some(End::Expired),
         _ => None,
     }
+}
+
+fn has_only_failed_captures(observation: &Observation) -> bool {
+    let mut captures = observation.captures.iter();
+    !observation.captures.is_empty()
+        && captures.all(|capture| capture.status.meaning() == Meaning::DeclinedByPayer)
 }
 
 /// Whether an authorization that holds money contradicts the record of a payment that has ended.

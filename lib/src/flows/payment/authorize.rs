@@ -110,10 +110,17 @@ pub(crate) async fn authorize(
                 return finish_review(app, deadline, review).await;
             }
             AuthorizationStart::Authorize(claim) => {
+                // An authorization that PayPal has already is confirmed without a hold, so the days
+                // change only then.
+                let is_late = matches!(sight, Some(Sight::Authorized(_)));
                 // Needed after a failure too: the hold was extended or revived.
                 let invalidation = invalidate_days(app, [claim.car.clone()]);
                 let confirmation = confirm(app, deadline, &claim, order_id, sight);
-                return join(invalidation, confirmation).await.1;
+                let confirmed = join(invalidation, confirmation).await.1;
+                if is_late {
+                    invalidate_days(app, [claim.car.clone()]).await;
+                }
+                return confirmed;
             }
             AuthorizationStart::ApprovalUnknown => {
                 sight = Some(look_for_approval(app, deadline, order_id).await?);
@@ -222,9 +229,10 @@ async fn settle_doubt(
         Ok(seen) => seen,
     };
     if let Some(authorization) = seen.standing_authorization() {
-        let claim = Claim::from(claim);
-        let booking = finish(app, deadline, &claim, authorization).await?;
-        return Ok(DoubtOutcome::Authorized(booking));
+        let booking = finish(app, deadline, &Claim::from(claim), authorization).await;
+        // A hold that was over is confirmed while its days are free.
+        invalidate_days(app, [claim.car.clone()]).await;
+        return booking.map(DoubtOutcome::Authorized);
     }
     let age = app.platform().now().duration_since(attempt.started_at);
     let kind = if attempt::has_only_ended(&seen) {

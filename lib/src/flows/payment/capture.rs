@@ -6,7 +6,7 @@
 
 use super::{
     UpstreamError,
-    capture_of::{LookedUpCapture, find_capture},
+    capture_of::{LookedUpCapture, MadeCapture, find_capture},
     observe::observe_payment,
     reauthorize::{ReauthorizeError, reauthorize},
     run::{RunLimits, SharedStop, Stop},
@@ -46,14 +46,6 @@ const RESERVE: Duration = Duration::from_secs(90);
 pub(crate) struct CaptureResult {
     pub(crate) booking_id: Uuid,
     pub(crate) result: Result<MadeCapture, CaptureFailure>,
-}
-
-/// A capture at PayPal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MadeCapture {
-    pub(crate) id: String,
-    /// Whether PayPal reviews it. The money is not captured yet.
-    pub(crate) is_pending: bool,
 }
 
 /// The reason that a payment is not captured.

@@ -1,7 +1,7 @@
 //! Captures that PayPal shows and the database does not have: those of a payment, and that of an
 //! attempt without a known outcome.
 
-use super::{UpstreamError, capture::MadeCapture};
+use super::UpstreamError;
 use crate::{
     app::App,
     clients::supabase::{CaptureClaim, PaymentName},
@@ -42,6 +42,14 @@ pub(super) async fn record_captures_of(
             .await?;
     }
     Ok(())
+}
+
+/// A capture at PayPal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MadeCapture {
+    pub(crate) id: String,
+    /// Whether PayPal reviews it. The money is not captured yet.
+    pub(crate) is_pending: bool,
 }
 
 /// A capture of a claimed payment.

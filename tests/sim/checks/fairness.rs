@@ -1,0 +1,59 @@
+//! Checks that nothing that fails stands in the way of what does not.
+//!
+//! After some crons that met no fault, every due capture has been tried, and every payment that may
+//! still move has been compared, unless PayPal cannot show it.
+
+use crate::{
+    books::{Books, Moment, Payment},
+    ledger::Ledger,
+};
+use jiff::Timestamp;
+
+pub(super) fn violations(books: &Books, ledger: &Ledger, begin: Timestamp) -> Vec<String> {
+    let payments = books.payments.values();
+    payments
+        .filter_map(|payment| {
+            late_capture(payment, books, ledger, begin).or_else(|| late_comparison(payment, begin))
+        })
+        .collect()
+}
+
+/// A payment of a confirmed booking that was due before `begin` and has not been tried since.
+fn late_capture(
+    payment: &Payment,
+    books: &Books,
+    ledger: &Ledger,
+    begin: Timestamp,
+) -> Option<String> {
+    let booking = &books.bookings[&payment.booking_id];
+    let is_due = booking.is_confirmed()
+        && payment.void_reason.is_none()
+        && payment.status == "authorized"
+        && booking
+            .payment_capture_scheduled_at
+            .is_some_and(|at| at < begin)
+        && match payment.next_attempt_at {
+            Moment::AtOnce => true,
+            Moment::At(at) => at < begin,
+            Moment::Never => false,
+        };
+    let mut authorizations = ledger.authorizations_of(payment.id);
+    let is_possible = authorizations.any(|it| it.reserves_money() && !it.is_pending());
+    (is_due && is_possible && payment.updated_at < begin)
+        .then(|| format!("{} was due before {begin} and was not captured", payment.id))
+}
+
+/// A payment that may still move and was not compared.
+fn late_comparison(payment: &Payment, begin: Timestamp) -> Option<String> {
+    let is_live = matches!(
+        payment.status.as_str(),
+        "authorization_pending" | "authorized" | "capturing" | "capture_pending"
+    );
+    let is_late = payment.reconciled_at.is_none_or(|at| at < begin);
+    (is_live && is_late && payment.comparison_failures == 0).then(|| {
+        format!(
+            "{} is {} and was not compared since {:?}",
+            payment.id, payment.status, payment.reconciled_at
+        )
+    })
+}
