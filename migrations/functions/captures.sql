@@ -42,6 +42,10 @@ BEGIN
     END IF;
     SELECT o.request_id, o.resumed INTO request_id, resumed
     FROM internal.open_operation(p_payment.id, 'capture', p_payment.authorization_id, p_now) AS o;
+    IF p_reauthorize THEN
+        -- It is sent after the outcome of the reauthorization is recorded.
+        UPDATE public.payment_operations AS o SET in_doubt = false WHERE o.request_id = open_capture.request_id;
+    END IF;
 END;
 $$;
 
@@ -268,6 +272,20 @@ BEGIN
 END;
 $$;
 
+-- Ends the hold of a payment after a capture of ours. It was final, so PayPal releases the rest, and
+-- a part is all that it may review. After a completed one, a reauthorization without a known outcome
+-- is of no use.
+CREATE OR REPLACE FUNCTION internal.end_captured_hold(p_payment_id uuid, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    UPDATE public.payments SET hold_ended_at = p_now WHERE id = p_payment_id AND hold_ended_at IS NULL;
+    UPDATE public.payment_operations
+    SET status = 'failed', in_doubt = false, error_code = coalesce(error_code, 'captured'), finished_at = p_now
+    WHERE payment_id = p_payment_id AND operation = 'reauthorize' AND status = 'open'
+      AND EXISTS (SELECT FROM public.payments WHERE id = p_payment_id AND captured_amount IS NOT NULL);
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION public.record_capture(
     p_payment_id uuid, p_lease uuid, p_request_id text, p_capture_id text, p_amount numeric,
     p_status text DEFAULT 'completed', p_now timestamptz DEFAULT now()
@@ -281,9 +299,9 @@ BEGIN
         PERFORM internal.close_operation(p_request_id, 'succeeded', p_capture_id, NULL, p_now);
     END IF;
     v_outcome := internal.store_capture(v_payment, p_capture_id, p_amount, p_status, p_now);
-    -- Our captures are final, so PayPal releases the rest, and the part is all that it may review.
-    UPDATE public.payments SET hold_ended_at = p_now
-    WHERE id = p_payment_id AND hold_ended_at IS NULL AND (p_status = 'completed' OR capture_amount IS NOT NULL);
+    IF p_status = 'completed' OR v_payment.capture_amount IS NOT NULL THEN
+        PERFORM internal.end_captured_hold(p_payment_id, p_now);
+    END IF;
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;

@@ -4,7 +4,7 @@
 -- Functions of other files:
 --   authorizations.sql  end_review, settle_authorization
 --   bookings.sql        lock_booking
---   captures.sql        store_capture
+--   captures.sql        end_captured_hold, store_capture
 --   payment_sums.sql    lock_payment_of_booking, recount_payment
 --   payments.sql        has_live_lease
 --   refunds.sql         set_refund
@@ -125,18 +125,17 @@ BEGIN
         error_code = CASE WHEN NOT v_is_ours THEN 'captured_elsewhere' END, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
-    -- Our captures are final, so PayPal releases the rest, and the part is all that it may review.
-    UPDATE public.payments SET hold_ended_at = p_now
-    WHERE id = p_payment_id AND hold_ended_at IS NULL AND v_is_ours
-      AND (p_status = 'completed' OR (p_status = 'pending' AND p_amount = capture_amount));
+    IF v_is_ours AND (p_status = 'completed' OR (p_status = 'pending' AND p_amount = v_payment.capture_amount)) THEN
+        PERFORM internal.end_captured_hold(p_payment_id, p_now);
+    END IF;
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
     'PayPal shows a capture of a payment, for example one made in its console. p_status: completed, '
-    'pending or declined. A capture of ours, which has the ordered amount, ends the hold. Outcomes: captured; capture_pending; capture_declined; replayed (nothing '
-    'new); unchanged (no such payment). A sum beyond what was ordered goes to security_events as '
-    'duplicate_capture. Locks booking, payment.';
+    'pending or declined. One of the ordered amount is ours and ends the hold. Outcomes: captured; '
+    'capture_pending; capture_declined; replayed (nothing new); unchanged (no such payment). A sum '
+    'beyond what was ordered goes to security_events as duplicate_capture. Locks booking, payment.';
 
 -- The row of a refund that PayPal shows: the one with its id, otherwise ours by its custom id,
 -- otherwise an ordered one of the same amount whose answer may have been lost.

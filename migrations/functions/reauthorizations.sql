@@ -11,20 +11,19 @@
 -- Whether a capture should reauthorize first. PayPal honors the funds for 3 days. After that a
 -- reauthorization is useful while the authorization (29 days) is valid for more than a day.
 --
--- No reauthorization begins while the outcome of a capture is in doubt, or within 3 days of a
--- refused one. An open reauthorization is always finished first, because it may have changed the id
--- to capture. PayPal reauthorizes the original authorization, as often as it likes, but never a
+-- None is made while the outcome of a capture is in doubt, or within 3 days of a refused one.
+-- Otherwise an open one is finished first, because it may have changed the id to capture. PayPal reauthorizes the original authorization, as often as it likes, but never a
 -- reauthorization.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN (
-        SELECT coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
-            OR (p_payment.authorization_expires_at > p_now + interval '1 day'
-                AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
-                AND NOT coalesce(bool_or(
-                    (o.operation = 'capture' AND o.status = 'open' AND o.in_doubt)
-                    OR (o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days')), false))
+        SELECT NOT coalesce(bool_or(o.operation = 'capture' AND o.status = 'open' AND o.in_doubt), false)
+            AND (coalesce(bool_or(o.operation = 'reauthorize' AND o.status = 'open'), false)
+                OR (p_payment.authorization_expires_at > p_now + interval '1 day'
+                    AND coalesce(p_payment.reauthorized_at, p_payment.authorized_at) < p_now - interval '3 days'
+                    AND NOT coalesce(bool_or(
+                        o.operation = 'reauthorize' AND o.status = 'failed' AND o.finished_at > p_now - interval '3 days'), false)))
         FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id);
 END;
 $$;
@@ -51,7 +50,7 @@ BEGIN
         authorization_expires_at = coalesce(p_expires_at, authorization_expires_at), updated_at = p_now
     WHERE id = p_payment_id;
     -- The capture that follows is for the new authorization.
-    UPDATE public.payment_operations SET subject_id = p_authorization_id
+    UPDATE public.payment_operations SET subject_id = p_authorization_id, in_doubt = true
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
     RETURN jsonb_build_object('outcome', 'recorded');
 END;
@@ -61,31 +60,45 @@ COMMENT ON FUNCTION public.record_reauthorization IS
     'claimed the payment: stop. Repeating the reauthorization under its id gives that run the '
     'same authorization). Locks the payment.';
 
+-- An earlier version had no p_lease.
+DROP FUNCTION IF EXISTS public.record_reauthorization_failure(uuid, text, text, text, timestamptz);
 CREATE OR REPLACE FUNCTION public.record_reauthorization_failure(
-    p_payment_id uuid, p_request_id text, p_error_code text, p_kind text, p_now timestamptz DEFAULT now()
+    p_payment_id uuid, p_request_id text, p_error_code text, p_kind text, p_lease uuid DEFAULT NULL, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
-    v_operation public.payment_operations;
+    v_payment     public.payments;
+    v_operation   public.payment_operations;
+    v_capture_old boolean;
 BEGIN
     IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'declined', 'ended', 'unknown') THEN
         RAISE EXCEPTION 'unknown kind of reauthorization failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    PERFORM FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     v_operation := internal.known_operation(p_payment_id, p_request_id);
     IF v_operation.status = 'open' AND p_kind IN ('declined', 'ended') THEN
         PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
     ELSIF v_operation.status = 'open' THEN
-        UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
+        UPDATE public.payment_operations
+        SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code, failures = failures + (p_kind = 'unknown')::integer
         WHERE request_id = p_request_id;
     END IF;
-    RETURN jsonb_build_object('outcome', 'recorded');
+    v_capture_old := v_payment.status = 'capturing' AND v_payment.lease_id = p_lease
+        AND (p_kind IN ('declined', 'ended') OR (p_kind = 'unknown' AND (
+            v_operation.failures > 0 OR v_payment.authorization_expires_at < p_now + interval '1 day')));
+    IF v_capture_old THEN
+        UPDATE public.payment_operations SET in_doubt = true
+        WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open';
+    END IF;
+    RETURN jsonb_build_object('outcome', CASE WHEN v_capture_old THEN 'capture_old' ELSE 'recorded' END);
 END;
 $$;
 COMMENT ON FUNCTION public.record_reauthorization_failure IS
-    'A reauthorization did not succeed. p_kind declined or ended: PayPal refused it, and the old '
-    'authorization is captured. retryable or unknown: it is repeated under the same id. Outcome: '
-    'recorded. The claim stays with the caller. Locks the payment.';
+    'A reauthorization did not succeed. p_kind declined or ended: PayPal refused it. retryable or '
+    'unknown: it is repeated under the same id. Outcomes: capture_old (PayPal refused it, or gave no '
+    'usable answer twice or on the last day of the authorization: capture the old one, which may '
+    'live); recorded (do not capture, also if p_lease is not the claim). The claim stays with the '
+    'caller. Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.claim_reauthorization(
     p_booking_id uuid, p_actor text, p_request_id text DEFAULT NULL, p_now timestamptz DEFAULT now()

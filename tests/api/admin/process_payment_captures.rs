@@ -6,9 +6,11 @@ use crate::support::{
     client::{Client, Response},
     database::Database,
     environment::variable,
+    faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::{run_alone, share_system},
     local_system::{advance_clock, advance_clock_past},
     paypal::exchanges_about,
+    paypal_behaviour::{reset_behaviours, set_behaviour},
     rental::Rental,
 };
 use futures_util::future::join;
@@ -265,4 +267,59 @@ async fn cron_reauthorizes_old_authorization_before_capture() {
         })
         .await;
     }
+}
+
+/// PayPal may answer with an id and a status alone, whatever was preferred.
+#[tokio::test]
+async fn minimal_responses_are_enough() {
+    run_alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let rental = Rental::between(&client, 2, 8, 24).await;
+        let paid = checkout::pay(&client, &rental, Some("SIMULATE_FUNDS_LAPSE")).await;
+        for operation in ["authorizations.reauthorize", "authorizations.capture"] {
+            set_behaviour(
+                &json!({"kind": "minimal", "operation": operation, "order": paid.order.id}),
+            )
+            .await;
+        }
+        advance_clock_past(paid.capture_at).await;
+        let run = run_cron(&client).await;
+        assert_eq!(results_for(&run, paid.hold.id)[0]["success"], true, "{run}");
+        let exchanges = exchanges_about(&database, paid.hold.id).await;
+        assert_eq!(exchanges.of("authorizations.reauthorize").len(), 1);
+        assert_eq!(exchanges.of("authorizations.capture").len(), 1);
+        assert_eq!(read_payment(&client, &paid).await["status"], "captured");
+        reset_behaviours().await;
+    })
+    .await;
+}
+
+/// Without a usable answer to the reauthorization, the old authorization is captured.
+#[tokio::test]
+async fn unknown_reauthorization_does_not_prevent_capture() {
+    run_alone(async {
+        let (client, database) = (Client::new(), Database::open().await);
+        let rental = Rental::between(&client, 2, 8, 24).await;
+        let paid = checkout::pay(&client, &rental, None).await;
+        let unusable = Fault::respond(200, "{}").on_path("/reauthorize");
+        set_fault(Upstream::PayPal, unusable).await;
+        advance_clock_past(paid.capture_at).await;
+        let run = run_cron(&client).await;
+        assert_eq!(
+            results_for(&run, paid.hold.id)[0]["success"],
+            false,
+            "{run}"
+        );
+        advance_clock(SignedDuration::from_mins(15)).await;
+        let run = run_cron(&client).await;
+        assert_eq!(results_for(&run, paid.hold.id)[0]["success"], true, "{run}");
+        clear_faults(Upstream::PayPal).await;
+        let shown = read_payment(&client, &paid).await;
+        assert_eq!(
+            (&shown["status"], &shown["authorizationId"]),
+            (&json!("captured"), &json!(paid.authorization))
+        );
+        assert_eq!(database.open_operations(paid.hold.id).await, 0);
+    })
+    .await;
 }

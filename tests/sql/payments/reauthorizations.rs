@@ -2,7 +2,7 @@
 
 use crate::support::{
     cancellation::{by_operator, cancel, refund_terms, void_authorization},
-    capture::{capture_failure, claim, due_payment},
+    capture::{capture_failure, capture_of, claim, due_payment},
     database::{Database, call, with_database},
     fixtures::{Car, NOW, book_and_pay, upcoming_booking},
     operator::operator_request,
@@ -191,6 +191,105 @@ async fn unfinished_reauthorization_precedes_capture() {
         assert_eq!(
             due["requestId"],
             format!("{}:capture:1", booking.payment_id)
+        );
+    })
+    .await;
+}
+
+async fn fail_reauthorization(client: &Client, claim: &Value, kind: &str, now: &str) -> Value {
+    let failure = json!({ "p_payment_id": claim["paymentId"], "p_request_id": claim["reauthorizeRequestId"], "p_lease": claim["lease"], "p_error_code": "SOME_CODE", "p_kind": kind, "p_now": now });
+    call(client, "record_reauthorization_failure", failure).await["outcome"].clone()
+}
+
+/// PayPal gives no usable answer. The first time it is asked again, and then the old authorization
+/// is captured.
+#[tokio::test]
+async fn unknown_reauthorization_stops_one_capture_run() {
+    with_database(|db| async move {
+        let (service, payment_id) = payment_due_late(&db).await;
+        let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
+        assert_eq!(fail_reauthorization(&service, &first, "retryable", "2030-01-19T10:00:01Z").await, "recorded");
+        let second = retry_capture(&service, &first, "2030-01-19T10:00:02Z", "2030-01-19T10:15:00Z").await;
+        assert_eq!(fail_reauthorization(&service, &second, "unknown", "2030-01-19T10:15:01Z").await, "recorded");
+        let third = retry_capture(&service, &second, "2030-01-19T10:15:02Z", "2030-01-19T10:30:00Z").await;
+        assert_eq!(third["reauthorizeRequestId"], first["reauthorizeRequestId"]);
+        let lost = json!({ "reauthorizeRequestId": third["reauthorizeRequestId"], "paymentId": payment_id, "lease": second["lease"] });
+        assert_eq!(fail_reauthorization(&service, &lost, "unknown", "2030-01-19T10:30:01Z").await, "recorded", "another run's claim");
+        assert_eq!(fail_reauthorization(&service, &third, "unknown", "2030-01-19T10:30:01Z").await, "capture_old");
+        call(&service, "record_capture", capture_of(&third, "2030-01-19T10:30:02Z")).await;
+        let done = "status = 'captured' AND hold_ended_at IS NOT NULL";
+        assert_eq!(db.count("payments", done).await, 1);
+        assert_eq!(db.count("payment_operations", "status = 'open'").await, 0);
+    })
+    .await;
+}
+
+/// The old authorization was captured while the reauthorization was open. That capture is looked up
+/// before anything else is tried.
+#[tokio::test]
+async fn unknown_capture_of_old_authorization_precedes_reauthorization() {
+    for is_crash in [false, true] {
+        with_database(move |db| async move {
+            let (service, _) = payment_due_late(&db).await;
+            let first = claim(&service, 25, "2030-01-19T10:00:00Z").await.remove(0);
+            fail_reauthorization(&service, &first, "unknown", "2030-01-19T10:00:01Z").await;
+            let second = retry_capture(
+                &service,
+                &first,
+                "2030-01-19T10:00:02Z",
+                "2030-01-19T10:15:00Z",
+            )
+            .await;
+            assert_eq!(
+                fail_reauthorization(&service, &second, "unknown", "2030-01-19T10:15:01Z").await,
+                "capture_old"
+            );
+            if !is_crash {
+                let failure = capture_failure(
+                    &second,
+                    "unknown",
+                    "2030-01-19T10:30:00Z",
+                    "2030-01-19T10:15:02Z",
+                );
+                call(&service, "record_capture_failure", failure).await;
+            }
+            let third = claim(&service, 25, "2030-01-19T10:30:00Z").await.remove(0);
+            assert_eq!(
+                (
+                    &third["requestId"],
+                    &third["resumed"],
+                    &third["reauthorizeRequestId"]
+                ),
+                (&second["requestId"], &json!(true), &Value::Null)
+            );
+            // PayPal refused the old one, because it had reauthorized.
+            let failure = capture_failure(
+                &third,
+                "ended",
+                "2030-01-19T10:45:00Z",
+                "2030-01-19T10:30:01Z",
+            );
+            call(&service, "record_capture_failure", failure).await;
+            let fourth = claim(&service, 25, "2030-01-19T10:45:00Z").await.remove(0);
+            assert_eq!(
+                fourth["reauthorizeRequestId"],
+                first["reauthorizeRequestId"]
+            );
+            assert_eq!(fourth["resumed"], false);
+        })
+        .await;
+    }
+}
+
+/// The money would be lost with the authorization.
+#[tokio::test]
+async fn last_day_does_not_wait_for_unknown_reauthorization() {
+    with_database(|db| async move {
+        let (service, _) = payment_due_late(&db).await;
+        let due = claim(&service, 25, "2030-02-07T11:59:59Z").await.remove(0);
+        assert_eq!(
+            fail_reauthorization(&service, &due, "unknown", "2030-02-07T12:00:01Z").await,
+            "capture_old"
         );
     })
     .await;

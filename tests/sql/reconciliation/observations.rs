@@ -298,10 +298,10 @@ async fn observed_capture_of_ours_ends_hold() {
             call(&service, "record_capture", pending).await,
             json!({ "outcome": "capture_pending" })
         );
-        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "held");
+        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "10-13", "PayPal reviews the part");
         let decided = json!({ "p_payment_id": reviewed.payment_id, "p_capture_id": "C2", "p_amount": "118.80", "p_now": now });
         call(&service, "record_observed_capture", decided).await;
-        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "15-10");
+        assert_eq!(hold_end(&db, &reviewed.payment_id).await, "10-13");
     })
     .await;
 }

@@ -144,26 +144,41 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+const GET_AUTHORIZATION: &str = "get_authorization";
+const GET_CAPTURE: &str = "get_capture";
+const GET_REFUND: &str = "get_refund";
+
+fn authorization_path(id: &str) -> String {
+    format!("/v2/payments/authorizations/{id}")
+}
+
+fn capture_path(id: &str) -> String {
+    format!("/v2/payments/captures/{id}")
+}
+
+fn refund_path(id: &str) -> String {
+    format!("/v2/payments/refunds/{id}")
+}
+
 impl PayPal<'_> {
     /// Fetches an authorization.
     pub(crate) async fn get_authorization(
         &self,
         authorization_id: &str,
     ) -> Result<Authorization, PayPalError> {
-        let path = format!("/v2/payments/authorizations/{authorization_id}");
-        let call = Call::get("get_authorization", path);
+        let call = Call::get(GET_AUTHORIZATION, authorization_path(authorization_id));
         self.call::<AuthorizationBody>(call).await.map(Into::into)
     }
 
     /// Fetches a capture.
     pub(crate) async fn get_capture(&self, capture_id: &str) -> Result<Capture, PayPalError> {
-        let call = Call::get("get_capture", format!("/v2/payments/captures/{capture_id}"));
+        let call = Call::get(GET_CAPTURE, capture_path(capture_id));
         self.call::<CaptureBody>(call).await.map(Into::into)
     }
 
     /// Fetches a refund.
     pub(crate) async fn get_refund(&self, refund_id: &str) -> Result<Refund, PayPalError> {
-        let call = Call::get("get_refund", format!("/v2/payments/refunds/{refund_id}"));
+        let call = Call::get(GET_REFUND, refund_path(refund_id));
         self.call::<RefundBody>(call).await.map(Into::into)
     }
 
@@ -177,7 +192,8 @@ impl PayPal<'_> {
         let path = format!("/v2/payments/authorizations/{authorization_id}/capture");
         let body = json!({ "amount": money_json(money), "final_capture": true });
         let call = Call::post("capture_authorization", path, request_id, &body)?;
-        self.call::<CaptureBody>(call).await.map(Into::into)
+        let capture = self.write::<CaptureBody>(call, GET_CAPTURE, capture_path);
+        capture.await.map(Into::into)
     }
 
     /// Restarts the three days for which PayPal honors an authorization's funds. The new id
@@ -217,7 +233,8 @@ impl PayPal<'_> {
         let path = format!("/v2/payments/captures/{capture_id}/refund");
         let body = json!({ "amount": money_json(money), "custom_id": refund_id });
         let call = Call::post("refund_capture", path, request_id, &body)?;
-        self.call::<RefundBody>(call).await.map(Into::into)
+        let refund = self.write::<RefundBody>(call, GET_REFUND, refund_path);
+        refund.await.map(Into::into)
     }
 
     /// Voids an authorization. A void one counts as a success.
@@ -241,11 +258,11 @@ impl PayPal<'_> {
 }
 
 /// Whether the body of a success proves that an authorization is void: 204 without a body, or 200
-/// with the authorization. A gateway's page proves nothing.
+/// with the authorization, or with its id and status alone. A gateway's page proves nothing.
 fn is_void(body: &[u8]) -> bool {
     body.is_empty()
-        || serde_json::from_slice::<AuthorizationBody>(body)
-            .is_ok_and(|authorization| authorization.status == AuthorizationStatus::Voided)
+        || serde_json::from_slice::<super::MinimalBody>(body)
+            .is_ok_and(|authorization| authorization.status == "VOIDED")
 }
 
 #[cfg(test)]
@@ -260,6 +277,8 @@ mod tests {
         };
         assert!(is_void(b""));
         assert!(is_void(body("VOIDED").as_bytes()));
+        assert!(is_void(br#"{"id":"A1","status":"VOIDED","links":[]}"#));
+        assert!(!is_void(br#"{"status":"VOIDED"}"#));
         assert!(!is_void(body("CREATED").as_bytes()));
         assert!(!is_void(&body("VOIDED").as_bytes()[..20]));
         assert!(!is_void(b"<html><body>Please sign in.</body></html>"));

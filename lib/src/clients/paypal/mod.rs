@@ -25,7 +25,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
 /// PayPal answers most calls within two seconds. A long timeout avoids unknown results of calls
@@ -40,6 +40,13 @@ pub(crate) struct PayPal<'a> {
     tokens: &'a TokenCache,
     certificates: &'a CertificateCache,
     deadline: Deadline,
+}
+
+/// The members of a response that `Prefer: return=minimal` leaves, without the links.
+#[derive(Deserialize)]
+struct MinimalBody {
+    id: String,
+    status: String,
 }
 
 struct Call<'c> {
@@ -115,6 +122,29 @@ impl<'a> PayPal<'a> {
         let response = self.exchange(call).await?;
         // PayPal has acted, but the result of its action is unknown.
         serde_json::from_slice(response.body()).map_err(|_| PayPalError::Unknown { operation })
+    }
+
+    /// Makes a call that writes a resource, and decodes the response. A response may have the id and
+    /// the status alone, whatever was preferred. The resource at `path_of` the id is fetched then.
+    async fn write<R: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        get: &'static str,
+        path_of: impl FnOnce(&str) -> String,
+    ) -> Result<R, PayPalError> {
+        let operation = call.operation;
+        let response = self.exchange(call).await?;
+        if let Ok(body) = serde_json::from_slice(response.body()) {
+            return Ok(body);
+        }
+        let unknown = PayPalError::Unknown { operation };
+        let minimal = serde_json::from_slice::<MinimalBody>(response.body());
+        let Some(body) = minimal.ok().filter(|body| !body.status.is_empty()) else {
+            return Err(unknown);
+        };
+        let fetched = self.call(Call::get(get, path_of(&body.id))).await;
+        // PayPal has acted, whatever this answer means.
+        fetched.map_err(|_| unknown)
     }
 
     /// Makes a call. Any 2xx status is a success. A 401 has moved no money, so the call is retried

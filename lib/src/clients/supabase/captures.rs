@@ -150,6 +150,16 @@ pub(crate) enum ReauthorizationRecord {
     ClaimLost,
 }
 
+/// The result of `record_reauthorization_failure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReauthorizationFailure {
+    /// The old authorization is to be captured.
+    CaptureOld,
+    /// The reauthorization is repeated before a capture.
+    Recorded,
+}
+
 impl Database<'_> {
     /// Claims up to `limit` payments that are due, for two minutes.
     pub(crate) async fn claim_due_captures(
@@ -229,23 +239,23 @@ impl Database<'_> {
             .await
     }
 
-    /// Records that PayPal did not reauthorize.
+    /// Records that PayPal did not reauthorize or gave no response.
     pub(crate) async fn record_reauthorization_failure(
         &self,
         claim: &ReauthorizationClaim,
         code: &str,
         kind: &str,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<ReauthorizationFailure, DatabaseError> {
         let arguments = serde_json::json!({
             "p_payment_id": claim.payment_id,
             "p_request_id": claim.request_id,
             "p_error_code": code,
             "p_kind": kind,
+            "p_lease": claim.claim_id,
             "p_now": self.platform.now(),
         });
-        self.call_raw("record_reauthorization_failure", &arguments)
+        self.call_outcome("record_reauthorization_failure", &arguments)
             .await
-            .map(drop)
     }
 
     /// Records a capture. Counts even when the claim was lost: PayPal has the money.

@@ -32,8 +32,8 @@ pub(crate) use cancellations::{
     CancelRefusal, CancelRequest, CancelResult, Cancellation, Settlement,
 };
 pub(crate) use captures::{
-    CaptureClaim, CaptureStart, ClaimRefusal, ReauthorizationClaim, ReauthorizationRecord,
-    ReauthorizationStart,
+    CaptureClaim, CaptureStart, ClaimRefusal, ReauthorizationClaim, ReauthorizationFailure,
+    ReauthorizationRecord, ReauthorizationStart,
 };
 pub(crate) use cars::{CarIdentity, CarListing};
 pub(crate) use error::DatabaseError;

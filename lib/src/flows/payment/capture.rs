@@ -320,7 +320,8 @@ async fn capture_at_paypal(
 }
 
 /// Returns the authorization to capture: the new one, or the old one if PayPal refuses to
-/// reauthorize. The old one can be captured until day 29, but PayPal does not honor its funds.
+/// reauthorize or gives no usable answer again. The old one can be captured until day 29, but PayPal
+/// does not honor its funds.
 ///
 /// The reauthorization is recorded before the capture. Otherwise a crash would lose the new id. A
 /// retry returns the same id.
@@ -332,9 +333,9 @@ async fn reauthorize_first(
 ) -> Result<String, CaptureFailure> {
     match reauthorize(app, limits.deadline, claim).await {
         Ok(authorization_id) => Ok(authorization_id),
-        Err(ReauthorizeError::PayPal(error)) => match error.meaning() {
-            Meaning::DeclinedByPayer | Meaning::Ended => Ok(old.to_owned()),
+        Err(ReauthorizeError::PayPal { error, capture_old }) => match error.meaning() {
             Meaning::Ours => Err(CaptureFailure::of_call(limits, &error)),
+            _ if capture_old => Ok(old.to_owned()),
             // Nothing was captured, and the reauthorization is repeated under its id.
             _ => {
                 limits.note(&error);

@@ -5,8 +5,8 @@ use crate::{
     clients::{
         paypal::PayPalError,
         supabase::{
-            ClaimRefusal, DatabaseError, ReauthorizationClaim, ReauthorizationRecord,
-            ReauthorizationStart,
+            ClaimRefusal, DatabaseError, ReauthorizationClaim, ReauthorizationFailure,
+            ReauthorizationRecord, ReauthorizationStart,
         },
     },
     domain::paypal_meaning::Meaning,
@@ -20,8 +20,12 @@ pub(crate) enum ReauthorizeError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// PayPal refused or gave no response.
-    #[error(transparent)]
-    PayPal(#[from] PayPalError),
+    #[error("{error}")]
+    PayPal {
+        error: PayPalError,
+        /// Whether a capture is to be made without.
+        capture_old: bool,
+    },
     /// No request went to PayPal.
     #[error("refused: {0:?}")]
     Refused(ClaimRefusal),
@@ -61,10 +65,11 @@ pub(crate) async fn reauthorize(
                 Meaning::Ours => "declined",
                 meaning => meaning.failure_kind().unwrap_or("unknown"),
             };
-            database
+            let failure = database
                 .record_reauthorization_failure(claim, error.code(), kind)
                 .await?;
-            Err(error.into())
+            let capture_old = failure == ReauthorizationFailure::CaptureOld;
+            Err(ReauthorizeError::PayPal { error, capture_old })
         }
     }
 }

@@ -255,7 +255,7 @@ impl From<ReauthorizeError> for Problem {
     fn from(error: ReauthorizeError) -> Self {
         match error {
             ReauthorizeError::Database(error) => error.into(),
-            ReauthorizeError::PayPal(error) => {
+            ReauthorizeError::PayPal { error, .. } => {
                 let detail = error
                     .issue()
                     .map(|issue| format!("PayPal answered {}.", issue.code()));
