@@ -90,26 +90,18 @@ pub(crate) struct Payment {
     pub(crate) id: Uuid,
     pub(crate) booking_id: Uuid,
     pub(crate) status: String,
-    pub(crate) currency: String,
     pub(crate) amount: Decimal,
     /// Whether the product shows that PayPal holds money of it.
     pub(crate) is_held: bool,
     pub(crate) order_id: Option<String>,
     pub(crate) authorization_id: Option<String>,
-    pub(crate) original_authorization_id: Option<String>,
-    pub(crate) authorization_expires_at: Option<Timestamp>,
-    pub(crate) hold_ended_at: Option<Timestamp>,
     pub(crate) capture_amount: Option<Decimal>,
     pub(crate) captured_amount: Option<Decimal>,
-    pub(crate) captured_at: Option<Timestamp>,
     pub(crate) refunded_amount: Decimal,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) reconciled_at: Option<Timestamp>,
     pub(crate) comparison_failures: i64,
-    /// `None` is at once or, for `infinity`, never.
-    #[serde(deserialize_with = "moment_or_infinity")]
-    pub(crate) next_comparison_at: Moment,
     #[serde(deserialize_with = "moment_or_infinity")]
     pub(crate) next_attempt_at: Moment,
     pub(crate) void_reason: Option<String>,
@@ -178,7 +170,6 @@ pub(crate) struct Capture {
 pub(crate) struct Finding {
     pub(crate) payment_id: Uuid,
     pub(crate) kind: String,
-    pub(crate) detail: String,
     pub(crate) acknowledged_at: Option<Timestamp>,
 }
 
@@ -190,7 +181,6 @@ pub(crate) struct Refund {
     pub(crate) actor: String,
     pub(crate) amount: Decimal,
     pub(crate) idempotency_key: String,
-    pub(crate) ordered_at: Timestamp,
     pub(crate) pending_since: Option<Timestamp>,
     pub(crate) status: String,
     pub(crate) paypal_refund_id: Option<String>,

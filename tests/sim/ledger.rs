@@ -47,7 +47,6 @@ pub(crate) struct Authorization {
     custom_id: Uuid,
     /// The product sends the payment's id here.
     invoice_id: Uuid,
-    pub(crate) expires_at: Timestamp,
     reauthorizations: Vec<Reauthorization>,
     course: Option<Course>,
     voided: bool,
@@ -118,7 +117,6 @@ pub(crate) struct Capture {
     pub(crate) id: String,
     pub(crate) original_id: String,
     pub(crate) amount: Money,
-    pub(crate) created_at: Timestamp,
     course: Option<Course>,
     #[serde(skip)]
     status: &'static str,

@@ -1,7 +1,7 @@
 //! A person who takes the way out of a booking's state that its page or the findings advise.
 
 use super::client::{ApiRequest, ApiResponse, Client};
-use crate::{instances::ADMIN_TOKEN, world::World};
+use crate::{books::Payment, instances::ADMIN_TOKEN, world::World};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -66,7 +66,7 @@ fn ways(world: &World, booking: Uuid) -> Option<Vec<Way>> {
     });
     let mut ways = if can_be_captured {
         vec![Way::Capture]
-    } else if books.payments_of(booking.id).any(|it| it.has_money()) {
+    } else if books.payments_of(booking.id).any(Payment::has_money) {
         return None;
     } else {
         vec![Way::Pay, Way::PayEarlierOrder]

@@ -117,15 +117,6 @@ impl Checks {
         ));
     }
 
-    /// Checks the amounts of a booking in a response.
-    pub(crate) fn check_shown(&mut self, booking: Uuid, payment: &Value) {
-        if payment.is_object() {
-            let sums = sums_of_response(payment);
-            self.violations
-                .extend(shown::untrue_response(booking, &sums, &self.ledger));
-        }
-    }
-
     /// Checks that the amounts of a booking in a response are exactly PayPal's.
     pub(crate) fn check_shown_at_end(&mut self, booking: Uuid, payment: &Value) {
         let sums = if payment.is_object() {

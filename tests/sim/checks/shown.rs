@@ -137,13 +137,6 @@ fn invented_refund(books: &Books, ledger: &Ledger) -> Option<String> {
     })
 }
 
-/// Amounts in a response that are not PayPal's, nor were.
-pub(super) fn untrue_response(booking: Uuid, shown: &Sums, ledger: &Ledger) -> Option<String> {
-    let truth = ledger.sums_of(booking);
-    let is_possible = shown.captured <= truth.captured && shown.refunded <= truth.refunded;
-    (!is_possible).then(|| format!("{booking} is shown as {shown:?}, and PayPal has {truth:?}"))
-}
-
 /// The amounts in a response, if they are not exactly PayPal's.
 pub(super) fn difference(booking: Uuid, shown: &Sums, ledger: &Ledger) -> Option<String> {
     let truth = ledger.sums_of(booking);

@@ -195,14 +195,14 @@ async fn second_outcome_of_claim_waits_and_is_lost() {
         ] {
             let work = store_event(&service, id, "stored", NOW).await;
             let outcome = |function: &'static str| {
-                let word = if function == "record_webhook_result" {
+                let argument = if function == "record_webhook_result" {
                     "p_result"
                 } else {
                     "p_error_code"
                 };
                 (
                     function,
-                    json!({ "p_event_id": id, "p_lease": work["lease"], word: "x", "p_now": NOW }),
+                    json!({ "p_event_id": id, "p_lease": work["lease"], argument: "x", "p_now": NOW }),
                 )
             };
             let (_, lost) = call_overlapping(&db, outcome(first), outcome(second)).await;
