@@ -91,7 +91,7 @@ COMMENT ON FUNCTION public.record_observed_authorization IS
     '(authorization_pending). It confirms the booking like record_authorization, or is marked to be '
     'voided. A payment that had ended is reopened. Without p_amount it has the price. Outcomes: '
     'recorded (result; carId and carSlug if days may have changed); unchanged (known, claimed, or '
-    'voided by us). Locks car, booking, payment.';
+    'voided by us). Locks car, booking, payments.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_capture(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_status text DEFAULT 'completed', p_now timestamptz DEFAULT now()
