@@ -369,4 +369,4 @@ COMMENT ON FUNCTION public.record_authorization IS
     'or booking), dates_unavailable, booking_not_payable (cancelled meanwhile). The order becomes '
     'the payment''s order, and earlier payments are marked as replaced. The payment is marked before '
     'the void, so it is found after a crash (authorizations_to_void) and never captured. Locks car, '
-    'booking, payment.';
+    'booking, payments.';

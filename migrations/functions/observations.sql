@@ -91,7 +91,7 @@ COMMENT ON FUNCTION public.record_observed_authorization IS
     '(authorization_pending). It confirms the booking like record_authorization, or is marked to be '
     'voided. A payment that had ended is reopened. Without p_amount it has the price. Outcomes: '
     'recorded (result; carId and carSlug if days may have changed); unchanged (known, claimed, or '
-    'voided by us). Locks car, booking, payment.';
+    'voided by us). Locks car, booking, payments.';
 
 -- Whether a capture that PayPal shows is one that we ordered: it has the ordered amount, and a call
 -- of ours made it or has no known outcome. A cancellation may have changed the amount after the call.

@@ -104,7 +104,7 @@ DECLARE
     v_taken   boolean;
     v_before  public.payments;
 BEGIN
-    SELECT * INTO v_before FROM public.payments WHERE id = p_payment_id FOR UPDATE;
+    SELECT * INTO v_before FROM public.payments WHERE id = p_payment_id;
     SELECT * INTO v_sums FROM internal.payment_sums(p_payment_id);
     v_status := internal.counted_status(v_before.status, v_sums.captured, v_sums.refunded, v_sums.pending_id);
     v_taken := v_status IN ('capture_pending', 'captured', 'partially_refunded', 'refunded');

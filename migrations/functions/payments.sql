@@ -53,27 +53,8 @@ BEGIN
 END;
 $$;
 
--- Locks the standing payment of a booking: one that holds or keeps money, otherwise a refunded one,
--- otherwise one that is to be authorized. Returns a row of NULLs if there is none. An expired claim
--- without an open capture was for a reauthorization. It is released, so the payment is authorized
--- again.
-CREATE OR REPLACE FUNCTION internal.lock_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_payment public.payments;
-BEGIN
-    SELECT * INTO v_payment FROM public.payments
-    WHERE booking_id = p_booking_id AND void_reason IS NULL AND status NOT IN ('voided', 'failed', 'expired')
-    ORDER BY (status NOT IN ('created', 'refunded')) DESC, (status = 'refunded') DESC, created_at DESC, id
-    LIMIT 1 FOR UPDATE;
-    IF v_payment.status = 'capturing' AND NOT internal.has_live_lease(v_payment, p_now) AND NOT EXISTS (
-        SELECT FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open') THEN
-        UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
-        WHERE id = v_payment.id RETURNING * INTO v_payment;
-    END IF;
-    RETURN v_payment;
-END;
-$$;
+-- An earlier version locked the standing payment only.
+DROP FUNCTION IF EXISTS internal.lock_payment(uuid, timestamptz);
 
 -- Whether a caller has claimed the payment and the claim has not expired.
 CREATE OR REPLACE FUNCTION internal.has_live_lease(p_payment public.payments, p_now timestamptz) RETURNS boolean

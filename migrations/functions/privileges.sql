@@ -53,7 +53,8 @@ DECLARE
     v_table regclass;
 BEGIN
     FOREACH v_table IN ARRAY ARRAY [
-        'public.bookings', 'public.payments', 'public.payment_operations', 'public.refunds', 'public.payment_findings'
+        'public.bookings', 'public.payments', 'public.payment_operations', 'public.payment_captures', 'public.refunds',
+        'public.payment_disputes', 'public.payment_findings'
     ]::regclass[] LOOP
         IF has_table_privilege('service_role', v_table, 'DELETE, TRUNCATE') THEN
             EXECUTE format('REVOKE DELETE, TRUNCATE ON %s FROM service_role', v_table);

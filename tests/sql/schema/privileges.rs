@@ -104,7 +104,9 @@ async fn bookings_and_money_are_never_deleted() {
             "bookings",
             "payments",
             "payment_operations",
+            "payment_captures",
             "refunds",
+            "payment_disputes",
             "payment_findings",
         ];
         assert_kept(&db, &tables).await;

@@ -127,6 +127,19 @@ impl FunctionBodies {
         None
     }
 
+    /// Whether a call waited to update a row, at no lock clause. Before triggers of an update lock
+    /// its row first.
+    pub(crate) fn waits_to_update(&self, outcome: &Outcome) -> bool {
+        let Outcome::Waited(context) = outcome else {
+            return false;
+        };
+        let updates = context.starts_with("while updating tuple")
+            || (context.starts_with("while locking tuple")
+                && context.contains("\nSQL statement \"UPDATE "));
+        let statement = waiting_statement(context);
+        updates && statement.is_some_and(|(name, line)| self.clause_from(&name, line).is_none())
+    }
+
     /// The only SKIP LOCKED of a function.
     pub(crate) fn skipping_clause(&self, function: &str) -> Option<Clause> {
         let lines = self.0.get(function)?.iter().zip(1..);

@@ -1,10 +1,10 @@
 //! The locks of the functions of bookings.
 
+use super::{insert_car, rows_of};
 use crate::support::{
-    cancellation::by_customer,
     database::{Database, call},
-    fixtures::{Car, NOW, book_and_pay, hold, order, payment_of, rental, with},
-    row_locks::{LockCase, Row, row},
+    fixtures::{NOW, book_and_pay, hold, order, payment_of, rental, with},
+    row_locks::{LockCase, row},
 };
 use serde_json::json;
 
@@ -17,13 +17,6 @@ pub(super) async fn cases(db: &Database) -> Vec<LockCase> {
     let service = db.service().await;
     let booking = hold(&service, "bookings", "2030-02-01", "2030-02-05", NOW).await;
     let ordered = order(&service, &booking, NOW).await;
-    let rows = || -> [Row; 3] {
-        [
-            row("car", "cars", "id", &car_id),
-            row("booking", "bookings", "id", &ordered.booking_id),
-            row("payment", "payments", "id", &ordered.payment_id),
-        ]
-    };
     let upcoming = book_and_pay(&service, "others", "2030-02-01", "2030-02-05", NOW).await;
     let upcoming = row("booking", "bookings", "id", &upcoming.booking_id);
     let reference = json!({ "p_shop_reference": "test-123" });
@@ -43,11 +36,10 @@ pub(super) async fn cases(db: &Database) -> Vec<LockCase> {
             rental("bookings", "2030-02-20", "2030-02-24"),
             [row("car", "cars", "id", &car_id)],
         ),
-        LockCase::waits("open_payment", payment_of(&booking, NOW), rows()),
         LockCase::waits(
-            "cancel_booking",
-            by_customer(&ordered.booking_id, NOW),
-            rows(),
+            "open_payment",
+            payment_of(&booking, NOW),
+            rows_of(&car_id, &ordered),
         ),
         LockCase::skips(
             "create_booking",
@@ -65,13 +57,4 @@ pub(super) async fn cases(db: &Database) -> Vec<LockCase> {
             [("public.advance_bookings", upcoming)],
         ),
     ]
-}
-
-async fn insert_car(db: &Database, slug: &'static str) -> String {
-    Car {
-        slug,
-        ..Car::default()
-    }
-    .insert(db)
-    .await
 }

@@ -4,23 +4,31 @@
 //! public function whose comment says that it locks something.
 
 mod bookings;
+mod findings;
 mod payments;
 mod refunds;
 mod webhooks;
 
 use crate::support::{
-    database::{Database, with_database},
-    row_locks::{FunctionBodies, LockCase, Outcome, Row, call_beside, waiting_clause},
+    capture::capture_failure,
+    database::{Database, call, with_database},
+    fixtures::{Car, NOW, OrderedBooking, book_and_pay, order},
+    operator::claim_capture,
+    row_locks::{FunctionBodies, LockCase, Outcome, Row, call_beside, row, waiting_clause},
 };
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::Client;
 
-/// The rows that functions lock, by the words of their comments.
+/// The rows that functions lock, by the words of their comments. The plural means that one call
+/// locks several.
 const LOCKABLE: [&str; 5] = ["car", "booking", "payment", "refund", "event"];
 
 async fn all_cases(db: &Database) -> Vec<LockCase> {
     let mut cases = bookings::cases(db).await;
     cases.extend(payments::cases(db).await);
     cases.extend(refunds::cases(db).await);
+    cases.extend(findings::cases(db).await);
     cases.extend(webhooks::cases(db).await);
     cases
 }
@@ -40,7 +48,7 @@ async fn every_lock_clause_waits_or_skips() {
             }
             for row in &case.updates {
                 let outcome = call_beside(&db, &case, Some(row), "SHARE").await;
-                if !matches!(&outcome, Outcome::Waited(at) if at.starts_with("while updating")) {
+                if !bodies.waits_to_update(&outcome) {
                     faults.push(describe(&case, row, &format!("no update: {outcome:?}")));
                 }
             }
@@ -71,11 +79,10 @@ fn describe(case: &LockCase, row: &Row, fault: &str) -> String {
 #[tokio::test]
 async fn comments_name_all_locked_rows() {
     with_database(|db| async move {
-        let mut tested: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        let mut tested: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for case in all_cases(&db).await {
-            let rows = case.waits.iter().chain(&case.updates);
             let tested = tested.entry(case.function.to_owned()).or_default();
-            tested.extend(rows.map(|row| row.name));
+            tested.extend(locked_words(&case));
         }
         let sql = "SELECT proname::text, obj_description(oid) FROM pg_proc \
                    WHERE pronamespace = 'public'::regnamespace AND obj_description(oid) ~ 'Locks '";
@@ -86,9 +93,11 @@ async fn comments_name_all_locked_rows() {
             let (_, locks) = text.split_once("Locks ").unwrap();
             let (locks, _) = locks.split_once('.').unwrap();
             let words: BTreeSet<&str> = locks.split(|c: char| !c.is_alphabetic()).collect();
-            let named: BTreeSet<&str> = LOCKABLE
+            let lockable = LOCKABLE.map(|row| [row.to_owned(), format!("{row}s")]);
+            let named: BTreeSet<String> = lockable
                 .into_iter()
-                .filter(|row| words.contains(row))
+                .flatten()
+                .filter(|row| words.contains(row.as_str()))
                 .collect();
             assert_eq!(
                 tested.get(&function),
@@ -98,4 +107,52 @@ async fn comments_name_all_locked_rows() {
         }
     })
     .await;
+}
+
+/// The words for the rows that a call locks: `payment` for one, `payments` for several.
+fn locked_words(case: &LockCase) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in case.waits.iter().chain(&case.updates) {
+        *counts.entry(row.name).or_default() += 1;
+    }
+    let word = |(name, count): (&str, usize)| match count {
+        1 => name.to_owned(),
+        _ => format!("{name}s"),
+    };
+    counts.into_iter().map(word).collect()
+}
+
+async fn insert_car(db: &Database, slug: &'static str) -> String {
+    let car = Car {
+        slug,
+        ..Car::default()
+    };
+    car.insert(db).await
+}
+
+fn payment_row(payment_id: &str) -> Row {
+    row("payment", "payments", "id", payment_id)
+}
+
+/// The car, the booking and the payment, in the order in which functions lock them.
+fn rows_of(car_id: &str, booking: &OrderedBooking) -> [Row; 3] {
+    [
+        row("car", "cars", "id", car_id),
+        row("booking", "bookings", "id", &booking.booking_id),
+        payment_row(&booking.payment_id),
+    ]
+}
+
+/// A booking whose first payment PayPal refused to capture, and the order of the second one.
+/// Returns both.
+async fn order_again(client: &Client, car: &str) -> (OrderedBooking, OrderedBooking) {
+    let first = book_and_pay(client, car, "2030-01-20", "2030-01-24", NOW).await;
+    let claim = claim_capture(client, &first.booking_id, NOW).await["claim"].clone();
+    let failure = capture_failure(&claim, "declined", NOW, NOW);
+    call(client, "record_capture_failure", failure).await;
+    let arguments = json!({ "p_booking_id": first.booking_id, "p_now": NOW });
+    let booking = call(client, "get_booking", arguments).await;
+    let second = order(client, &booking, NOW).await;
+    assert_ne!(first.payment_id, second.payment_id);
+    (first, second)
 }
