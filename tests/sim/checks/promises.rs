@@ -1,5 +1,6 @@
 //! Checks that the final state keeps the promises that successful responses made.
 
+use super::ConsoleChanges;
 use crate::{
     books::{Booking, Books},
     ledger::Ledger,
@@ -36,7 +37,7 @@ pub(super) fn broken_promise(promise: &Promise, books: &Books, ledger: &Ledger) 
         Promise::Cancellation { booking, refund } => {
             (!is_kept(*booking, &|it| it.status == "cancelled"))
                 .then(|| format!("the product promised that {booking} is canceled"))
-                .or_else(|| wrong_total(*booking, *refund, books, ledger))
+                .or_else(|| wrong_total(*booking, *refund, books, ledger, console))
         }
     }
 }
@@ -84,7 +85,10 @@ fn wrong_total(booking: Uuid, promised: Decimal, books: &Books, ledger: &Ledger)
             .iter()
             .map(|capture| capture.reversed)
             .sum::<Decimal>();
-    let is_right = paid <= fee + owed && (captures.is_empty() || paid >= fee - extra);
+    // A capture in PayPal's console may leave too little to capture.
+    let is_by_console = captures.iter().any(|it| console.contains(&it.id));
+    let is_right =
+        paid <= fee + owed && (captures.is_empty() || is_by_console || paid >= fee - extra);
     (!is_right).then(|| {
         format!(
             "the product promised a refund of {promised} for {booking}, but its customer paid \
