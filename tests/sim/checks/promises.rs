@@ -21,7 +21,12 @@ pub(crate) enum Promise {
 }
 
 /// A promise that the final state does not keep.
-pub(super) fn broken_promise(promise: &Promise, books: &Books, ledger: &Ledger) -> Option<String> {
+pub(super) fn broken_promise(
+    promise: &Promise,
+    books: &Books,
+    ledger: &Ledger,
+    console: &ConsoleChanges,
+) -> Option<String> {
     let is_kept = |booking: Uuid, condition: &dyn Fn(&Booking) -> bool| {
         books.bookings.get(&booking).is_some_and(condition)
     };
@@ -43,7 +48,13 @@ pub(super) fn broken_promise(promise: &Promise, books: &Books, ledger: &Ledger) 
 }
 
 /// A canceled booking whose customer paid more than promised, or less without a reason.
-fn wrong_total(booking: Uuid, promised: Decimal, books: &Books, ledger: &Ledger) -> Option<String> {
+fn wrong_total(
+    booking: Uuid,
+    promised: Decimal,
+    books: &Books,
+    ledger: &Ledger,
+    console: &ConsoleChanges,
+) -> Option<String> {
     let captures: Vec<_> = ledger
         .captures_of_booking(booking)
         .filter(|capture| capture.is_completed())
