@@ -26,7 +26,9 @@ const NEXT: &str = "
               AND p.status NOT IN ('created', 'voided', 'expired', 'capturing', 'capture_pending', 'authorization_pending')
               AND (p.void_reason IS NOT NULL OR b.status IN ('cancelled', 'expired'))
             UNION ALL
-            SELECT greatest(ordered_at, lease_expires_at, next_attempt_at), '/api/admin/process-payment-captures'
+            -- PayPal refuses it until the dispute is resolved.
+            SELECT greatest(ordered_at, lease_expires_at, next_attempt_at,
+                CASE WHEN failure_code = 'TRANSACTION_DISPUTED' THEN $1::text::timestamptz + interval '1 day' END), '/api/admin/process-payment-captures'
             FROM public.refunds WHERE status = 'ordered'
             UNION ALL
             -- The payer may approve until the order expires.

@@ -58,7 +58,7 @@ pub(crate) fn check_final_state(
     violations.extend(inbox_violation(inbox));
     violations.extend(super::findings::violations(books, ledger, now));
     for promise in &checks.promises {
-        violations.extend(promises::broken_promise(promise, books, ledger));
+        violations.extend(promises::broken_promise(promise, books, ledger, console));
         if let Promise::Event { event } = promise
             && !inbox.iter().any(|entry| entry.event == *event)
         {
