@@ -1,6 +1,6 @@
 //! The locks of the functions of bookings.
 
-use super::{insert_car, rows_of};
+use super::rows::{insert_car, rows_of};
 use crate::support::{
     database::{Database, call},
     fixtures::{NOW, book_and_pay, hold, order, payment_of, rental, with},

@@ -1,6 +1,6 @@
 //! The locks of the functions of findings, comparisons and disputes.
 
-use super::{insert_car, payment_row};
+use super::rows::{insert_car, payment_row};
 use crate::support::{
     database::Database,
     fixtures::{NOW, book_and_pay, with},

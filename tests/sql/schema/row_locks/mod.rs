@@ -7,18 +7,14 @@ mod bookings;
 mod findings;
 mod payments;
 mod refunds;
+mod rows;
 mod webhooks;
 
 use crate::support::{
-    capture::capture_failure,
-    database::{Database, call, with_database},
-    fixtures::{Car, NOW, OrderedBooking, book_and_pay, order},
-    operator::claim_capture,
-    row_locks::{FunctionBodies, LockCase, Outcome, Row, call_beside, row, waiting_clause},
+    database::{Database, with_database},
+    row_locks::{FunctionBodies, LockCase, Outcome, Row, call_beside, waiting_clause},
 };
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::Client;
 
 /// The rows that functions lock, by the words of their comments. The plural means that one call
 /// locks several.
@@ -120,39 +116,4 @@ fn locked_words(case: &LockCase) -> Vec<String> {
         _ => format!("{name}s"),
     };
     counts.into_iter().map(word).collect()
-}
-
-async fn insert_car(db: &Database, slug: &'static str) -> String {
-    let car = Car {
-        slug,
-        ..Car::default()
-    };
-    car.insert(db).await
-}
-
-fn payment_row(payment_id: &str) -> Row {
-    row("payment", "payments", "id", payment_id)
-}
-
-/// The car, the booking and the payment, in the order in which functions lock them.
-fn rows_of(car_id: &str, booking: &OrderedBooking) -> [Row; 3] {
-    [
-        row("car", "cars", "id", car_id),
-        row("booking", "bookings", "id", &booking.booking_id),
-        payment_row(&booking.payment_id),
-    ]
-}
-
-/// A booking whose first payment PayPal refused to capture, and the order of the second one.
-/// Returns both.
-async fn order_again(client: &Client, car: &str) -> (OrderedBooking, OrderedBooking) {
-    let first = book_and_pay(client, car, "2030-01-20", "2030-01-24", NOW).await;
-    let claim = claim_capture(client, &first.booking_id, NOW).await["claim"].clone();
-    let failure = capture_failure(&claim, "declined", NOW, NOW);
-    call(client, "record_capture_failure", failure).await;
-    let arguments = json!({ "p_booking_id": first.booking_id, "p_now": NOW });
-    let booking = call(client, "get_booking", arguments).await;
-    let second = order(client, &booking, NOW).await;
-    assert_ne!(first.payment_id, second.payment_id);
-    (first, second)
 }

@@ -1,6 +1,6 @@
 //! The locks of the functions of payments.
 
-use super::{insert_car, order_again, payment_row, rows_of};
+use super::rows::{insert_car, order_again, payment_row, rows_of};
 use crate::support::{
     cancellation::by_operator,
     database::{Database, call},

@@ -1,6 +1,6 @@
 //! The locks of the functions of refunds.
 
-use super::{insert_car, order_again, payment_row, rows_of};
+use super::rows::{insert_car, order_again, payment_row, rows_of};
 use crate::support::{
     capture::capture_payment,
     database::{Database, call},
