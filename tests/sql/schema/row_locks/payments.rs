@@ -124,7 +124,7 @@ async fn paid_cases(db: &Database) -> Vec<LockCase> {
     )];
     let failure = json!({ "p_request_id": "1", "p_error_code": "X", "p_kind": "ended" });
     let claimed = |more| with(json!({ "p_lease": UNKNOWN_ID, "p_request_id": "1" }), more);
-    let captured = json!({ "p_capture_id": "C", "p_amount": "237.60" });
+    let one_capture = json!({ "p_capture_id": "C", "p_amount": "237.60" });
     for (function, more) in [
         ("begin_void", json!({ "p_authorization_id": "A" })),
         ("record_void", json!({ "p_request_id": "1" })),
@@ -140,8 +140,8 @@ async fn paid_cases(db: &Database) -> Vec<LockCase> {
         cases.push(LockCase::waits(function, arguments, [payment()]));
     }
     for (function, more) in [
-        ("record_capture", claimed(captured.clone())),
-        ("record_observed_capture", captured),
+        ("record_capture", claimed(one_capture.clone())),
+        ("record_observed_capture", one_capture),
         ("record_observed_end", json!({ "p_status": "voided" })),
     ] {
         let arguments = payment_arguments(&paid.payment_id, more);
