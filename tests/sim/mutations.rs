@@ -83,20 +83,12 @@ impl Mutation {
     /// Changes the database for the mutations that need it. The others change requests and replies.
     pub(crate) fn apply(self, database: &mut Database) {
         match self {
-            Self::Lease => {
-                rewrite(
-                    database,
-                    "internal.authorization_refusal",
-                    "p_payment.lease_expires_at > p_now",
-                    "false",
-                );
-                rewrite(
-                    database,
-                    "internal.has_live_lease",
-                    "coalesce(p_payment.lease_expires_at > p_now, false)",
-                    "false",
-                );
-            }
+            Self::Lease => rewrite(
+                database,
+                "internal.has_live_lease",
+                "coalesce(p_payment.lease_expires_at > p_now, false)",
+                "false",
+            ),
             Self::InboxDedupe => rewrite(
                 database,
                 "public.store_webhook_event",
@@ -105,9 +97,9 @@ impl Mutation {
             ),
             Self::AmountCheck => rewrite(
                 database,
-                "public.record_authorization",
-                "p_amount = v_payment.amount AND p_currency = v_payment.currency",
-                "true",
+                "internal.settle_authorization",
+                "p_amount IS DISTINCT FROM p_payment.amount OR p_currency IS DISTINCT FROM p_payment.currency",
+                "false",
             ),
             Self::ExclusionConstraint => {
                 database.run("ALTER TABLE public.bookings DROP CONSTRAINT bookings_no_overlap");

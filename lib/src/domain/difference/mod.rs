@@ -130,11 +130,12 @@ fn authorization_difference(
         },
         PaymentState::Authorized | PaymentState::Capturing => {
             let end = end(record, observation, now)?;
-            Some(match standing {
-                // A reauthorization whose response was lost, or one made at PayPal's console.
-                Some(authorization) => Difference::Authorized(authorization.clone()),
-                None => Difference::Ended(end),
-            })
+            // A reauthorization whose response was lost, or one made at PayPal's console.
+            let other = standing
+                .filter(|authorization| authorization.status != AuthorizationStatus::Captured);
+            Some(other.map_or(Difference::Ended(end), |authorization| {
+                Difference::Authorized(authorization.clone())
+            }))
         }
         PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => standing
             .filter(|authorization| reopens(record, observation, authorization, now))
