@@ -146,6 +146,8 @@ impl Capture {
 pub(crate) struct Refund {
     pub(crate) id: String,
     pub(crate) capture_id: String,
+    /// The product sends the id of its own row here.
+    pub(crate) custom_id: Option<String>,
     pub(crate) amount: Money,
     course: Option<Course>,
     /// Such as `COMPLETED` or `FAILED`.

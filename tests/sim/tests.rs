@@ -90,7 +90,7 @@ fn shared_claim_is_found() {
 fn new_request_id_on_retry_is_found() {
     assert_found(
         Mutation::RequestId,
-        &["in 2 captures", "is not PayPal's latest"],
+        &["twice, the second time by", "in 2 captures"],
     );
 }
 

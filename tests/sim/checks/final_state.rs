@@ -53,6 +53,7 @@ pub(crate) fn check_final_state(
     for refund in books.refunds.values() {
         violations.extend(payments::open_refund(refund, books, ledger));
     }
+    violations.extend(repeated_refund(ledger));
     violations.extend(unresolved_operation(books, ledger));
     violations.extend(invalid_change(changes));
     violations.extend(inbox_violation(inbox));
@@ -107,6 +108,23 @@ fn orphaned_authorization(authorization: &Authorization, books: &Books) -> Optio
             payment.status
         )
     })
+}
+
+/// Two refunds at PayPal for one that the product ordered.
+fn repeated_refund(ledger: &Ledger) -> Option<String> {
+    let mut ordered = BTreeSet::new();
+    ledger
+        .refunds
+        .values()
+        .filter(|refund| matches!(refund.status, "COMPLETED" | "PENDING"))
+        .filter_map(|refund| Some((refund, refund.custom_id.as_ref()?)))
+        .find(|(_, order)| !ordered.insert(*order))
+        .map(|(refund, order)| {
+            format!(
+                "PayPal refunded {order} twice, the second time by {}",
+                refund.id
+            )
+        })
 }
 
 /// A call to PayPal whose result is still unknown. Orders do not count, because an unrecorded order
