@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// What PayPal has just shown of an order.
+/// The state of an order that PayPal has just shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OrderSight {
     /// The payer has approved it.

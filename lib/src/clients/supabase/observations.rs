@@ -1,4 +1,4 @@
-//! What PayPal shows of a payment and the database does not have. The SQL functions are in
+//! Records of facts that PayPal shows and the database lacks. The SQL functions are in
 //! `migrations/functions/observations.sql`.
 
 use super::{CarIdentity, Database, DatabaseError};

@@ -44,7 +44,7 @@ pub(crate) struct DriftListing {
     pub(crate) is_acknowledged: bool,
 }
 
-/// What a dispute event reports.
+/// The report of a dispute event.
 #[derive(Debug)]
 pub(crate) struct DisputeReport<'a> {
     pub(crate) dispute_id: &'a str,

@@ -193,7 +193,7 @@ fn other_currency_is_no_difference() {
     assert_eq!(seen(&captured(P::Captured, B::Upcoming), &observed), []);
 }
 
-/// What each difference does to the state of the record it was found for.
+/// The effect of each difference on the state of its record.
 #[test]
 fn differences_are_steps_of_the_state_machine() {
     let event = |record: &PaymentRecord, observed: &Observation| {

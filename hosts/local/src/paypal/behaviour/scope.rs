@@ -101,7 +101,7 @@ impl Behaviour {
         self
     }
 
-    /// What PayPal does.
+    /// The way in which PayPal is unkind.
     #[must_use]
     pub const fn unkindness(&self) -> &Unkindness {
         &self.unkindness

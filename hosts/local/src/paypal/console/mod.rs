@@ -110,7 +110,7 @@ pub enum ConsoleAction {
     ResolveDispute {
         /// The dispute.
         dispute: String,
-        /// Who wins.
+        /// The side that wins.
         outcome: DisputeOutcome,
         /// How the money goes back. By default it is reversed if the buyer wins or the merchant
         /// accepts the claim, and stays otherwise.
