@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// The result of each of these functions.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Observed {
+pub(crate) struct ObservationRecord {
     outcome: String,
     #[serde(default)]
     car_id: Option<Uuid>,
@@ -22,7 +22,7 @@ pub(crate) struct Observed {
     car_slug: Option<String>,
 }
 
-impl Observed {
+impl ObservationRecord {
     /// Whether the record has changed. It has not if another request was faster.
     #[must_use]
     pub(crate) fn is_recorded(&self) -> bool {
@@ -45,7 +45,7 @@ impl Database<'_> {
         &self,
         record: &PaymentRecord,
         authorization: &Authorization,
-    ) -> Result<Observed, DatabaseError> {
+    ) -> Result<ObservationRecord, DatabaseError> {
         let status = match authorization.status {
             AuthorizationStatus::Pending => PaymentState::AuthorizationPending,
             _ => PaymentState::Authorized,
@@ -121,7 +121,7 @@ impl Database<'_> {
         function: &'static str,
         arguments: &serde_json::Value,
     ) -> Result<bool, DatabaseError> {
-        let result: Observed = self.call(function, arguments).await?;
+        let result: ObservationRecord = self.call(function, arguments).await?;
         Ok(result.is_recorded())
     }
 }
@@ -141,14 +141,17 @@ mod tests {
             ("unchanged", false),
             ("replayed", false),
         ] {
-            let result: Observed = from_value(json!({ "outcome": outcome })).unwrap();
+            let result: ObservationRecord = from_value(json!({ "outcome": outcome })).unwrap();
             assert_eq!(result.is_recorded(), is_recorded, "{outcome}");
             assert!(result.car().is_none());
         }
         let changed = json!({ "outcome": "recorded", "result": "confirmed", "carId": Uuid::nil(),
             "carSlug": "porsche-911" });
-        let car = from_value::<Observed>(changed).unwrap().car().unwrap();
+        let car = from_value::<ObservationRecord>(changed)
+            .unwrap()
+            .car()
+            .unwrap();
         assert_eq!((car.id, car.slug.as_str()), (Uuid::nil(), "porsche-911"));
-        assert!(from_value::<Observed>(json!({})).is_err());
+        assert!(from_value::<ObservationRecord>(json!({})).is_err());
     }
 }

@@ -173,11 +173,11 @@ impl Database<'_> {
     /// Closes up to `limit` payments whose order nobody can find any more. Returns their number.
     pub(crate) async fn close_lost_orders(&self, limit: u32) -> Result<usize, DatabaseError> {
         #[derive(Deserialize)]
-        struct Closed {
+        struct LostOrderClosure {
             count: usize,
         }
         let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        let Closed { count } = self.call("close_lost_orders", &arguments).await?;
+        let LostOrderClosure { count } = self.call("close_lost_orders", &arguments).await?;
         Ok(count)
     }
 }
