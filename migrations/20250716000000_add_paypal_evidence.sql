@@ -1,5 +1,5 @@
--- What PayPal shows of a payment: its captures, refunds and disputes, each with its own state. A
--- payment that waits for PayPal's decision has a state of its own.
+-- PayPal's record of a payment: captures, refunds and disputes, each with its own state. A payment
+-- that waits for PayPal's decision has a state of its own.
 
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -148,8 +148,8 @@ CREATE INDEX IF NOT EXISTS payment_findings_of_payment ON public.payment_finding
 CREATE INDEX IF NOT EXISTS audit_log_by_subject_id ON public.audit_log (subject_id, id);
 CREATE INDEX IF NOT EXISTS audit_log_by_booking ON public.audit_log ((detail ->> 'bookingId'), id) WHERE detail ->> 'bookingId' IS NOT NULL;
 
--- The payments that are due for a comparison. Those that may still move have a list of their own, so
--- that they do not wait behind a backlog of old ones.
+-- The payments that are due for a comparison. Those that may still move have a list of their own,
+-- so that they do not wait behind a backlog of old ones.
 DROP INDEX IF EXISTS public.payments_unreconciled;
 CREATE INDEX IF NOT EXISTS payments_comparison_due ON public.payments ((coalesce(next_comparison_at, '-infinity')), id)
     WHERE next_comparison_at IS DISTINCT FROM 'infinity';

@@ -1,5 +1,5 @@
-# Functions that run a private system on free ports. It ends with the script that sources this file.
-# That script sets $root to the checkout's folder.
+# Functions that run a private system on free ports. It ends with the script that sources this file
+# and sets $root to the checkout's folder.
 
 # Variables for another system must not reach this one.
 for name in PORT BASE_URL LOCAL_URL DATABASE_URL REDIS_URL CLIENT_IP_HEADER EXODRIVE_STATE_DIR \

@@ -71,8 +71,8 @@ BEGIN
 END;
 $$;
 
--- Trigger of payment_captures: one row in audit_log for each capture and each change of one. A capture
--- is ours if it belongs to an operation of ours, otherwise it was made in PayPal's console.
+-- Trigger of payment_captures: one row in audit_log for each capture and each change of one. A
+-- capture is ours if it belongs to an operation of ours, otherwise it was made in PayPal's console.
 CREATE OR REPLACE FUNCTION internal.audit_capture() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -90,8 +90,8 @@ BEGIN
 END;
 $$;
 
--- Trigger of refunds: one row in audit_log for each refund and each change of one. An operator's order
--- is left out, because order_refund writes it with the request's id.
+-- Trigger of refunds: one row in audit_log for each refund and each change of one. An operator's
+-- order is left out, because order_refund writes it with the request's id.
 CREATE OR REPLACE FUNCTION internal.audit_refund() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

@@ -216,8 +216,8 @@ BEGIN
 END;
 $$;
 
--- Marks the earlier payments of a booking that has been paid again. The crons void what PayPal still
--- holds of them.
+-- Marks the earlier payments of a booking that has been paid again. The crons void what PayPal
+-- still holds of them.
 CREATE OR REPLACE FUNCTION internal.replace_payments(p_payment public.payments, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -266,9 +266,9 @@ $$;
 -- An earlier version got only whether the amount is the price.
 DROP FUNCTION IF EXISTS internal.settle_authorization(public.bookings, public.payments, text, text, text, boolean, timestamptz, timestamptz);
 
--- Writes the authorization that PayPal made for an order, and what becomes of the booking. The order
--- becomes the payment's order. Returns confirmed, pending, or the reason to void. The caller holds
--- the locks.
+-- Writes the authorization that PayPal made for an order, and what becomes of the booking. The
+-- order becomes the payment's order. Returns confirmed, pending, or the reason to void. The caller
+-- holds the locks.
 CREATE OR REPLACE FUNCTION internal.settle_authorization(
     p_booking public.bookings, p_payment public.payments, p_order_id text, p_authorization_id text, p_status text,
     p_amount numeric, p_currency text, p_expires_at timestamptz, p_now timestamptz

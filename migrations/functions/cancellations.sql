@@ -52,8 +52,8 @@ $$;
 
 -- The reason why this actor cannot cancel the booking at this moment, or NULL. p_capturing is the
 -- payment whose capture is running or in doubt. A capture in doubt is looked up first
--- (p_despite_doubt). If its outcome is still unknown, the days are freed all the same, and the money
--- is settled when PayPal shows it.
+-- (p_despite_doubt). If its outcome is still unknown, the days are freed all the same, and the
+-- money is settled when PayPal shows it.
 CREATE OR REPLACE FUNCTION internal.cancellation_refusal(
     p_booking public.bookings, p_capturing public.payments, p_by_operator boolean, p_void_only boolean,
     p_despite_doubt boolean, p_now timestamptz
@@ -81,7 +81,7 @@ $$;
 --   authorized, or PayPal reviews it   void, or capture of the part that we keep
 --   capture refused                    void, because no part can be kept
 --   capture in doubt or under review   nothing yet: when PayPal has decided, what is owed goes back
---   captured                           refund of what is owed, and void of a rest that is still held
+--   captured                           refund of what is owed, and void of a rest that is held
 CREATE OR REPLACE FUNCTION internal.settle_payment(p_payment public.payments, p_percent integer, p_actor text, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -103,8 +103,8 @@ BEGIN
 END;
 $$;
 
--- What goes back for a payment of a cancelled booking, and how far it is: none, voided, pending,
--- refunded or refused.
+-- The amount that goes back for a payment of a cancelled booking, and its status: none, voided,
+-- pending, refunded or refused.
 CREATE OR REPLACE FUNCTION internal.payment_settlement(
     p_payment public.payments, p_now timestamptz, OUT amount numeric, OUT status text, OUT failure_code text
 )

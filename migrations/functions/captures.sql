@@ -272,9 +272,9 @@ BEGIN
 END;
 $$;
 
--- Ends the hold of a payment after a capture of ours. It was final, so PayPal releases the rest, and
--- a part is all that it may review. After a completed one, a reauthorization without a known outcome
--- is of no use.
+-- Ends the hold of a payment after a capture of ours. It was final, so PayPal releases the rest,
+-- and a part is all that it may review. After a completed one, a reauthorization without a known
+-- outcome is of no use.
 CREATE OR REPLACE FUNCTION internal.end_captured_hold(p_payment_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

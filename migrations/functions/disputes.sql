@@ -23,8 +23,8 @@ BEGIN
 END;
 $$;
 
--- Records the state of one dispute about one payment. A resolved dispute stays resolved, so the order
--- of the events does not matter.
+-- Records the state of one dispute about one payment. A resolved dispute stays resolved, so the
+-- order of the events does not matter.
 CREATE OR REPLACE FUNCTION internal.record_dispute_of(
     p_dispute_id text, p_payment_id uuid, p_is_resolved boolean, p_outcome text, p_now timestamptz
 ) RETURNS void

@@ -1,7 +1,7 @@
 -- Findings: differences between us and PayPal, or between money and booking, that a person must
 -- resolve. A finding ends when its reason is gone, or when an operator acknowledges it.
 --
--- Whoever writes findings has locked their payment before.
+-- Callers that write findings have locked the payment before.
 --
 -- Functions of other files:
 --   audit.sql           audit_finding, as a trigger

@@ -65,8 +65,8 @@ END;
 $$;
 
 -- The response to a request with a shop reference that is known already, or NULL (also for a car
--- that is not listed). An expired hold counts only for the same car and dates, and only while it can
--- be revived. After that the reference is free again.
+-- that is not listed). An expired hold counts only for the same car and dates, and only while it
+-- can be revived. After that the reference is free again.
 CREATE OR REPLACE FUNCTION internal.answer_by_shop_reference(
     p_shop_reference text, p_car_id uuid, p_start_date date, p_end_date date, p_now timestamptz
 ) RETURNS jsonb

@@ -94,7 +94,7 @@ COMMENT ON FUNCTION public.record_observed_authorization IS
     'voided by us). Locks car, booking, payments.';
 
 -- Whether a capture that PayPal shows is one that we ordered: it has the ordered amount, and a call
--- of ours made it or has no known outcome. A cancellation may have changed the amount after the call.
+-- of ours made it or has no known outcome. A cancellation may have changed the amount since.
 CREATE OR REPLACE FUNCTION internal.is_our_capture(p_payment public.payments, p_capture_id text, p_amount numeric) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN

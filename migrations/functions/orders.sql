@@ -70,8 +70,8 @@ BEGIN
 END;
 $$;
 
--- Ends an order that can never be authorized. Its operation keeps the reason, and the payment's next
--- order is a new one. The caller has locked the payment.
+-- Ends an order that can never be authorized. Its operation keeps the reason, and the payment's
+-- next order is a new one. The caller has locked the payment.
 CREATE OR REPLACE FUNCTION internal.end_order(
     p_payment_id uuid, p_order_id text, p_error_code text, p_now timestamptz
 ) RETURNS void

@@ -8,8 +8,8 @@
 --   orders.sql        end_order
 
 -- The reason why a booking needs no other payment, or NULL: already_paid while a payment holds or
--- keeps money, payment_in_progress while PayPal reviews one. A payment that is to be voided does not
--- count, nor does one that PayPal refused to capture.
+-- keeps money, payment_in_progress while PayPal reviews one. A payment that is to be voided does
+-- not count, nor does one that PayPal refused to capture.
 CREATE OR REPLACE FUNCTION internal.standing_refusal(p_booking_id uuid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -23,8 +23,8 @@ END;
 $$;
 
 -- The payment that a booking shows: one that holds or keeps money, otherwise one whose capture was
--- refused while PayPal may still hold the money. Otherwise the newest, and rather one that is not to
--- be voided.
+-- refused while PayPal may still hold the money. Otherwise the newest, and rather one that is not
+-- to be voided.
 CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN

@@ -2,8 +2,8 @@
 --
 -- Payments that may still move are compared every hour. Ended ones are compared rarer and rarer,
 -- until the 180 days are over in which PayPal refunds and accepts disputes. A change of a payment
--- makes it due at once. A comparison that fails is retried later and later, so that no payment stands
--- in the way of another.
+-- makes it due at once. A comparison that fails is retried later and later, so that no payment
+-- stands in the way of another.
 --
 -- Functions of other files:
 --   findings.sql  open_finding, resolve_findings
@@ -13,9 +13,9 @@
 DROP FUNCTION IF EXISTS public.payment_drift(integer);
 
 -- The orders of a payment that PayPal may still authorize, newest first. PayPal gives a payer six
--- hours to approve an order, so an order that is seven hours older than the newest is over. One that
--- has ended has an error_code. The payment's own order and that of an authorization in doubt always
--- count.
+-- hours to approve an order, so an order that is seven hours older than the newest is over. One
+-- that has ended has an error_code. The payment's own order and that of an authorization in doubt
+-- always count.
 CREATE OR REPLACE FUNCTION internal.order_ids(p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -164,8 +164,8 @@ BEGIN
 END;
 $$;
 
--- When a payment that was just compared is compared next. infinity: never. Each pause is ten minutes
--- shorter than its name, so that no payment misses a run after a late one.
+-- When a payment that was just compared is compared next. infinity: never. Each pause is ten
+-- minutes shorter than its name, so that no payment misses a run after a late one.
 CREATE OR REPLACE FUNCTION internal.next_comparison(p_payment public.payments, p_now timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -197,8 +197,8 @@ BEGIN
 END;
 $$;
 
--- The payments that are due, longest overdue first. Four fifths of a batch are kept for payments that
--- may still move, so that a backlog of ended ones does not delay them.
+-- The payments that are due, longest overdue first. Four fifths of a batch are kept for payments
+-- that may still move, so that a backlog of ended ones does not delay them.
 CREATE OR REPLACE FUNCTION internal.due_comparisons(p_limit integer, p_now timestamptz) RETURNS SETOF public.payments
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE

@@ -5,10 +5,12 @@
 --            pending_payment <-> expired -> upcoming
 --            upcoming -> completed
 --            pending_payment | expired | upcoming | active -> cancelled
---   payment  created -> authorization_pending -> authorized <-> capturing -> capture_pending -> captured
+--   payment  created -> authorization_pending -> authorized <-> capturing -> capture_pending
+--            capturing | capture_pending -> captured
 --            captured -> partially_refunded -> refunded, and back when PayPal fails a refund
 --            every state before captured -> voided | failed | expired
---            failed -> capturing (another attempt), voided | failed | expired -> authorized (reopened)
+--            failed -> capturing (another attempt)
+--            voided | failed | expired -> authorized (reopened)
 --            any of these -> capture_pending | captured | partially_refunded | refunded
 --
 -- The last line: a capture at PayPal is a fact, however late and in whatever order it is reported.

@@ -8,9 +8,9 @@
 
 DROP FUNCTION IF EXISTS internal.is_to_be_voided(public.payments);
 
--- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes, which
--- is within one interval of the cron, then doubling, at most a day. Earlier operations about the
--- same subject count.
+-- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes,
+-- which is within one interval of the cron, then doubling, at most a day. Earlier operations about
+-- the same subject count.
 CREATE OR REPLACE FUNCTION internal.retry_later(p_operation public.payment_operations, p_now timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE

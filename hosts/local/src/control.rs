@@ -3,9 +3,9 @@
 //! | request | effect or response |
 //! |---|---|
 //! | `GET /_local/clock` | `{"now"}` |
-//! | `POST /_local/clock` `{"advance":"PT24H"}` | moves the clock of the product and PayPal forward |
-//! | `POST /_local/faults` `{"upstream":"redis","fault":{"kind":"refuse"}}` | adds a fault, see `faults.rs` |
-//! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a private server |
+//! | `POST /_local/clock` `{"advance":"PT24H"}` | moves the product's and PayPal's clocks |
+//! | `POST /_local/faults` `{"upstream":"redis","fault":{…}}` | adds a fault, see `faults.rs` |
+//! | `POST /_local/processes` `{"process":"redis","action":"stop"}` | stops or starts a server |
 //! | `GET /_local/requests` | requests to each upstream since the start |
 //! | `/_local/paypal/…` | PayPal's unkindness, console, books and events, see `control/paypal.rs` |
 //! | `POST /_local/users` `{"role":"admin"}` | signs a user in at Supabase: `{"token"}` |

@@ -1,6 +1,6 @@
 //! The money of a payment's orders, as PayPal shows it.
 //!
-//! `difference` compares it with the payment's record, and `finding` names contradictions that stay.
+//! `difference` compares it with the payment's record. `finding` names contradictions that stay.
 
 pub(crate) use super::payment_record::{
     PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus,

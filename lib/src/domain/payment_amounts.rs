@@ -12,11 +12,11 @@ use crate::domain::money::Amount;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What the database knows about one payment whose authorization PayPal has received.
+/// The record of one payment that PayPal authorized or captured.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AmountFacts {
-    /// The authorized amount. Of a mismatched payment, it is not the price.
+    /// The authorized amount. In a mismatched payment it differs from the price.
     amount: Amount,
     /// PayPal authorized the payment at some time.
     is_authorized: bool,

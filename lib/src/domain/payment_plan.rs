@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn plan_warns_when_refund_window_ends_before_pick_up() {
+    fn refund_window_before_pick_up_is_warned_of() {
         // The capture is on the 27th day, so PayPal refunds until the 207th.
         for (days, is_late) in [(206, false), (207, false), (208, true), (340, true)] {
             let authorized_at = at("2030-01-10T12:00:00Z");

@@ -1,13 +1,13 @@
 //! The states of a payment and the transitions between them.
 //!
 //! ```text
-//!                                     claimed
-//!   created ───────────► authorized ◄────────► capturing ───────────► captured ◄──► partially_refunded
-//!      │                   ▲  ▲  │     released    │                     ▲  ▲              ▲
-//!      └► authorization_ ──┘  │  │                 └► capture_pending ───┘  └──► refunded ◄┘
-//!         pending             │  │                         │
-//!                             │  ▼                         ▼
-//!                 reopened:   └─ voided · expired · failed ──── claimed again (failed): capturing
+//!                                   claimed
+//!   created ─────────► authorized ◄────────► capturing ─────────► captured ◄──► partially_refunded
+//!      │                 ▲  ▲  │     released    │                   ▲  ▲              ▲
+//!      └► authorization_─┘  │  │                 └► capture_pending ─┘  └──► refunded ◄┘
+//!         pending           │  │                         │
+//!                           │  ▼                         ▼
+//!               reopened:   └─ voided · expired · failed ──── claimed again (failed): capturing
 //! ```
 //!
 //! PayPal's actions are facts. From any state, `captured` leads to captured and a refund to

@@ -157,9 +157,9 @@ impl Fields {
         parsed.map_err(|refusal| self.refuse(name, refusal)).ok()
     }
 
-    /// An amount to pay out, and its currency if it names one: a string, a number with its digits as
-    /// written, or `{"amount":…,"currency":…}`. Only a missing member means no amount. Programs write
-    /// null for an empty field and for NaN.
+    /// An amount to pay out, and its currency if it names one: a string, a number with its digits
+    /// as written, or `{"amount":…,"currency":…}`. Only a missing member means no amount. Programs
+    /// write null for an empty field and for NaN.
     pub(crate) fn exact_money<A, C>(
         &mut self,
         name: &str,

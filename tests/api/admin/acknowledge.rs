@@ -1,4 +1,5 @@
-//! `POST /api/admin/payments/findings/acknowledge`, and the pages of `GET /api/admin/payments/drift`.
+//! `POST /api/admin/payments/findings/acknowledge`.
+//! Pages of `GET /api/admin/payments/drift`.
 
 use crate::support::{
     checkout::{PaidBooking, create_paid_booking, read_payment},

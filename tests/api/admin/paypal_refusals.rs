@@ -275,8 +275,8 @@ async fn cancellation_despite_doubtful_capture_frees_days() {
     .await;
 }
 
-/// Voids hang for as long as PayPal may take. The due capture does not wait for them, and the run is
-/// recorded with its end.
+/// Voids hang for as long as PayPal may take. The due capture does not wait for them, and the run
+/// is recorded with its end.
 #[tokio::test]
 async fn hanging_voids_delay_no_capture() {
     run_alone(async {

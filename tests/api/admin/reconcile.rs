@@ -385,7 +385,7 @@ async fn failing_comparisons_delay_no_other() {
 
 /// Our credentials, permissions or account are refused, or the rate is limited: no payment fails.
 #[tokio::test]
-async fn refusal_of_ours_stops_run_and_ends_no_payment() {
+async fn refused_account_stops_run_without_ending_payments() {
     let restricted = r#"{"name":"NOT_AUTHORIZED","details":[{"issue":"PERMISSION_DENIED"}]}"#;
     for (status, body, stopped, kind) in [
         (401, "{}", "paypal_refuses_us", Some("paypal_refuses_us")),

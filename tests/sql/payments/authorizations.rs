@@ -201,7 +201,7 @@ async fn unavailable_days_are_not_authorized() {
                 .await,
             0
         );
-        // That hold expires as well, so the first payer can still have the days.
+        // The second hold expires as well, so the first payer can still have the days.
         assert_eq!(
             begin_authorization(&service, &booking.order_id, "2030-01-10T12:40:00Z").await["outcome"],
             "authorize"

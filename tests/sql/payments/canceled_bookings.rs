@@ -276,7 +276,7 @@ async fn cancellation_refunds_captured_remainder() {
         let after = cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
         assert_eq!(refund_terms(&after), "50 118.80 refunded none");
 
-        // What went back before, or is on its way, counts.
+        // Money that went back before, or is on its way, counts.
         for (by_paypal, by_us, expected) in [
             ("50.00", Some("40.00"), "50 28.80 pending refund"),
             ("100.00", Some("18.80"), "50 0.00 none none"),

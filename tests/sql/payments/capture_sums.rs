@@ -48,7 +48,7 @@ async fn make(client: &Client, part: &Value, paypal_id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn captures_in_parts_are_summed_and_refunded_by_capture() {
+async fn captures_in_parts_are_refunded_by_capture() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
         assert_eq!(

@@ -224,7 +224,7 @@ async fn unknown_reauthorization_stops_one_capture_run() {
     .await;
 }
 
-/// The old authorization was captured while the reauthorization was open. That capture is looked up
+/// The old authorization was captured while the reauthorization was open. The capture is looked up
 /// before anything else is tried.
 #[tokio::test]
 async fn unknown_capture_of_old_authorization_precedes_reauthorization() {

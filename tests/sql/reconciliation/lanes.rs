@@ -188,7 +188,7 @@ async fn only_unacknowledged_finding_keeps_hourly_lane() {
 }
 
 #[tokio::test]
-async fn payment_is_due_from_its_order_to_its_end() {
+async fn payment_is_due_from_order_to_end() {
     with_database(|db| async move {
         Car::default().insert(&db).await;
         let service = db.service().await;

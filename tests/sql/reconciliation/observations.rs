@@ -349,7 +349,7 @@ async fn captured_authorization_ends_hold_and_nothing_else() {
 
 /// PayPal shows the original authorization as void, and does not list the reauthorization.
 #[tokio::test]
-async fn void_is_no_end_while_reauthorization_is_in_doubt() {
+async fn void_during_doubtful_reauthorization_ends_nothing() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
         let id = &booking.payment_id;

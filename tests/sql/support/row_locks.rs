@@ -168,7 +168,7 @@ fn lock_strengths(line: &str) -> usize {
     (0..words.len()).filter(|at| clause(*at)).count()
 }
 
-/// What a call did while another session had locked a row.
+/// The outcome of a call while another session had locked a row.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
     /// It ended, with this summary of its result, or this SQLSTATE.

@@ -5,7 +5,7 @@
 //! | `GET /behaviour` | `{"behaviour"}`: those in force, with `matched` and `fired` |
 //! | `POST /behaviour` `{"kind":"decline",…}` | one more, see `paypal/behaviour/mod.rs` |
 //! | `POST /behaviour` `{"reset":true}`, `DELETE /behaviour` | ends all |
-//! | `POST /console` `{"action":"refund",…}` | acts in PayPal's console, see `paypal/console/mod.rs` |
+//! | `POST /console` `{"action":"refund",…}` | acts in the console, see `paypal/console/mod.rs` |
 //! | `GET /books` | authorizations, captures and refunds with PayPal's status now |
 //! | `GET /exchanges?requestId=…` | the last exchanges with PayPal, without credentials |
 //! | `GET /events?order=…` | PayPal's events, oldest first |

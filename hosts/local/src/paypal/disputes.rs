@@ -28,7 +28,7 @@ pub enum DisputeOutcome {
     ResolvedBuyerFavour,
     /// The merchant keeps the money.
     ResolvedSellerFavour,
-    /// A payout settles it. Who pays is not said.
+    /// A payout settles it. PayPal does not say who pays.
     ResolvedWithPayout,
     /// The buyer withdrew the dispute.
     CanceledByBuyer,

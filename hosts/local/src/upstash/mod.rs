@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /` with `["SET","k","v"]` | one command |
 //! | `GET` or `POST /set/k/v?EX=100` | one command; a POST's body goes before the query's words |
-//! | `POST /pipeline` with `[["SET","k","v"],["GET","k"]]` | commands in order, each with its own reply |
+//! | `POST /pipeline` with `[["SET","k","v"],["GET","k"]]` | commands in order, a reply each |
 //! | `POST /multi-exec` with the same | one transaction, discarded if a command is invalid |
 //!
 //! A reply is `{"result":...}` or `{"error":"..."}`. The last two requests get an array of replies.

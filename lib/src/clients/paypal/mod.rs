@@ -124,8 +124,8 @@ impl<'a> PayPal<'a> {
         serde_json::from_slice(response.body()).map_err(|_| PayPalError::Unknown { operation })
     }
 
-    /// Makes a call that writes a resource, and decodes the response. A response may have the id and
-    /// the status alone, whatever was preferred. The resource at `path_of` the id is fetched then.
+    /// Makes a call that writes a resource, and decodes the response. If that has only an id and a
+    /// status, whatever was preferred, the resource at `path_of` the id is fetched.
     async fn write<R: DeserializeOwned>(
         &self,
         call: Call<'_>,

@@ -223,7 +223,7 @@ fn null_is_like_a_missing_list() {
 
 /// An answer is never read in part.
 #[test]
-fn entry_without_id_status_or_amount_makes_answer_unknown() {
+fn incomplete_entry_makes_answer_unknown() {
     let whole =
         r#"{"id":"X","status":"COMPLETED","amount":{"currency_code":"USD","value":"1.00"}}"#;
     for broken in [

@@ -1,8 +1,8 @@
 //! Compares the record of a payment with what PayPal shows, in both directions.
 //!
 //! A difference rests on evidence: on what PayPal shows, never on what it does not show. A list may
-//! be a minute old or incomplete, so `flows/payment/observe.rs` asks for an authorization, a capture
-//! or a refund by its own id when the record has it and the order does not list it.
+//! be a minute old or incomplete, so `flows/payment/observe.rs` asks for an authorization, a
+//! capture or a refund by its own id when the record has it and the order does not list it.
 
 mod refunds;
 

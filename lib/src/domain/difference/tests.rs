@@ -233,7 +233,7 @@ fn living_authorization_reopens_ended_payment() {
 }
 
 #[test]
-fn failed_payment_is_reopened_if_its_authorization_was_over() {
+fn failed_payment_with_ended_authorization_is_reopened() {
     let living = observation(A::Created, &[]);
     for (code, is_reopened) in [
         ("PAYER_CANNOT_PAY", false),

@@ -119,7 +119,7 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// What PayPal keeps for us.
+    /// The captured money that did not go back.
     fn kept(&self) -> Decimal {
         self.taken - self.returned.unwrap_or_default()
     }

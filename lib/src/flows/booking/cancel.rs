@@ -72,7 +72,7 @@ pub(crate) async fn cancel(
     })
 }
 
-/// Settles money at PayPal. What does not succeed is left to the crons.
+/// Settles money at PayPal. The crons retry a void or refund that fails.
 async fn settle(
     app: &App,
     limits: &RunLimits<'_>,

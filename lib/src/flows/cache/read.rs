@@ -3,9 +3,9 @@
 //! | stored in Redis | response | `X-Cache` |
 //! |---|---|---|
 //! | a fresh envelope | the stored body | `HIT` |
-//! | a stale envelope of the current generation | the stored body, refreshed afterwards by one request | `STALE` |
-//! | nothing, or an envelope of an earlier generation | one request loads it, the others wait | `MISS`, `HIT` |
-//! | unknown: Redis is off or down | one request of each instance loads it, the others wait | `BYPASS` |
+//! | a stale one of the current generation | the stored body, one request refreshes it | `STALE` |
+//! | nothing, or an earlier generation | one request loads it, the others wait | `MISS`, `HIT` |
+//! | unknown: Redis is off or down | one request an instance loads it, the others wait | `BYPASS` |
 //!
 //! The leader is chosen in the same round trip as the lookup, so a miss costs no further round trip
 //! before the database. A request that waits too long for another instance loads the response

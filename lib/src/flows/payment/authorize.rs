@@ -77,7 +77,7 @@ impl From<UpstreamError> for AuthorizeError {
     }
 }
 
-/// What a look at the order has shown.
+/// The state of the order at PayPal.
 enum Sight {
     Approved,
     Authorized(Authorization),
@@ -204,7 +204,7 @@ enum DoubtOutcome {
     InDoubt,
 }
 
-/// Looks at an attempt that may not be repeated. Whatever PayPal authorized is recorded.
+/// Looks up an attempt that may not be repeated, and records an authorization that PayPal shows.
 async fn settle_doubt(
     app: &App,
     deadline: Deadline,

@@ -320,8 +320,8 @@ async fn capture_at_paypal(
 }
 
 /// Returns the authorization to capture: the new one, or the old one if PayPal refuses to
-/// reauthorize or gives no usable answer again. The old one can be captured until day 29, but PayPal
-/// does not honor its funds.
+/// reauthorize or gives no usable answer again. The old one can be captured until day 29, but
+/// PayPal does not honor its funds.
 ///
 /// The reauthorization is recorded before the capture. Otherwise a crash would lose the new id. A
 /// retry returns the same id.

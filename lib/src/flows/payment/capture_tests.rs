@@ -200,8 +200,8 @@ fn late_calls_are_not_made() {
     }
 }
 
-/// The first refusal of our account ends the run. It is a finding about the payment that met it, and
-/// the others are released.
+/// The first refusal of our account ends the run. It is a finding about the payment that met it,
+/// and the others are released.
 #[test]
 fn refusal_of_account_ends_run() {
     let (results, upstreams) = run(Upstreams {

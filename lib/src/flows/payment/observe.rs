@@ -1,9 +1,8 @@
 //! Observation: a payment's record is brought up to date with PayPal.
 //!
-//! 1. The database returns our record, and PayPal the payment's orders. What the record has and the
-//!    order does not list is asked for by its own id.
-//! 2. Differences become events. [`transition`] decides what each event does to the
-//!    state.
+//! 1. The database returns our record, and PayPal the payment's orders. An authorization, a capture
+//!    or a refund that the order does not list is fetched by its own id.
+//! 2. Differences become events. [`transition`] decides what each event does to the state.
 //! 3. Each is recorded. An unknown authorization is handled like any other: it is compared with the
 //!    price, and confirms the booking or is voided.
 //!

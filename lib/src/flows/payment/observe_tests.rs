@@ -126,7 +126,7 @@ fn order_that_the_list_lacks_is_asked_too() {
 }
 
 #[test]
-fn unlisted_captures_and_refunds_are_asked_for_by_id() {
+fn unlisted_captures_and_refunds_are_fetched_by_id() {
     let mut captured = booked(P::Captured);
     let refund = |id, status| recorded_refund(id, "100", status);
     captured.captures = vec![

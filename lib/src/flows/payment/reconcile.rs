@@ -4,8 +4,8 @@
 //! nobody authorized is authorized here, in case browser and event were lost.
 //!
 //! No payment blocks another. One that cannot be compared leaves the head of the list at once, and
-//! is retried later and later. A rate limit or a refusal of our own account ends the run, because no
-//! other payment would fare better. The rest is due in the next run.
+//! is retried later and later. A rate limit or a refusal of our own account ends the run, because
+//! no other payment would fare better. The rest is due in the next run.
 
 use super::{
     UpstreamError,

@@ -1,7 +1,7 @@
 //! The limits of a run that makes many calls to PayPal.
 //!
-//! Each call looks at them first: is there time for it, and has PayPal asked for a pause or refused
-//! our account? What is not sent then is taken up by the next run.
+//! Each call checks them first. Without enough time, or after PayPal asked for a pause or refused
+//! our account, nothing more is sent. The next run takes up the rest.
 
 use crate::{
     clients::paypal::PayPalError,

@@ -19,7 +19,7 @@
 //! | `replays_created` | | a repeated write is 201 like the first, instead of 200 |
 //! | `outcome` | the members of [`Outcome`] | status of what is created |
 //! | `decline` | `issue` | 422 instead of an effect that is otherwise possible |
-//! | `refuse` | `status?`, `issue?`, `name?`, `afterEffect?` | an error before or after the effect |
+//! | `refuse` | `status?`, `issue?`, `name?`, `afterEffect?` | an error, instead or afterwards |
 //! | `restricted` | | writes that move money to the merchant are 422 `PAYEE_ACCOUNT_RESTRICTED` |
 //! | `revoked` | | tokens and calls are 401 |
 //! | `wrong_app` | | every resource is 404 `INVALID_RESOURCE_ID` |
