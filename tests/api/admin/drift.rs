@@ -2,13 +2,13 @@
 
 use crate::support::{
     capture_cron::run_cron,
-    checkout::{self, PaidBooking, create_paid_booking, read_booking, read_payment, request_hold},
-    client::{Client, Response},
+    checkout::{self, create_paid_booking, read_booking, read_payment, request_hold},
+    client::Client,
     database::Database,
     faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::run_alone,
     local_system::{advance_clock, advance_clock_past, now},
-    operator::{self, capture_now, post_action},
+    operator::{self, capture_now, post_action, request_capture, request_full_refund},
     paypal_dashboard::{self, read_paypal_order},
     reconciliation::{finding_kinds, reconcile, reconcile_later},
     rental::Rental,
@@ -17,10 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-async fn capture(client: &Client, paid: &PaidBooking) -> Response {
-    post_action(client, paid.hold.id, "capture", &json!({})).await
-}
 
 /// The only finding about a booking.
 fn single_finding(drift: &Value, booking: Uuid) -> Value {
@@ -121,7 +117,7 @@ async fn expiring_authorization_is_reported_in_time() {
 
             if is_in_time {
                 clear_faults(Upstream::PayPal).await;
-                capture(&client, &paid).await.expect(200);
+                request_capture(&client, &paid).await.expect(200);
             } else {
                 advance_clock_past(end).await;
                 clear_faults(Upstream::PayPal).await;
@@ -148,7 +144,7 @@ async fn second_capture_is_reported_until_refunded() {
         let stray = paypal_dashboard::capture(&paid.authorization, "1.00", currency).await;
         // PayPal's times have whole seconds, so the captures need different ones.
         advance_clock(SignedDuration::from_secs(1)).await;
-        let ours = checkout::text(&capture(&client, &paid).await.expect(200)["captureId"]);
+        let ours = checkout::text(&request_capture(&client, &paid).await.expect(200)["captureId"]);
         let run = reconcile(&client).await;
         let finding = single_finding(&run, paid.hold.id);
         assert_eq!(
@@ -234,7 +230,7 @@ async fn pending_capture_is_reported_until_decided() {
         run_alone(async move {
             let client = Client::new();
             let paid = create_paid_booking(&client, Some(script)).await;
-            let response = capture(&client, &paid).await.expect(202);
+            let response = request_capture(&client, &paid).await.expect(202);
             assert_eq!(response["status"], "pending");
             let payment = read_payment(&client, &paid).await;
             assert_eq!(payment["status"], "capture_pending");
@@ -261,13 +257,13 @@ async fn refused_refund_is_reported() {
         capture_now(&client, &paid).await;
         let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
         paypal_dashboard::refund(&capture, "1.00", &paid.hold.currency).await;
-        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        let response = request_full_refund(&client, &paid).await;
         assert_eq!(response.expect(200)["status"], "refused");
         // The dashboard's refund was not ours either.
         let run = reconcile(&client).await;
         let kinds = finding_kinds(&run, paid.hold.id);
         assert_eq!(kinds, ["money_returned", "refund_refused"]);
-        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        let response = request_full_refund(&client, &paid).await;
         assert_eq!(response.expect(200)["status"], "refunded");
         let later = reconcile_later(&client).await;
         assert_eq!(finding_kinds(&later, paid.hold.id), ["money_returned"]);

@@ -1,7 +1,7 @@
 //! `GET, POST /api/admin/process-payment-captures`.
 
 use crate::support::{
-    capture_cron::{CAPTURES_PATH, results_for, run_cron},
+    capture_cron::{CAPTURES_PATH, create_due_payment, results_for, run_cron, run_cron_for},
     checkout::{self, read_payment},
     client::{Client, Response},
     database::Database,
@@ -17,14 +17,6 @@ use futures_util::future::join;
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
-
-/// Creates a booking whose capture is due, before the cron has run.
-async fn create_due_payment(client: &Client, description: Option<&str>) -> checkout::PaidBooking {
-    let rental = Rental::soon(client, 2).await;
-    let paid = checkout::pay(client, &rental, description).await;
-    advance_clock_past(paid.capture_at).await;
-    paid
-}
 
 #[tokio::test]
 async fn without_secret_cron_reports_and_does_nothing() {
@@ -91,11 +83,8 @@ async fn cron_captures_due_payment_once() {
     run_alone(async {
         let (client, database) = (Client::new(), Database::open().await);
         let paid = create_due_payment(&client, None).await;
-        let run = run_cron(&client).await;
-        let [result] = &results_for(&run, paid.hold.id)[..] else {
-            panic!("{run}")
-        };
-        assert_eq!(result["success"], true, "{run}");
+        let result = run_cron_for(&client, &paid).await;
+        assert_eq!(result["success"], true, "{result}");
         let shown = read_payment(&client, &paid).await;
         assert_eq!(shown["status"], "captured");
         assert_eq!(shown["captureId"], result["capture_id"]);
@@ -223,10 +212,7 @@ async fn declined_capture_is_retried_later_and_later() {
     run_alone(async {
         let client = Client::new();
         let paid = create_due_payment(&client, Some("SIMULATE_CAPTURE_DECLINED")).await;
-        let run = run_cron(&client).await;
-        let [result] = &results_for(&run, paid.hold.id)[..] else {
-            panic!("{run}")
-        };
+        let result = run_cron_for(&client, &paid).await;
         assert_eq!(
             (&result["success"], &result["error"]),
             (&json!(false), &json!("TRANSACTION_REFUSED"))

@@ -3,14 +3,16 @@
 use crate::support::{
     cancellation::refund_body,
     capture_cron::run_cron,
-    checkout::{self, PaidBooking, read_booking, read_payment},
+    checkout::{self, read_booking, read_payment},
     client::Client,
     database::Database,
     environment::new_uuid,
     faults::{Fault, Upstream, clear_faults, set_fault},
     isolation::{run_alone, share_system},
     local_system::advance_clock,
-    operator::{self, capture_now, post_action, post_action_with_key},
+    operator::{
+        self, create_captured_booking, post_action, post_action_with_key, request_full_refund,
+    },
     paypal::exchanges_about,
     paypal_dashboard::{self, read_paypal_order},
     rental::Rental,
@@ -19,14 +21,6 @@ use futures_util::future::{join, join_all};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-
-/// Creates a booking and captures its payment, weeks before the pick-up.
-async fn create_captured_booking(client: &Client, description: Option<&str>) -> PaidBooking {
-    let rental = Rental::far_ahead(client, 2).await;
-    let paid = checkout::pay(client, &rental, description).await;
-    capture_now(client, &paid).await;
-    paid
-}
 
 fn new_key() -> String {
     new_uuid().to_string()
@@ -207,7 +201,7 @@ async fn concurrent_refunds_never_exceed_captured_amount() {
     let client = Client::new();
     let paid = create_captured_booking(&client, None).await;
     let requests = (0..5).map(|_| async {
-        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        let response = request_full_refund(&client, &paid).await;
         response.expect(200)["refundId"].clone()
     });
     let mut refunds = join_all(requests).await;
@@ -263,7 +257,7 @@ async fn lost_refund_response_makes_one_refund() {
                 let (client, database) = (Client::new(), Database::open().await);
                 let paid = create_captured_booking(&client, None).await;
                 set_fault(upstream, fault.on_path(path)).await;
-                let first = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+                let first = request_full_refund(&client, &paid).await;
                 let first = first.expect(200);
                 assert_eq!(first["status"], "pending", "{fault} of {path}");
                 clear_faults(upstream).await;
@@ -271,7 +265,7 @@ async fn lost_refund_response_makes_one_refund() {
                 if next == "cron" {
                     run_cron(&client).await;
                 }
-                let again = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+                let again = request_full_refund(&client, &paid).await;
                 let again = again.expect(200);
                 assert_eq!(
                     (&again["refundId"], &again["status"]),
@@ -298,10 +292,10 @@ async fn refund_with_lost_database_response_is_kept() {
         let paid = create_captured_booking(&client, None).await;
         let drop_response = Fault::drop_response().on_path("rpc/order_refund").times(1);
         set_fault(Upstream::Database, drop_response).await;
-        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        let response = request_full_refund(&client, &paid).await;
         response.expect_problem(503, "database_unavailable");
         run_cron(&client).await;
-        let again = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        let again = request_full_refund(&client, &paid).await;
         assert_eq!(again.expect(200)["status"], "refunded");
         assert_eq!(
             read_paypal_order(&paid.order.id).await.refunds(),
@@ -322,7 +316,7 @@ async fn refund_waits_while_account_is_empty() {
             assert_eq!(exchanges.request_ids("captures.refund").len(), 1);
             exchanges.of("captures.refund").len()
         };
-        let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+        let response = request_full_refund(&client, &paid).await;
         assert_eq!(response.expect(200)["status"], "pending");
         run_cron(&client).await;
         assert_eq!(attempts().await, 1, "the retry is not due yet");
@@ -352,7 +346,7 @@ async fn refused_refund_can_be_requested_again() {
     let paid = create_captured_booking(&client, None).await;
     let capture = checkout::text(&read_payment(&client, &paid).await["captureId"]);
     paypal_dashboard::refund(&capture, "10.00", &paid.hold.currency).await;
-    let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+    let response = request_full_refund(&client, &paid).await;
     let refused = response.expect(200);
     assert_eq!(refused["status"], "refused");
     let shown = read_payment(&client, &paid).await;
@@ -362,7 +356,7 @@ async fn refused_refund_can_be_requested_again() {
         "the refund at PayPal is recorded at once"
     );
     let rest = subtract(&paid.hold.price, "10.00");
-    let response = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+    let response = request_full_refund(&client, &paid).await;
     let refund = response.expect(200);
     assert_eq!(
         (&refund["status"], &refund["amount"]),
@@ -393,7 +387,7 @@ async fn cancellation_refunds_the_rest() {
         read_paypal_order(&paid.order.id).await.refunds(),
         ["30.00", rest.as_str()]
     );
-    let again = post_action(&client, paid.hold.id, "refund", &json!({})).await;
+    let again = request_full_refund(&client, &paid).await;
     assert_eq!(
         again.expect_problem(409, "refund_not_possible")["rest"],
         "0.00"

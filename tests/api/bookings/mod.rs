@@ -14,3 +14,4 @@ mod paid_again;
 mod races;
 mod show;
 mod shown_money;
+mod shown_refunds;

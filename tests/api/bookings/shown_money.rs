@@ -1,98 +1,22 @@
-//! The money that a booking shows after each ending, compared with PayPal's books.
+//! The money that a booking shows before its capture and without one.
 
 use crate::support::{
-    cancellation::split_price,
-    capture_cron::run_cron,
     checkout::{
-        self, Hold, PaidBooking, cancel, create_approved_order, create_paid_booking, pay,
-        pay_and_wait, read_booking, request_authorization,
+        self, PaidBooking, create_approved_order, create_paid_booking, pay, request_authorization,
     },
     client::Client,
-    environment::variable,
     isolation::{run_alone, share_system},
     local_system::{advance_clock, advance_clock_past},
-    operator::{capture_now, post_action, post_action_with_key},
+    operator::request_capture,
     paypal_behaviour::set_behaviour,
-    paypal_dashboard::{self, read_paypal_order},
+    paypal_dashboard,
     reconciliation::{reconcile, reconcile_later},
     rental::Rental,
+    shown_money::{Sums, assert_no_capture_planned, assert_sums, decimal, read_everywhere},
 };
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-
-/// The members of a payment that are sums, and the values that they must have.
-struct Sums<'a> {
-    authorized: &'a str,
-    held: &'a str,
-    captured: &'a str,
-    refunded: &'a str,
-    pending_refund: &'a str,
-}
-
-impl Default for Sums<'_> {
-    fn default() -> Self {
-        Self {
-            authorized: "0.00",
-            held: "0.00",
-            captured: "0.00",
-            refunded: "0.00",
-            pending_refund: "0.00",
-        }
-    }
-}
-
-fn decimal(value: &Value) -> Decimal {
-    checkout::text(value).parse().unwrap()
-}
-
-/// Reads the booking as its holder. Asserts that an operator's list shows the same, and that the
-/// amounts add up.
-async fn read_everywhere(client: &Client, hold: &Hold) -> Value {
-    let booking = read_booking(client, hold).await;
-    let reference = checkout::text(&booking["reference"]);
-    let path = format!("/api/admin/bookings?search={reference}");
-    let listed = client
-        .with_new_address()
-        .get_as(&variable("ADMIN_TOKEN"), &path)
-        .await
-        .expect(200);
-    assert_eq!(listed["bookings"], json!([booking]));
-    let payment = &booking["payment"];
-    let amount = |name: &str| decimal(&payment[name]);
-    assert_eq!(
-        amount("authorizedAmount"),
-        amount("heldAmount") + amount("releasedAmount") + amount("capturedAmount"),
-        "{payment}"
-    );
-    assert_eq!(
-        amount("capturedAmount"),
-        amount("refundedAmount") + amount("keptAmount"),
-        "{payment}"
-    );
-    booking
-}
-
-/// Asserts the shown amounts and returns the booking.
-#[track_caller]
-fn assert_sums(payment: &Value, sums: &Sums<'_>) {
-    for (name, expected) in [
-        ("authorizedAmount", sums.authorized),
-        ("heldAmount", sums.held),
-        ("capturedAmount", sums.captured),
-        ("refundedAmount", sums.refunded),
-        ("pendingRefundAmount", sums.pending_refund),
-    ] {
-        assert_eq!(payment[name], expected, "{name}: {payment}");
-    }
-}
-
-/// Asserts that nothing of the payment will be captured.
-#[track_caller]
-fn assert_no_capture_planned(payment: &Value) {
-    assert_eq!(payment["captureScheduledAt"], Value::Null, "{payment}");
-    assert_eq!(payment["captureAmount"], Value::Null, "{payment}");
-}
 
 #[tokio::test]
 async fn authorized_booking_shows_hold_and_next_capture() {
@@ -102,14 +26,7 @@ async fn authorized_booking_shows_hold_and_next_capture() {
     let booking = read_everywhere(&client, &paid.hold).await;
     let payment = &booking["payment"];
     let price = paid.hold.price.as_str();
-    assert_sums(
-        payment,
-        &Sums {
-            authorized: price,
-            held: price,
-            ..Sums::default()
-        },
-    );
+    assert_sums(payment, &Sums::held(price));
     assert_eq!(payment["captureAmount"], price);
     assert_eq!(payment["capturedAt"], Value::Null);
     assert_eq!(payment["failureCode"], Value::Null);
@@ -128,153 +45,6 @@ async fn unpaid_order_shows_no_money() {
     assert_no_capture_planned(payment);
 }
 
-/// The example of the documentation: half of the price is captured, the rest is released.
-#[tokio::test]
-async fn half_cancellation_shows_captured_part() {
-    run_alone(async {
-        let client = Client::new();
-        let paid = pay_and_wait(&client, 5, None).await;
-        let (refund, kept) = split_price(&paid.hold.price, 50);
-        let answer = cancel(&client, &paid.hold).await;
-        run_cron(&client).await;
-        let booking = read_everywhere(&client, &paid.hold).await;
-        let payment = &booking["payment"];
-        assert_eq!(payment["status"], "captured");
-        assert_sums(
-            payment,
-            &Sums {
-                authorized: &paid.hold.price,
-                captured: &kept,
-                ..Sums::default()
-            },
-        );
-        assert_eq!(payment["releasedAmount"], json!(refund));
-        assert_no_capture_planned(payment);
-        assert_eq!(
-            read_paypal_order(&paid.order.id).await.captures(),
-            [kept.as_str()]
-        );
-        let cancellation = &booking["cancellation"];
-        assert_eq!(cancellation["percent"], answer["percent"]);
-        assert_eq!(
-            cancellation["refund"],
-            json!({"amount": refund, "currency": paid.hold.currency, "status": "voided", "failureCode": null})
-        );
-        assert_eq!(answer["status"], "voided");
-        assert_eq!(cancellation["kept"], json!(kept));
-        assert_eq!(cancellation["cancelledAt"], booking["cancelledAt"]);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn voided_booking_shows_release_and_reason() {
-    let _guard = share_system().await;
-    let client = Client::new();
-    let paid = create_paid_booking(&client, None).await;
-    let reason = json!({"reason": "The car is damaged"});
-    let answer = post_action(&client, paid.hold.id, "void", &reason).await;
-    assert_eq!(answer.expect(200)["refund"]["status"], "voided");
-    let booking = read_everywhere(&client, &paid.hold).await;
-    let payment = &booking["payment"];
-    let price = paid.hold.price.as_str();
-    assert_eq!(payment["status"], "voided");
-    assert_sums(
-        payment,
-        &Sums {
-            authorized: price,
-            ..Sums::default()
-        },
-    );
-    assert_eq!(payment["releasedAmount"], price);
-    assert_no_capture_planned(payment);
-    assert_eq!(booking["cancellation"]["reason"], reason["reason"]);
-    assert_eq!(booking["cancellation"]["kept"], "0.00");
-    assert_eq!(
-        booking["cancellation"]["refund"],
-        json!({"amount": price, "currency": paid.hold.currency, "status": "voided", "failureCode": null})
-    );
-}
-
-#[tokio::test]
-async fn refund_here_and_at_paypal_are_shown_alike() {
-    for at_paypal in [false, true] {
-        run_alone(async move {
-            let client = Client::new();
-            let paid = create_paid_booking(&client, None).await;
-            capture_now(&client, &paid).await;
-            let capture =
-                checkout::text(&checkout::read_payment(&client, &paid).await["captureId"]);
-            if at_paypal {
-                paypal_dashboard::refund(&capture, "12.34", &paid.hold.currency).await;
-                reconcile_later(&client).await;
-            } else {
-                let amount = json!({"amount": "12.34"});
-                post_action_with_key(&client, paid.hold.id, "refund", "part", &amount)
-                    .await
-                    .expect(200);
-            }
-            let booking = read_everywhere(&client, &paid.hold).await;
-            let payment = &booking["payment"];
-            let price = paid.hold.price.as_str();
-            assert_eq!(payment["status"], "partially_refunded");
-            let partly = Sums {
-                authorized: price,
-                captured: price,
-                refunded: "12.34",
-                ..Sums::default()
-            };
-            assert_sums(payment, &partly);
-            assert_no_capture_planned(payment);
-
-            post_action(&client, paid.hold.id, "refund", &json!({}))
-                .await
-                .expect(200);
-            let booking = read_everywhere(&client, &paid.hold).await;
-            let payment = &booking["payment"];
-            assert_eq!(payment["status"], "refunded");
-            assert_sums(
-                payment,
-                &Sums {
-                    refunded: price,
-                    ..partly
-                },
-            );
-            assert_eq!(payment["keptAmount"], "0.00");
-            assert_eq!(booking["cancellation"], Value::Null, "the booking stands");
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn cancellation_after_capture_shows_both_amounts() {
-    run_alone(async {
-        let client = Client::new();
-        let paid = pay_and_wait(&client, 5, None).await;
-        capture_now(&client, &paid).await;
-        let (refund, kept) = split_price(&paid.hold.price, 50);
-        let answer = cancel(&client, &paid.hold).await;
-        assert_eq!(answer["status"], "refunded");
-        let booking = read_everywhere(&client, &paid.hold).await;
-        let price = paid.hold.price.as_str();
-        assert_sums(
-            &booking["payment"],
-            &Sums {
-                authorized: price,
-                captured: price,
-                refunded: &refund,
-                ..Sums::default()
-            },
-        );
-        assert_eq!(booking["payment"]["keptAmount"], json!(kept));
-        assert_eq!(booking["cancellation"]["kept"], json!(kept));
-        assert_eq!(booking["cancellation"]["refund"]["amount"], json!(refund));
-        assert_eq!(booking["cancellation"]["refund"]["status"], "refunded");
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn expired_authorization_shows_no_hold() {
     run_alone(async {
@@ -285,10 +55,7 @@ async fn expired_authorization_shows_no_hold() {
                 .parse()
                 .unwrap();
         advance_clock_past(end).await;
-        let released = Sums {
-            authorized: &paid.hold.price,
-            ..Sums::default()
-        };
+        let released = Sums::released(&paid.hold.price);
         let booking = read_everywhere(&client, &paid.hold).await;
         assert_sums(&booking["payment"], &released);
         assert_no_capture_planned(&booking["payment"]);
@@ -322,19 +89,12 @@ async fn pending_capture_is_shown_as_held() {
     let _guard = share_system().await;
     let client = Client::new();
     let paid = create_paid_booking(&client, Some("SIMULATE_CAPTURE_PENDING")).await;
-    post_action(&client, paid.hold.id, "capture", &json!({})).await;
+    request_capture(&client, &paid).await;
     let booking = read_everywhere(&client, &paid.hold).await;
     let payment = &booking["payment"];
     let price = paid.hold.price.as_str();
     assert_eq!(payment["status"], "capture_pending");
-    assert_sums(
-        payment,
-        &Sums {
-            authorized: price,
-            held: price,
-            ..Sums::default()
-        },
-    );
+    assert_sums(payment, &Sums::held(price));
     assert_no_capture_planned(payment);
     assert!(payment["waitsForPayPalSince"].is_string(), "{payment}");
     assert_eq!(booking["paymentPlan"], Value::Null);
@@ -384,83 +144,6 @@ async fn distant_pick_up_is_beyond_refunds() {
             SignedDuration::from_hours(180 * 24)
         );
         assert_eq!(plan["refundEndsBeforePickUp"], is_beyond, "{plan}");
-    }
-}
-
-/// A cancellation gives back its share of the price, less what went back before.
-#[tokio::test]
-async fn earlier_refund_counts_toward_cancellation() {
-    run_alone(async {
-        let client = Client::new();
-        let paid = pay_and_wait(&client, 5, None).await;
-        capture_now(&client, &paid).await;
-        let amount = json!({"amount": "10.00"});
-        post_action_with_key(&client, paid.hold.id, "refund", "goodwill", &amount)
-            .await
-            .expect(200);
-        let (half, kept) = split_price(&paid.hold.price, 50);
-        let rest = half.parse::<Decimal>().unwrap() - Decimal::from(10);
-        let answer = cancel(&client, &paid.hold).await;
-        assert_eq!(answer["amount"], json!(format!("{rest:.2}")));
-        let booking = read_everywhere(&client, &paid.hold).await;
-        assert_eq!(booking["payment"]["refundedAmount"], json!(half));
-        assert_eq!(booking["payment"]["keptAmount"], json!(kept));
-        assert_eq!(booking["cancellation"]["kept"], json!(kept));
-    })
-    .await;
-}
-
-/// PayPal decides hours later, and the customer reads the truth before and after.
-#[tokio::test]
-async fn pending_refund_is_shown_until_paypal_decides() {
-    for (decision, refunded) in [("COMPLETED", true), ("FAILED", false)] {
-        run_alone(async move {
-            let client = Client::new();
-            let paid = pay_and_wait(&client, 8, None).await;
-            capture_now(&client, &paid).await;
-            set_behaviour(&json!({
-                "kind": "outcome", "operation": "captures.refund", "status": "PENDING",
-                "after": "PT5H", "then": decision, "order": paid.order.id,
-            }))
-            .await;
-            let price = paid.hold.price.as_str();
-            assert_eq!(cancel(&client, &paid.hold).await["status"], "pending");
-            let booking = read_everywhere(&client, &paid.hold).await;
-            let waiting = Sums {
-                authorized: price,
-                captured: price,
-                pending_refund: price,
-                ..Sums::default()
-            };
-            assert_sums(&booking["payment"], &waiting);
-            assert!(booking["payment"]["waitsForPayPalSince"].is_string());
-            assert_eq!(booking["cancellation"]["refund"]["status"], "pending");
-            assert_eq!(booking["cancellation"]["kept"], "0.00");
-
-            advance_clock(SignedDuration::from_hours(6)).await;
-            reconcile(&client).await;
-            let booking = read_everywhere(&client, &paid.hold).await;
-            let decided = Sums {
-                refunded: if refunded { price } else { "0.00" },
-                pending_refund: "0.00",
-                ..waiting
-            };
-            assert_sums(&booking["payment"], &decided);
-            assert_eq!(booking["payment"]["waitsForPayPalSince"], Value::Null);
-            let (status, kept) = if refunded {
-                ("refunded", "0.00")
-            } else {
-                ("refused", price)
-            };
-            let answer = cancel(&client, &paid.hold).await;
-            for member in ["status", "amount", "failureCode"] {
-                let shown = &booking["cancellation"]["refund"][member];
-                assert_eq!(*shown, answer[member], "{member}");
-            }
-            assert_eq!(booking["cancellation"]["refund"]["status"], status);
-            assert_eq!(booking["cancellation"]["kept"], kept);
-        })
-        .await;
     }
 }
 

@@ -3,5 +3,6 @@
 mod lost_response_sweep;
 mod lost_responses;
 mod redis_outages;
+mod redis_recovery;
 mod stopped_servers;
 mod upstream_errors;

@@ -39,6 +39,14 @@ impl Fault {
         Self(json!({"kind": "answer", "status": status, "body": body.into()}))
     }
 
+    /// Responds as PayPal does when it refuses a request with an issue.
+    pub(crate) fn paypal_issue(status: u16, issue: &str) -> Self {
+        let body = json!({
+            "name": "UNPROCESSABLE_ENTITY", "debug_id": "d", "details": [{ "issue": issue }],
+        });
+        Self::respond(status, body.to_string())
+    }
+
     /// Gives each command of a Redis pipeline `body` as its reply. Other requests get `status`.
     pub(crate) fn reply_each(status: u16, body: impl Into<String>) -> Self {
         Self(json!({"kind": "answer_each", "status": status, "body": body.into()}))
@@ -81,6 +89,12 @@ impl fmt::Display for Fault {
 pub(crate) async fn set_fault(upstream: Upstream, fault: Fault) {
     let body = json!({"upstream": upstream, "fault": fault.0});
     post("/_local/faults", &body).await;
+}
+
+/// PayPal refuses one request whose path contains `path`.
+pub(crate) async fn refuse_once(path: &str, issue: &str) {
+    let refusal = Fault::paypal_issue(422, issue).on_path(path).times(1);
+    set_fault(Upstream::PayPal, refusal).await;
 }
 
 /// Removes all faults of `upstream`.

@@ -21,5 +21,6 @@ pub(crate) mod reconciliation;
 pub(crate) mod redis;
 pub(crate) mod rental;
 pub(crate) mod routes;
+pub(crate) mod shown_money;
 pub(crate) mod webhook_delivery;
 pub(crate) mod webhook_inbox;

@@ -1,9 +1,9 @@
 //! Requests of an operator, with `ADMIN_TOKEN`.
 
 use super::{
-    checkout::PaidBooking,
+    checkout::{PaidBooking, create_paid_booking},
     client::{Client, Response},
-    environment::variable,
+    environment::{new_uuid, variable},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -75,9 +75,38 @@ pub(crate) async fn audit_entries_for_action(
     entries.filter(|entry| entry["action"] == action).collect()
 }
 
-/// Captures a payment as an operator.
+/// Requests the capture of a payment.
+pub(crate) async fn request_capture(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "capture", &json!({})).await
+}
+
+/// Requests a new authorization in place of the payment's first one.
+pub(crate) async fn request_reauthorization(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "reauthorize", &json!({})).await
+}
+
+/// Captures a payment.
 pub(crate) async fn capture_now(client: &Client, paid: &PaidBooking) {
-    post_action(client, paid.hold.id, "capture", &json!({}))
-        .await
-        .expect(200);
+    request_capture(client, paid).await.expect(200);
+}
+
+/// A paid rental of two days, far ahead, whose money is captured.
+pub(crate) async fn create_captured_booking(
+    client: &Client,
+    description: Option<&str>,
+) -> PaidBooking {
+    let paid = create_paid_booking(client, description).await;
+    capture_now(client, &paid).await;
+    paid
+}
+
+/// Requests the refund of all that is left.
+pub(crate) async fn request_full_refund(client: &Client, paid: &PaidBooking) -> Response {
+    post_action(client, paid.hold.id, "refund", &json!({})).await
+}
+
+/// Requests a refund under a new key.
+pub(crate) async fn request_refund(client: &Client, paid: &PaidBooking, body: &Value) -> Response {
+    let key = new_uuid().to_string();
+    post_action_with_key(client, paid.hold.id, "refund", &key, body).await
 }

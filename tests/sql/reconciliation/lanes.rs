@@ -1,37 +1,14 @@
-//! The time of the next comparison: after a change, after a comparison and after a failure.
+//! The time of the next comparison, after a change and after a comparison.
 
 use crate::support::{
     cancellation::{by_operator, cancel},
     capture::capture_payment,
     concurrency::call_overlapping,
-    database::{Database, call, try_call, with_database},
+    database::{Database, call, with_database},
     fixtures::{Car, NOW, book_and_pay, hold, order, payment_of, upcoming_booking},
-    reconciliation::{record_comparison, record_finding},
+    reconciliation::{HOUR, due_payments, next_pause, record_comparison, record_finding},
 };
-use serde_json::{Value, json};
-use tokio_postgres::{Client, error::SqlState};
-
-/// The ids of the payments to compare, in order.
-async fn due_payments(client: &Client, now: &str) -> Vec<String> {
-    let due = call(client, "payments_to_reconcile", json!({ "p_now": now })).await;
-    let id = |record: &Value| record["paymentId"].as_str().unwrap().to_owned();
-    due.as_array().unwrap().iter().map(id).collect()
-}
-
-/// The time until the next comparison of the payment, in minutes. `None`: never.
-async fn next_pause(db: &Database, payment_id: &str, now: &str) -> Option<String> {
-    let minutes = format!(
-        "SELECT extract(epoch FROM nullif(next_comparison_at, 'infinity') - '{now}')::integer / 60
-         FROM payments WHERE id = '{payment_id}'"
-    );
-    db.value(&minutes).await
-}
-
-async fn record_failure(client: &Client, payment_id: &str, kind: &str, now: &str) {
-    let arguments = json!({ "p_payment_id": payment_id, "p_code": "INVALID_RESOURCE_ID", "p_kind": kind, "p_now": now });
-    let result = call(client, "record_comparison_failure", arguments).await;
-    assert_eq!(result, json!({ "outcome": "recorded" }));
-}
+use serde_json::json;
 
 /// `NOW` and so many days.
 async fn after_days(db: &Database, days: u32) -> String {
@@ -39,7 +16,6 @@ async fn after_days(db: &Database, days: u32) -> String {
     db.value(&sql).await.unwrap()
 }
 
-const HOUR: &str = "50";
 const DAY: &str = "1430";
 const WEEK: &str = "10070";
 
@@ -255,110 +231,6 @@ async fn each_change_makes_payment_due() {
 }
 
 #[tokio::test]
-async fn failing_comparison_backs_off_to_finding() {
-    with_database(|db| async move {
-        let (service, booking) = upcoming_booking(&db).await;
-        let id = &booking.payment_id;
-        let mut now = NOW.to_owned();
-        for (pause, finding) in [
-            (50, 0),
-            (110, 0),
-            (230, 0),
-            (470, 0),
-            (580, 0),
-            (1430, 1),
-            (1430, 1),
-        ] {
-            record_failure(&service, id, "failed", &now).await;
-            let next = next_pause(&db, id, &now).await.unwrap();
-            assert_eq!(
-                (
-                    next.as_str(),
-                    db.count(
-                        "payment_findings",
-                        "kind = 'not_comparable' AND detail = 'INVALID_RESOURCE_ID'"
-                    )
-                    .await
-                ),
-                (pause.to_string().as_str(), finding),
-                "{now}"
-            );
-            assert_eq!(
-                due_payments(&service, &now).await,
-                [""; 0],
-                "it left the list"
-            );
-            now = db
-                .value(&format!(
-                    "SELECT internal.utc('{now}'::timestamptz + interval '{pause} minutes')"
-                ))
-                .await
-                .unwrap();
-            assert_eq!(due_payments(&service, &now).await, [id.as_str()]);
-        }
-        assert_eq!(
-            db.count("payment_findings", "found_at = '2030-01-11T12:00:00Z'")
-                .await,
-            1,
-            "after a day"
-        );
-        record_comparison(&service, id, &[], &now).await;
-        assert_eq!(db.count("payment_findings", "resolved_at IS NULL").await, 0);
-        assert_eq!(next_pause(&db, id, &now).await.as_deref(), Some(HOUR));
-        record_failure(&service, id, "failed", &now).await;
-        assert_eq!(
-            next_pause(&db, id, &now).await.as_deref(),
-            Some(HOUR),
-            "the count starts again"
-        );
-        assert_eq!(db.count("payment_findings", "resolved_at IS NULL").await, 0);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn failure_of_ours_is_no_failure_of_payment() {
-    with_database(|db| async move {
-        let (service, booking) = upcoming_booking(&db).await;
-        let id = &booking.payment_id;
-        for kind in ["ours", "not_now"] {
-            for _ in 0..40 {
-                record_failure(&service, id, kind, NOW).await;
-            }
-            assert_eq!(next_pause(&db, id, NOW).await.as_deref(), Some(HOUR));
-            assert_eq!(
-                db.count(
-                    "payments",
-                    "comparison_failures = 0 AND comparison_failing_since IS NULL"
-                )
-                .await,
-                1
-            );
-            assert_eq!(
-                db.count(
-                    "payment_findings",
-                    "kind = 'paypal_refuses_us' AND resolved_at IS NULL"
-                )
-                .await,
-                1
-            );
-        }
-        record_comparison(&service, id, &[], NOW).await;
-        assert_eq!(db.count("payment_findings", "resolved_at IS NULL").await, 0);
-        for kind in [json!("final"), Value::Null] {
-            let arguments =
-                json!({ "p_payment_id": id, "p_code": "x", "p_kind": kind, "p_now": NOW });
-            let error = try_call(&service, "record_comparison_failure", arguments).await;
-            assert_eq!(
-                error.unwrap_err().code(),
-                Some(&SqlState::INVALID_PARAMETER_VALUE)
-            );
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn backlog_of_ended_payments_delays_no_live_one() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
@@ -399,26 +271,6 @@ async fn change_during_comparison_waits() {
             1,
             "the change is compared next"
         );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn two_failures_at_once_count_twice() {
-    with_database(|db| async move {
-        let (_, booking) = upcoming_booking(&db).await;
-        let id = &booking.payment_id;
-        let failure = (
-            "record_comparison_failure",
-            json!({ "p_payment_id": id, "p_code": "unknown", "p_now": NOW }),
-        );
-        call_overlapping(&db, failure.clone(), failure).await;
-        assert_eq!(
-            next_pause(&db, id, NOW).await.as_deref(),
-            Some("110"),
-            "the second pause is longer"
-        );
-        assert_eq!(db.count("payments", "comparison_failures = 2").await, 1);
     })
     .await;
 }

@@ -5,6 +5,7 @@ pub(crate) mod capture;
 pub(crate) mod concurrency;
 pub(crate) mod database;
 pub(crate) mod fixtures;
+pub(crate) mod observation;
 pub(crate) mod operator;
 pub(crate) mod plan_oracle;
 pub(crate) mod price_oracle;
