@@ -71,21 +71,36 @@ BEGIN
 END;
 $$;
 
+-- Writes one row to audit_log about a payment. The detail also gets the booking, and the currency if
+-- it has an amount.
+CREATE OR REPLACE FUNCTION internal.audit_about_payment(
+    p_actor text, p_action text, p_payment_id uuid, p_detail jsonb, p_request_id text, p_now timestamptz
+) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    PERFORM internal.audit(p_actor, p_action, 'payment', p.id::text, p_detail || jsonb_build_object(
+        'bookingId', p.booking_id, 'currency', CASE WHEN p_detail ? 'amount' THEN p.currency END), p_request_id, p_now)
+    FROM public.payments AS p WHERE p.id = p_payment_id;
+END;
+$$;
+
 -- Trigger of payment_captures: one row in audit_log for each capture and each change of one. A
 -- capture is ours if it belongs to an operation of ours, otherwise it was made in PayPal's console.
 CREATE OR REPLACE FUNCTION internal.audit_capture() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_is_ours boolean := EXISTS (
+        SELECT FROM public.payment_operations AS o
+        WHERE o.payment_id = NEW.payment_id AND o.operation = 'capture'
+          AND (o.result_id = NEW.capture_id OR o.status = 'open'));
 BEGIN
-    PERFORM internal.audit(
-        CASE WHEN EXISTS (SELECT FROM public.payment_operations AS o
-                          WHERE o.payment_id = p.id AND o.operation = 'capture' AND (o.result_id = NEW.capture_id OR o.status = 'open'))
-            THEN 'system' ELSE 'paypal' END,
-        'capture.' || NEW.status, 'payment', p.id::text, jsonb_build_object(
-            'bookingId', p.booking_id, 'captureId', NEW.capture_id, 'amount', NEW.amount::text, 'currency', p.currency,
-            'from', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END,
-            'amountBefore', CASE WHEN TG_OP = 'UPDATE' THEN CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END END),
-        NULL, NEW.updated_at)
-    FROM public.payments AS p WHERE p.id = NEW.payment_id;
+    -- OLD is null for an INSERT.
+    PERFORM internal.audit_about_payment(
+        CASE WHEN v_is_ours THEN 'system' ELSE 'paypal' END, 'capture.' || NEW.status, NEW.payment_id,
+        jsonb_build_object(
+            'captureId', NEW.capture_id, 'amount', NEW.amount::text, 'from', OLD.status,
+            'amountBefore', CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END),
+        NULL, NEW.updated_at);
     RETURN NULL;
 END;
 $$;
@@ -98,13 +113,14 @@ BEGIN
     IF TG_OP = 'INSERT' AND NEW.status = 'ordered' AND NEW.idempotency_key LIKE 'operator%' THEN
         RETURN NULL;
     END IF;
-    PERFORM internal.audit(NEW.actor, 'refund.' || NEW.status, 'payment', p.id::text, jsonb_build_object(
-            'bookingId', p.booking_id, 'refundId', NEW.id, 'paypalRefundId', NEW.paypal_refund_id, 'captureId', NEW.capture_id,
-            'amount', NEW.amount::text, 'currency', p.currency, 'reason', NEW.reason, 'failureCode', NEW.failure_code,
-            'from', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END,
-            'amountBefore', CASE WHEN TG_OP = 'UPDATE' THEN CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END END),
-        NULL, CASE WHEN NEW.status = 'pending' THEN coalesce(NEW.pending_since, NEW.ordered_at) ELSE coalesce(NEW.finished_at, NEW.ordered_at) END)
-    FROM public.payments AS p WHERE p.id = NEW.payment_id;
+    -- OLD is null for an INSERT.
+    PERFORM internal.audit_about_payment(
+        NEW.actor, 'refund.' || NEW.status, NEW.payment_id,
+        jsonb_build_object(
+            'refundId', NEW.id, 'paypalRefundId', NEW.paypal_refund_id, 'captureId', NEW.capture_id,
+            'amount', NEW.amount::text, 'reason', NEW.reason, 'failureCode', NEW.failure_code, 'from', OLD.status,
+            'amountBefore', CASE WHEN OLD.amount <> NEW.amount THEN OLD.amount::text END),
+        NULL, coalesce(CASE WHEN NEW.status = 'pending' THEN NEW.pending_since ELSE NEW.finished_at END, NEW.ordered_at));
     RETURN NULL;
 END;
 $$;
@@ -123,14 +139,13 @@ BEGIN
         WHEN OLD.found_at <> NEW.found_at THEN 'finding.opened'
     END;
     IF v_action IS NOT NULL THEN
-        PERFORM internal.audit(
+        PERFORM internal.audit_about_payment(
             CASE WHEN v_action = 'finding.acknowledged' THEN coalesce(NEW.acknowledged_by, 'system') ELSE 'system' END,
-            v_action, 'payment', p.id::text, jsonb_build_object(
-                'bookingId', p.booking_id, 'kind', NEW.kind, 'detail', nullif(NEW.detail, ''),
+            v_action, NEW.payment_id, jsonb_build_object(
+                'kind', NEW.kind, 'detail', nullif(NEW.detail, ''),
                 'reason', CASE WHEN v_action = 'finding.acknowledged' THEN NEW.acknowledgement END),
             CASE WHEN v_action = 'finding.acknowledged' THEN nullif(current_setting('exodrive.request_id', true), '') END,
-            CASE v_action WHEN 'finding.opened' THEN NEW.found_at WHEN 'finding.resolved' THEN NEW.resolved_at ELSE NEW.acknowledged_at END)
-        FROM public.payments AS p WHERE p.id = NEW.payment_id;
+            CASE v_action WHEN 'finding.opened' THEN NEW.found_at WHEN 'finding.resolved' THEN NEW.resolved_at ELSE NEW.acknowledged_at END);
     END IF;
     RETURN NULL;
 END;

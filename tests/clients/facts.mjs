@@ -78,6 +78,10 @@ export class Facts {
       const fits = typeof found === 'string' && found.length >= 1 && [...found].length <= length;
       if (found !== undefined && !fits) findings.push(`${place}/${member}: it must have 1 to ${length} characters`);
     }
+    for (const rel of resource.links ?? []) {
+      const isMissing = value.links !== undefined && !value.links.some((link) => link.rel === rel);
+      if (isMissing) findings.push(`${place}/links: none is ${rel}`);
+    }
     for (const [member, part] of Object.entries(resource.parts ?? {})) {
       if (value[member] !== undefined) findings.push(...this.#compare(part, value[member], `${place}/${member}`));
     }

@@ -1,8 +1,8 @@
 //! Compares the record of a payment with what PayPal shows, in both directions.
 //!
-//! A difference rests on evidence: on what PayPal shows, never on what it does not show. A list may
-//! be a minute old or incomplete, so `flows/payment/observe.rs` asks for an authorization, a
-//! capture or a refund by its own id when the record has it and the order does not list it.
+//! A difference rests on evidence that PayPal shows, never on an absence. A list may be a minute old
+//! or incomplete, so `flows/payment/observe.rs` also reads, by its own id, each authorization,
+//! capture and refund that the order does not list.
 
 mod refunds;
 
@@ -297,6 +297,12 @@ mod tests;
 
 #[cfg(test)]
 mod property_tests;
+
+#[cfg(test)]
+mod capture_tests;
+
+#[cfg(test)]
+mod order_tests;
 
 #[cfg(test)]
 mod refund_tests;

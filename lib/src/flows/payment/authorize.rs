@@ -9,8 +9,8 @@
 //!    another booking has the days.
 //!
 //! After a crash between two steps, the next request for the order resumes with the same request
-//! id. If nothing may be authorized any more, it only looks at the order, and what PayPal had
-//! authorized is recorded and voided.
+//! id. If nothing may be authorized any more, it only reads the order. An authorization that PayPal
+//! shows is then recorded and voided.
 
 mod attempt;
 
@@ -38,7 +38,7 @@ use futures_util::future::join;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-/// The rounds of one request: a look at the order, and another attempt after each.
+/// The attempts of one request. Before each but the first, the order is read.
 const ROUNDS: u32 = 4;
 /// The age at which an attempt that PayPal does not show has failed. PayPal may show an order as it
 /// was a minute ago.
@@ -148,7 +148,7 @@ pub(crate) async fn authorize(
     ))
 }
 
-/// Asks PayPal whether an order may still hold the days of a hold that is over.
+/// Asks PayPal whether the payer approved an order whose hold is over.
 async fn look_for_approval(
     app: &App,
     deadline: Deadline,

@@ -111,7 +111,7 @@ impl CaptureFailure {
     /// The time of the next attempt. `None` retries later and later.
     fn retry_at(&self, now: Timestamp, claim: &CaptureClaim) -> Option<Timestamp> {
         match self.meaning {
-            // A look is cheap.
+            // The next attempt reads the order before it captures.
             Meaning::Unknown => Some(retry_at(now, 1, self.wait)),
             Meaning::Ours => None,
             Meaning::Ended if claim.look_only => Some(now),
@@ -297,7 +297,7 @@ async fn capture_at_paypal(
 ) -> Result<LookedUpCapture, CaptureFailure> {
     if claim.resumed || claim.look_only {
         let found = find_capture(app, limits.deadline, claim).await;
-        // Nothing is known of the earlier attempt, whatever the answer means.
+        // The outcome of the earlier attempt stays unknown, whatever the error means.
         let found = found.map_err(|error| CaptureFailure::of_look(limits, &error))?;
         if let Some(capture) = found {
             return Ok(capture);

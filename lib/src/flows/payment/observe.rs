@@ -86,7 +86,7 @@ pub(super) async fn observe_record(
     }))
 }
 
-/// Fetches what PayPal shows of a payment: its orders, and whatever of the record they lack.
+/// Reads a payment at PayPal: its orders, and by id the parts of the record that no order lists.
 async fn look(paypal: PayPal<'_>, record: &PaymentRecord) -> Result<Observation, PayPalError> {
     let mut seen = Observation::default();
     // The order that was authorized is the payment's order. Until then it may be any.
@@ -119,7 +119,8 @@ async fn look_at_order(paypal: PayPal<'_>, order_id: &str) -> Result<Observation
     }
 }
 
-/// Asks for what the record has and the order does not list. An absence is no evidence.
+/// Reads by id each authorization, capture and refund that no order lists. An absence is no
+/// evidence.
 async fn look_by_id(
     paypal: PayPal<'_>,
     record: &PaymentRecord,
@@ -155,7 +156,7 @@ async fn look_by_id(
     Ok(())
 }
 
-/// The answer about an id. Keeps the id if PayPal does not know it.
+/// Returns the resource with an id. Adds the id to `missing` if PayPal does not know it.
 fn found<T>(
     result: Result<T, PayPalError>,
     id: &str,

@@ -23,7 +23,7 @@ pub(crate) enum ReauthorizeError {
     #[error("{error}")]
     PayPal {
         error: PayPalError,
-        /// Whether a capture is to be made without.
+        /// Whether the old authorization is to be captured.
         capture_old: bool,
     },
     /// No request went to PayPal.
@@ -60,7 +60,7 @@ pub(crate) async fn reauthorize(
             }
         }
         Err(error) => {
-            // A refusal of our account would come again. The next capture does without.
+            // PayPal would refuse our account again, so the next capture is of the old authorization.
             let kind = match error.meaning() {
                 Meaning::Ours => "declined",
                 meaning => meaning.failure_kind().unwrap_or("unknown"),

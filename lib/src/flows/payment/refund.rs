@@ -21,7 +21,7 @@ const LIMIT: u32 = 200;
 /// Refunds at the same time.
 const PARALLEL: usize = 8;
 
-/// The reason that it is unknown what became of a refund. A later run makes it.
+/// The reason that a refund has no known outcome. A later run makes it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RefundError {
     #[error(transparent)]
@@ -71,7 +71,7 @@ pub(crate) async fn make_part(
         Err(error) => return record_failure(app, limits, &claim, &error).await,
     };
     let Some(status) = made.status.recorded() else {
-        // PayPal has it, and the comparison learns what became of it.
+        // PayPal has the refund. The comparison reads its outcome.
         let retry_at = retry_at(app.platform().now(), claim.attempt, None);
         return Ok(database
             .record_refund_failure(&claim, "unknown", "unknown", Some(retry_at))

@@ -21,7 +21,7 @@ pub(super) struct AttemptFailure {
     pub(super) kind: &'static str,
 }
 
-/// Returns the order's authorization. Looks at the order first if an earlier attempt may have
+/// Returns the order's authorization. Reads the order first if an earlier attempt may have
 /// authorized it.
 pub(super) async fn authorize_at_paypal(
     app: &App,
@@ -55,7 +55,7 @@ pub(super) async fn authorize_at_paypal(
         let kind = kind_of(&error, claim.resumed);
         return Err(AttemptFailure { error, kind });
     }
-    // If the order shows an authorization, the customer does not need to try again.
+    // If the order shows an authorization, the customer need not try again.
     match paypal.get_order(order_id).await {
         Ok(seen) => match seen.standing_authorization() {
             Some(authorization) => Ok(authorization.clone()),
