@@ -347,9 +347,9 @@ END;
 $$;
 COMMENT ON FUNCTION public.record_capture_failure IS
     'A capture did not succeed. It is retried at p_retry_at, otherwise after 10 minutes, then '
-    'doubling, at most a day. p_kind retryable: nothing happened, back to authorized, '
-    'retried under the same id, and the attempt does not count. declined: failed, because this '
-    'payer cannot pay now. It is retried while the authorization lives. ended: this '
-    'call never succeeds, back to authorized, and PayPal''s record decides whether the '
-    'authorization has ended. unknown: stays capturing, and the next run looks it up at PayPal. Outcomes: recorded, lease_lost (another run has claimed it: nothing written). Locks '
-    'the payment.';
+    'doubling, at most a day. p_kind retryable: nothing happened, back to authorized, retried under '
+    'the same id, and the attempt does not count. declined: failed, because this payer cannot pay '
+    'now. It is retried while the authorization lives. ended: this call never succeeds, back to '
+    'authorized, and PayPal''s record decides whether the authorization has ended. unknown: stays '
+    'capturing, and the next run looks it up at PayPal. Outcomes: recorded, lease_lost (another run '
+    'has claimed it: nothing written). Locks the payment.';

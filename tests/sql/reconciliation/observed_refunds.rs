@@ -33,10 +33,11 @@ async fn refund_states(db: &Database) -> String {
 async fn console_refunds_are_summed() {
     with_database(|db| async move {
         let (service, booking) = captured_booking(&db).await;
+        let (none, part) = ("captured 0.00", "partially_refunded 30.00");
         for (id, amount, status, outcome, expected) in [
-            ("R1", "10.00", "pending", "recorded", "captured 0.00"),
-            ("R1", "10.00", "pending", "unchanged", "captured 0.00"),
-            ("R2", "20.00", "refused", "unchanged", "captured 0.00"),
+            ("R1", "10.00", "pending", "recorded", none),
+            ("R1", "10.00", "pending", "unchanged", none),
+            ("R2", "20.00", "refused", "unchanged", none),
             (
                 "R1",
                 "10.00",
@@ -44,44 +45,14 @@ async fn console_refunds_are_summed() {
                 "recorded",
                 "partially_refunded 10.00",
             ),
-            (
-                "R3",
-                "20.00",
-                "refunded",
-                "recorded",
-                "partially_refunded 30.00",
-            ),
-            (
-                "R3",
-                "20.00",
-                "refunded",
-                "unchanged",
-                "partially_refunded 30.00",
-            ),
+            ("R3", "20.00", "refunded", "recorded", part),
+            ("R3", "20.00", "refunded", "unchanged", part),
             // A minute ago it was pending.
-            (
-                "R3",
-                "20.00",
-                "pending",
-                "unchanged",
-                "partially_refunded 30.00",
-            ),
+            ("R3", "20.00", "pending", "unchanged", part),
             ("R4", "207.60", "refunded", "recorded", "refunded 237.60"),
             // PayPal takes two back.
-            (
-                "R4",
-                "207.60",
-                "refused",
-                "recorded",
-                "partially_refunded 30.00",
-            ),
-            (
-                "R4",
-                "207.60",
-                "pending",
-                "unchanged",
-                "partially_refunded 30.00",
-            ),
+            ("R4", "207.60", "refused", "recorded", part),
+            ("R4", "207.60", "pending", "unchanged", part),
             (
                 "R1",
                 "10.00",
@@ -89,7 +60,7 @@ async fn console_refunds_are_summed() {
                 "recorded",
                 "partially_refunded 20.00",
             ),
-            ("R3", "20.00", "refused", "recorded", "captured 0.00"),
+            ("R3", "20.00", "refused", "recorded", none),
         ] {
             let result = record(&service, observed(&booking, id, amount, status)).await;
             assert_eq!(

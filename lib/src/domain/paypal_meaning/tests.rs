@@ -134,6 +134,19 @@ fn no_other_answer_is_a_no() {
         ("capture_authorization", 500, no, Meaning::Unknown),
         ("capture_authorization", 503, no, Meaning::Unknown),
         ("capture_authorization", 302, no, Meaning::Unknown),
+    ] {
+        assert_eq!(
+            refusal_meaning(call, status, issue),
+            meaning,
+            "{call} {status} {issue}"
+        );
+    }
+}
+
+#[test]
+fn issue_of_another_call_is_no_answer() {
+    let no = "AUTHORIZATION_VOIDED";
+    for (call, status, issue, meaning) in [
         ("authorize_order", 422, no, Meaning::Unknown),
         ("refund_capture", 422, no, Meaning::Unknown),
         ("refund_capture", 422, "PREVIOUSLY_VOIDED", Meaning::Unknown),

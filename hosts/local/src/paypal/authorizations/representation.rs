@@ -66,16 +66,10 @@ impl Ledger {
         reauthorization: Option<&Reauthorization>,
         request: &ApiRequest<'_>,
     ) -> Value {
-        let (id, amount, created_at) = reauthorization.map_or(
-            (&original.id, &original.amount, original.created_at),
-            |reauthorization| {
-                (
-                    &reauthorization.id,
-                    &reauthorization.amount,
-                    reauthorization.created_at,
-                )
-            },
-        );
+        let (id, amount, created_at) = match reauthorization {
+            Some(new) => (&new.id, &new.amount, new.created_at),
+            None => (&original.id, &original.amount, original.created_at),
+        };
         let mut status = self.authorization_status(original, request.now);
         if reauthorization.is_none()
             && status == AuthorizationStatus::Created

@@ -100,6 +100,15 @@ fn impossible_behaviours_are_refused() {
             json!({"kind": "forgets_orders", "after": "PT0S"}),
             "after must be positive",
         ),
+    ] {
+        assert_refused(&behaviour, problem);
+    }
+}
+
+#[test]
+fn impossible_outcomes_are_refused() {
+    let capture = "authorizations.capture";
+    for (behaviour, problem) in [
         (
             json!({"kind": "outcome", "status": "PENDING"}),
             "operation must be",

@@ -133,6 +133,13 @@ async fn capture_is_declined_in_a_successful_response() {
     }
 }
 
+/// The number of refunds that an order lists.
+async fn refund_count(paypal: &PayPal, order: &str) -> usize {
+    let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
+    let refunds = order.body["purchase_units"][0]["payments"]["refunds"].as_array();
+    refunds.map_or(0, Vec::len)
+}
+
 #[tokio::test]
 async fn pending_refund_ends_well_or_badly() {
     for (then, events, last_events, capture_status, listed) in [
@@ -200,14 +207,9 @@ async fn pending_refund_ends_well_or_badly() {
         assert_eq!(paypal.status(&shown).await, then.as_str());
         assert_eq!(paypal.status(&path).await, capture_status);
         assert_eq!(&event_types(&paypal, &order)[3..], last_events);
-        let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
-        let refunds = order.body["purchase_units"][0]["payments"]["refunds"].as_array();
-        assert_eq!(refunds.map_or(0, Vec::len), listed);
-        let rest = if then == S::Completed {
-            "37.60"
-        } else {
-            "237.60"
-        };
+        assert_eq!(refund_count(&paypal, &order).await, listed);
+        let is_refunded = then == S::Completed;
+        let rest = if is_refunded { "37.60" } else { "237.60" };
         let rest = paypal.post(&format!("{path}/refund"), dollars(rest)).await;
         assert_eq!(rest.status, 201, "{}", rest.text);
     }

@@ -64,6 +64,12 @@ async fn opened_order_lives_three_more_hours() {
     assert_eq!(paypal.get(&show).await.status, StatusCode::NOT_FOUND);
 }
 
+/// The statuses of a list in an order. A missing list is empty.
+fn statuses(list: &Value) -> Vec<&str> {
+    let items = list.as_array().into_iter().flatten();
+    items.map(|item| item["status"].as_str().unwrap()).collect()
+}
+
 #[tokio::test]
 async fn stale_reads_show_the_past() {
     let mut paypal = PayPal::new().await;
@@ -119,17 +125,7 @@ async fn stale_reads_show_the_past() {
         let past = paypal.get(&show).await;
         assert_eq!(past.body["status"], status, "{hours}");
         let payments = &past.body["purchase_units"][0]["payments"];
-        let statuses = |kind: &str| -> Vec<&str> {
-            let items = payments[kind].as_array();
-            items
-                .map(|items| {
-                    items
-                        .iter()
-                        .map(|item| item["status"].as_str().unwrap())
-                        .collect()
-                })
-                .unwrap_or_default()
-        };
+        let statuses = |kind: &str| statuses(&payments[kind]);
         assert_eq!(statuses("authorizations"), authorizations, "{hours}");
         assert_eq!(statuses("captures"), captures, "{hours}");
         assert_eq!(statuses("refunds").len(), refunds, "{hours}");
@@ -248,18 +244,9 @@ async fn reauthorization_is_shown_in_four_ways() {
     let statuses = async || {
         let order = paypal.get(&format!("/v2/checkout/orders/{order}")).await;
         let listed = &order.body["purchase_units"][0]["payments"]["authorizations"];
-        let listed: Vec<(String, String)> = listed
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|item| (item["id"].clone(), item["status"].clone()))
-            .map(|(id, status)| {
-                (
-                    id.as_str().unwrap().to_owned(),
-                    status.as_str().unwrap().to_owned(),
-                )
-            })
-            .collect();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let entry = |item: &Value| (text(&item["id"]), text(&item["status"]));
+        let listed: Vec<(String, String)> = listed.as_array().unwrap().iter().map(entry).collect();
         (listed, paypal.status(&path).await)
     };
     let entry = |id: &str, status: &str| (id.to_owned(), status.to_owned());
