@@ -71,8 +71,8 @@ BEGIN
 END;
 $$;
 
--- Writes one row to audit_log about a payment. The detail also gets the booking, and the currency if
--- it has an amount.
+-- Writes one row to audit_log about a payment. The detail also gets the booking, and the currency
+-- if it has an amount.
 CREATE OR REPLACE FUNCTION internal.audit_about_payment(
     p_actor text, p_action text, p_payment_id uuid, p_detail jsonb, p_request_id text, p_now timestamptz
 ) RETURNS void

@@ -1,7 +1,7 @@
 //! Compares the record of a payment with what PayPal shows, in both directions.
 //!
-//! A difference rests on evidence that PayPal shows, never on an absence. A list may be a minute old
-//! or incomplete, so `flows/payment/observe.rs` also reads, by its own id, each authorization,
+//! A difference rests on evidence that PayPal shows, never on an absence. A list may be a minute
+//! old or incomplete, so `flows/payment/observe.rs` also reads, by its own id, each authorization,
 //! capture and refund that the order does not list.
 
 mod refunds;

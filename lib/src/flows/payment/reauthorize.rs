@@ -60,7 +60,8 @@ pub(crate) async fn reauthorize(
             }
         }
         Err(error) => {
-            // PayPal would refuse our account again, so the next capture is of the old authorization.
+            // PayPal would refuse our account again, so the next capture is of the old
+            // authorization.
             let kind = match error.meaning() {
                 Meaning::Ours => "declined",
                 meaning => meaning.failure_kind().unwrap_or("unknown"),
