@@ -33,7 +33,7 @@ $$;
 
 -- Locks the payments of a booking. A claim that has expired without an open capture was for a
 -- reauthorization. It is released, so the payment is authorized again. Returns the payment whose
--- capture is running (has_lease) or in doubt, or a row of NULLs.
+-- capture is running (has_live_lease) or in doubt, or a row of NULLs.
 CREATE OR REPLACE FUNCTION internal.lock_payments_to_settle(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -234,13 +234,13 @@ END;
 $$;
 COMMENT ON FUNCTION public.cancel_booking IS
     'Cancels a booking and writes its settlement. A hold, or a cancellation by an operator, '
-    'refunds the whole price. Otherwise cancellation_rules decide. What went back before counts. '
-    'Outcomes: cancelled; already_cancelled (the same response as the first time, with the state of '
-    'the money); booking_not_found; booking_not_cancellable (completed, or its first day has come '
-    'and no operator cancels); booking_completed (an operator cancels a completed one); '
+    'refunds the whole price. Otherwise cancellation_rules decide. Money that went back before '
+    'counts. Outcomes: cancelled; already_cancelled (the same response as the first time, with the '
+    'state of the money); booking_not_found; booking_not_cancellable (completed, or its first day '
+    'has come and no operator cancels); booking_completed (an operator cancels a completed one); '
     'payment_in_progress (a capture is running, or in doubt and not p_despite_doubt; paymentId); '
-    'already_captured (p_void_only, and there is a capture). The first two have percent, amount and '
-    'currency of the refund, refundStatus none|voided|pending|refunded|refused, failureCode, and '
-    'settlements, the calls to make at PayPal: void (authorizationId), capture (the part that is '
-    'kept), refund (refundId). settlement is the first, or none. Locks car, booking, payments. '
+    'already_captured (p_void_only, and there is a capture). The first two have percent, amount '
+    'and currency of the refund, refundStatus none|voided|pending|refunded|refused, failureCode, '
+    'and settlements, the calls to make at PayPal: void (authorizationId), capture (the part that '
+    'is kept), refund (refundId). settlement is the first, or none. Locks car, booking, payments. '
     'Writes the booking, the marks and refunds, and the audit log.';

@@ -13,7 +13,7 @@
 --
 -- None is made while the outcome of a capture is in doubt, or within 3 days of a refused one.
 -- Otherwise an open one is finished first, because it may have changed the id to capture. PayPal
--- reauthorizes the original authorization, as often as it likes, but never a reauthorization.
+-- reauthorizes the original authorization, perhaps several times, but never a reauthorization.
 CREATE OR REPLACE FUNCTION internal.should_reauthorize(p_payment public.payments, p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
