@@ -128,6 +128,11 @@ fn ignored_authorized_order_is_found() {
 }
 
 #[test]
+fn absence_taken_for_void_is_found() {
+    assert_found(Mutation::AbsenceIsVoid, &["is shown with 0 held"]);
+}
+
+#[test]
 fn final_refusal_of_account_is_found() {
     assert_found(
         Mutation::Any4xxFinal,
@@ -141,6 +146,11 @@ fn pending_taken_for_yes_is_found() {
         Mutation::PendingIsYes,
         &["is shown as completed", "PayPal does not reserve"],
     );
+}
+
+#[test]
+fn failed_refund_kept_is_found() {
+    assert_found(Mutation::OneDirection, &["is refused at PayPal"]);
 }
 
 #[test]
