@@ -11,6 +11,7 @@
 --   voids.sql           voidable_authorization
 
 DROP FUNCTION IF EXISTS public.record_observed_capture(uuid, text, numeric, timestamptz);
+DROP FUNCTION IF EXISTS public.record_observed_capture(uuid, text, numeric, text, timestamptz);
 DROP FUNCTION IF EXISTS public.record_observed_refunds(uuid, numeric, timestamptz);
 
 -- Whether an authorization that PayPal shows changes the record of a payment. An end that PayPal
@@ -104,8 +105,22 @@ BEGIN
 END;
 $$;
 
+-- Ends calls without a known outcome that a capture by other hands has overtaken: a
+-- reauthorization, because an operator decides about the rest, and a void if nothing is left.
+CREATE OR REPLACE FUNCTION internal.forget_calls_before_capture(p_payment_id uuid, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    UPDATE public.payment_operations AS o
+    SET status = 'failed', in_doubt = false, error_code = coalesce(o.error_code, 'captured_elsewhere'), finished_at = p_now
+    FROM public.payments AS p
+    WHERE p.id = p_payment_id AND o.payment_id = p.id AND o.status = 'open'
+      AND (o.operation = 'reauthorize' OR (o.operation = 'void' AND p.hold_ended_at IS NOT NULL));
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION public.record_observed_capture(
-    p_payment_id uuid, p_capture_id text, p_amount numeric, p_status text DEFAULT 'completed', p_now timestamptz DEFAULT now()
+    p_payment_id uuid, p_capture_id text, p_amount numeric, p_status text DEFAULT 'completed', p_returns_hold boolean DEFAULT false,
+    p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
@@ -125,15 +140,21 @@ BEGIN
         error_code = CASE WHEN NOT v_is_ours THEN 'captured_elsewhere' END, finished_at = p_now
     WHERE payment_id = p_payment_id AND operation = 'capture' AND status = 'open'
       AND v_outcome IN ('captured', 'capture_pending');
+    IF v_outcome = 'captured' THEN
+        PERFORM internal.forget_calls_before_capture(p_payment_id, p_now);
+    END IF;
     IF v_is_ours AND (p_status = 'completed' OR (p_status = 'pending' AND p_amount = v_payment.capture_amount)) THEN
         PERFORM internal.end_captured_hold(p_payment_id, p_now);
+    ELSIF p_returns_hold AND v_outcome = 'capture_declined' THEN
+        UPDATE public.payments SET hold_ended_at = NULL WHERE id = p_payment_id AND status = 'failed' AND voided_at IS NULL;
     END IF;
     RETURN jsonb_build_object('outcome', v_outcome);
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_capture IS
     'PayPal shows a capture of a payment, for example one made in its console. p_status: completed, '
-    'pending or declined. One of the ordered amount is ours and ends the hold. Outcomes: captured; '
+    'pending or declined. One of the ordered amount is ours and ends the hold. p_returns_hold: it was '
+    'declined, and the authorization holds all of its money again. Outcomes: captured; '
     'capture_pending; capture_declined; replayed (nothing new); unchanged (no such payment). A sum '
     'beyond what was ordered goes to security_events as duplicate_capture. Locks booking, payment.';
 

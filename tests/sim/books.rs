@@ -16,6 +16,7 @@ const READ: &str = "
             'is_held', p.authorization_id IS NOT NULL AND p.status <> 'authorization_pending'
                 AND internal.holds_money(p, $1::text::timestamptz),
             'amount', p.amount::text,
+            'authorized_amount', coalesce(p.authorized_amount, p.amount)::text,
             'capture_amount', p.capture_amount::text,
             'captured_amount', p.captured_amount::text,
             'refunded_amount', p.refunded_amount::text)), '{}')
@@ -91,6 +92,8 @@ pub(crate) struct Payment {
     pub(crate) booking_id: Uuid,
     pub(crate) status: String,
     pub(crate) amount: Decimal,
+    /// The price, unless PayPal authorized another amount.
+    pub(crate) authorized_amount: Decimal,
     /// Whether the product shows that PayPal holds money of it.
     pub(crate) is_held: bool,
     pub(crate) order_id: Option<String>,
@@ -133,12 +136,6 @@ impl Payment {
     pub(crate) fn is_live(&self) -> bool {
         self.void_reason.is_none()
             && !matches!(self.status.as_str(), "voided" | "failed" | "expired")
-    }
-
-    /// Whether PayPal authorized another amount than the price. The product does not store that
-    /// amount, and voids the authorization.
-    pub(crate) fn is_mismatch(&self) -> bool {
-        self.void_reason.as_deref() == Some("payment_mismatch")
     }
 
     /// Whether the product has captured money of it.
@@ -214,7 +211,7 @@ impl Books {
             with_status.map(|it| it.amount).sum()
         };
         let uncaptured = if payment.is_held {
-            payment.amount - captures("completed")
+            payment.authorized_amount - captures("completed")
         } else {
             Decimal::ZERO
         };

@@ -4,6 +4,8 @@ use crate::run::Run;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+pub(crate) const COMPARISON: &str = "/api/admin/payments/reconcile";
+
 /// The shortest wait before the next cron job, also for overdue work.
 pub(crate) const CRON_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 

@@ -22,7 +22,7 @@ pub(crate) enum Mutation {
     Invalidation,
     /// A payment keeps its latest order, whichever order was authorized.
     AuthorizedOrder,
-    /// An order that lists no authorization counts as voided.
+    /// An order that lists no authorization, or that is not found, counts as voided.
     AbsenceIsVoid,
     /// Every refusal of a capture is final.
     Any4xxFinal,

@@ -13,7 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use exodrive::platform::TransportError;
-use http::Response;
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -186,7 +186,7 @@ impl Run<'_> {
                 if pending.request.method() == http::Method::POST {
                     self.record_ledger();
                 } else if self.upstreams.has(Mutation::AbsenceIsVoid) {
-                    self.void_absent(&pending.from, response);
+                    self.void_absent(&pending.from, path, response);
                 }
             }
             Upstream::Redis if self.upstreams.has(Mutation::Invalidation) => {}
@@ -196,20 +196,22 @@ impl Run<'_> {
     }
 
     /// See [`Mutation::AbsenceIsVoid`].
-    fn void_absent(&mut self, origin: &Origin, response: &Response<Bytes>) {
+    fn void_absent(&mut self, origin: &Origin, path: &str, response: &Response<Bytes>) {
         const VOID: &str = "
             SELECT coalesce(min(public.record_observed_end(p.id, 'voided', $2::text::timestamptz)::text), '')
             FROM public.payments AS p WHERE p.order_id = $1 AND p.authorization_id IS NOT NULL";
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let units = &body["purchase_units"];
-        let is_order =
-            response.status().is_success() && (units.is_array() || body["intent"].is_string());
-        if !is_order || units[0]["payments"]["authorizations"].is_array() {
+        let is_missing = response.status() == StatusCode::NOT_FOUND && body["name"].is_string();
+        let is_shown = response.status().is_success() && body["intent"].is_string();
+        let authorizations = &body["purchase_units"][0]["payments"]["authorizations"];
+        let Some(id) = path.strip_prefix("/v2/checkout/orders/") else {
+            return;
+        };
+        if !(is_missing || (is_shown && !authorizations.is_array())) {
             return;
         }
-        let id = body["id"].as_str().unwrap_or_default().to_owned();
         let now = self.world.now().to_string();
-        self.upstreams.database.read(VOID, &[&id, &now]);
+        self.upstreams.database.read(VOID, &[&id.to_owned(), &now]);
         self.record_books(origin, false);
     }
 

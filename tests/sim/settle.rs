@@ -2,7 +2,7 @@
 
 use crate::{
     actors,
-    cron_jobs::{CRON_INTERVAL, CronJob},
+    cron_jobs::{COMPARISON, CRON_INTERVAL, CronJob},
     faults::Faults,
     run::Run,
     world::{Origin, Phase},
@@ -13,7 +13,6 @@ use jiff::{SignedDuration, Timestamp};
 const MAX_EVENTS: u32 = 20_000;
 /// Longer than the life of an authorization, which is the longest delay of any work.
 const HORIZON: SignedDuration = SignedDuration::from_hours(40 * 24);
-const COMPARISON: &str = "/api/admin/payments/reconcile";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The longest time between two comparisons of a captured payment.
 const WEEK: SignedDuration = SignedDuration::from_hours(8 * 24);

@@ -90,7 +90,12 @@ fn shared_claim_is_found() {
 fn new_request_id_on_retry_is_found() {
     assert_found(
         Mutation::RequestId,
-        &["twice, the second time by", "in 2 captures"],
+        &[
+            "twice, the second time by",
+            "in 2 captures",
+            // Two orders for one request, of which the product knows one.
+            "and does not find it",
+        ],
     );
 }
 
@@ -128,6 +133,11 @@ fn ignored_authorized_order_is_found() {
 }
 
 #[test]
+fn absence_taken_for_void_is_found() {
+    assert_found(Mutation::AbsenceIsVoid, &["is shown with 0 held"]);
+}
+
+#[test]
 fn final_refusal_of_account_is_found() {
     assert_found(
         Mutation::Any4xxFinal,
@@ -141,6 +151,11 @@ fn pending_taken_for_yes_is_found() {
         Mutation::PendingIsYes,
         &["is shown as completed", "PayPal does not reserve"],
     );
+}
+
+#[test]
+fn failed_refund_kept_is_found() {
+    assert_found(Mutation::OneDirection, &["is refused at PayPal"]);
 }
 
 #[test]

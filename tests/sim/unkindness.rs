@@ -25,15 +25,18 @@ impl Unkind {
     pub(crate) fn choose(random: &mut Random, cron_minutes: u64) -> Self {
         let facts = random.weighted(&[(50, 0), (35, 1), (15, 2)]);
         let phases = random.weighted(&[(35, 0), (30, 1), (20, 2), (10, 3), (5, 5)]);
-        Self {
-            facts: (0..facts).flat_map(|_| fact(random)).collect(),
-            phases: (0..phases)
-                .map(|_| {
-                    let start = random.below(60 * cron_minutes * 12);
-                    (Duration::from_secs(start), phase(random))
-                })
-                .collect(),
+        let facts = (0..facts).flat_map(|_| fact(random)).collect();
+        let mut phases: Vec<(Duration, Behaviour)> = (0..phases)
+            .map(|_| {
+                let start = random.below(60 * cron_minutes * 12);
+                (Duration::from_secs(start), phase(random))
+            })
+            .collect();
+        if random.chance(150) {
+            let often = random.pick(&[300, 700]);
+            phases.push((Duration::ZERO, absence(random).per_mille(often)));
         }
+        Self { facts, phases }
     }
 
     /// Puts the facts into force, and starts a task that begins the phases.
@@ -84,10 +87,10 @@ fn fact(random: &mut Random) -> Vec<Behaviour> {
             many,
         };
     let [listed, many, approved] = [500, 300, 300].map(|chance| random.chance(chance));
-    let unkindness = match random.below(12) {
-        10 | 11 => {
+    let unkindness = match random.below(14) {
+        10.. => {
             use PaymentStatus as S;
-            let end = later(random, &[S::Completed, S::Failed, S::Cancelled]);
+            let end = later(random, &[S::Completed, S::Failed, S::Failed, S::Cancelled]);
             let behaviour = Behaviour::new(end).only(Operation::Refund);
             return vec![behaviour.per_mille(random.pick(&[500, 1000]))];
         }
@@ -189,6 +192,17 @@ fn changed(random: &mut Random) -> Unkindness {
         3 | 4 => Unkindness::with("status", json!("SOMETHING_NEW")),
         _ => Unkindness::Minimal {},
     }
+}
+
+/// Orders that show nothing, or not all, until the faults stop.
+fn absence(random: &mut Random) -> Behaviour {
+    let unkindness = match random.below(4) {
+        0 => Unkindness::refuse("INVALID_RESOURCE_ID"),
+        1 => Unkindness::without(&["purchase_units"]),
+        2 => Unkindness::without(&["payments"]),
+        _ => Unkindness::without(&["authorizations"]),
+    };
+    Behaviour::new(unkindness).only(Operation::ShowOrder)
 }
 
 fn phase(random: &mut Random) -> Behaviour {

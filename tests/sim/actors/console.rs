@@ -32,7 +32,9 @@ pub(crate) async fn run(world: Arc<World>, simulator: Simulator, min_minutes: u6
     while world.is_active() {
         let minutes = world.state().random.between(min_minutes, 12 * min_minutes);
         world.sleep(Duration::from_secs(60 * minutes)).await;
-        act_once(&world, &simulator);
+        if world.is_active() {
+            act_once(&world, &simulator);
+        }
     }
 }
 
@@ -131,6 +133,8 @@ fn choose(world: &World) -> Option<ConsoleAction> {
         .then(|| Decimal::from(1 + random.below(30)));
     let is_sure = random.chance(500);
     let draw = random.below(4);
+    // PayPal shows no amount of an unlisted reversal. Beside a refund, nobody could see a part of one.
+    let hides_reversal = |capture: &str| ledger.refunds_of(capture).next().is_none();
     Some(match kind {
         Kind::Capture => ConsoleAction::Capture {
             authorization: subject,
@@ -145,9 +149,9 @@ fn choose(world: &World) -> Option<ConsoleAction> {
             amount: part,
         },
         Kind::Reverse => ConsoleAction::Reverse {
+            listed: is_sure || !hides_reversal(&subject),
             capture: subject,
             amount: part,
-            listed: is_sure,
         },
         Kind::Decide => decide(&subject, ledger.end_of_review(&subject, is_sure)),
         Kind::OpenDispute => ConsoleAction::OpenDispute {
@@ -160,14 +164,24 @@ fn choose(world: &World) -> Option<ConsoleAction> {
                 _ => ShownAs::Unchanged,
             },
         },
-        Kind::ResolveDispute => ConsoleAction::ResolveDispute {
-            dispute: subject,
-            outcome: match draw {
+        Kind::ResolveDispute => {
+            let outcome = match draw {
                 0 => DisputeOutcome::ResolvedWithPayout,
                 1 => DisputeOutcome::ResolvedSellerFavour,
                 _ => DisputeOutcome::ResolvedBuyerFavour,
-            },
-            money: (draw == 3).then_some(MoneyBack::Refunded),
-        },
+            };
+            let money = match draw {
+                2 if !hides_reversal(&ledger.disputes[&subject].capture_id) => {
+                    Some(MoneyBack::ReversedAndListed)
+                }
+                3 => Some(MoneyBack::Refunded),
+                _ => None,
+            };
+            ConsoleAction::ResolveDispute {
+                dispute: subject,
+                outcome,
+                money,
+            }
+        }
     })
 }

@@ -21,7 +21,7 @@ enum Way {
 pub(crate) async fn run(world: Arc<World>, booking: Uuid) {
     let client = Client::new(&world, "198.51.100.7".to_owned());
     let Some(ways) = ways(&world, booking) else {
-        return;
+        return check_paid(&client, booking).await;
     };
     let way = world.state().random.pick(&ways);
     let answer = match way {
@@ -77,23 +77,51 @@ fn ways(world: &World, booking: Uuid) -> Option<Vec<Way>> {
     Some(ways)
 }
 
+/// A booking whose money is held or kept cannot be paid again.
+async fn check_paid(client: &Client, booking: Uuid) {
+    let is_paid = {
+        let state = client.world.state();
+        let books = &state.checks.books;
+        let is_standing = matches!(
+            books.bookings[&booking].status.as_str(),
+            "upcoming" | "active"
+        );
+        is_standing && books.payments_of(booking).any(Payment::has_money)
+    };
+    if !is_paid {
+        return;
+    }
+    let request = order_request(client, booking);
+    let answer = client.send_with_retries(&request).await;
+    let is_refused = answer
+        .as_ref()
+        .is_some_and(|answer| matches!(answer.code(), "already_paid" | "payment_in_progress"));
+    if !is_refused {
+        let text = format!("{booking} is paid, and another order is answered with {answer:?}");
+        client.world.state().checks.report(text);
+    }
+}
+
 async fn operate(client: &Client, booking: Uuid, verb: &str) -> Option<ApiResponse> {
     let path = format!("/api/admin/bookings/{booking}/{verb}");
     let request = ApiRequest::post(path, json!({})).bearer(ADMIN_TOKEN);
     client.send_with_retries(&request).await
 }
 
+/// The request for an order of a booking.
+fn order_request(client: &Client, booking: Uuid) -> ApiRequest {
+    let state = client.world.state();
+    let booking = &state.checks.books.bookings[&booking];
+    let rental = json!({
+        "carId": booking.car_id, "startDate": booking.start_date, "endDate": booking.end_date,
+        "bookingId": booking.id,
+    });
+    ApiRequest::post("/api/bookings/create-paypal-order", rental)
+}
+
 /// Orders, approves and authorizes.
 async fn pay(client: &Client, booking: Uuid, takes_earlier: bool) -> Option<ApiResponse> {
-    let rental = {
-        let state = client.world.state();
-        let booking = &state.checks.books.bookings[&booking];
-        json!({
-            "carId": booking.car_id, "startDate": booking.start_date, "endDate": booking.end_date,
-            "bookingId": booking.id,
-        })
-    };
-    let request = ApiRequest::post("/api/bookings/create-paypal-order", rental);
+    let request = order_request(client, booking);
     let order = client.send_with_retries(&request).await?;
     if !order.is_ok() {
         return Some(order);

@@ -37,7 +37,18 @@ pub(crate) async fn act_once(world: Arc<World>, number: u64, key: String) {
 
 fn pick_booking(world: &World) -> Option<Uuid> {
     let mut state = world.state();
-    let bookings: Vec<Uuid> = state.checks.books.bookings.keys().copied().collect();
+    let books = &state.checks.books;
+    let bookings: Vec<Uuid> = books.bookings.keys().copied().collect();
+    // Captured money is rare, and all refunds are of it.
+    let captured: Vec<Uuid> = books
+        .payments
+        .values()
+        .filter(|payment| payment.is_captured() && payment.status != "refunded")
+        .map(|payment| payment.booking_id)
+        .collect();
+    if !captured.is_empty() && state.random.chance(500) {
+        return Some(state.random.pick(&captured));
+    }
     (!bookings.is_empty()).then(|| state.random.pick(&bookings))
 }
 

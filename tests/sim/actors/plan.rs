@@ -75,7 +75,9 @@ impl Plan {
         } else if scenario.is_crowded {
             1 + random.below(3)
         } else {
-            random.weighted(&[(60, 1), (15, 5), (25, 25)]) + random.between(0, 3)
+            // PayPal refunds for 180 days after a capture, which comes 27 days after the booking.
+            random.weighted(&[(57, 1), (14, 5), (23, 25), (3, 200), (3, 330)])
+                + random.between(0, 3)
         };
         let (least, most) = car.days;
         let days = random.between(least, most.min(5));

@@ -80,7 +80,7 @@ impl Shown {
         // A capture in the console may be final or not, which the product learns only later.
         let is_sure = |payment: &Payment| {
             let mut captures = ledger.captures_of(payment.id);
-            !payment.is_mismatch() && !captures.any(|it| console.contains(&it.id))
+            !captures.any(|it| console.contains(&it.id))
         };
         let payments = books.payments.values().filter(|it| is_sure(it));
         for payment in payments {

@@ -1,7 +1,7 @@
 //! Captures that PayPal shows, whatever their cause: `record_observed_capture`.
 
 use crate::support::{
-    cancellation::{HALF_REFUND_AT, by_customer, cancel},
+    cancellation::{HALF_REFUND_AT, by_customer, by_operator, cancel},
     capture::{capture_failure, capture_of, claim},
     concurrency::{call_concurrently, call_overlapping, outcome_counts},
     database::{call, with_database},
@@ -199,6 +199,82 @@ async fn capture_of_other_amount_is_not_ours() {
             json!({ "outcome": "captured" })
         );
         assert_eq!(hold_end(&db, id).await, "11-12", "the sum is the whole");
+    })
+    .await;
+}
+
+/// A void has no known outcome, and the whole is captured in PayPal's console.
+#[tokio::test]
+async fn foreign_capture_overtakes_void() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        cancel(&service, by_operator(&booking.booking_id, NOW)).await;
+        let authorization = db
+            .value(&format!(
+                "SELECT authorization_id FROM payments WHERE id = '{id}'"
+            ))
+            .await;
+        let void = json!({ "p_payment_id": id, "p_authorization_id": authorization, "p_now": NOW });
+        assert_eq!(call(&service, "begin_void", void).await["outcome"], "void");
+        let part = with(
+            observed_capture(id, "C1", NOW),
+            json!({ "p_amount": "22.00" }),
+        );
+        call(&service, "record_observed_capture", part).await;
+        assert_eq!(
+            payment_and_operations(&db, id).await,
+            "captured (void open)",
+            "a rest is held"
+        );
+        let rest = with(
+            observed_capture(id, "C2", NOW),
+            json!({ "p_amount": "215.60" }),
+        );
+        call(&service, "record_observed_capture", rest).await;
+        assert_eq!(
+            payment_and_operations(&db, id).await,
+            "captured (void failed captured_elsewhere)"
+        );
+    })
+    .await;
+}
+
+/// PayPal declines the reviewed part, and the authorization holds all of its money again or not.
+#[tokio::test]
+async fn declined_part_returns_hold() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
+        let now = "2030-01-15T10:00:00Z";
+        let kept = claim(&service, 1, now).await.remove(0);
+        let pending = with(capture_of(&kept, now), json!({ "p_capture_id": "C1", "p_status": "pending" }));
+        call(&service, "record_capture", pending).await;
+        let declined = |capture: &str, returns_hold: bool| {
+            json!({ "p_payment_id": id, "p_capture_id": capture, "p_amount": "118.80", "p_status": "declined",
+                    "p_returns_hold": returns_hold, "p_now": "2030-01-15T12:00:00Z" })
+        };
+        let result = call(&service, "record_observed_capture", declined("C1", true)).await;
+        assert_eq!(result, json!({ "outcome": "capture_declined" }));
+        assert_eq!(hold_end(&db, id).await, "held");
+        assert_eq!(payment_and_operations(&db, id).await, "failed capture_declined (capture succeeded)");
+        let authorization = db.value(&format!("SELECT authorization_id FROM payments WHERE id = '{id}'")).await;
+        let void = json!({ "p_payment_id": id, "p_authorization_id": authorization, "p_now": now });
+        assert_eq!(call(&service, "begin_void", void).await["outcome"], "void", "nothing of it is kept");
+    })
+    .await;
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        cancel(&service, by_customer(&booking.booking_id, HALF_REFUND_AT)).await;
+        let now = "2030-01-15T10:00:00Z";
+        let kept = claim(&service, 1, now).await.remove(0);
+        let pending = with(capture_of(&kept, now), json!({ "p_capture_id": "C1", "p_status": "pending" }));
+        call(&service, "record_capture", pending).await;
+        let declined = json!({ "p_payment_id": id, "p_capture_id": "C1", "p_amount": "118.80", "p_status": "declined", "p_now": now });
+        call(&service, "record_observed_capture", declined).await;
+        assert_eq!(hold_end(&db, id).await, "15-10", "PayPal has closed the authorization");
     })
     .await;
 }

@@ -70,6 +70,24 @@ impl Database<'_> {
         payment: Uuid,
         capture: &Capture,
     ) -> Result<bool, DatabaseError> {
+        self.record_capture_at_paypal(payment, capture, false).await
+    }
+
+    /// Records a declined capture of a part whose authorization holds all of its money again.
+    pub(crate) async fn record_returned_hold(
+        &self,
+        payment: Uuid,
+        capture: &Capture,
+    ) -> Result<bool, DatabaseError> {
+        self.record_capture_at_paypal(payment, capture, true).await
+    }
+
+    async fn record_capture_at_paypal(
+        &self,
+        payment: Uuid,
+        capture: &Capture,
+        returns_hold: bool,
+    ) -> Result<bool, DatabaseError> {
         let Some(status) = capture.status.recorded() else {
             return Ok(false);
         };
@@ -78,6 +96,7 @@ impl Database<'_> {
             "p_capture_id": capture.id,
             "p_amount": capture.money.amount,
             "p_status": status.name(),
+            "p_returns_hold": returns_hold,
             "p_now": self.platform.now(),
         });
         self.record("record_observed_capture", &arguments).await

@@ -98,3 +98,44 @@ fn final_capture_of_part_ends_hold() {
     };
     assert_eq!(seen(&pending, &reviewed), []);
 }
+
+/// The part of a cancellation is declined after PayPal's review.
+#[test]
+fn declined_part_may_return_hold() {
+    let record = PaymentRecord {
+        captures: vec![recorded_capture("C", RC::Pending)],
+        hold_ended: true,
+        ..booked(P::CapturePending)
+    };
+    for (shown, decided, returns_hold) in [
+        (A::Created, C::Declined, true),
+        (A::Created, C::Failed, true),
+        (A::Captured, C::Declined, false),
+        (A::Voided, C::Declined, false),
+        (A::Created, C::Completed, false),
+    ] {
+        let found = seen(&record, &observation(shown, &[("C", decided)]));
+        let of_capture: Vec<_> = found
+            .iter()
+            .filter(|difference| !matches!(difference, Difference::Ended(_)))
+            .collect();
+        let expected = if returns_hold {
+            Difference::HoldReturned(capture("C", decided))
+        } else {
+            Difference::Captured(capture("C", decided), decided.recorded().unwrap())
+        };
+        assert_eq!(of_capture, [&expected], "{shown:?} {decided:?}");
+    }
+    // A capture of the whole has not ended the hold.
+    let whole = PaymentRecord {
+        hold_ended: false,
+        ..record
+    };
+    assert_eq!(
+        seen(&whole, &observation(A::Created, &[("C", C::Declined)])),
+        [Difference::Captured(
+            capture("C", C::Declined),
+            RC::Declined
+        )]
+    );
+}

@@ -29,6 +29,9 @@ pub(crate) enum Difference {
     Reopened(Authorization),
     /// A capture that is unknown, or whose state has changed.
     Captured(Capture, RecordedCaptureStatus),
+    /// PayPal declined the capture of a part, which had ended the hold, and the authorization holds
+    /// all of its money again.
+    HoldReturned(Capture),
     Refunded(ObservedRefund),
     Ended(End),
 }
@@ -68,9 +71,9 @@ impl Difference {
             Self::Reopened(_) => PaymentEvent::Reopened,
             Self::Captured(_, RecordedCaptureStatus::Pending) => PaymentEvent::CapturePending,
             Self::Captured(_, RecordedCaptureStatus::Completed) => PaymentEvent::Captured,
-            Self::Captured(_, RecordedCaptureStatus::Declined) | Self::Ended(End::Denied) => {
-                PaymentEvent::Refused
-            }
+            Self::Captured(_, RecordedCaptureStatus::Declined)
+            | Self::HoldReturned(_)
+            | Self::Ended(End::Denied) => PaymentEvent::Refused,
             Self::Refunded(refund) => return refund_event(record, refund),
             Self::Ended(End::Captured) => return None,
             Self::Ended(End::Voided) => PaymentEvent::Voided,
@@ -84,7 +87,11 @@ impl Difference {
     pub(crate) fn is_recorded_in_same_state(&self) -> bool {
         matches!(
             self,
-            Self::Captured(..) | Self::Refunded(_) | Self::Authorized(_) | Self::Ended(_)
+            Self::Captured(..)
+                | Self::HoldReturned(_)
+                | Self::Refunded(_)
+                | Self::Authorized(_)
+                | Self::Ended(_)
         )
     }
 }
@@ -266,9 +273,25 @@ fn capture_differences<'a>(
             Some(RecordedCaptureStatus::Declined) => status == RecordedCaptureStatus::Completed,
             Some(RecordedCaptureStatus::Completed) => false,
         };
-        (is_new && capture.money.currency == record.currency)
-            .then(|| Difference::Captured(capture.clone(), status))
+        let returns_hold = status == RecordedCaptureStatus::Declined
+            && recorded == Some(RecordedCaptureStatus::Pending)
+            && record.hold_ended
+            && holds_all(record, observation);
+        (is_new && capture.money.currency == record.currency).then(|| {
+            if returns_hold {
+                Difference::HoldReturned(capture.clone())
+            } else {
+                Difference::Captured(capture.clone(), status)
+            }
+        })
     })
+}
+
+/// Whether PayPal shows the recorded authorization as if nothing was captured.
+fn holds_all(record: &PaymentRecord, observation: &Observation) -> bool {
+    let id = record.authorization_id.as_deref();
+    let authorization = id.and_then(|id| observation.authorization(id));
+    authorization.is_some_and(|shown| shown.status == AuthorizationStatus::Created)
 }
 
 /// The rest of an authorization that a final capture of a part has closed. A capture of the whole

@@ -55,6 +55,14 @@ fn apply(record: &mut PaymentRecord, difference: &Difference) {
                 .retain(|recorded| recorded.capture_id != capture.id);
             record.captures.push(recorded_capture(&capture.id, *status));
         }
+        Difference::HoldReturned(capture) => {
+            let status = RecordedCaptureStatus::Declined;
+            record
+                .captures
+                .retain(|recorded| recorded.capture_id != capture.id);
+            record.captures.push(recorded_capture(&capture.id, status));
+            record.hold_ended = false;
+        }
         Difference::Refunded(refund) => {
             let id = Some(refund.paypal_id.as_str());
             record

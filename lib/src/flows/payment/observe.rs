@@ -195,6 +195,9 @@ async fn apply(
         Difference::Captured(capture, _) => {
             Ok(database.record_observed_capture(payment, capture).await?)
         }
+        Difference::HoldReturned(capture) => {
+            Ok(database.record_returned_hold(payment, capture).await?)
+        }
         Difference::Ended(end) => Ok(database.record_observed_end(payment, *end).await?),
         Difference::Refunded(refund) => {
             Ok(database.record_observed_refund(payment, refund).await?)
