@@ -7,6 +7,7 @@
 //! | [`upstash`] | Redis | Upstash's REST pipeline |
 //! | [`paypal`] | PayPal | Orders v2, Payments v2 |
 
+pub(crate) mod json;
 pub(crate) mod paypal;
 mod redaction;
 pub(crate) mod supabase;

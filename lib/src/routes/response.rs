@@ -36,7 +36,9 @@ pub(super) fn success(reply: Reply) -> Response<Bytes> {
 /// The response with `problem`. Its cause goes to the log.
 pub(super) fn failure(request_id: &str, problem: &Problem) -> Response<Bytes> {
     log_cause(request_id, problem);
-    let mut response = Response::new(Bytes::from(problem.body(request_id).to_string()));
+    let mut response = Response::new(Bytes::from(
+        serde_json::to_vec(&problem.body(request_id)).unwrap_or_default(),
+    ));
     *response.status_mut() = problem.code.status();
     let headers = response.headers_mut();
     set(headers, header::CONTENT_TYPE, "application/problem+json");

@@ -1,10 +1,13 @@
 //! Authorizations, captures and refunds. <https://developer.paypal.com/docs/api/payments/v2/>
 
 use super::{Call, PayPal, PayPalError};
-use crate::domain::{
-    money::{Amount, Currency, Money},
-    observation::{
-        Authorization, AuthorizationStatus, Capture, CaptureStatus, Refund, RefundStatus,
+use crate::{
+    clients::json,
+    domain::{
+        money::{Amount, Currency, Money},
+        observation::{
+            Authorization, AuthorizationStatus, Capture, CaptureStatus, Refund, RefundStatus,
+        },
     },
 };
 use jiff::Timestamp;
@@ -261,7 +264,7 @@ impl PayPal<'_> {
 /// with the authorization, or with its id and status alone. A gateway's page proves nothing.
 fn is_void(body: &[u8]) -> bool {
     body.is_empty()
-        || serde_json::from_slice::<super::MinimalBody>(body)
+        || json::from_slice::<super::MinimalBody>(body)
             .is_ok_and(|authorization| authorization.status == "VOIDED")
 }
 

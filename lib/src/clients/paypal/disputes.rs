@@ -1,6 +1,7 @@
 //! Disputes, as events report them.
 //! <https://developer.paypal.com/docs/api/customer-disputes/v1/#disputes_get>
 
+use crate::clients::json;
 use serde::Deserialize;
 
 /// The state of a dispute.
@@ -51,7 +52,7 @@ impl Dispute {
         let EventBody {
             event_type,
             resource,
-        } = serde_json::from_slice(body).ok()?;
+        } = json::from_slice(body).ok()?;
         let id = resource.dispute_id;
         let is_id = (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
         let is_resolved = event_type == "CUSTOMER.DISPUTE.RESOLVED"

@@ -1,7 +1,10 @@
 //! Failures of calls to PayPal.
 
 use super::authorizations::null_as_default;
-use crate::domain::paypal_meaning::{Meaning, is_missing_resource, refusal_meaning};
+use crate::{
+    clients::json,
+    domain::paypal_meaning::{Meaning, is_missing_resource, refusal_meaning},
+};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use jiff::Timestamp;
@@ -197,7 +200,7 @@ pub(super) fn refusal(
     now: Timestamp,
 ) -> PayPalError {
     let status = response.status();
-    let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
+    let body: ErrorBody = json::from_slice(response.body()).unwrap_or_default();
     let issues = body.details.iter().map(|detail| detail.issue.as_str());
     let issue = Issue::parse(
         issues

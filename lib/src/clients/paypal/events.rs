@@ -1,6 +1,7 @@
 //! Webhook events. The product reads only the ids of what changed.
 //! <https://developer.paypal.com/api/rest/webhooks/event-names/>
 
+use crate::clients::json;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -94,7 +95,7 @@ impl Event {
             id,
             event_type,
             resource,
-        } = serde_json::from_slice(body).ok()?;
+        } = json::from_slice(body).ok()?;
         let is_id = (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_id || event_type.is_empty() || event_type.len() > 100 {
             return None;

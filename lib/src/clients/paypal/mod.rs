@@ -20,6 +20,7 @@ pub(crate) use token::TokenCache;
 pub(crate) use webhooks::{Authenticity, CertificateCache, Delivery};
 
 use crate::{
+    clients::json,
     config::PayPal as Config,
     platform::{Deadline, Platform, TransportError, send_within},
 };
@@ -121,7 +122,7 @@ impl<'a> PayPal<'a> {
         let operation = call.operation;
         let response = self.exchange(call).await?;
         // PayPal has acted, but the result of its action is unknown.
-        serde_json::from_slice(response.body()).map_err(|_| PayPalError::Unknown { operation })
+        json::from_slice(response.body()).map_err(|_| PayPalError::Unknown { operation })
     }
 
     /// Makes a call that writes a resource, and decodes the response. If that has only an id and a
@@ -134,11 +135,11 @@ impl<'a> PayPal<'a> {
     ) -> Result<R, PayPalError> {
         let operation = call.operation;
         let response = self.exchange(call).await?;
-        if let Ok(body) = serde_json::from_slice(response.body()) {
+        if let Ok(body) = json::from_slice(response.body()) {
             return Ok(body);
         }
         let unknown = PayPalError::Unknown { operation };
-        let minimal = serde_json::from_slice::<MinimalBody>(response.body());
+        let minimal = json::from_slice::<MinimalBody>(response.body());
         let Some(body) = minimal.ok().filter(|body| !body.status.is_empty()) else {
             return Err(unknown);
         };

@@ -1,6 +1,6 @@
 //! Authorizations: funds that PayPal holds for a booking, and their release.
 
-use super::{CarIdentity, Database, DatabaseError};
+use super::{Arguments, CarIdentity, Database, DatabaseError};
 use crate::domain::{
     booking_state::BookingState,
     money::Money,
@@ -182,12 +182,12 @@ impl Database<'_> {
         order_id: &str,
         sight: Option<OrderSight>,
     ) -> Result<AuthorizationStart, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_order_id": order_id,
-            "p_seen": sight.map(OrderSight::name),
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("begin_authorization", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_order_id", &order_id),
+            ("p_seen", &sight.map(OrderSight::name)),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("begin_authorization", arguments).await
     }
 
     /// Records an authorization. Confirms the booking if the authorization is for its price.
@@ -206,17 +206,17 @@ impl Database<'_> {
             | AuthorizationStatus::Voided
             | AuthorizationStatus::Unknown => "authorization_pending",
         };
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_request_id": request_id,
-            "p_authorization_id": authorization.id,
-            "p_amount": authorization.money.amount,
-            "p_currency": authorization.money.currency,
-            "p_expires_at": authorization.expires_at,
-            "p_status": status,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("record_authorization", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_request_id", &request_id),
+            ("p_authorization_id", &authorization.id),
+            ("p_amount", &authorization.money.amount),
+            ("p_currency", &authorization.money.currency),
+            ("p_expires_at", &authorization.expires_at),
+            ("p_status", &status),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("record_authorization", arguments).await
     }
 
     /// Records that a call failed. `kind` is that of
@@ -228,14 +228,14 @@ impl Database<'_> {
         code: &str,
         kind: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_request_id": request_id,
-            "p_error_code": code,
-            "p_kind": kind,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_payment_failure", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_request_id", &request_id),
+            ("p_error_code", &code),
+            ("p_kind", &kind),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_payment_failure", arguments)
             .await
             .map(drop)
     }

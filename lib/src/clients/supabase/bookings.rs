@@ -1,6 +1,6 @@
 //! Bookings: creation, lookup, expiry.
 
-use super::{CarIdentity, Database, DatabaseError, cancellations::RefundStatus};
+use super::{Arguments, CarIdentity, Database, DatabaseError, cancellations::RefundStatus};
 use crate::domain::{
     booking::Customer,
     booking_state::BookingState,
@@ -231,39 +231,37 @@ impl Database<'_> {
         &self,
         request: &BookingRequest<'_>,
     ) -> Result<BookingCreation, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_car": request.car,
-            "p_start_date": request.dates.start(),
-            "p_end_date": request.dates.end(),
-            "p_customer": request.customer,
-            "p_client_price": request.client_price,
-            "p_idempotency_key_hash": request.idempotency_key_hash,
-            "p_request_hash": request.request_hash,
-            "p_shop_reference": request.shop_reference,
-            "p_request_id": request.request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("create_booking", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_car", &request.car),
+            ("p_start_date", &request.dates.start()),
+            ("p_end_date", &request.dates.end()),
+            ("p_customer", &request.customer),
+            ("p_client_price", &request.client_price),
+            ("p_idempotency_key_hash", &request.idempotency_key_hash),
+            ("p_request_hash", &request.request_hash),
+            ("p_shop_reference", &request.shop_reference),
+            ("p_request_id", &request.request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("create_booking", arguments).await
     }
 
     pub(crate) async fn get_booking(&self, id: Uuid) -> Result<Option<Booking>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_booking_id": id, "p_now": self.platform.now() });
-        let booking: Option<Booking> = self.call("get_booking", &arguments).await?;
+        let arguments: Arguments<'_> = &[("p_booking_id", &id), ("p_now", &self.platform.now())];
+        let booking: Option<Booking> = self.call("get_booking", arguments).await?;
         Ok(booking.map(Booking::with_money))
     }
 
     /// Moves up to `limit` bookings on whose first or last day has come.
     pub(crate) async fn advance_bookings(&self, limit: u32) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call_raw("advance_bookings", &arguments)
-            .await
-            .map(drop)
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call_raw("advance_bookings", arguments).await.map(drop)
     }
 
     /// Expires up to `limit` holds. Returns the cars whose days are free again.
     pub(crate) async fn expire_holds(&self, limit: u32) -> Result<Vec<CarIdentity>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        let expired: ExpiredHolds = self.call("expire_holds", &arguments).await?;
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        let expired: ExpiredHolds = self.call("expire_holds", arguments).await?;
         Ok(expired.cars)
     }
 }

@@ -1,6 +1,6 @@
 //! Cancellations of bookings.
 
-use super::{CarIdentity, Database, DatabaseError};
+use super::{Arguments, CarIdentity, Database, DatabaseError};
 use crate::domain::money::Money;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -108,17 +108,17 @@ impl Database<'_> {
         &self,
         request: &CancelRequest<'_>,
     ) -> Result<CancelResult, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_booking_id": request.booking_id,
-            "p_actor": request.actor,
-            "p_reason": request.reason,
-            "p_by_operator": request.by_operator,
-            "p_void_only": request.void_only,
-            "p_despite_doubt": request.despite_doubt,
-            "p_request_id": request.request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("cancel_booking", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_booking_id", &request.booking_id),
+            ("p_actor", &request.actor),
+            ("p_reason", &request.reason),
+            ("p_by_operator", &request.by_operator),
+            ("p_void_only", &request.void_only),
+            ("p_despite_doubt", &request.despite_doubt),
+            ("p_request_id", &request.request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("cancel_booking", arguments).await
     }
 }
 

@@ -1,13 +1,13 @@
 //! Captures and reauthorizations: claims on payments, and the records of their outcomes.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
     observation::{Authorization, Capture},
     payment_record::RecordedCaptureStatus,
 };
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 /// A payment that this run may capture.
@@ -166,8 +166,8 @@ impl Database<'_> {
         &self,
         limit: u32,
     ) -> Result<Vec<CaptureClaim>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("process_scheduled_payment_captures", &arguments)
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call("process_scheduled_payment_captures", arguments)
             .await
     }
 
@@ -178,8 +178,8 @@ impl Database<'_> {
         actor: &str,
         request_id: &str,
     ) -> Result<CaptureStart, DatabaseError> {
-        let arguments = self.operator_arguments(booking_id, actor, request_id);
-        self.call_outcome("claim_payment_capture", &arguments).await
+        self.call_for_operator("claim_payment_capture", booking_id, actor, request_id)
+            .await
     }
 
     /// Claims the payment of a booking, to reauthorize it.
@@ -189,22 +189,24 @@ impl Database<'_> {
         actor: &str,
         request_id: &str,
     ) -> Result<ReauthorizationStart, DatabaseError> {
-        let arguments = self.operator_arguments(booking_id, actor, request_id);
-        self.call_outcome("claim_reauthorization", &arguments).await
+        self.call_for_operator("claim_reauthorization", booking_id, actor, request_id)
+            .await
     }
 
-    fn operator_arguments(
+    async fn call_for_operator<T: DeserializeOwned>(
         &self,
+        function: &'static str,
         booking_id: Uuid,
         actor: &str,
         request_id: &str,
-    ) -> serde_json::Value {
-        serde_json::json!({
-            "p_booking_id": booking_id,
-            "p_actor": actor,
-            "p_request_id": request_id,
-            "p_now": self.platform.now(),
-        })
+    ) -> Result<T, DatabaseError> {
+        let arguments: Arguments<'_> = &[
+            ("p_booking_id", &booking_id),
+            ("p_actor", &actor),
+            ("p_request_id", &request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome(function, arguments).await
     }
 
     /// Releases the claim of an operator's reauthorization.
@@ -212,12 +214,12 @@ impl Database<'_> {
         &self,
         claim: &ReauthorizationClaim,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": claim.payment_id,
-            "p_lease": claim.claim_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("release_payment", &arguments).await.map(drop)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &claim.payment_id),
+            ("p_lease", &claim.claim_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("release_payment", arguments).await.map(drop)
     }
 
     /// Records the authorization that replaces the old one.
@@ -226,17 +228,16 @@ impl Database<'_> {
         claim: &ReauthorizationClaim,
         authorization: &Authorization,
     ) -> Result<ReauthorizationRecord, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": claim.payment_id,
-            "p_lease": claim.claim_id,
-            "p_request_id": claim.request_id,
-            "p_authorization_id": authorization.id,
-            "p_expires_at": authorization.expires_at,
-            "p_amount": authorization.money.amount,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("record_reauthorization", &arguments)
-            .await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &claim.payment_id),
+            ("p_lease", &claim.claim_id),
+            ("p_request_id", &claim.request_id),
+            ("p_authorization_id", &authorization.id),
+            ("p_expires_at", &authorization.expires_at),
+            ("p_amount", &authorization.money.amount),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("record_reauthorization", arguments).await
     }
 
     /// Records that PayPal did not reauthorize or gave no response.
@@ -246,15 +247,15 @@ impl Database<'_> {
         code: &str,
         kind: &str,
     ) -> Result<ReauthorizationFailure, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": claim.payment_id,
-            "p_request_id": claim.request_id,
-            "p_error_code": code,
-            "p_kind": kind,
-            "p_lease": claim.claim_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("record_reauthorization_failure", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &claim.payment_id),
+            ("p_request_id", &claim.request_id),
+            ("p_error_code", &code),
+            ("p_kind", &kind),
+            ("p_lease", &claim.claim_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("record_reauthorization_failure", arguments)
             .await
     }
 
@@ -265,16 +266,16 @@ impl Database<'_> {
         capture: &Capture,
         status: RecordedCaptureStatus,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": claim.payment_id,
-            "p_lease": claim.claim_id,
-            "p_request_id": claim.request_id,
-            "p_capture_id": capture.id,
-            "p_amount": capture.money.amount,
-            "p_status": status.name(),
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_capture", &arguments).await.map(drop)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &claim.payment_id),
+            ("p_lease", &claim.claim_id),
+            ("p_request_id", &claim.request_id),
+            ("p_capture_id", &capture.id),
+            ("p_amount", &capture.money.amount),
+            ("p_status", &status.name()),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_capture", arguments).await.map(drop)
     }
 
     /// Records that PayPal did not capture or gave no response, and the time of the next attempt.
@@ -286,16 +287,16 @@ impl Database<'_> {
         kind: &str,
         retry_at: Option<Timestamp>,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": claim.payment_id,
-            "p_lease": claim.claim_id,
-            "p_request_id": claim.request_id,
-            "p_error_code": code,
-            "p_kind": kind,
-            "p_retry_at": retry_at,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_capture_failure", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &claim.payment_id),
+            ("p_lease", &claim.claim_id),
+            ("p_request_id", &claim.request_id),
+            ("p_error_code", &code),
+            ("p_kind", &kind),
+            ("p_retry_at", &retry_at),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_capture_failure", arguments)
             .await
             .map(drop)
     }
@@ -306,13 +307,13 @@ impl Database<'_> {
         payment: Uuid,
         code: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_kind": "paypal_refuses_us",
-            "p_detail": code,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_finding", &arguments).await.map(drop)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_kind", &"paypal_refuses_us"),
+            ("p_detail", &code),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_finding", arguments).await.map(drop)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The fleet. Clients get the cars, lists and days unchanged.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
 use crate::domain::{car::CarRef, dates::DateRange, money::Amount};
 use bytes::Bytes;
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -52,28 +52,29 @@ pub(crate) struct CarIdentity {
     pub(crate) slug: String,
 }
 
-#[derive(Serialize)]
-struct TimedArguments<'a, T> {
-    #[serde(flatten)]
-    arguments: &'a T,
-    p_now: Timestamp,
-}
-
 impl Database<'_> {
     /// A page of cars, as the body of `GET /api/cars`.
     pub(crate) async fn list_cars(&self, listing: &CarListing) -> Result<Bytes, DatabaseError> {
-        let arguments = TimedArguments {
-            arguments: listing,
-            p_now: self.platform.now(),
-        };
-        self.call_raw("list_cars", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_page", &listing.page),
+            ("p_limit", &listing.limit),
+            ("p_search", &listing.search),
+            ("p_category", &listing.category),
+            ("p_min_price", &listing.min_price),
+            ("p_max_price", &listing.max_price),
+            ("p_features", &listing.features),
+            ("p_sort_by", &listing.sort_by),
+            ("p_sort_order", &listing.sort_order),
+            ("p_available_from", &listing.available_from),
+            ("p_available_to", &listing.available_to),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("list_cars", arguments).await
     }
 
     /// One car, as the body of `GET /api/cars/{car}`. `None` if it is unknown or not on offer.
     pub(crate) async fn get_car(&self, car: &CarRef) -> Result<Option<Bytes>, DatabaseError> {
-        let body = self
-            .call_raw("get_car", &serde_json::json!({ "p_car": car }))
-            .await?;
+        let body = self.call_raw("get_car", &[("p_car", &car)]).await?;
         Ok(present(body))
     }
 
@@ -83,20 +84,20 @@ impl Database<'_> {
         car: &CarRef,
         dates: DateRange,
     ) -> Result<Option<Bytes>, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_car": car,
-            "p_start_date": dates.start(),
-            "p_end_date": dates.end(),
-            "p_now": self.platform.now(),
-        });
-        let body = self.call_raw("get_availability", &arguments).await?;
+        let arguments: Arguments<'_> = &[
+            ("p_car", &car),
+            ("p_start_date", &dates.start()),
+            ("p_end_date", &dates.end()),
+            ("p_now", &self.platform.now()),
+        ];
+        let body = self.call_raw("get_availability", arguments).await?;
         Ok(present(body))
     }
 
     /// The cars booked most in the last 30 days, most first.
     pub(crate) async fn popular_cars(&self, limit: u32) -> Result<Vec<CarIdentity>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("popular_cars", &arguments).await
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call("popular_cars", arguments).await
     }
 }
 

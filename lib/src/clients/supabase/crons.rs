@@ -1,6 +1,6 @@
 //! Runs of crons.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,8 +27,8 @@ impl Database<'_> {
         struct RunStart {
             run_id: Uuid,
         }
-        let arguments = serde_json::json!({ "p_name": name, "p_now": self.platform.now() });
-        let start: RunStart = self.call("begin_cron_run", &arguments).await?;
+        let arguments: Arguments<'_> = &[("p_name", &name), ("p_now", &self.platform.now())];
+        let start: RunStart = self.call("begin_cron_run", arguments).await?;
         Ok(start.run_id)
     }
 
@@ -40,19 +40,18 @@ impl Database<'_> {
         failed: usize,
         error: Option<&str>,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_run_id": run,
-            "p_processed": processed,
-            "p_failed": failed,
-            "p_error": error,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("finish_cron_run", &arguments).await.map(drop)
+        let arguments: Arguments<'_> = &[
+            ("p_run_id", &run),
+            ("p_processed", &processed),
+            ("p_failed", &failed),
+            ("p_error", &error),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("finish_cron_run", arguments).await.map(drop)
     }
 
     /// The latest run of the cron `name`.
     pub(crate) async fn last_cron_run(&self, name: &str) -> Result<Option<CronRun>, DatabaseError> {
-        self.call("last_cron_run", &serde_json::json!({ "p_name": name }))
-            .await
+        self.call("last_cron_run", &[("p_name", &name)]).await
     }
 }

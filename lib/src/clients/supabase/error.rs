@@ -1,6 +1,9 @@
 //! Errors of the database, classified by SQLSTATE and PostgREST code.
 
-use crate::{clients::redaction::without_values, platform::TransportError};
+use crate::{
+    clients::{json, redaction::without_values},
+    platform::TransportError,
+};
 use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -101,7 +104,7 @@ struct ErrorBody {
 
 /// Classifies an error response by its code. The status does not tell a conflict from a mistake.
 pub(super) fn refusal(function: &'static str, status: StatusCode, body: &[u8]) -> DatabaseError {
-    let (code, message) = serde_json::from_slice::<ErrorBody>(body)
+    let (code, message) = json::from_slice::<ErrorBody>(body)
         .map(|error| {
             (
                 error.code.unwrap_or_default(),

@@ -53,6 +53,7 @@ pub(crate) use voids::{UnvoidedAuthorization, VoidStart};
 pub(crate) use webhooks::{EventClaim, EventReplay};
 
 use crate::{
+    clients::json,
     config::{Supabase, SupabaseKey},
     platform::{Deadline, Platform, send_within},
 };
@@ -63,6 +64,7 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The timeout of a call. The functions end their statements after 8 seconds.
@@ -74,6 +76,19 @@ pub(crate) struct Database<'a> {
     platform: &'a dyn Platform,
     config: &'a Supabase,
     deadline: Deadline,
+}
+
+/// Names and values. References to the values are less code than `serde_json::json!` in each call.
+type Arguments<'a> = &'a [(&'static str, &'a dyn Argument)];
+
+trait Argument: Sync {
+    fn to_json(&self) -> serde_json::Result<Value>;
+}
+
+impl<T: Serialize + Sync> Argument for T {
+    fn to_json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
 }
 
 impl<'a> Database<'a> {
@@ -95,17 +110,17 @@ impl<'a> Database<'a> {
     async fn call<R: DeserializeOwned>(
         &self,
         function: &'static str,
-        arguments: &impl Serialize,
+        arguments: Arguments<'_>,
     ) -> Result<R, DatabaseError> {
         let body = self.call_raw(function, arguments).await?;
-        serde_json::from_slice(&body).map_err(|error| DatabaseError::undecodable(function, error))
+        json::from_slice(&body).map_err(|error| DatabaseError::undecodable(function, error))
     }
 
     /// Calls `function` and returns its result as JSON text.
     async fn call_raw(
         &self,
         function: &'static str,
-        arguments: &impl Serialize,
+        arguments: Arguments<'_>,
     ) -> Result<Bytes, DatabaseError> {
         let request = self.request(function, arguments)?;
         let response = self.exchange(function, request).await?;
@@ -131,7 +146,7 @@ impl<'a> Database<'a> {
     fn request(
         &self,
         function: &'static str,
-        arguments: &impl Serialize,
+        arguments: Arguments<'_>,
     ) -> Result<Request<Bytes>, DatabaseError> {
         let body = encode_arguments(arguments)
             .map_err(|error| DatabaseError::undecodable(function, error))?;
@@ -173,9 +188,7 @@ impl<'a> Database<'a> {
 
     /// Calls the database and discards the result.
     pub(crate) async fn health_check(&self) -> Result<(), DatabaseError> {
-        self.call_raw("health_check", &serde_json::json!({}))
-            .await
-            .map(drop)
+        self.call_raw("health_check", &[]).await.map(drop)
     }
 }
 
@@ -194,12 +207,15 @@ fn check_json(body: &[u8]) -> Result<(), serde_json::Error> {
 ///
 /// The default of every argument is NULL. Nothing depends on the way in which PostgREST converts a
 /// JSON null.
-fn encode_arguments(arguments: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
-    let mut arguments = serde_json::to_value(arguments)?;
-    if let Some(members) = arguments.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
+fn encode_arguments(arguments: Arguments<'_>) -> serde_json::Result<Vec<u8>> {
+    let mut members = Map::new();
+    for (name, argument) in arguments {
+        let value = argument.to_json()?;
+        if !value.is_null() {
+            members.insert((*name).to_owned(), value);
+        }
     }
-    serde_json::to_vec(&arguments)
+    serde_json::to_vec(&members)
 }
 
 #[cfg(test)]
@@ -225,8 +241,7 @@ mod tests {
         let config = read_config(&[], &[]).unwrap();
         let deadline = Deadline::after(platform.now(), Duration::from_secs(deadline));
         let database = Database::new(&platform, &config.supabase, deadline);
-        let arguments = json!({});
-        let call = database.call_raw("f", &arguments);
+        let call = database.call_raw("f", &[]);
         let result = platform.run(vec![Box::pin(call)]).remove(0);
         (result, platform.elapsed())
     }
@@ -244,7 +259,8 @@ mod tests {
 
     #[test]
     fn null_arguments_are_left_out() {
-        let body = encode_arguments(&json!({ "p_a": null, "p_b": { "c": null } })).unwrap();
+        let body =
+            encode_arguments(&[("p_a", &None::<u8>), ("p_b", &json!({ "c": null }))]).unwrap();
         assert_eq!(body, br#"{"p_b":{"c":null}}"#);
     }
 }

@@ -1,7 +1,7 @@
 //! Records of facts that PayPal shows and the database lacks. The SQL functions are in
 //! `migrations/functions/observations.sql`.
 
-use super::{CarIdentity, Database, DatabaseError};
+use super::{Arguments, CarIdentity, Database, DatabaseError};
 use crate::domain::{
     difference::{End, ObservedRefund},
     observation::{Authorization, AuthorizationStatus, Capture},
@@ -50,17 +50,20 @@ impl Database<'_> {
             AuthorizationStatus::Pending => PaymentState::AuthorizationPending,
             _ => PaymentState::Authorized,
         };
-        let arguments = serde_json::json!({
-            "p_payment_id": record.payment_id,
-            "p_order_id": authorization.order_id.as_ref().or(record.order_id.as_ref()),
-            "p_authorization_id": authorization.id,
-            "p_amount": authorization.money.amount,
-            "p_currency": authorization.money.currency,
-            "p_status": status,
-            "p_expires_at": authorization.expires_at,
-            "p_now": self.platform.now(),
-        });
-        self.call("record_observed_authorization", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &record.payment_id),
+            (
+                "p_order_id",
+                &authorization.order_id.as_ref().or(record.order_id.as_ref()),
+            ),
+            ("p_authorization_id", &authorization.id),
+            ("p_amount", &authorization.money.amount),
+            ("p_currency", &authorization.money.currency),
+            ("p_status", &status),
+            ("p_expires_at", &authorization.expires_at),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call("record_observed_authorization", arguments).await
     }
 
     /// Records a capture, unless PayPal does not document its state. Returns whether the record has
@@ -91,15 +94,15 @@ impl Database<'_> {
         let Some(status) = capture.status.recorded() else {
             return Ok(false);
         };
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_capture_id": capture.id,
-            "p_amount": capture.money.amount,
-            "p_status": status.name(),
-            "p_returns_hold": returns_hold,
-            "p_now": self.platform.now(),
-        });
-        self.record("record_observed_capture", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_capture_id", &capture.id),
+            ("p_amount", &capture.money.amount),
+            ("p_status", &status.name()),
+            ("p_returns_hold", &returns_hold),
+            ("p_now", &self.platform.now()),
+        ];
+        self.record("record_observed_capture", arguments).await
     }
 
     /// Records a refund, or takes a recorded one back. Returns whether the record has changed.
@@ -108,16 +111,16 @@ impl Database<'_> {
         payment: Uuid,
         refund: &ObservedRefund,
     ) -> Result<bool, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_paypal_refund_id": refund.paypal_id,
-            "p_capture_id": refund.capture_id,
-            "p_amount": refund.amount,
-            "p_status": refund.status.name(),
-            "p_refund_id": refund.refund_id,
-            "p_now": self.platform.now(),
-        });
-        self.record("record_observed_refund", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_paypal_refund_id", &refund.paypal_id),
+            ("p_capture_id", &refund.capture_id),
+            ("p_amount", &refund.amount),
+            ("p_status", &refund.status.name()),
+            ("p_refund_id", &refund.refund_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.record("record_observed_refund", arguments).await
     }
 
     /// Records the end of an authorization, or of an order before it. Returns whether the record
@@ -127,18 +130,18 @@ impl Database<'_> {
         payment: Uuid,
         end: End,
     ) -> Result<bool, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_status": end.name(),
-            "p_now": self.platform.now(),
-        });
-        self.record("record_observed_end", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_status", &end.name()),
+            ("p_now", &self.platform.now()),
+        ];
+        self.record("record_observed_end", arguments).await
     }
 
     async fn record(
         &self,
         function: &'static str,
-        arguments: &serde_json::Value,
+        arguments: Arguments<'_>,
     ) -> Result<bool, DatabaseError> {
         let result: ObservationRecord = self.call(function, arguments).await?;
         Ok(result.is_recorded())

@@ -1,6 +1,6 @@
 //! Opening a booking for payment.
 
-use super::{CarIdentity, Database, DatabaseError};
+use super::{Arguments, CarIdentity, Database, DatabaseError};
 use crate::domain::{
     car::CarRef,
     dates::DateRange,
@@ -116,16 +116,16 @@ impl Database<'_> {
         &self,
         request: &PaymentRequest<'_>,
     ) -> Result<PaymentOpening, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_booking_id": request.booking_id,
-            "p_car": request.car,
-            "p_start_date": request.dates.start(),
-            "p_end_date": request.dates.end(),
-            "p_client_price": request.client_price,
-            "p_request_id": request.request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("open_payment", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_booking_id", &request.booking_id),
+            ("p_car", &request.car),
+            ("p_start_date", &request.dates.start()),
+            ("p_end_date", &request.dates.end()),
+            ("p_client_price", &request.client_price),
+            ("p_request_id", &request.request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("open_payment", arguments).await
     }
 
     /// Records the order that PayPal created.
@@ -136,14 +136,14 @@ impl Database<'_> {
         order_id: &str,
         approve_url: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_request_id": request_id,
-            "p_order_id": order_id,
-            "p_approve_url": approve_url,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_paypal_order", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_request_id", &request_id),
+            ("p_order_id", &order_id),
+            ("p_approve_url", &approve_url),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_paypal_order", arguments)
             .await
             .map(drop)
     }
@@ -154,20 +154,18 @@ impl Database<'_> {
         order_id: &str,
         code: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_order_id": order_id,
-            "p_error_code": code,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("end_paypal_order", &arguments)
-            .await
-            .map(drop)
+        let arguments: Arguments<'_> = &[
+            ("p_order_id", &order_id),
+            ("p_error_code", &code),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("end_paypal_order", arguments).await.map(drop)
     }
 
     /// Up to `limit` order requests whose response was lost and that nobody repeated.
     pub(crate) async fn lost_orders(&self, limit: u32) -> Result<Vec<LostOrder>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("lost_orders", &arguments).await
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call("lost_orders", arguments).await
     }
 
     /// Closes up to `limit` payments whose order nobody can find any more. Returns their number.
@@ -176,8 +174,8 @@ impl Database<'_> {
         struct LostOrderClosure {
             count: usize,
         }
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        let LostOrderClosure { count } = self.call("close_lost_orders", &arguments).await?;
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        let LostOrderClosure { count } = self.call("close_lost_orders", arguments).await?;
         Ok(count)
     }
 }

@@ -1,8 +1,9 @@
 //! Decoding of results that name their outcome.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
+use crate::clients::json::{self, Json};
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserialize, Deserializer,
     de::{
         DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, VariantAccess,
         Visitor,
@@ -19,7 +20,7 @@ impl Database<'_> {
     pub(super) async fn call_outcome<T: DeserializeOwned>(
         &self,
         function: &'static str,
-        arguments: &impl Serialize,
+        arguments: Arguments<'_>,
     ) -> Result<T, DatabaseError> {
         let body = self.call_raw(function, arguments).await?;
         decode_outcome(&body).map_err(|error| DatabaseError::undecodable(function, error))
@@ -37,7 +38,7 @@ pub(super) fn decode_outcome<T: DeserializeOwned>(body: &[u8]) -> Result<T, Erro
     struct Name {
         outcome: String,
     }
-    let Name { outcome: name } = serde_json::from_slice(body)?;
+    let Name { outcome: name } = json::from_slice(body)?;
     T::deserialize(Outcome {
         name,
         body,
@@ -85,10 +86,10 @@ impl<'de> Deserializer<'de> for Outcome<'de> {
         self.deserialize_map(visitor)
     }
 
-    /// Decodes the members. `serde_json` also decodes a struct from an array, which would add that
-    /// code for each variant.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        serde_json::Deserializer::from_slice(self.body).deserialize_map(visitor)
+        Json(&mut serde_json::Deserializer::from_slice(self.body))
+            .deserialize_map(visitor)
+            .map_err(|error| error.0)
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {

@@ -1,10 +1,13 @@
 //! Reconciliation: payments to compare with PayPal, and the findings about them.
 
-use super::{Database, DatabaseError};
-use crate::domain::{finding::Finding, observation::PaymentRecord};
+use super::{Argument, Arguments, Database, DatabaseError};
+use crate::{
+    clients::json,
+    domain::{finding::Finding, observation::PaymentRecord},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 /// An id of a payment.
@@ -126,11 +129,11 @@ impl Database<'_> {
         &self,
         name: PaymentName<'_>,
     ) -> Result<Option<PaymentRecord>, DatabaseError> {
-        let arguments = match name {
-            PaymentName::Id(id) => serde_json::json!({ "p_payment_id": id }),
-            PaymentName::PayPalId(id) => serde_json::json!({ "p_paypal_id": id }),
+        let (argument, id): (_, &dyn Argument) = match &name {
+            PaymentName::Id(id) => ("p_payment_id", id),
+            PaymentName::PayPalId(id) => ("p_paypal_id", id),
         };
-        self.call("find_payment", &arguments).await
+        self.call("find_payment", &[(argument, id)]).await
     }
 
     /// Up to `limit` payments that are due for a comparison with PayPal, longest overdue first.
@@ -143,11 +146,12 @@ impl Database<'_> {
         struct Id {
             payment_id: Uuid,
         }
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        let records: Vec<Value> = self.call("payments_to_reconcile", &arguments).await?;
-        let due = records.into_iter().filter_map(|record| {
-            let Id { payment_id } = Id::deserialize(&record).ok()?;
-            let record = PaymentRecord::deserialize(record)
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        let records: Vec<Box<RawValue>> = self.call("payments_to_reconcile", arguments).await?;
+        let due = records.iter().filter_map(|record| {
+            let record = record.get().as_bytes();
+            let Id { payment_id } = json::from_slice(record).ok()?;
+            let record = json::from_slice(record)
                 .inspect_err(|error| log::error!("payment={payment_id} unreadable: {error}"))
                 .ok();
             Some(DueComparison { payment_id, record })
@@ -162,13 +166,13 @@ impl Database<'_> {
         failure: ComparisonFailure,
         code: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_code": code,
-            "p_kind": failure,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_comparison_failure", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_code", &code),
+            ("p_kind", &failure),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_comparison_failure", arguments)
             .await
             .map(drop)
     }
@@ -179,12 +183,12 @@ impl Database<'_> {
         payment: Uuid,
         findings: &[Finding],
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_findings": findings,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_reconciliation", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_findings", &findings),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_reconciliation", arguments)
             .await
             .map(drop)
     }
@@ -194,14 +198,14 @@ impl Database<'_> {
         &self,
         report: &DisputeReport<'_>,
     ) -> Result<DisputeRecord, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_dispute_id": report.dispute_id,
-            "p_transactions": report.transactions,
-            "p_is_resolved": report.is_resolved,
-            "p_outcome": report.outcome,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("record_dispute", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_dispute_id", &report.dispute_id),
+            ("p_transactions", &report.transactions),
+            ("p_is_resolved", &report.is_resolved),
+            ("p_outcome", &report.outcome),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("record_dispute", arguments).await
     }
 
     /// Takes a finding off the open list until its detail changes.
@@ -213,15 +217,15 @@ impl Database<'_> {
         actor: &str,
         request_id: &str,
     ) -> Result<Acknowledgement, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_kind": kind,
-            "p_reason": reason,
-            "p_actor": actor,
-            "p_request_id": request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("acknowledge_finding", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_kind", &kind),
+            ("p_reason", &reason),
+            ("p_actor", &actor),
+            ("p_request_id", &request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("acknowledge_finding", arguments).await
     }
 
     /// A page of the open findings and of the dead letters.
@@ -229,11 +233,11 @@ impl Database<'_> {
         &self,
         listing: DriftListing,
     ) -> Result<Drift, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_page": listing.page,
-            "p_limit": listing.limit,
-            "p_acknowledged": listing.is_acknowledged,
-        });
-        self.call("payment_drift", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_page", &listing.page),
+            ("p_limit", &listing.limit),
+            ("p_acknowledged", &listing.is_acknowledged),
+        ];
+        self.call("payment_drift", arguments).await
     }
 }

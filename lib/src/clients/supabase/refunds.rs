@@ -1,6 +1,6 @@
 //! Refunds of captured money.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
 use crate::domain::{
     money::{Amount, Currency, Money},
     observation,
@@ -162,23 +162,23 @@ impl Database<'_> {
         &self,
         request: &RefundRequest<'_>,
     ) -> Result<RefundOrder, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_booking_id": request.booking_id,
-            "p_actor": request.actor,
-            "p_amount": request.amount,
-            "p_currency": request.currency,
-            "p_idempotency_key": request.idempotency_key,
-            "p_reason": request.reason,
-            "p_request_id": request.request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("order_refund", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_booking_id", &request.booking_id),
+            ("p_actor", &request.actor),
+            ("p_amount", &request.amount),
+            ("p_currency", &request.currency),
+            ("p_idempotency_key", &request.idempotency_key),
+            ("p_reason", &request.reason),
+            ("p_request_id", &request.request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("order_refund", arguments).await
     }
 
     /// Claims a refund, to make it.
     pub(crate) async fn begin_refund(&self, refund: Uuid) -> Result<RefundStart, DatabaseError> {
-        let arguments = serde_json::json!({ "p_refund_id": refund, "p_now": self.platform.now() });
-        self.call_outcome("begin_refund", &arguments).await
+        let arguments: Arguments<'_> = &[("p_refund_id", &refund), ("p_now", &self.platform.now())];
+        self.call_outcome("begin_refund", arguments).await
     }
 
     /// Records PayPal's refund. Counts even when the claim was lost.
@@ -188,14 +188,14 @@ impl Database<'_> {
         refund: &observation::Refund,
         status: RecordedRefundStatus,
     ) -> Result<Refund, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_refund_id": claim.id,
-            "p_request_id": claim.request_id,
-            "p_paypal_refund_id": refund.id,
-            "p_status": status.name(),
-            "p_now": self.platform.now(),
-        });
-        let RefundRecord::Recorded(refund) = self.call_outcome("record_refund", &arguments).await?;
+        let arguments: Arguments<'_> = &[
+            ("p_refund_id", &claim.id),
+            ("p_request_id", &claim.request_id),
+            ("p_paypal_refund_id", &refund.id),
+            ("p_status", &status.name()),
+            ("p_now", &self.platform.now()),
+        ];
+        let RefundRecord::Recorded(refund) = self.call_outcome("record_refund", arguments).await?;
         Ok(refund)
     }
 
@@ -208,24 +208,24 @@ impl Database<'_> {
         kind: &str,
         retry_at: Option<Timestamp>,
     ) -> Result<Refund, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_refund_id": claim.id,
-            "p_request_id": claim.request_id,
-            "p_error_code": code,
-            "p_kind": kind,
-            "p_retry_at": retry_at,
-            "p_now": self.platform.now(),
-        });
+        let arguments: Arguments<'_> = &[
+            ("p_refund_id", &claim.id),
+            ("p_request_id", &claim.request_id),
+            ("p_error_code", &code),
+            ("p_kind", &kind),
+            ("p_retry_at", &retry_at),
+            ("p_now", &self.platform.now()),
+        ];
         let RefundRecord::Recorded(refund) = self
-            .call_outcome("record_refund_failure", &arguments)
+            .call_outcome("record_refund_failure", arguments)
             .await?;
         Ok(refund)
     }
 
     /// Up to `limit` parts of refunds that are ordered, due and not claimed.
     pub(crate) async fn refunds_due(&self, limit: u32) -> Result<Vec<Uuid>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("refunds_due", &arguments).await
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call("refunds_due", arguments).await
     }
 }
 

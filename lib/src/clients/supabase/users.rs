@@ -1,6 +1,7 @@
 //! Users who are signed in with Supabase.
 
 use super::{Database, DatabaseError, error::refusal};
+use crate::clients::json;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use serde::Deserialize;
@@ -53,7 +54,7 @@ impl Database<'_> {
 
         let response = self.exchange(OPERATION, request).await?;
         match response.status() {
-            status if status.is_success() => serde_json::from_slice(response.body())
+            status if status.is_success() => json::from_slice(response.body())
                 .map_err(|error| DatabaseError::undecodable(OPERATION, error)),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
             status => Err(refusal(OPERATION, status, response.body())),

@@ -1,6 +1,6 @@
 //! Voids: authorizations whose money PayPal has to release.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -36,13 +36,13 @@ impl Database<'_> {
         authorization_id: &str,
         reason: &str,
     ) -> Result<VoidStart, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_authorization_id": authorization_id,
-            "p_reason": reason,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("begin_void", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_authorization_id", &authorization_id),
+            ("p_reason", &reason),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("begin_void", arguments).await
     }
 
     /// Records that PayPal voided.
@@ -51,12 +51,12 @@ impl Database<'_> {
         payment: Uuid,
         request_id: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_request_id": request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_void", &arguments).await.map(drop)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_request_id", &request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_void", arguments).await.map(drop)
     }
 
     /// Records that PayPal did not void or gave no response. Without `retry_at` it is retried later
@@ -69,15 +69,15 @@ impl Database<'_> {
         kind: &str,
         retry_at: Option<Timestamp>,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_payment_id": payment,
-            "p_request_id": request_id,
-            "p_error_code": code,
-            "p_kind": kind,
-            "p_retry_at": retry_at,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_void_failure", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_payment_id", &payment),
+            ("p_request_id", &request_id),
+            ("p_error_code", &code),
+            ("p_kind", &kind),
+            ("p_retry_at", &retry_at),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_void_failure", arguments)
             .await
             .map(drop)
     }
@@ -87,7 +87,7 @@ impl Database<'_> {
         &self,
         limit: u32,
     ) -> Result<Vec<UnvoidedAuthorization>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("authorizations_to_void", &arguments).await
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call("authorizations_to_void", arguments).await
     }
 }

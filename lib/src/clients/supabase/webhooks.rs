@@ -1,6 +1,6 @@
 //! The inbox of webhook events.
 
-use super::{Database, DatabaseError};
+use super::{Arguments, Database, DatabaseError};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -48,15 +48,15 @@ impl Database<'_> {
         struct StoredEvent {
             work: Option<EventClaim>,
         }
-        let arguments = serde_json::json!({
-            "p_event_id": event_id,
-            "p_event_type": event_type,
-            "p_resource_id": resource_id,
-            "p_body": body,
-            "p_request_id": request_id,
-            "p_now": self.platform.now(),
-        });
-        let stored: StoredEvent = self.call("store_webhook_event", &arguments).await?;
+        let arguments: Arguments<'_> = &[
+            ("p_event_id", &event_id),
+            ("p_event_type", &event_type),
+            ("p_resource_id", &resource_id),
+            ("p_body", &body),
+            ("p_request_id", &request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        let stored: StoredEvent = self.call("store_webhook_event", arguments).await?;
         Ok(stored.work)
     }
 
@@ -65,8 +65,8 @@ impl Database<'_> {
         &self,
         limit: u32,
     ) -> Result<Vec<EventClaim>, DatabaseError> {
-        let arguments = serde_json::json!({ "p_limit": limit, "p_now": self.platform.now() });
-        self.call("claim_webhook_events", &arguments).await
+        let arguments: Arguments<'_> = &[("p_limit", &limit), ("p_now", &self.platform.now())];
+        self.call("claim_webhook_events", arguments).await
     }
 
     /// Records that an event is applied, and its effect.
@@ -75,13 +75,13 @@ impl Database<'_> {
         claim: &EventClaim,
         result: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_event_id": claim.event_id,
-            "p_lease": claim.claim_id,
-            "p_result": result,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_webhook_result", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_event_id", &claim.event_id),
+            ("p_lease", &claim.claim_id),
+            ("p_result", &result),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_webhook_result", arguments)
             .await
             .map(drop)
     }
@@ -92,13 +92,13 @@ impl Database<'_> {
         claim: &EventClaim,
         code: &str,
     ) -> Result<(), DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_event_id": claim.event_id,
-            "p_lease": claim.claim_id,
-            "p_error_code": code,
-            "p_now": self.platform.now(),
-        });
-        self.call_raw("record_webhook_failure", &arguments)
+        let arguments: Arguments<'_> = &[
+            ("p_event_id", &claim.event_id),
+            ("p_lease", &claim.claim_id),
+            ("p_error_code", &code),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_raw("record_webhook_failure", arguments)
             .await
             .map(drop)
     }
@@ -110,12 +110,12 @@ impl Database<'_> {
         actor: &str,
         request_id: &str,
     ) -> Result<EventReplay, DatabaseError> {
-        let arguments = serde_json::json!({
-            "p_event_id": event_id,
-            "p_actor": actor,
-            "p_request_id": request_id,
-            "p_now": self.platform.now(),
-        });
-        self.call_outcome("replay_webhook_event", &arguments).await
+        let arguments: Arguments<'_> = &[
+            ("p_event_id", &event_id),
+            ("p_actor", &actor),
+            ("p_request_id", &request_id),
+            ("p_now", &self.platform.now()),
+        ];
+        self.call_outcome("replay_webhook_event", arguments).await
     }
 }

@@ -5,7 +5,10 @@
 
 use crate::{
     app::App,
-    clients::upstash::{Command, RedisError, Value},
+    clients::{
+        json,
+        upstash::{Command, RedisError, Value},
+    },
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -69,7 +72,7 @@ pub(crate) async fn list(app: &App, start: Timestamp) -> Result<Option<Violation
     let violations = members
         .into_iter()
         .filter_map(Value::into_text)
-        .filter_map(|member| serde_json::from_str(&member).ok())
+        .filter_map(|member| json::from_slice(member.as_bytes()).ok())
         .collect();
     Ok(Some(ViolationList {
         violations,

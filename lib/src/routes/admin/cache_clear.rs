@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    clients::{supabase::CarIdentity, upstash::Command},
+    clients::{json, supabase::CarIdentity, upstash::Command},
     domain::{car::CarRef, rate_limit::Tier, refusal::Refusal},
     flows::{
         cache::invalidate::{epoch_invalidation, invalidation},
@@ -100,7 +100,7 @@ async fn car_invalidation(app: &App, request: &Request, car: &CarRef) -> Vec<Com
     let page: Option<CarPage> = body
         .ok()
         .flatten()
-        .and_then(|body| serde_json::from_slice(&body).ok());
+        .and_then(|body| json::from_slice(&body).ok());
     match page {
         Some(CarPage { car }) => {
             let lists = [Subject::Catalogue, Subject::Fleet];
