@@ -471,7 +471,16 @@ async fn half_values_of_refunds_are_refused() {
         let other = if paid.hold.currency == "EUR" { "USD" } else { "EUR" };
         for (body, pointer) in [
             (json!({ "amount": null }), "/amount"),
-            (json!({ "amount": { "amount": "1.00", "currency": other } }), "/amount/currency"),
+            (json!({ "amount": { "amount": "1.00", "currency": other } }), "/currency"),
+            (json!({ "amount": "1.00", "currency": other }), "/currency"),
+            (json!({ "amount": "1.00", "currency": null }), "/currency"),
+            (json!({ "amount": "1.00", "currency": "" }), "/currency"),
+            (json!({ "amount": "1.00", "currency": ["USD"] }), "/currency"),
+            (json!({ "amount": { "amount": "1.00", "currency": paid.hold.currency }, "currency": other }), "/currency"),
+            (json!({ "currency": other }), "/currency"),
+            (json!({ "Amount": "1.00" }), "/Amount"),
+            (json!({ "amout": "1.00" }), "/amout"),
+            (json!({ "value": "1.00", "currency_code": "USD" }), "/currency_code"),
             (json!({ "amount": { "amount": "1.00", "currency": 12 } }), "/amount/currency"),
             (json!({ "amount": { "amount": "1.00", "currency": null } }), "/amount/currency"),
             (json!({ "amount": { "amount": null, "currency": paid.hold.currency } }), "/amount/amount"),
@@ -489,6 +498,9 @@ async fn half_values_of_refunds_are_refused() {
         let money = json!({ "amount": { "amount": "1.00", "currency": paid.hold.currency } });
         let made = post_action_with_key(&client, paid.hold.id, "refund", &new_uuid().to_string(), &money).await.expect(200);
         assert_eq!((&made["amount"], &made["status"]), (&json!("1.00"), &json!("refunded")));
+        let flat = json!({ "amount": "2.00", "currency": paid.hold.currency });
+        let made = post_action_with_key(&client, paid.hold.id, "refund", &new_uuid().to_string(), &flat).await.expect(200);
+        assert_eq!((&made["amount"], &made["currency"]), (&json!("2.00"), &json!(paid.hold.currency)));
     })
     .await;
 }
