@@ -1,6 +1,7 @@
 -- From an approved order to a confirmed booking.
 --
 -- Functions of other files:
+--   availability.sql   is_live
 --   bookings.sql       lock_booking
 --   capture_rules.sql  capture_scheduled_at
 --   formats.sql        money, utc
@@ -45,6 +46,15 @@ BEGIN
         WHEN p_booking.status = 'cancelled' THEN 'booking_not_payable'
         ELSE 'order_ended'
     END;
+END;
+$$;
+
+-- Whether the hold of an unpaid booking is over, and no new order can revive it.
+CREATE OR REPLACE FUNCTION internal.needs_new_booking(p_booking public.bookings, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    RETURN p_booking.status IN ('pending_payment', 'expired') AND p_now >= internal.hold_limit(p_booking)
+       AND NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now);
 END;
 $$;
 
@@ -97,6 +107,9 @@ BEGIN
     SELECT * INTO v_order FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'order' AND result_id = p_order_id;
 
     v_refusal := internal.settled_outcome(v_booking, v_payment);
+    IF v_refusal = 'order_ended' AND internal.needs_new_booking(v_booking, p_now) THEN
+        v_refusal := 'hold_expired';
+    END IF;
     IF v_refusal IN ('already_authorized', 'pending') THEN
         RETURN internal.authorization_json(v_refusal, v_booking.id, v_payment.id, (
             SELECT request_id FROM public.payment_operations

@@ -9,7 +9,8 @@
 --   capture_rules.sql     capture_scheduled_at, note_capture_attempt
 --   formats.sql           money, utc
 --   payment_sums.sql      is_replaced, lock_payment_of_booking, put_capture, recount_payment
---   payments.sql          close_operation, has_live_lease, known_operation, open_operation
+--   payments.sql          close_operation, has_live_lease, known_operation, latest_payment,
+--                         open_operation
 --   reauthorizations.sql  should_reauthorize
 --   voids.sql             holds_money, retry_later, voidable_authorization
 
@@ -161,20 +162,16 @@ COMMENT ON FUNCTION public.process_scheduled_payment_captures IS
     '(record_reauthorization, record_reauthorization_failure) before capturing. Two runs claim '
     'disjoint payments (SKIP LOCKED). Each claim ends with record_capture or record_capture_failure.';
 
--- Locks the payments of a booking and returns the one that an operator captures or reauthorizes:
--- the one that holds or took money, otherwise the newest whose authorization lives after a refused
--- capture, otherwise the newest. An expired claim without an open capture was for a
--- reauthorization. It is released, so the payment is authorized again. Returns a row of NULLs if
--- there is none.
+-- Locks the payments of a booking and returns the one that the booking shows, which an operator
+-- captures or reauthorizes. An expired claim without an open capture was for a reauthorization. It
+-- is released, so the payment is authorized again. Returns a row of NULLs if there is none.
 CREATE OR REPLACE FUNCTION internal.lock_chargeable_payment(p_booking_id uuid, p_now timestamptz) RETURNS public.payments
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_payment public.payments;
 BEGIN
     PERFORM FROM public.payments WHERE booking_id = p_booking_id ORDER BY id FOR UPDATE;
-    SELECT p.* INTO v_payment FROM public.payments AS p WHERE p.booking_id = p_booking_id
-    ORDER BY (p.void_reason IS NULL AND p.status NOT IN ('created', 'voided', 'failed', 'expired', 'refunded')) DESC,
-        (p.void_reason IS NULL AND internal.holds_money(p, p_now)) DESC, (p.void_reason IS NULL) DESC, p.created_at DESC, p.id LIMIT 1;
+    v_payment := internal.latest_payment(p_booking_id);
     IF v_payment.status = 'capturing' AND NOT internal.has_live_lease(v_payment, p_now) AND NOT EXISTS (
         SELECT FROM public.payment_operations WHERE payment_id = v_payment.id AND operation = 'capture' AND status = 'open') THEN
         UPDATE public.payments SET status = 'authorized', lease_id = NULL, lease_expires_at = NULL, updated_at = p_now
@@ -200,7 +197,8 @@ BEGIN
         WHEN p_payment.void_reason IS NULL AND p_payment.authorization_id IS NOT NULL
              AND (p_payment.status IN ('voided', 'expired') OR (p_payment.status = 'failed' AND NOT internal.holds_money(p_payment, p_now)))
             THEN jsonb_build_object('outcome', 'authorization_ended')
-        WHEN p_payment.void_reason IS NOT NULL OR p_payment.status IS NULL OR p_payment.status = 'created'
+        WHEN p_payment.void_reason IS NOT NULL OR p_payment.authorization_id IS NULL
+             OR p_payment.status NOT IN ('authorized', 'capturing', 'failed')
              OR (p_booking.status NOT IN ('upcoming', 'active', 'completed')
                  AND NOT (p_booking.status = 'cancelled' AND p_payment.capture_amount IS NOT NULL AND p_payment.status <> 'failed'))
             THEN jsonb_build_object('outcome', 'not_capturable')

@@ -23,8 +23,9 @@ END;
 $$;
 
 -- The payment that a booking shows: one that holds or keeps money, otherwise one whose capture was
--- refused while PayPal may still hold the money. Otherwise the newest, and rather one that is not
--- to be voided.
+-- refused while PayPal may still hold the money. Otherwise one that the customer can still
+-- authorize, then one that was captured once, then the newest. Payments that are not to be voided
+-- come before others.
 CREATE OR REPLACE FUNCTION internal.latest_payment(p_booking_id uuid) RETURNS public.payments
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
@@ -32,7 +33,8 @@ BEGIN
         SELECT p FROM public.payments AS p WHERE p.booking_id = p_booking_id
         ORDER BY (p.void_reason IS NULL AND p.status NOT IN ('created', 'voided', 'failed', 'expired', 'refunded')) DESC,
                  (p.void_reason IS NULL AND p.status = 'failed' AND p.authorization_id IS NOT NULL AND p.hold_ended_at IS NULL) DESC,
-                 (p.void_reason IS NULL) DESC, p.created_at DESC, p.id LIMIT 1);
+                 (p.void_reason IS NULL) DESC, (p.status = 'created') DESC, (p.captured_amount IS NOT NULL) DESC,
+                 p.created_at DESC, p.id LIMIT 1);
 END;
 $$;
 
@@ -79,7 +81,7 @@ BEGIN
             WHEN c.status <> 'listed' THEN 'booking_not_payable'
             WHEN p_booking.start_date < internal.local_day(c, p_now) THEN 'booking_not_payable'
             WHEN NOT internal.is_live(p_booking.status, p_booking.hold_expires_at, p_now)
-                 AND NOT internal.price_still_stands(p_booking, p_now) THEN 'booking_not_payable'
+                 AND NOT internal.price_still_stands(p_booking, p_now) THEN 'hold_expired'
         END
         FROM public.cars AS c WHERE c.id = p_booking.car_id);
 END;

@@ -157,8 +157,9 @@ impl Fields {
         parsed.map_err(|refusal| self.refuse(name, refusal)).ok()
     }
 
-    /// An amount to pay out, and its currency if it names one: a string, a number with its digits
-    /// as written, or `{"amount":…,"currency":…}`. Only a missing member means no amount. Programs
+    /// An amount to pay out, and its currency if one is named: a string, a number with its digits
+    /// as written, or `{"amount":…,"currency":…}`. The currency may also stand in the member
+    /// `currency` beside the amount. Only a missing member means no amount or no currency. Programs
     /// write null for an empty field and for NaN.
     pub(crate) fn exact_money<A, C>(
         &mut self,
@@ -167,7 +168,12 @@ impl Fields {
         parse_currency: impl Fn(&str) -> Result<C, Refusal>,
     ) -> (Option<A>, Option<C>) {
         const NULL: Refusal = Refusal::new("null", "must be an amount, or be left out");
-        match self.members.get(name) {
+        const TWICE: Refusal = Refusal::new("duplicate", "must be given once");
+        let beside = match self.members.get("currency") {
+            None => None,
+            Some(_) => self.required("currency", &parse_currency),
+        };
+        let (amount, inside) = match self.members.get(name) {
             Some(Value::Null) => {
                 self.refuse(name, NULL);
                 (None, None)
@@ -196,6 +202,20 @@ impl Fields {
                 })
                 .unwrap_or((None, None)),
             _ => (self.optional_amount(name, parse_amount), None),
+        };
+        if beside.is_some() && inside.is_some() {
+            self.refuse("currency", TWICE);
+        }
+        (amount, inside.or(beside))
+    }
+
+    /// Refuses members that the request does not have. For requests in which a missing member has a
+    /// meaning, so that a misspelled name is not taken for a missing one.
+    pub(crate) fn refuse_others(&mut self, known: &[&str]) {
+        const UNKNOWN: Refusal = Refusal::new("unknown_member", "is no member of this request");
+        let names: Vec<String> = self.members.keys().cloned().collect();
+        for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+            self.refuse(name, UNKNOWN);
         }
     }
 

@@ -137,10 +137,7 @@ async fn half_values_of_refunds_are_refused() {
         let other = if own == "EUR" { "USD" } else { "EUR" };
         for (amount, pointer) in [
             (json!(null), "/amount"),
-            (
-                json!({ "amount": "1.00", "currency": other }),
-                "/amount/currency",
-            ),
+            (json!({ "amount": "1.00", "currency": other }), "/currency"),
             (
                 json!({ "amount": "1.00", "currency": 12 }),
                 "/amount/currency",
@@ -164,11 +161,37 @@ async fn half_values_of_refunds_are_refused() {
             let refused = refused.expect_problem(422, "invalid_fields");
             assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}");
         }
+        for (body, pointer) in [
+            (json!({ "amount": "1.00", "currency": other }), "/currency"),
+            (json!({ "amount": "1.00", "currency": null }), "/currency"),
+            (json!({ "amount": "1.00", "currency": "" }), "/currency"),
+            (
+                json!({ "amount": "1.00", "currency": ["USD"] }),
+                "/currency",
+            ),
+            (
+                json!({ "amount": { "amount": "1.00", "currency": own }, "currency": other }),
+                "/currency",
+            ),
+            (json!({ "currency": other }), "/currency"),
+            (json!({ "Amount": "1.00" }), "/Amount"),
+            (json!({ "amout": "1.00" }), "/amout"),
+        ] {
+            let refused = request_refund(&client, &paid, &body).await;
+            let refused = refused.expect_problem(422, "invalid_fields");
+            assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}");
+        }
         assert_eq!(read_payment(&client, &paid).await["refundedAmount"], "0.00");
         let money = json!({ "amount": { "amount": "1.00", "currency": own } });
         let made = request_refund(&client, &paid, &money).await.expect(200);
         assert_eq!(made["amount"], "1.00");
         assert_eq!(made["status"], "refunded");
+        let beside = json!({ "amount": "2.00", "currency": own });
+        let made = request_refund(&client, &paid, &beside).await.expect(200);
+        assert_eq!(
+            (&made["amount"], &made["currency"]),
+            (&json!("2.00"), &json!(own))
+        );
     })
     .await;
 }

@@ -269,10 +269,10 @@ async fn day_old_hold_cannot_be_paid() {
         advance_clock(SignedDuration::from_hours(25)).await;
         request_order(&client, &hold, None)
             .await
-            .expect_problem(409, "booking_not_payable");
+            .expect_problem(409, "hold_expired");
         request_authorization(&client, &order)
             .await
-            .expect_problem(409, "booking_not_payable");
+            .expect_problem(409, "hold_expired");
         assert_eq!(
             request_hold(&client, &hold.rental).await.expect(201)["status"],
             json!("pending_payment")

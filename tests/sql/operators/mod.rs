@@ -3,5 +3,6 @@
 mod audit;
 mod booking_list;
 mod captures;
+mod charge_refusals;
 mod monitoring;
 mod reauthorizations;

@@ -101,7 +101,7 @@ async fn approved_order_holds_days_until_it_ends() {
             "2030-01-11T12:00:00Z",
         )
         .await;
-        assert_eq!(late, json!({ "outcome": "booking_not_payable" }));
+        assert_eq!(late, json!({ "outcome": "hold_expired" }));
     })
     .await;
 }

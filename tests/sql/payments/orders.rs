@@ -171,7 +171,7 @@ async fn unpayable_booking_names_reason() {
             assert_eq!(open(mismatch.clone()).await, "booking_mismatch", "{mismatch}");
         }
         assert_eq!(open(json!({ "p_now": "2030-01-21T00:00:00Z" })).await, "booking_not_payable", "the rental has begun");
-        assert_eq!(open(json!({ "p_now": "2030-01-11T13:00:00Z" })).await, "booking_not_payable", "the price is a day old");
+        assert_eq!(open(json!({ "p_now": "2030-01-11T13:00:00Z" })).await, "hold_expired", "the price is a day old");
         assert_eq!(db.count("payments", "true").await, 0);
         db.run("UPDATE cars SET status = 'withdrawn' WHERE slug = 'plain'").await;
         assert_eq!(open(json!({})).await, "booking_not_payable");

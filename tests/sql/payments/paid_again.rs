@@ -204,3 +204,21 @@ async fn shown_payment_is_the_one_with_money() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn refunded_payment_is_shown_after_abandoned_one() {
+    with_database(|db| async move {
+        let (service, first) = upcoming_booking(&db).await;
+        let refunded = format!("status = 'refunded', {CAPTURE}, refunded_amount = 237.60");
+        set_payment(&db, &first, &refunded).await;
+        let second = order(&service, &details(&service, &first).await, LATER).await;
+        let shown = async || details(&service, &first).await["payment"].clone();
+        let open = shown().await;
+        assert_eq!(open["paymentId"], json!(second.payment_id));
+        set_payment(&db, &second, "status = 'expired'").await;
+        let ended = shown().await;
+        assert_eq!(ended["paymentId"], json!(first.payment_id));
+        assert_eq!(ended["status"], "refunded");
+    })
+    .await;
+}

@@ -135,6 +135,24 @@ async fn bad_review_lets_customer_pay_otherwise() {
     .await;
 }
 
+/// PayPal decides after the hold's hour, so the customer needs a new booking.
+#[tokio::test]
+async fn late_refusal_asks_for_new_booking() {
+    with_database(|db| async move {
+        let (service, booking, payment, claim) = reviewed_booking(&db).await;
+        let decided = "2030-01-11T18:00:00Z";
+        record(&service, &claim, "denied", decided).await;
+        for later in ["2030-01-11T18:20:00Z", "2030-01-13T12:00:00Z"] {
+            let expired = json!({ "outcome": "hold_expired" });
+            let order = begin_authorization(&service, &payment.order_id, later).await;
+            assert_eq!(order, expired, "{later}");
+            let next = call(&service, "open_payment", payment_of(&booking, later)).await;
+            assert_eq!(next, expired, "{later}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn wrong_amount_under_review_awaits_void() {
     with_database(|db| async move {

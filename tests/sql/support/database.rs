@@ -1,10 +1,11 @@
-//! A database for one test, made from the migrations. It is dropped afterwards, even after a panic.
+//! A database for one test, a copy of a migrated one. It is dropped afterwards, even after a panic.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 use uuid::Uuid;
 
@@ -121,6 +122,30 @@ pub(crate) fn sql_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// The name of the migrated database that the tests of this process copy. It stays in the server,
+/// which script/test starts for one run.
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+async fn create_template(server: &Config) -> String {
+    let name = format!("exodrive_template_{}", random_id());
+    connect(server)
+        .await
+        .batch_execute(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    open(server, &name).await.apply("migrations").await;
+    name
+}
+
+async fn open(server: &Config, name: &str) -> Database {
+    let mut config = server.clone();
+    config.dbname(name);
+    Database {
+        admin: Arc::new(connect(&config).await),
+        config,
+    }
+}
+
 /// Runs a test over a database of its own.
 pub(crate) async fn with_database<F, T>(test: F)
 where
@@ -128,21 +153,15 @@ where
     T: Future<Output = ()> + Send + 'static,
 {
     let server = server_config();
+    let template = TEMPLATE.get_or_init(|| create_template(&server)).await;
     let name = format!("exodrive_test_{}", random_id());
     let maintenance = connect(&server).await;
     maintenance
-        .batch_execute(&format!("CREATE DATABASE {name}"))
+        .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
         .await
         .unwrap();
-
-    let mut config = server.clone();
-    config.dbname(&name);
-    let database = Database {
-        admin: Arc::new(connect(&config).await),
-        config,
-    };
+    let database = open(&server, &name).await;
     let outcome = tokio::spawn(async {
-        database.apply("migrations").await;
         test(database).await;
     })
     .await;

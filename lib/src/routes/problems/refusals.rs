@@ -282,7 +282,7 @@ impl From<RefundRefusal> for Problem {
                 .detail("PayPal reviews the capture. Refund it when PayPal has decided."),
             RefundRefusal::CurrencyMismatch { currency } => Self::field(
                 Code::InvalidFields,
-                "/amount/currency",
+                "/currency",
                 Refusal::new("currency_mismatch", "must be the payment's currency"),
             )
             .member("currency", json!(currency)),

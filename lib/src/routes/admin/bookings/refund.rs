@@ -35,7 +35,7 @@ use uuid::Uuid;
 struct RefundInput {
     /// `None` refunds everything that is left.
     amount: Option<Amount>,
-    /// The currency beside the amount, which must be the payment's.
+    /// The currency of the amount, which must be the payment's.
     currency: Option<Currency>,
     idempotency_key: Option<String>,
     reason: Option<String>,
@@ -103,6 +103,7 @@ fn read(request: &Request) -> Result<RefundInput, Problem> {
     );
     const ZERO: Refusal = Refusal::new("invalid_amount", "must be greater than zero");
     let mut fields = optional_json_fields(request)?;
+    fields.refuse_others(&["amount", "currency", "reason"]);
     let parse = |text: &str| match Amount::parse(text) {
         Ok(amount) if amount.decimal().is_zero() => Err(ZERO),
         parsed => parsed,
