@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
     booking_state::BookingState,
-    observation::{CaptureStatus as C, ObservedOrder, RefundStatus},
+    observation::{CaptureStatus as C, RefundStatus},
     payment_fixtures::*,
 };
 
