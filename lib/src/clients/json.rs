@@ -2,8 +2,8 @@
 //!
 //! `serde_json` also decodes a struct from an array of its members, and an enum from an object. No
 //! upstream sends these, but the code for them would be 70 KB of the Worker. Here a struct is an
-//! object, and an enum is a string. Errors of single values have no text of their own: the log would
-//! redact the value anyway, and the texts of other crates would be 30 KB.
+//! object, and an enum is a string. Errors of single values have no text of their own: the log
+//! would redact the value anyway, and the texts of other crates would be 30 KB.
 
 use serde::{
     Deserialize, Deserializer,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    struct Priced {
+    struct PricedItem {
         price: Box<RawValue>,
         more: Value,
     }
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn text_of_raw_values_stays() {
         let text = br#"{"price":{ "b":1.50, "a":null},"more":{"b":[1.5,"x",null]}}"#;
-        let priced: Priced = from_slice(text).unwrap();
+        let priced: PricedItem = from_slice(text).unwrap();
         assert_eq!(priced.price.get(), r#"{ "b":1.50, "a":null}"#);
         assert_eq!(priced.more, json!({ "b": [1.5, "x", null] }));
     }

@@ -1,4 +1,4 @@
-//! What an operator's capture or reauthorization returns for each state of the booking's payments.
+//! The outcomes of an operator's capture or reauthorization, by the states of the payments.
 
 use crate::support::{
     database::{Database, with_database},
