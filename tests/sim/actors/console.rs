@@ -133,8 +133,8 @@ fn choose(world: &World) -> Option<ConsoleAction> {
         .then(|| Decimal::from(1 + random.below(30)));
     let is_sure = random.chance(500);
     let draw = random.below(4);
-    // PayPal shows no amount of an unlisted reversal. Beside a refund, nobody could see a part of one.
-    let hides_reversal = |capture: &str| ledger.refunds_of(capture).next().is_none();
+    // PayPal shows no amount of an unlisted reversal. Beside a refund, nobody could see a part.
+    let has_refunds = |capture: &str| ledger.refunds_of(capture).next().is_some();
     Some(match kind {
         Kind::Capture => ConsoleAction::Capture {
             authorization: subject,
@@ -149,7 +149,7 @@ fn choose(world: &World) -> Option<ConsoleAction> {
             amount: part,
         },
         Kind::Reverse => ConsoleAction::Reverse {
-            listed: is_sure || !hides_reversal(&subject),
+            listed: is_sure || has_refunds(&subject),
             capture: subject,
             amount: part,
         },
@@ -165,23 +165,26 @@ fn choose(world: &World) -> Option<ConsoleAction> {
             },
         },
         Kind::ResolveDispute => {
-            let outcome = match draw {
-                0 => DisputeOutcome::ResolvedWithPayout,
-                1 => DisputeOutcome::ResolvedSellerFavour,
-                _ => DisputeOutcome::ResolvedBuyerFavour,
-            };
-            let money = match draw {
-                2 if !hides_reversal(&ledger.disputes[&subject].capture_id) => {
-                    Some(MoneyBack::ReversedAndListed)
-                }
-                3 => Some(MoneyBack::Refunded),
-                _ => None,
-            };
-            ConsoleAction::ResolveDispute {
-                dispute: subject,
-                outcome,
-                money,
-            }
+            let is_refunded = has_refunds(&ledger.disputes[&subject].capture_id);
+            resolve(subject, draw, is_refunded)
         }
     })
+}
+
+fn resolve(dispute: String, draw: u64, is_refunded: bool) -> ConsoleAction {
+    let outcome = match draw {
+        0 => DisputeOutcome::ResolvedWithPayout,
+        1 => DisputeOutcome::ResolvedSellerFavour,
+        _ => DisputeOutcome::ResolvedBuyerFavour,
+    };
+    let money = match draw {
+        2 if is_refunded => Some(MoneyBack::ReversedAndListed),
+        3 => Some(MoneyBack::Refunded),
+        _ => None,
+    };
+    ConsoleAction::ResolveDispute {
+        dispute,
+        outcome,
+        money,
+    }
 }
