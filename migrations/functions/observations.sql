@@ -261,7 +261,11 @@ BEGIN
     IF p_status = 'captured' THEN
         -- The captures say what became of the payment.
         UPDATE public.payments SET hold_ended_at = p_now, updated_at = p_now WHERE id = p_payment_id AND captured_amount IS NOT NULL;
-        RETURN jsonb_build_object('outcome', CASE WHEN FOUND THEN 'recorded' ELSE 'unchanged' END);
+        IF NOT FOUND THEN
+            RETURN jsonb_build_object('outcome', 'unchanged');
+        END IF;
+        PERFORM internal.forget_calls_before_capture(p_payment_id, p_now);
+        RETURN jsonb_build_object('outcome', 'recorded');
     END IF;
     -- No call about an order or authorization that has ended can have an effect.
     UPDATE public.payment_operations

@@ -119,14 +119,15 @@ fn choose(world: &World) -> Option<ConsoleAction> {
     };
     let taken = || {
         let captures = ledger.captures.values();
-        let taken = captures.filter(|it| it.taken > it.given_back);
+        let taken =
+            captures.filter(|it| it.taken > it.given_back && !awaits_refund(&ledger, &it.id));
         taken.map(|it| it.id.clone()).collect()
     };
     let subject = match kind {
         Kind::Capture | Kind::Void => pick(open())?,
         Kind::Refund | Kind::Reverse | Kind::OpenDispute => pick(taken())?,
         Kind::Decide => pick(ledger.undecided())?,
-        Kind::ResolveDispute => pick(ledger.open_disputes())?,
+        Kind::ResolveDispute => pick(resolvable(&ledger))?,
     };
     let part = random
         .chance(600)
@@ -169,6 +170,18 @@ fn choose(world: &World) -> Option<ConsoleAction> {
             resolve(subject, draw, is_refunded)
         }
     })
+}
+
+fn resolvable(ledger: &Ledger) -> Vec<String> {
+    let mut disputes = ledger.open_disputes();
+    disputes.retain(|id| !awaits_refund(ledger, &ledger.disputes[id].capture_id));
+    disputes
+}
+
+/// Whether a refund of the capture is pending. PayPal never gives back more than it took.
+fn awaits_refund(ledger: &Ledger, capture: &str) -> bool {
+    let mut refunds = ledger.refunds_of(capture);
+    refunds.any(|refund| refund.status == "PENDING")
 }
 
 fn resolve(dispute: String, draw: u64, is_refunded: bool) -> ConsoleAction {

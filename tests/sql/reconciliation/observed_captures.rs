@@ -6,7 +6,7 @@ use crate::support::{
     concurrency::{call_concurrently, call_overlapping, outcome_counts},
     database::{call, with_database},
     fixtures::{NOW, book_and_pay, hold, order, upcoming_booking, with},
-    observation::{hold_end, observed_capture, payment_and_operations},
+    observation::{hold_end, observed_capture, payment_and_operations, record_end},
     operator::operator_request,
 };
 use serde_json::{Value, json};
@@ -232,6 +232,34 @@ async fn foreign_capture_overtakes_void() {
             json!({ "p_amount": "215.60" }),
         );
         call(&service, "record_observed_capture", rest).await;
+        assert_eq!(
+            payment_and_operations(&db, id).await,
+            "captured (void failed captured_elsewhere)"
+        );
+    })
+    .await;
+}
+
+/// The console's capture of a part was final, and a void has no known outcome.
+#[tokio::test]
+async fn final_foreign_capture_overtakes_void() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        cancel(&service, by_operator(&booking.booking_id, NOW)).await;
+        let authorization = db
+            .value(&format!(
+                "SELECT authorization_id FROM payments WHERE id = '{id}'"
+            ))
+            .await;
+        let void = json!({ "p_payment_id": id, "p_authorization_id": authorization, "p_now": NOW });
+        assert_eq!(call(&service, "begin_void", void).await["outcome"], "void");
+        let part = with(
+            observed_capture(id, "C1", NOW),
+            json!({ "p_amount": "22.00" }),
+        );
+        call(&service, "record_observed_capture", part).await;
+        assert_eq!(record_end(&service, id, "captured", NOW).await, "recorded");
         assert_eq!(
             payment_and_operations(&db, id).await,
             "captured (void failed captured_elsewhere)"
