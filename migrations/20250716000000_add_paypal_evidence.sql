@@ -59,6 +59,10 @@ COMMENT ON COLUMN public.payment_operations.failures IS
 CREATE INDEX IF NOT EXISTS payment_operations_open_captures ON public.payment_operations (payment_id)
     WHERE operation = 'capture' AND status = 'open';
 
+-- Whether PayPal works: the latest success of any call, and the latest comparison.
+CREATE INDEX IF NOT EXISTS payment_operations_succeeded ON public.payment_operations (finished_at) WHERE status = 'succeeded';
+CREATE INDEX IF NOT EXISTS payments_reconciled ON public.payments (reconciled_at) WHERE reconciled_at IS NOT NULL;
+
 -- A booking has at most one payment that is to be authorized, and at most one that holds or took
 -- money. A payment whose money went back makes room for another.
 DROP INDEX IF EXISTS public.payments_one_standing;
@@ -168,6 +172,30 @@ WHERE next_comparison_at IS NULL
 -- An event may name any id that PayPal ever gave us, for example that of an earlier order.
 DROP INDEX IF EXISTS public.payment_operations_by_result;
 CREATE INDEX payment_operations_by_result ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;
+
+-- A completed rental keeps its turnaround: the car is being prepared. A car that was rented within a
+-- turnaround had the shorter one.
+DO $$
+BEGIN
+    IF (SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+        WHERE conname = 'bookings_no_overlap' AND conrelid = 'public.bookings'::regclass) LIKE '%completed%' THEN
+        RETURN;
+    END IF;
+    UPDATE public.bookings AS b SET turnaround_days = next.start_date - b.end_date
+    FROM (
+        SELECT done.id, min(other.start_date) AS start_date
+        FROM public.bookings AS done JOIN public.bookings AS other
+            ON other.car_id = done.car_id AND other.id <> done.id AND other.start_date >= done.end_date
+            AND other.status IN ('pending_payment', 'upcoming', 'active', 'completed')
+        WHERE done.status = 'completed' AND other.start_date < done.end_date + done.turnaround_days
+        GROUP BY done.id
+    ) AS next WHERE next.id = b.id;
+    ALTER TABLE public.bookings DROP CONSTRAINT IF EXISTS bookings_no_overlap;
+    ALTER TABLE public.bookings ADD CONSTRAINT bookings_no_overlap
+        EXCLUDE USING gist (car_id WITH =, blocked WITH &&)
+        WHERE (status IN ('pending_payment', 'upcoming', 'active', 'completed'));
+END;
+$$;
 
 INSERT INTO public.schema_migrations (version) VALUES ('20250716000000_add_paypal_evidence') ON CONFLICT DO NOTHING;
 COMMIT;

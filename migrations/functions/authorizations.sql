@@ -10,6 +10,7 @@
 --   orders.sql         end_order, keep_hold
 --   payments.sql       close_operation, has_live_lease, known_operation, open_operation,
 --                      payment_refusal, standing_refusal
+--   voids.sql          end_denied_hold
 
 -- The response of begin_authorization and record_authorization.
 CREATE OR REPLACE FUNCTION internal.authorization_json(
@@ -347,7 +348,12 @@ BEGIN
         PERFORM internal.close_operation(p_request_id, 'succeeded', p_authorization_id, NULL, p_now);
     END IF;
 
-    IF p_authorization_id IN (v_payment.authorization_id, v_payment.original_authorization_id)
+    IF p_status = 'denied' AND (v_payment.status IN ('created', 'authorization_pending', 'voided', 'failed', 'expired')
+                                OR v_payment.authorization_id <> p_authorization_id) THEN
+        PERFORM internal.end_denied_hold(v_payment, p_authorization_id, p_now);
+        PERFORM internal.end_order(p_payment_id, v_operation.subject_id, 'authorization_denied', p_now);
+        v_outcome := 'denied';
+    ELSIF p_authorization_id IN (v_payment.authorization_id, v_payment.original_authorization_id)
        AND (v_payment.status <> 'authorization_pending' OR p_status = 'authorization_pending') THEN
         v_outcome := internal.replayed_outcome(v_payment);
     ELSIF v_payment.authorization_id <> p_authorization_id
@@ -355,14 +361,6 @@ BEGIN
         -- A second authorization for one payment: the first stands, and the caller voids this one.
         PERFORM internal.record_payment_mismatch(v_payment, p_authorization_id, p_amount, p_currency, p_now);
         v_outcome := 'already_paid';
-    ELSIF p_status = 'denied' THEN
-        UPDATE public.payments
-        SET status = 'failed', failure_code = 'authorization_denied', pending_since = NULL, hold_ended_at = p_now,
-            updated_at = p_now
-        WHERE id = p_payment_id;
-        PERFORM internal.end_order(p_payment_id, v_operation.subject_id, 'authorization_denied', p_now);
-        PERFORM internal.end_review(v_booking.id, p_now);
-        v_outcome := 'denied';
     ELSE
         IF p_amount IS DISTINCT FROM v_payment.amount OR p_currency IS DISTINCT FROM v_payment.currency THEN
             PERFORM internal.record_payment_mismatch(v_payment, p_authorization_id, p_amount, p_currency, p_now);

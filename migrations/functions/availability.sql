@@ -13,7 +13,8 @@ BEGIN
 END;
 $$;
 
--- The live bookings of a car that block any of these days.
+-- The bookings of a car that block any of these days: the live ones, and the turnaround of completed
+-- ones.
 CREATE OR REPLACE FUNCTION internal.live_bookings(p_car_id uuid, p_days daterange, p_now timestamptz)
 RETURNS TABLE (status text, end_date date, blocked daterange)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -22,9 +23,9 @@ BEGIN
     SELECT b.status, b.end_date, b.blocked
     FROM public.bookings AS b
     WHERE b.car_id = p_car_id AND b.blocked && p_days
-      -- This part of is_live lets the planner use the index of bookings_no_overlap.
-      AND b.status IN ('pending_payment', 'upcoming', 'active')
-      AND internal.is_live(b.status, b.hold_expires_at, p_now);
+      -- This lets the planner use the index of bookings_no_overlap.
+      AND b.status IN ('pending_payment', 'upcoming', 'active', 'completed')
+      AND (b.status = 'completed' OR internal.is_live(b.status, b.hold_expires_at, p_now));
 END;
 $$;
 

@@ -9,10 +9,11 @@
 --   listing.sql       local_day
 --   payment_sums.sql  give_back, kept_amount
 --   payments.sql      has_live_lease, latest_payment
---   refunds.sql       common_refund_status, is_automatic_refund, refundable_amount
+--   refunds.sql       common_refund_status, dispute_code, is_automatic_refund, refundable_amount
 --   voids.sql         is_to_be_voided, voidable_authorization
 
 DROP FUNCTION IF EXISTS public.cancel_booking(uuid, text, text, boolean, boolean, text, timestamptz);
+DROP FUNCTION IF EXISTS public.cancel_booking(uuid, text, text, boolean, boolean, text, boolean, timestamptz);
 DROP FUNCTION IF EXISTS internal.cancellation_refusal(public.bookings, public.payments, boolean, boolean, timestamptz);
 DROP FUNCTION IF EXISTS internal.settle_cancellation(public.payments, integer, text, timestamptz);
 DROP FUNCTION IF EXISTS internal.cancellation_json(text, public.bookings);
@@ -105,15 +106,17 @@ $$;
 
 -- The amount that goes back for a payment of a cancelled booking, and its status: none, voided,
 -- pending, refunded or refused.
+-- failure_code: the reason of a refusal, or of a wait for the end of a dispute.
 CREATE OR REPLACE FUNCTION internal.payment_settlement(
     p_payment public.payments, p_now timestamptz, OUT amount numeric, OUT status text, OUT failure_code text
 )
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
     v_statuses text[];
+    v_disputed text;
 BEGIN
-    SELECT sum(r.amount), array_agg(r.status), min(r.failure_code) FILTER (WHERE r.status = 'refused')
-    INTO amount, v_statuses, failure_code
+    SELECT sum(r.amount), array_agg(r.status), min(r.failure_code) FILTER (WHERE r.status = 'refused'), min(internal.dispute_code(r))
+    INTO amount, v_statuses, failure_code, v_disputed
     FROM public.refunds AS r
     WHERE r.payment_id = p_payment.id AND internal.is_automatic_refund(r) AND r.reason = 'booking_cancelled';
     IF v_statuses IS NOT NULL THEN
@@ -130,12 +133,13 @@ BEGIN
     ELSIF p_payment.void_reason IS NULL AND (p_payment.capture_amount IS NOT NULL OR p_payment.status = 'capture_pending') THEN
         amount := p_payment.amount - internal.kept_amount(p_payment);
         status := CASE WHEN amount = 0 THEN 'none'
-            WHEN p_payment.status IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending') THEN 'pending'
+            WHEN p_payment.status IN ('authorization_pending', 'authorized', 'capturing', 'capture_pending')
+                 OR internal.is_to_be_voided(p_payment, 'cancelled', p_now) THEN 'pending'
             ELSE 'voided' END;
     END IF;
     amount := coalesce(amount, 0);
     status := coalesce(status, 'none');
-    failure_code := CASE WHEN status = 'refused' THEN failure_code END;
+    failure_code := CASE status WHEN 'refused' THEN failure_code WHEN 'pending' THEN v_disputed END;
 END;
 $$;
 
@@ -178,13 +182,14 @@ BEGIN
                 WHEN 'pending' = ANY (money.statuses) THEN 'pending' WHEN 'refused' = ANY (money.statuses) THEN 'refused'
                 WHEN 'refunded' = ANY (money.statuses) THEN 'refunded' WHEN 'voided' = ANY (money.statuses) THEN 'voided'
                 ELSE 'none' END,
-            'failureCode', CASE WHEN NOT 'pending' = ANY (money.statuses) THEN money.failure_code END,
+            'failureCode', CASE WHEN 'pending' = ANY (money.statuses) THEN money.waiting_code ELSE money.failure_code END,
             'settlements', v_settlements, 'settlement', coalesce(v_settlements -> 0 ->> 'settlement', 'none'),
             'paymentId', v_payment.id, 'authorizationId', internal.voidable_authorization(v_payment),
             'refundId', (SELECT r.id FROM public.refunds AS r WHERE r.payment_id = v_payment.id AND internal.is_automatic_refund(r)
                          ORDER BY r.ordered_at, r.part LIMIT 1))
         FROM public.cars AS c CROSS JOIN (
-            SELECT coalesce(sum(s.amount), 0) AS amount, coalesce(array_agg(s.status), '{none}') AS statuses, min(s.failure_code) AS failure_code
+            SELECT coalesce(sum(s.amount), 0) AS amount, coalesce(array_agg(s.status), '{none}') AS statuses,
+                min(s.failure_code) AS failure_code, min(s.failure_code) FILTER (WHERE s.status = 'pending') AS waiting_code
             FROM public.payments AS p CROSS JOIN LATERAL internal.payment_settlement(p, p_now) AS s WHERE p.booking_id = p_booking.id
         ) AS money
         WHERE c.id = p_booking.car_id);
@@ -194,7 +199,7 @@ $$;
 CREATE OR REPLACE FUNCTION public.cancel_booking(
     p_booking_id uuid, p_actor text, p_reason text DEFAULT NULL, p_by_operator boolean DEFAULT false,
     p_void_only boolean DEFAULT false, p_request_id text DEFAULT NULL, p_despite_doubt boolean DEFAULT false,
-    p_now timestamptz DEFAULT now()
+    p_look_first boolean DEFAULT false, p_now timestamptz DEFAULT now()
 ) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_timeout = '5s' AS $$
 DECLARE
@@ -202,6 +207,7 @@ DECLARE
     v_payment   public.payments;
     v_refusal   text;
     v_percent   integer;
+    v_captured  jsonb;
     v_cancelled jsonb;
 BEGIN
     IF v_booking.id IS NULL THEN
@@ -215,6 +221,13 @@ BEGIN
     IF v_refusal IS NOT NULL THEN
         RETURN jsonb_build_object('outcome', v_refusal) || CASE WHEN v_refusal = 'payment_in_progress'
             THEN jsonb_build_object('paymentId', v_payment.id) ELSE '{}' END;
+    END IF;
+    IF p_look_first THEN
+        SELECT jsonb_agg(p.id ORDER BY p.created_at, p.id) INTO v_captured
+        FROM public.payments AS p WHERE p.booking_id = p_booking_id AND p.captured_amount > p.refunded_amount;
+        IF v_captured IS NOT NULL THEN
+            RETURN jsonb_build_object('outcome', 'look_first', 'paymentIds', v_captured);
+        END IF;
     END IF;
     v_percent := CASE WHEN p_by_operator OR v_booking.status IN ('pending_payment', 'expired')
         THEN 100 ELSE internal.refund_percent(v_booking, p_now) END;
@@ -239,8 +252,10 @@ COMMENT ON FUNCTION public.cancel_booking IS
     'state of the money); booking_not_found; booking_not_cancellable (completed, or its first day '
     'has come and no operator cancels); booking_completed (an operator cancels a completed one); '
     'payment_in_progress (a capture is running, or in doubt and not p_despite_doubt; paymentId); '
-    'already_captured (p_void_only, and there is a capture). The first two have percent, amount '
-    'and currency of the refund, refundStatus none|voided|pending|refunded|refused, failureCode, '
-    'and settlements, the calls to make at PayPal: void (authorizationId), capture (the part that '
-    'is kept), refund (refundId). settlement is the first, or none. Locks car, booking, payments. '
+    'already_captured (p_void_only, and there is a capture); look_first (p_look_first, and money was '
+    'captured: nothing is written. Some of it may have gone back at PayPal, so record what PayPal '
+    'shows of paymentIds, and call again without p_look_first). The first two have percent, amount and '
+    'currency of the refund, refundStatus none|voided|pending|refunded|refused, failureCode, and '
+    'settlements, the calls to make at PayPal: void (authorizationId), capture (the part that is '
+    'kept), refund (refundId). settlement is the first, or none. Locks car, booking, payments. '
     'Writes the booking, the marks and refunds, and the audit log.';

@@ -96,8 +96,8 @@ BEGIN
 END;
 $$;
 
--- The payments whose capture is due, locked, those whose schedule is the earliest first. Other
--- callers' rows are skipped. Due are
+-- The payments whose capture is due, locked. Those without a failed attempt come first, by their
+-- schedule, so that a capture that fails again delays none. Other callers' rows are skipped. Due are
 --   authorized payments of confirmed bookings whose scheduled time has come, or whose capture was
 --     ordered before and did not succeed,
 --   failed ones of confirmed bookings, because a payer who could not pay may pay later,
@@ -130,7 +130,7 @@ BEGIN
                 WHEN p.status = 'failed' THEN p.hold_ended_at IS NULL AND p.authorization_expires_at > $2 AND NOT internal.is_replaced(p)
                 ELSE capture.is_open OR coalesce({schedule} <= $2, false)
               END
-            ORDER BY {schedule}, p.id
+            ORDER BY p.next_attempt_at NULLS FIRST, {schedule}, p.id
             LIMIT $1 FOR UPDATE OF b, p SKIP LOCKED
         ) AS due $query$, '{schedule}', v_schedule) INTO v_due USING p_limit, p_now;
     RETURN v_due;
@@ -188,6 +188,8 @@ CREATE OR REPLACE FUNCTION internal.charge_refusal(
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN CASE
+        WHEN p_payment.captured_amount < coalesce(p_payment.capture_amount, p_payment.amount) AND p_payment.status <> 'refunded'
+            THEN jsonb_build_object('outcome', 'captured_in_part')
         WHEN p_payment.captured_amount IS NOT NULL AND p_payment.status <> 'refunded'
             THEN jsonb_build_object('outcome', 'already_captured', 'captureId', p_payment.capture_id)
         WHEN p_payment.status = 'refunded' THEN jsonb_build_object('outcome', 'already_refunded')
@@ -232,6 +234,7 @@ COMMENT ON FUNCTION public.claim_payment_capture IS
     'Claims the capture of one booking before its schedule, like '
     'process_scheduled_payment_captures. A payment that PayPal refused to capture can be claimed '
     'while its authorization lives. Outcomes: claimed (claim); already_captured (captureId); '
+    'captured_in_part (in PayPal''s console: an operator decides about the rest); '
     'capture_pending (captureId: PayPal reviews it); already_refunded; payment_in_progress (claimed '
     'by another caller); authorization_pending (PayPal reviews the authorization); '
     'authorization_ended (it was voided or denied, or has expired); not_capturable (nothing is '
@@ -331,13 +334,16 @@ BEGIN
     IF p_kind IN ('declined', 'ended') THEN
         PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
     ELSE
-        UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
+        -- What was not sent has no reason of its own.
+        UPDATE public.payment_operations
+        SET in_doubt = (p_kind = 'unknown'),
+            error_code = CASE WHEN p_error_code IN ('time_over', 'paypal_refuses_us') THEN coalesce(error_code, p_error_code) ELSE p_error_code END
         WHERE request_id = p_request_id;
     END IF;
     UPDATE public.payments
     SET status = CASE p_kind WHEN 'declined' THEN 'failed' WHEN 'unknown' THEN 'capturing' ELSE 'authorized' END,
         failure_code = p_error_code, lease_id = NULL, lease_expires_at = NULL,
-        next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_operation, p_now)),
+        next_attempt_at = coalesce(p_retry_at, internal.retry_later(v_operation, p_kind, p_now)),
         attempts = attempts - CASE WHEN p_kind = 'retryable' AND attempts > 0 THEN 1 ELSE 0 END, updated_at = p_now
     WHERE id = p_payment_id;
     RETURN jsonb_build_object('outcome', 'recorded');
@@ -345,9 +351,10 @@ END;
 $$;
 COMMENT ON FUNCTION public.record_capture_failure IS
     'A capture did not succeed. It is retried at p_retry_at, otherwise after 10 minutes, then '
-    'doubling, at most a day. p_kind retryable: nothing happened, back to authorized, retried under '
-    'the same id, and the attempt does not count. declined: failed, because this payer cannot pay '
-    'now. It is retried while the authorization lives. ended: this call never succeeds, back to '
-    'authorized, and PayPal''s record decides whether the authorization has ended. unknown: stays '
-    'capturing, and the next run looks it up at PayPal. Outcomes: recorded, lease_lost (another run '
-    'has claimed it: nothing written). Locks the payment.';
+    'doubling, at most an hour (retryable, unknown) or a day. p_kind retryable: nothing happened, '
+    'back to authorized, retried under the same id, and the attempt does not count. declined: '
+    'failed, because this payer cannot pay now. It is retried while the authorization lives. ended: '
+    'this call never succeeds, back to authorized, and PayPal''s record decides whether the '
+    'authorization has ended. unknown: stays capturing, and the next run looks it up at PayPal. '
+    'Outcomes: recorded, lease_lost (another run has claimed it: nothing written). Locks the '
+    'payment.';

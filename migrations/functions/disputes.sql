@@ -6,6 +6,14 @@
 --   findings.sql        open_finding
 --   reconciliation.sql  payment_of_paypal_id
 
+-- Whether a dispute about a payment is open.
+CREATE OR REPLACE FUNCTION internal.is_disputed(p_payment_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM public.payment_disputes WHERE payment_id = p_payment_id AND resolved_at IS NULL);
+END;
+$$;
+
 -- Opens the finding of a payment with the ids of its open disputes, or resolves it.
 CREATE OR REPLACE FUNCTION internal.show_disputes(p_payment_id uuid, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -45,6 +53,12 @@ BEGIN
         jsonb_build_object('bookingId', v_payment.booking_id, 'disputeId', p_dispute_id, 'outcome', p_outcome,
             'captured', v_payment.captured_amount::text, 'refunded', v_payment.refunded_amount::text, 'currency', v_payment.currency), NULL, p_now);
     PERFORM internal.show_disputes(p_payment_id, p_now);
+    IF NOT internal.is_disputed(p_payment_id) THEN
+        -- PayPal refused these refunds because of the dispute.
+        UPDATE public.refunds SET next_attempt_at = p_now
+        WHERE payment_id = p_payment_id AND status = 'ordered' AND next_attempt_at > p_now
+          AND failure_code IN ('TRANSACTION_DISPUTED', 'PENDING_CAPTURE');
+    END IF;
     -- PayPal may have moved money.
     UPDATE public.payments SET next_comparison_at = least(next_comparison_at, p_now) WHERE id = p_payment_id;
 END;
@@ -73,4 +87,5 @@ COMMENT ON FUNCTION public.record_dispute IS
     'PayPal reports a dispute about transactions, which are the ids of captures. p_outcome is '
     'PayPal''s word for the end of a resolved one. Outcomes: recorded (also when nothing is new; a '
     'resolved dispute never opens again), unknown_payment (no transaction is ours). The payments are '
-    'compared at the next run. Locks the payments. Writes the finding and the audit log.';
+    'compared at the next run, and a refund that waited for the end of the dispute is due at once. '
+    'Locks the payments. Writes the finding, the refunds that waited and the audit log.';

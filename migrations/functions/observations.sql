@@ -83,16 +83,18 @@ BEGIN
         v_outcome := internal.settle_authorization(v_booking, v_payment, p_order_id, p_authorization_id, p_status,
             coalesce(p_amount, v_payment.amount), coalesce(p_currency, v_payment.currency), p_expires_at, p_now);
     END IF;
-    RETURN (SELECT jsonb_build_object('outcome', 'recorded', 'result', v_outcome, 'carId', c.id, 'carSlug', c.slug)
-            FROM public.cars AS c WHERE c.id = v_booking.car_id);
+    RETURN (SELECT jsonb_build_object('outcome', 'recorded', 'result', v_outcome, 'carId', c.id, 'carSlug', c.slug,
+                'voidReason', p.void_reason, 'voidAuthorizationId', internal.voidable_authorization(p))
+            FROM public.cars AS c, public.payments AS p WHERE c.id = v_booking.car_id AND p.id = p_payment_id);
 END;
 $$;
 COMMENT ON FUNCTION public.record_observed_authorization IS
     'PayPal shows an authorization that holds money (p_status authorized), or that it reviews '
     '(authorization_pending). It confirms the booking like record_authorization, or is marked to be '
     'voided. A payment that had ended is reopened. Without p_amount it has the price. Outcomes: '
-    'recorded (result; carId and carSlug if days may have changed); unchanged (known, claimed, or '
-    'voided by us). Locks car, booking, payments.';
+    'recorded (result; carId and carSlug if days may have changed; voidReason, and voidAuthorizationId '
+    'to void at PayPal, if it is marked); unchanged (known, claimed, or voided by us). Locks car, '
+    'booking, payments.';
 
 -- Whether a capture that PayPal shows is one that we ordered: it has the ordered amount, and a call
 -- of ours made it or has no known outcome. A cancellation may have changed the amount since.
@@ -220,6 +222,9 @@ BEGIN
         SET status = CASE WHEN p_status = 'refused' THEN 'failed' ELSE 'succeeded' END, in_doubt = false,
             result_id = p_paypal_refund_id, finished_at = p_now
         WHERE payment_id = p_payment_id AND operation = 'refund' AND subject_id = v_refund.id::text AND status = 'open';
+    ELSIF v_refund.status = 'refunded' AND p_status = 'refunded' AND v_refund.paypal_refund_id = p_paypal_refund_id
+          AND v_refund.amount <> p_amount THEN
+        UPDATE public.refunds SET amount = p_amount WHERE id = v_refund.id;
     ELSE
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
@@ -230,7 +235,8 @@ $$;
 COMMENT ON FUNCTION public.record_observed_refund IS
     'PayPal shows a refund of a capture, ours (p_refund_id) or one made in its console, or a '
     'reversal, whose id is <capture>:reversal. p_status: pending, refunded or refused, which takes a '
-    'recorded one back. Outcomes: recorded; unchanged (known, or the capture is not ours). Locks '
+    'recorded one back. A completed refund gets the amount that PayPal shows. Outcomes: recorded; '
+    'unchanged (known, or the capture is not ours). Locks '
     'booking, payment, refund.';
 
 CREATE OR REPLACE FUNCTION public.record_observed_end(

@@ -29,9 +29,9 @@ BEGIN
 END;
 $$;
 
--- Stores a capture at PayPal, or its new state. A completed capture stays completed, and a declined
--- one does not become pending again, because PayPal may show an older state than the last. Returns
--- whether anything changed.
+-- Stores a capture at PayPal, its new state, or the true amount of a completed one. A completed
+-- capture stays completed, and a declined one does not become pending again, because PayPal may show
+-- an older state than the last. Returns whether anything changed.
 CREATE OR REPLACE FUNCTION internal.put_capture(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_status text, p_now timestamptz
 ) RETURNS boolean
@@ -44,8 +44,9 @@ BEGIN
     VALUES (p_capture_id, p_payment_id, p_amount, p_status, p_now, p_now)
     ON CONFLICT (capture_id) DO UPDATE
         SET status = excluded.status, amount = excluded.amount, updated_at = excluded.updated_at
-        WHERE c.payment_id = excluded.payment_id AND (c.status, excluded.status) IN (
-            ('pending', 'completed'), ('pending', 'declined'), ('declined', 'completed'));
+        WHERE c.payment_id = excluded.payment_id AND ((c.status, excluded.status) IN (
+            ('pending', 'completed'), ('pending', 'declined'), ('declined', 'completed'))
+            OR (c.status = 'completed' AND excluded.status = 'completed' AND c.amount <> excluded.amount));
     RETURN FOUND;
 END;
 $$;

@@ -6,9 +6,11 @@
 -- stands in the way of another.
 --
 -- Functions of other files:
---   findings.sql  open_finding, resolve_findings
---   formats.sql   money, utc
---   payments.sql  latest_payment
+--   findings.sql      open_finding, resolve_findings
+--   formats.sql       money, utc
+--   payment_sums.sql  kept_amount
+--   payments.sql      latest_payment
+--   refunds.sql       dispute_code
 
 DROP FUNCTION IF EXISTS public.payment_drift(integer);
 
@@ -63,6 +65,20 @@ BEGIN
 END;
 $$;
 
+-- Since when captures of an authorized payment fail without a decision of PayPal, or NULL.
+CREATE OR REPLACE FUNCTION internal.capture_failing_since(p_payment public.payments) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    IF p_payment.status NOT IN ('authorized', 'capturing') THEN
+        RETURN NULL;
+    END IF;
+    RETURN (
+        SELECT min(o.started_at) FROM public.payment_operations AS o
+        WHERE o.payment_id = p_payment.id AND o.operation = 'capture'
+          AND ((o.status = 'open' AND o.error_code IS NOT NULL) OR (o.status = 'failed' AND o.failures > 0)));
+END;
+$$;
+
 -- The captures and refunds of a payment, oldest first, and what follows from them.
 CREATE OR REPLACE FUNCTION internal.payment_money_json(p_payment public.payments) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -74,8 +90,14 @@ BEGIN
             FROM public.payment_captures AS c WHERE c.payment_id = p_payment.id),
         'refunds', (
             SELECT coalesce(jsonb_agg(jsonb_build_object('refundId', r.id, 'paypalRefundId', r.paypal_refund_id, 'captureId', r.capture_id,
-                'amount', internal.money(r.amount), 'status', r.status, 'pendingSince', internal.utc(r.pending_since)) ORDER BY r.ordered_at, r.part, r.id), '[]')
+                'amount', internal.money(r.amount), 'status', r.status, 'orderedAt', internal.utc(r.ordered_at),
+                'pendingSince', internal.utc(r.pending_since), 'failureCode', r.failure_code,
+                'isDisputed', internal.dispute_code(r) IS NOT NULL) ORDER BY r.ordered_at, r.part, r.id), '[]')
             FROM public.refunds AS r WHERE r.payment_id = p_payment.id),
+        'openFailures', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('operation', o.operation, 'code', o.error_code) ORDER BY o.started_at, o.request_id), '[]')
+            FROM public.payment_operations AS o WHERE o.payment_id = p_payment.id AND o.status = 'open' AND o.error_code IS NOT NULL),
+        'captureFailingSince', internal.utc(internal.capture_failing_since(p_payment)),
         'refundsOpen', EXISTS (
             SELECT FROM public.refunds AS r WHERE r.payment_id = p_payment.id AND r.status IN ('ordered', 'pending')),
         'refundRefused', internal.is_refund_refused(p_payment),
@@ -95,7 +117,7 @@ BEGIN
             'orderIds', internal.order_ids(p_payment), 'orderCreatedAt', internal.utc(p_payment.order_created_at),
             'authorizationId', p_payment.authorization_id, 'originalAuthorizationId', p_payment.original_authorization_id,
             'authorizationExpiresAt', internal.utc(p_payment.authorization_expires_at), 'holdEnded', p_payment.hold_ended_at IS NOT NULL,
-            'captureAmount', internal.money(p_payment.capture_amount), 'captureId', p_payment.capture_id,
+            'captureAmount', internal.money(p_payment.capture_amount), 'keptAmount', internal.money(internal.kept_amount(p_payment)), 'captureId', p_payment.capture_id,
             'capturedAmount', internal.money(p_payment.captured_amount), 'capturedAt', internal.utc(p_payment.captured_at),
             'refundedAmount', internal.money(p_payment.refunded_amount), 'pendingSince', internal.utc(p_payment.pending_since),
             'voidReason', p_payment.void_reason, 'failureCode', p_payment.failure_code,
@@ -143,9 +165,10 @@ COMMENT ON FUNCTION public.find_payment IS
     'capture or refund, earlier ones included. {paymentId, status, bookingId, reference, '
     'bookingStatus, startDate, isLatest, amount, currency, orderId, orderIds, orderCreatedAt, '
     'authorizationId, originalAuthorizationId, authorizationExpiresAt, holdEnded, captureAmount, '
-    'captureId, capturedAmount, capturedAt, refundedAmount, pendingSince, voidReason, failureCode, '
+    'keptAmount, captureId, capturedAmount, capturedAt, refundedAmount, pendingSince, voidReason, failureCode, '
     'captures [{captureId, amount, status}], refunds [{refundId, paypalRefundId, captureId, amount, '
-    'status, pendingSince}], '
+    'status, orderedAt, pendingSince, failureCode, isDisputed}], openFailures [{operation, code}], '
+    'captureFailingSince, '
     'refundsOpen, refundRefused, refundedByUs, disputed, updatedAt}, or NULL. orderIds: the orders '
     'that PayPal may still authorize, newest first. refundedByUs: refunds that we ordered explain '
     'all that went back. Reads only.';
@@ -177,6 +200,9 @@ BEGIN
             CASE WHEN p_payment.updated_at > p_now - interval '7 days' THEN p_now + interval '23 hours 50 minutes' ELSE 'infinity' END
         WHEN p_payment.updated_at > p_now - interval '2 days' THEN p_now + interval '50 minutes'
         WHEN p_payment.updated_at > p_now - interval '30 days' THEN p_now + interval '23 hours 50 minutes'
+        -- The notice about the end of refunds is due 14 days before it.
+        WHEN p_payment.captured_at + interval '166 days' BETWEEN p_now + interval '1 second' AND p_now + interval '7 days'
+            THEN p_payment.captured_at + interval '166 days'
         -- 180 days, and some for a refund or a dispute of the last day.
         WHEN coalesce(p_payment.captured_at, p_payment.updated_at) > p_now - interval '190 days' THEN p_now + interval '7 days' - interval '10 minutes'
         ELSE 'infinity'
@@ -267,7 +293,10 @@ BEGIN
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     IF p_kind = 'failed' THEN
         v_since := coalesce(v_payment.comparison_failing_since, p_now);
-        v_pause := least(interval '1 hour' * 2 ^ least(v_payment.comparison_failures, 5), interval '1 day') - interval '10 minutes';
+        -- A payment that fails alone waits longer and longer. In an outage no other is compared either.
+        IF EXISTS (SELECT FROM public.payments WHERE reconciled_at > v_since AND id <> p_payment_id) THEN
+            v_pause := least(interval '1 hour' * 2 ^ least(v_payment.comparison_failures, 5), interval '1 day') - interval '10 minutes';
+        END IF;
         IF p_now < v_since + interval '1 day' THEN
             -- The finding is not later than the day.
             v_pause := least(v_pause, v_since + interval '1 day' - p_now);
@@ -286,7 +315,8 @@ END;
 $$;
 COMMENT ON FUNCTION public.record_comparison_failure IS
     'A payment could not be compared. p_kind failed: retried after about 1, 2, 4, 8, 16 and then 24 '
-    'hours, and after a day of failures the finding not_comparable. ours: PayPal refuses us, which is '
+    'hours, and after a day of failures the finding not_comparable. While no other payment can be '
+    'compared, PayPal has an outage, and it is retried each hour. ours: PayPal refuses us, which is '
     'the finding paypal_refuses_us and no failure of the payment. not_now: nothing happened. The last '
     'two are retried within the hour. p_code is the detail of the finding. Outcome: recorded. Locks '
     'the payment.';

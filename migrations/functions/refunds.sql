@@ -7,6 +7,8 @@
 -- Functions of other files:
 --   audit.sql         audit
 --   bookings.sql      lock_booking
+--   disputes.sql      is_disputed
+--   findings.sql      open_finding
 --   formats.sql       money, utc
 --   payment_sums.sql  lock_payment_of_booking, recount_payment
 --   payments.sql      close_operation, known_operation, open_operation
@@ -29,6 +31,16 @@ CREATE OR REPLACE FUNCTION internal.is_automatic_refund(p_refund public.refunds)
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
     RETURN p_refund.idempotency_key = 'cancellation' OR p_refund.idempotency_key LIKE 'cancellation:%';
+END;
+$$;
+
+-- PayPal's reason why an ordered refund waits for the end of a dispute, or NULL. PayPal may show the
+-- capture of a disputed payment as pending.
+CREATE OR REPLACE FUNCTION internal.dispute_code(p_refund public.refunds) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN CASE WHEN p_refund.status = 'ordered' AND (p_refund.failure_code = 'TRANSACTION_DISPUTED'
+        OR (p_refund.failure_code = 'PENDING_CAPTURE' AND internal.is_disputed(p_refund.payment_id))) THEN p_refund.failure_code END;
 END;
 $$;
 
@@ -116,7 +128,7 @@ BEGIN
             'amount', internal.money(sum(r.amount)), 'currency', min(p.currency),
             'status', CASE WHEN count(*) > 0 THEN internal.common_refund_status(array_agg(r.status)) END,
             'paypalRefundId', (array_agg(r.paypal_refund_id ORDER BY r.part))[1],
-            'failureCode', min(r.failure_code) FILTER (WHERE r.status = 'refused'),
+            'failureCode', coalesce(min(r.failure_code) FILTER (WHERE r.status = 'refused'), min(internal.dispute_code(r))),
             'parts', coalesce(jsonb_agg(jsonb_build_object('refundId', r.id, 'captureId', r.capture_id,
                 'amount', internal.money(r.amount), 'status', r.status, 'failureCode', r.failure_code) ORDER BY r.part), '[]'))
         FROM public.refunds AS named
@@ -320,6 +332,7 @@ LANGUAGE plpgsql SET search_path = '' SET statement_timeout = '8s' SET lock_time
 DECLARE
     v_payment   public.payments;
     v_operation public.payment_operations;
+    v_refund    public.refunds;
 BEGIN
     IF p_kind IS NULL OR p_kind NOT IN ('retryable', 'declined', 'ended', 'unknown') THEN
         RAISE EXCEPTION 'unknown kind of refund failure: %', p_kind USING ERRCODE = 'invalid_parameter_value';
@@ -337,19 +350,27 @@ BEGIN
     END IF;
     UPDATE public.refunds
     SET status = CASE WHEN p_kind = 'ended' THEN 'refused' ELSE status END, finished_at = CASE WHEN p_kind = 'ended' THEN p_now END,
-        failure_code = p_error_code, lease_expires_at = NULL, next_attempt_at = CASE WHEN p_kind <> 'ended' THEN coalesce(p_retry_at, internal.retry_later(v_operation, p_now)) END,
+        failure_code = p_error_code, lease_expires_at = NULL, next_attempt_at = CASE WHEN p_kind <> 'ended' THEN coalesce(p_retry_at, internal.retry_later(v_operation, p_kind, p_now)) END,
         attempts = attempts - CASE WHEN p_kind = 'retryable' AND attempts > 0 THEN 1 ELSE 0 END
-    WHERE id = p_refund_id AND status = 'ordered';
+    WHERE id = p_refund_id AND status = 'ordered' RETURNING * INTO v_refund;
+    IF internal.dispute_code(v_refund) IS NOT NULL THEN
+        PERFORM internal.open_finding(v_payment.id, 'refund_delayed', p_refund_id || ' ' || p_error_code, p_now);
+        -- The end of the dispute makes it due at once. The event of the end may be lost.
+        UPDATE public.refunds SET next_attempt_at = p_now + interval '1 day'
+        WHERE id = p_refund_id AND internal.is_disputed(v_payment.id);
+    END IF;
     RETURN internal.refund_json('recorded', p_refund_id);
 END;
 $$;
 COMMENT ON FUNCTION public.record_refund_failure IS
     'A refund did not succeed. It is retried at p_retry_at, otherwise after 10 minutes, then '
-    'doubling, at most a day. p_kind retryable: nothing happened, retried under the same '
-    'id, and the attempt does not count. declined: PayPal cannot pay now, for example for lack of '
-    'funds. unknown: retried under the same id, which cannot refund twice. '
-    'ended: refused, for an operator to decide. Outcomes, with the members of order_refund: '
-    'recorded, lease_lost (another caller has its outcome: nothing written). Locks payment, refund.';
+    'doubling, at most a day, or an hour in an outage of PayPal. p_kind retryable: nothing happened, '
+    'retried under the same id, and the attempt does not count. declined: PayPal cannot pay now, for '
+    'example for lack of funds. unknown: retried under the same id, which cannot refund twice. '
+    'ended: refused, for an operator to decide. A refund that is refused because of a dispute opens '
+    'the finding refund_delayed, and waits for the end of the dispute, a day at most. Outcomes, with '
+    'the members of order_refund: recorded, lease_lost (another caller has its outcome: nothing '
+    'written). Locks payment, refund.';
 
 CREATE OR REPLACE FUNCTION public.refunds_due(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$

@@ -4,23 +4,44 @@
 -- A reauthorization cannot be voided. PayPal voids the authorization that it extends, and both end.
 --
 -- Functions of other files:
---   payments.sql  close_operation, known_operation, open_operation
+--   authorizations.sql  end_review
+--   payments.sql        close_operation, known_operation, open_operation
 
 DROP FUNCTION IF EXISTS internal.is_to_be_voided(public.payments);
 
--- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes,
--- which is within one interval of the cron, then doubling, at most a day. Earlier operations about
--- the same subject count.
-CREATE OR REPLACE FUNCTION internal.retry_later(p_operation public.payment_operations, p_now timestamptz) RETURNS timestamptz
+DROP FUNCTION IF EXISTS internal.retry_later(public.payment_operations, timestamptz);
+
+-- Whether PayPal has done anything for us within the last hour. During an outage it has not.
+CREATE OR REPLACE FUNCTION internal.paypal_works(p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM public.payment_operations
+        WHERE status = 'succeeded' AND result_id IS NOT NULL AND finished_at > p_now - interval '1 hour');
+END;
+$$;
+
+-- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes, which
+-- is within one interval of the cron, then doubling. Earlier operations about the same subject count.
+--
+-- The pause is at most a day if PayPal refused, or if it fails for this operation alone. It is at most
+-- an hour in an outage, and always for a capture without a decision, because an authorization ends.
+CREATE OR REPLACE FUNCTION internal.retry_later(
+    p_operation public.payment_operations, p_kind text, p_now timestamptz
+) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_failures integer;
+    v_longest  interval := interval '1 day';
 BEGIN
+    IF p_kind IN ('retryable', 'unknown') AND (p_operation.operation = 'capture' OR NOT internal.paypal_works(p_now)) THEN
+        v_longest := interval '1 hour';
+    END IF;
     UPDATE public.payment_operations SET failures = failures + 1 WHERE request_id = p_operation.request_id;
     SELECT sum(failures) INTO v_failures FROM public.payment_operations
     WHERE payment_id = p_operation.payment_id AND operation = p_operation.operation
       AND subject_id IS NOT DISTINCT FROM p_operation.subject_id;
-    RETURN p_now + least(interval '10 minutes' * power(2, least(v_failures - 1, 10)), interval '1 day');
+    RETURN p_now + least(interval '10 minutes' * power(2, least(v_failures - 1, 10)), v_longest);
 END;
 $$;
 
@@ -40,7 +61,8 @@ BEGIN
     RETURN p_payment.authorization_id IS NOT NULL AND p_payment.hold_ended_at IS NULL
        AND p_payment.status NOT IN ('created', 'voided', 'expired')
        AND p_payment.failure_code IS DISTINCT FROM 'authorization_denied'
-       AND coalesce(p_payment.authorization_expires_at > p_now, true);
+       -- PayPal has not begun to hold what it reviews, so the review has no end of its own.
+       AND (p_payment.status = 'authorization_pending' OR coalesce(p_payment.authorization_expires_at > p_now, true));
 END;
 $$;
 
@@ -59,6 +81,28 @@ BEGIN
            WHEN p_payment.status = 'authorized' THEN p_booking_status IN ('cancelled', 'expired') AND p_payment.capture_amount IS NULL
            ELSE p_booking_status IN ('cancelled', 'expired')
        END;
+END;
+$$;
+
+-- PayPal denied an authorization of a payment, so it holds nothing of it. A payment that has ended
+-- stays what it is, and one that has another authorization does not change.
+CREATE OR REPLACE FUNCTION internal.end_denied_hold(
+    p_payment public.payments, p_authorization_id text, p_now timestamptz
+) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF p_payment.authorization_id <> p_authorization_id THEN
+        RETURN;
+    END IF;
+    IF p_payment.status IN ('created', 'authorization_pending') THEN
+        UPDATE public.payments
+        SET status = 'failed', failure_code = 'authorization_denied', pending_since = NULL, hold_ended_at = p_now, updated_at = p_now
+        WHERE id = p_payment.id;
+        PERFORM internal.end_review(p_payment.booking_id, p_now);
+    ELSE
+        UPDATE public.payments SET hold_ended_at = p_now, updated_at = p_now
+        WHERE id = p_payment.id AND authorization_id IS NOT NULL AND hold_ended_at IS NULL;
+    END IF;
 END;
 $$;
 
@@ -159,7 +203,7 @@ BEGIN
         UPDATE public.payment_operations SET in_doubt = (p_kind = 'unknown'), error_code = p_error_code
         WHERE request_id = p_request_id;
     END IF;
-    v_next := coalesce(p_retry_at, internal.retry_later(v_operation, p_now));
+    v_next := coalesce(p_retry_at, internal.retry_later(v_operation, p_kind, p_now));
     UPDATE public.payments AS p SET next_attempt_at = v_next
     WHERE p.id = p_payment_id AND internal.voidable_authorization(p) = v_operation.subject_id
       AND p.status NOT IN ('capturing', 'capture_pending');
@@ -169,8 +213,8 @@ $$;
 COMMENT ON FUNCTION public.record_void_failure IS
     'A void did not succeed. p_kind retryable or unknown: retried under the same id. declined or '
     'ended: PayPal refused this call, and the next one has a new id. It is retried at p_retry_at, '
-    'otherwise after 10 minutes, then doubling, at most a day. Outcomes: '
-    'recorded, replayed (another caller has its outcome: nothing written). Locks the payment.';
+    'otherwise after 10 minutes, then doubling, at most a day, or an hour in an outage of PayPal. '
+    'Outcomes: recorded, replayed (another caller has its outcome: nothing written). Locks the payment.';
 
 CREATE OR REPLACE FUNCTION public.authorizations_to_void(p_limit integer DEFAULT 25, p_now timestamptz DEFAULT now()) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' SET statement_timeout = '8s' AS $$

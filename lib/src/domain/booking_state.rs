@@ -11,8 +11,8 @@
 //!   cancelled: from pending_payment, expired, upcoming and active
 //! ```
 //!
-//! `pending_payment`, `upcoming` and `active` occupy the car's days. The database lets no two such
-//! bookings share a day.
+//! `pending_payment`, `upcoming` and `active` occupy the car's days and the turnaround, and
+//! `completed` the turnaround. The database lets no two such bookings share a day.
 //!
 //! The database makes the transitions. [`transition`] is their specification:
 //! `tests/sql/schema/states.rs` compares it with the database's guard,

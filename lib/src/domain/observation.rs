@@ -6,7 +6,7 @@ pub(crate) use super::payment_record::{
     PaymentRecord, RecordedCaptureStatus, RecordedRefundStatus,
 };
 
-use super::{money::Money, paypal_meaning::Meaning};
+use super::{money::Money, payment_state::PaymentState, paypal_meaning::Meaning};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -91,6 +91,8 @@ pub(crate) enum AuthorizationStatus {
     PartiallyCaptured,
     /// Voided or expired.
     Voided,
+    /// Older descriptions of PayPal have this word.
+    Expired,
     /// PayPal is reviewing it.
     Pending,
     /// A word that PayPal does not document.
@@ -104,7 +106,7 @@ impl AuthorizationStatus {
         match self {
             Self::Created | Self::Captured | Self::PartiallyCaptured => Meaning::Done,
             Self::Pending => Meaning::NotYet,
-            Self::Denied | Self::Voided => Meaning::Ended,
+            Self::Denied | Self::Voided | Self::Expired => Meaning::Ended,
             Self::Unknown => Meaning::Unknown,
         }
     }
@@ -309,7 +311,44 @@ impl Observation {
         })
     }
 
-    /// The sum of the listed refunds of a capture that PayPal has made or accepted.
+    /// Whether PayPal shows something of the record in a state that it does not document, or does not
+    /// know what holds or took the money, as with the credentials of another app. That is no answer.
+    #[must_use]
+    pub(crate) fn is_unclear(&self, record: &PaymentRecord) -> bool {
+        let authorization = record
+            .authorization_id
+            .as_deref()
+            .filter(|_| !record.hold_ended)
+            .and_then(|id| self.authorization(id));
+        let mut captures = self.captures.iter();
+        let mut refunds = self.refunds.iter();
+        let is_held = matches!(
+            record.status,
+            PaymentState::Authorized | PaymentState::Capturing
+        );
+        let mut held = record.authorization_id.iter().filter(|_| is_held);
+        let mut taken = record.captures.iter();
+        held.any(|id| self.is_missing(id))
+            || taken.any(|capture| self.is_missing(&capture.capture_id))
+            || authorization.is_some_and(|shown| shown.status == AuthorizationStatus::Unknown)
+            || captures.any(|capture| {
+                let mut recorded = record.captures.iter();
+                capture.status == CaptureStatus::Unknown
+                    && recorded.any(|recorded| recorded.capture_id == capture.id)
+            })
+            || refunds.any(|refund| {
+                let mut recorded = record.refunds.iter();
+                refund.status == RefundStatus::Unknown
+                    && recorded.any(|recorded| recorded.id_at_paypal() == Some(&refund.id))
+            })
+            || (record.status == PaymentState::Created
+                && self
+                    .orders
+                    .iter()
+                    .any(|order| order.status == OrderStatus::Unknown))
+    }
+
+    /// The sum of the listed refunds of a capture that PayPal has made or accepted, in its currency.
     #[must_use]
     pub(super) fn listed_refunds(&self, capture: &Capture) -> Decimal {
         self.refunds
@@ -318,7 +357,8 @@ impl Observation {
                 matches!(
                     refund.status,
                     RefundStatus::Completed | RefundStatus::Pending
-                ) && self.capture_of(refund) == Some(capture.id.as_str())
+                ) && refund.money.currency == capture.money.currency
+                    && self.capture_of(refund) == Some(capture.id.as_str())
             })
             .map(|refund| refund.money.amount.decimal())
             .sum()

@@ -32,11 +32,17 @@ pub(crate) fn judge_authorization(price: Money, authorized: Money) -> Verdict {
     }
 }
 
-/// The time of the next attempt after `attempt` attempts: after the wait that PayPal requested,
-/// otherwise by the backoff.
+/// The longest wait that PayPal may request. Its limits are about minutes.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// The time of the next attempt after `attempt` attempts: after the wait that PayPal requested, an
+/// hour at most, otherwise by the backoff.
 #[must_use]
 pub(crate) fn retry_at(now: Timestamp, attempt: u32, requested: Option<Duration>) -> Timestamp {
-    let wait = requested.unwrap_or_else(|| retry_backoff(attempt));
+    let wait = requested.map_or_else(
+        || retry_backoff(attempt),
+        |requested| requested.min(LONGEST_WAIT),
+    );
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
     now.checked_add(wait).unwrap_or(now)
 }
@@ -78,6 +84,15 @@ mod tests {
             money("237.60", "EUR"),
         ] {
             assert_eq!(judge_authorization(price, other), Verdict::Void);
+        }
+    }
+
+    #[test]
+    fn requested_wait_is_an_hour_at_most() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (requested, seconds) in [(0, 0), (120, 120), (4_000_000, 3_600), (u64::MAX, 3_600)] {
+            let at = retry_at(now, 9, Some(Duration::from_secs(requested)));
+            assert_eq!(at.as_second(), seconds);
         }
     }
 

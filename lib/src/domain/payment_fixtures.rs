@@ -53,12 +53,15 @@ pub(crate) fn record(status: PaymentState, booking_status: BookingState) -> Paym
             PaymentState::Voided | PaymentState::Expired | PaymentState::Captured
         ),
         capture_amount: None,
+        kept_amount: None,
         captured_amount: None,
         captured_at: None,
+        capture_failing_since: None,
         captures: Vec::new(),
         refunded_amount: amount("0"),
         refunds: Vec::new(),
         refunded_by_us: false,
+        open_failures: Vec::new(),
         void_reason: None,
         failure_code: None,
         refunds_open: false,
@@ -93,7 +96,10 @@ pub(crate) fn recorded_refund(id: &str, sum: &str, status: RecordedRefundStatus)
         capture_id: Some("C".into()),
         amount: amount(sum),
         status,
+        ordered_at: None,
         pending_since: None,
+        failure_code: None,
+        is_disputed: false,
     }
 }
 

@@ -43,11 +43,17 @@ pub(crate) struct PaymentRecord {
     pub(crate) hold_ended: bool,
     /// The amount to capture, if it is not the price.
     pub(crate) capture_amount: Option<Amount>,
+    /// The part of the captured money that a cancellation or a void leaves to us. `None`: all of it.
+    #[serde(default)]
+    pub(crate) kept_amount: Option<Amount>,
     /// The sum of all completed captures.
     #[serde(default)]
     pub(crate) captured_amount: Option<Amount>,
     #[serde(default)]
     pub(crate) captured_at: Option<Timestamp>,
+    /// Since when captures fail, without a decision of PayPal.
+    #[serde(default)]
+    pub(crate) capture_failing_since: Option<Timestamp>,
     #[serde(default)]
     pub(crate) captures: Vec<RecordedCapture>,
     /// The sum of all completed refunds.
@@ -57,6 +63,9 @@ pub(crate) struct PaymentRecord {
     /// Whether refunds of a cancellation or an operator explain the refunded amount.
     #[serde(default)]
     pub(crate) refunded_by_us: bool,
+    /// The operations without success, with the codes of their last failures.
+    #[serde(default)]
+    pub(crate) open_failures: Vec<OpenFailure>,
     /// The reason to void the authorization.
     pub(crate) void_reason: Option<String>,
     pub(crate) failure_code: Option<String>,
@@ -65,6 +74,14 @@ pub(crate) struct PaymentRecord {
     /// Whether PayPal refused a refund.
     pub(crate) refund_refused: bool,
     pub(crate) updated_at: Timestamp,
+}
+
+/// A call to PayPal that failed and is retried.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct OpenFailure {
+    /// `capture`, `reauthorize`, `void` or `refund`.
+    pub(crate) operation: String,
+    pub(crate) code: String,
 }
 
 /// A capture in the database.
@@ -107,9 +124,17 @@ pub(crate) struct RecordedRefund {
     pub(crate) capture_id: Option<String>,
     pub(crate) amount: Amount,
     pub(crate) status: RecordedRefundStatus,
+    #[serde(default)]
+    pub(crate) ordered_at: Option<Timestamp>,
     /// Since when PayPal has the refund without completing it.
     #[serde(default)]
     pub(crate) pending_since: Option<Timestamp>,
+    /// The reason that the latest attempt failed.
+    #[serde(default)]
+    pub(crate) failure_code: Option<String>,
+    /// Whether PayPal refused it because of a dispute.
+    #[serde(default)]
+    pub(crate) is_disputed: bool,
 }
 
 /// The end of the id of a refund that PayPal does not list: a reversal or a chargeback.

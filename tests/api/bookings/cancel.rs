@@ -13,10 +13,12 @@ use crate::support::{
     local_system::{advance_clock_past, eventually},
     operator::{self, capture_now},
     paypal::{self, exchanges_about},
-    paypal_dashboard::read_paypal_order,
+    paypal_dashboard::{self, read_paypal_order},
+    reconciliation::{finding_kinds, reconcile_later},
     rental::Rental,
 };
 use reqwest::Method;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 async fn payment_status(client: &Client, hold: &Hold) -> Value {
@@ -131,6 +133,39 @@ async fn canceled_capture_is_refunded_by_policy() {
         })
         .await;
     }
+}
+
+/// A refund in PayPal's console counts even if its event is lost.
+#[tokio::test]
+async fn unreported_refund_counts_toward_cancellation() {
+    run_alone(async {
+        let client = Client::new();
+        let paid = pay_and_wait(&client, 5, None).await;
+        capture_now(&client, &paid).await;
+        let capture = read_booking(&client, &paid.hold).await["payment"]["captureId"].clone();
+        let (third, _) = split_price(&paid.hold.price, 30);
+        let (half, kept) = split_price(&paid.hold.price, 50);
+        paypal_dashboard::refund(capture.as_str().unwrap(), &third, &paid.hold.currency).await;
+        let refund = cancel(&client, &paid.hold).await;
+        let rest = half.parse::<Decimal>().unwrap() - third.parse::<Decimal>().unwrap();
+        assert_eq!(
+            refund,
+            refund_body(&paid.hold, 50, &rest.to_string(), "refunded")
+        );
+        let booking = read_booking(&client, &paid.hold).await;
+        assert_eq!(
+            (
+                &booking["cancellation"]["kept"],
+                &booking["payment"]["keptAmount"]
+            ),
+            (&json!(kept), &json!(kept))
+        );
+        // What goes back afterwards by other hands is found.
+        paypal_dashboard::refund(capture.as_str().unwrap(), "1.00", &paid.hold.currency).await;
+        let run = reconcile_later(&client).await;
+        assert_eq!(finding_kinds(&run, paid.hold.id), ["amount_mismatch"]);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Reads the product's database. The connection is read-only.
+//! Reads the product's database. The connection is read-only, except that of [`edit_rows`].
 
 use super::{environment::variable, local_system, rental::Rental};
 use serde_json::Value;
@@ -6,6 +6,16 @@ use tokio_postgres::{NoTls, types::ToSql};
 use uuid::Uuid;
 
 pub(crate) struct Database(tokio_postgres::Client);
+
+/// Changes rows, as an operator does in Supabase's dashboard. Returns their number.
+pub(crate) async fn edit_rows(sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> u64 {
+    let (client, connection) = tokio_postgres::connect(&variable("DATABASE_URL"), NoTls)
+        .await
+        .unwrap_or_else(|error| panic!("DATABASE_URL: {error}"));
+    tokio::spawn(connection);
+    let changed = client.execute(sql, parameters).await;
+    changed.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+}
 
 impl Database {
     pub(crate) async fn open() -> Self {
@@ -45,7 +55,7 @@ impl Database {
         self.number(
             "SELECT count(*) FROM bookings AS b JOIN cars AS c ON c.id = b.car_id
              WHERE c.slug = $1 AND b.blocked && daterange($2, $3)
-               AND (b.status IN ('upcoming', 'active') OR b.status = 'pending_payment' AND b.hold_expires_at > $4)",
+               AND (b.status IN ('upcoming', 'active', 'completed') OR b.status = 'pending_payment' AND b.hold_expires_at > $4)",
             &[&rental.car, &rental.start, &rental.end, &now],
         )
         .await

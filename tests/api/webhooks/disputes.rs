@@ -1,13 +1,16 @@
 //! Disputes: `CUSTOMER.DISPUTE.CREATED`, `UPDATED` and `RESOLVED`, in any order.
 
 use crate::support::{
-    checkout::{PaidBooking, create_paid_booking, read_payment},
+    capture_cron::run_cron,
+    checkout::{PaidBooking, cancel, create_paid_booking, read_booking, read_payment},
     client::Client,
     database::Database,
     environment::new_uuid,
     isolation::run_alone,
     local_system::advance_clock,
-    operator::{self, capture_now},
+    operator::{self, capture_now, post_action_with_key},
+    paypal::exchanges_about,
+    paypal_behaviour::{reset_behaviours, set_behaviour},
     reconciliation::{finding_kinds, reconcile_later},
     webhook_delivery::{new_event, sign},
     webhook_inbox::{run_inbox_cron, wait_until_applied},
@@ -96,6 +99,63 @@ async fn late_creation_does_not_open_resolved_dispute() {
         assert_eq!(open_kinds(&client, &paid).await, ["disputed"]);
     })
     .await;
+}
+
+async fn refund_attempts(paid: &PaidBooking) -> usize {
+    let database = Database::open().await;
+    let exchanges = exchanges_about(&database, paid.hold.id).await;
+    exchanges.of("captures.refund").len()
+}
+
+/// PayPal refuses refunds of a disputed payment. Customer and operator read it, and the end of the
+/// dispute makes the refund due.
+#[tokio::test]
+async fn refund_waits_for_end_of_dispute() {
+    for by_customer in [true, false] {
+        run_alone(async move {
+            let client = Client::new();
+            let (paid, capture) = captured_booking(&client).await;
+            let dispute = format!("PP-D-{}", new_uuid());
+            report(&client, "CUSTOMER.DISPUTE.CREATED", &dispute, &capture).await;
+            set_behaviour(&json!({
+                "kind": "decline", "operation": "captures.refund", "order": paid.order.id, "issue": "TRANSACTION_DISPUTED",
+            }))
+            .await;
+            if by_customer {
+                let refund = cancel(&client, &paid.hold).await;
+                let waiting = (&json!("pending"), &json!("TRANSACTION_DISPUTED"));
+                assert_eq!((&refund["status"], &refund["failureCode"]), waiting);
+                let shown = read_booking(&client, &paid.hold).await["cancellation"]["refund"].clone();
+                assert_eq!((&shown["status"], &shown["failureCode"]), waiting);
+            } else {
+                let body = json!({"amount": "10.00"});
+                let refund = post_action_with_key(&client, paid.hold.id, "refund", "half", &body).await.expect(200);
+                assert_eq!(
+                    (&refund["status"], &refund["failureCode"]),
+                    (&json!("pending"), &json!("TRANSACTION_DISPUTED"))
+                );
+            }
+            let mut kinds = open_kinds(&client, &paid).await;
+            kinds.sort_by_key(ToString::to_string);
+            assert_eq!(kinds, ["disputed", "refund_delayed"]);
+            for _ in 0..8 {
+                advance_clock(SignedDuration::from_hours(2)).await;
+                run_cron(&client).await;
+            }
+            assert_eq!(refund_attempts(&paid).await, 1, "it waits");
+            let run = reconcile_later(&client).await;
+            assert_eq!(finding_kinds(&run, paid.hold.id).len(), 2);
+            reset_behaviours().await;
+            report(&client, "CUSTOMER.DISPUTE.RESOLVED", &dispute, &capture).await;
+            run_cron(&client).await;
+            assert_eq!(refund_attempts(&paid).await, 2);
+            let status = if by_customer { "refunded" } else { "partially_refunded" };
+            assert_eq!(read_payment(&client, &paid).await["status"], status);
+            reconcile_later(&client).await;
+            assert_eq!(open_kinds(&client, &paid).await, Vec::<Value>::new());
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use crate::support::{
     database::{Database, call, with_database},
-    fixtures::{Car, NOW, hold, rental, with},
+    fixtures::{Car, NOW, book_and_pay, hold, rental, with},
 };
 use serde_json::{Value, json};
+use tokio_postgres::error::SqlState;
 
 #[tokio::test]
 async fn hold_lasts_fifteen_minutes_at_server_price() {
@@ -185,6 +186,55 @@ async fn turnaround_applies_on_both_sides() {
         hold(&service, "quick", "2030-01-20", "2030-01-24", NOW).await;
         hold(&service, "quick", "2030-01-24", "2030-01-25", NOW).await;
         hold(&service, "quick", "2030-01-19", "2030-01-20", NOW).await;
+    })
+    .await;
+}
+
+/// The car is prepared after a rental, also when the booking is completed.
+#[tokio::test]
+async fn completed_rental_keeps_its_turnaround() {
+    with_database(|db| async move {
+        Car {
+            turnaround_days: 2,
+            ..Car::default()
+        }
+        .insert(&db)
+        .await;
+        let service = db.service().await;
+        book_and_pay(&service, "plain", "2030-01-12", "2030-01-16", NOW).await;
+        let now = "2030-01-16T08:00:00Z";
+        call(&service, "advance_bookings", json!({ "p_now": now })).await;
+        assert_eq!(db.count("bookings", "status = 'completed'").await, 1);
+        for (start, unavailable) in [
+            ("2030-01-16", json!(["2030-01-16", "2030-01-17"])),
+            ("2030-01-17", json!(["2030-01-17"])),
+        ] {
+            let days = with(
+                rental("plain", start, "2030-01-20"),
+                json!({ "p_now": now }),
+            );
+            let calendar = call(&service, "get_availability", days.clone()).await;
+            assert_eq!(
+                (
+                    &calendar["bookable"],
+                    &calendar["availability"][0]["status"]
+                ),
+                (&json!(false), &json!("turnaround"))
+            );
+            let result = call(&service, "create_booking", days).await;
+            assert_eq!(
+                result,
+                json!({ "outcome": "dates_unavailable", "unavailableDates": unavailable })
+            );
+        }
+        hold(&service, "plain", "2030-01-18", "2030-01-20", now).await;
+        // No console can rent out the car either.
+        let refusal = db
+            .refusal(
+                "UPDATE bookings SET start_date = '2030-01-17' WHERE status = 'pending_payment'",
+            )
+            .await;
+        assert_eq!(refusal, SqlState::EXCLUSION_VIOLATION);
     })
     .await;
 }

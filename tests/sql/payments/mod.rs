@@ -18,5 +18,6 @@ mod reauthorizations;
 mod refund_attempts;
 mod refund_window;
 mod refunds;
+mod retry_pauses;
 mod reviews;
 mod voids;

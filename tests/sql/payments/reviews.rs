@@ -89,6 +89,86 @@ async fn good_review_confirms_booking() {
     .await;
 }
 
+/// Whatever the payment was, PayPal holds nothing of a denied authorization.
+#[tokio::test]
+async fn denied_authorization_holds_nothing() {
+    for ended in [None, Some("expired"), Some("voided"), Some("failed")] {
+        for reviewed in [false, true] {
+            with_database(move |db| async move {
+                let (service, _, payment) = ordered_booking(&db).await;
+                let claim = begin_authorization(&service, &payment.order_id, NOW).await;
+                if reviewed {
+                    record(&service, &claim, "authorization_pending", NOW).await;
+                }
+                if let Some(status) = ended {
+                    db.run(&format!("UPDATE payments SET status = '{status}', pending_since = NULL, failure_code = 'x'")).await;
+                }
+                let result = record(&service, &claim, "denied", NOW).await;
+                assert_eq!(result["outcome"], "denied", "{ended:?}");
+                let row = match ended {
+                    None => format!("status = 'failed' AND failure_code = 'authorization_denied' AND hold_ended_at = '{NOW}'"),
+                    Some(status) => format!("status = '{status}' AND failure_code = 'x'"),
+                };
+                assert_eq!(db.count("payments", &row).await, 1, "{ended:?} {reviewed}");
+                let held = "internal.holds_money(payments, '2030-01-10T12:01:00Z')";
+                assert_eq!(db.count("payments", held).await, 0, "{ended:?} {reviewed}");
+                assert_eq!(db.count("payment_operations", "status = 'open'").await, 0);
+            })
+            .await;
+        }
+    }
+}
+
+/// However old the review is, PayPal says whether it can be voided.
+#[tokio::test]
+async fn old_review_of_canceled_booking_is_voided() {
+    with_database(|db| async move {
+        let (service, _, payment, _) = reviewed_booking(&db).await;
+        let later = "2030-02-20T12:00:00Z";
+        let cancelled = call(
+            &service,
+            "cancel_booking",
+            json!({ "p_booking_id": payment.booking_id, "p_actor": "operator:1",
+            "p_by_operator": true, "p_now": later }),
+        )
+        .await;
+        assert_eq!(
+            (&cancelled["refundStatus"], &cancelled["settlement"]),
+            (&json!("pending"), &json!("void"))
+        );
+        let due = call(
+            &service,
+            "authorizations_to_void",
+            json!({ "p_now": "2030-02-20T12:02:00Z" }),
+        )
+        .await;
+        assert_eq!(due[0]["authorizationId"], "A1");
+    })
+    .await;
+}
+
+/// The first authorization holds the money of the booking.
+#[tokio::test]
+async fn denial_of_second_order_leaves_first_authorization() {
+    with_database(|db| async move {
+        let (service, booking, first) = ordered_booking(&db).await;
+        let claim = begin_authorization(&service, &first.order_id, NOW).await;
+        db.run("UPDATE payments SET lease_expires_at = NULL, order_created_at = '2030-01-10T08:00:00Z'").await;
+        let second = order(&service, &booking, NOW).await;
+        record(&service, &claim, "authorized", NOW).await;
+        let before = db.value("SELECT row_to_json(p) FROM payments AS p").await;
+        let operation = format!("{}:authorize:9", second.payment_id);
+        db.run(&format!(
+            "INSERT INTO payment_operations (request_id, payment_id, operation, seq, subject_id, started_at)
+             VALUES ('{operation}', '{}', 'authorize', 9, '{}', '{NOW}')", second.payment_id, second.order_id)).await;
+        let denied = json!({ "p_payment_id": second.payment_id, "p_request_id": operation, "p_authorization_id": "A2",
+                             "p_amount": "237.60", "p_currency": "USD", "p_status": "denied", "p_now": NOW });
+        assert_eq!(call(&service, "record_authorization", denied).await["outcome"], "denied");
+        assert_eq!(db.value("SELECT row_to_json(p) FROM payments AS p").await, before);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn good_review_of_taken_days_awaits_void() {
     with_database(|db| async move {

@@ -2,8 +2,8 @@
 
 use crate::support::{
     concurrency::call_overlapping,
-    database::{call, try_call, with_database},
-    fixtures::{NOW, upcoming_booking},
+    database::{Database, call, try_call, with_database},
+    fixtures::{NOW, book_and_pay, upcoming_booking},
     reconciliation::{HOUR, due_payments, next_pause, record_comparison},
 };
 use serde_json::{Value, json};
@@ -15,11 +15,49 @@ async fn record_failure(client: &Client, payment_id: &str, kind: &str, now: &str
     assert_eq!(result, json!({ "outcome": "recorded" }));
 }
 
+/// Another payment is compared, and is never due again.
+async fn compare_aside(db: &Database, payment_id: &str, now: &str) {
+    db.run(&format!(
+        "UPDATE payments SET reconciled_at = '{now}', next_comparison_at = 'infinity' WHERE id = '{payment_id}'"
+    ))
+    .await;
+}
+
+/// In an outage no payment can be compared. Each is compared within the hour after its end.
+#[tokio::test]
+async fn outage_makes_no_payment_wait_longer() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let other = book_and_pay(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
+        compare_aside(&db, &other.payment_id, NOW).await;
+        for hour in 13..24 {
+            let now = format!("2030-01-10T{hour}:00:00Z");
+            for id in [&booking.payment_id, &other.payment_id] {
+                record_failure(&service, id, "failed", &now).await;
+            }
+            assert_eq!(
+                next_pause(&db, &booking.payment_id, &now).await.as_deref(),
+                Some(HOUR)
+            );
+        }
+        // PayPal answers about the other payment, so this one fails alone.
+        let now = "2030-01-11T00:00:00Z";
+        compare_aside(&db, &other.payment_id, now).await;
+        record_failure(&service, &booking.payment_id, "failed", now).await;
+        assert_eq!(
+            next_pause(&db, &booking.payment_id, now).await.as_deref(),
+            Some("780")
+        );
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn failing_comparison_backs_off_to_finding() {
     with_database(|db| async move {
         let (service, booking) = upcoming_booking(&db).await;
         let id = &booking.payment_id;
+        let other = book_and_pay(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
         let mut now = NOW.to_owned();
         for (pause, finding) in [
             (50, 0),
@@ -30,6 +68,7 @@ async fn failing_comparison_backs_off_to_finding() {
             (1430, 1),
             (1430, 1),
         ] {
+            compare_aside(&db, &other.payment_id, &now).await;
             record_failure(&service, id, "failed", &now).await;
             let next = next_pause(&db, id, &now).await.unwrap();
             assert_eq!(
@@ -122,8 +161,10 @@ async fn failure_of_ours_is_no_failure_of_payment() {
 #[tokio::test]
 async fn two_failures_at_once_count_twice() {
     with_database(|db| async move {
-        let (_, booking) = upcoming_booking(&db).await;
+        let (service, booking) = upcoming_booking(&db).await;
         let id = &booking.payment_id;
+        let other = book_and_pay(&service, "plain", "2030-02-01", "2030-02-05", NOW).await;
+        compare_aside(&db, &other.payment_id, "2030-01-10T12:00:01Z").await;
         let failure = (
             "record_comparison_failure",
             json!({ "p_payment_id": id, "p_code": "unknown", "p_now": NOW }),

@@ -78,7 +78,7 @@ async fn ended_payment_is_compared_rarer_until_day_190() {
         let (service, booking) = upcoming_booking(&db).await;
         capture_payment(&service, &booking, NOW).await;
         let id = &booking.payment_id;
-        for (days, pause) in [(1, Some(HOUR)), (2, Some(DAY)), (29, Some(DAY)), (30, Some(WEEK)), (180, Some(WEEK)), (189, Some(WEEK)), (190, None)] {
+        for (days, pause) in [(1, Some(HOUR)), (2, Some(DAY)), (29, Some(DAY)), (30, Some(WEEK)), (159, Some(WEEK)), (160, Some("8640")), (166, Some(WEEK)), (180, Some(WEEK)), (189, Some(WEEK)), (190, None)] {
             let now = after_days(&db, days).await;
             record_comparison(&service, id, &[], &now).await;
             assert_eq!(next_pause(&db, id, &now).await.as_deref(), pause, "day {days}");

@@ -45,6 +45,7 @@ async fn payment_is_found_by_each_id() {
             "orderId": booking.order_id, "orderIds": [booking.order_id], "orderCreatedAt": NOW,
             "authorizationId": "AUTH-NEW", "originalAuthorizationId": format!("AUTH-{}", booking.payment_id),
             "authorizationExpiresAt": "2030-02-08T12:00:00Z", "holdEnded": true, "captureAmount": "118.80",
+            "keptAmount": "118.80", "openFailures": [], "captureFailingSince": null,
             "captureId": format!("CAPTURE-{}", booking.payment_id), "capturedAmount": "118.80", "capturedAt": HALF_REFUND_AT,
             "refundedAmount": "0.00", "pendingSince": null, "voidReason": null, "failureCode": null,
             "captures": [
@@ -52,7 +53,8 @@ async fn payment_is_found_by_each_id() {
                 { "captureId": "CAPTURE-OTHER", "amount": "7.00", "status": "pending" },
             ],
             "refunds": [
-                { "refundId": record["refunds"][0]["refundId"], "paypalRefundId": "REFUND-1", "captureId": "CAPTURE-OTHER", "amount": "3.00", "status": "pending", "pendingSince": null },
+                { "refundId": record["refunds"][0]["refundId"], "paypalRefundId": "REFUND-1", "captureId": "CAPTURE-OTHER", "amount": "3.00", "status": "pending",
+                  "orderedAt": "2030-01-16T00:00:00Z", "pendingSince": null, "failureCode": null, "isDisputed": false },
             ],
             "refundsOpen": true, "refundRefused": false, "refundedByUs": false, "disputed": false, "updatedAt": HALF_REFUND_AT,
         }));

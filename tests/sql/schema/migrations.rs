@@ -4,6 +4,8 @@ use crate::support::{
     database::{sql_files, with_database},
     fixtures::{Car, NOW, book_and_pay},
 };
+use tokio_postgres::error::SqlState;
+
 #[tokio::test]
 async fn every_migration_is_registered_by_its_stem() {
     with_database(|db| async move {
@@ -99,6 +101,34 @@ async fn seed_car_costs_the_same_all_year() {
         let prices = "SELECT array_agg(DISTINCT p.final_price) FROM cars AS c, generate_series(0, 365) AS n, \
                       LATERAL calculate_booking_price(c.id, current_date + n, current_date + n + 4) AS p WHERE c.slug = 'test-car-id'";
         assert_eq!(db.value(prices).await.as_deref(), Some("{237.60}"));
+    })
+    .await;
+}
+
+/// A car may have been rented within the turnaround of a completed rental. It had the shorter one.
+#[tokio::test]
+async fn turnaround_of_completed_rentals_is_added_to_old_data() {
+    with_database(|db| async move {
+        Car {
+            turnaround_days: 3,
+            ..Car::default()
+        }
+        .insert(&db)
+        .await;
+        let service = db.service().await;
+        for (start, end) in [("2030-01-12", "2030-01-16"), ("2030-01-20", "2030-01-24")] {
+            book_and_pay(&service, "plain", start, end, NOW).await;
+        }
+        db.run("ALTER TABLE bookings DROP CONSTRAINT bookings_no_overlap;
+                ALTER TABLE bookings ADD CONSTRAINT bookings_no_overlap EXCLUDE USING gist (car_id WITH =, blocked WITH &&)
+                    WHERE (status IN ('pending_payment', 'upcoming', 'active'));
+                UPDATE bookings SET status = 'completed' WHERE start_date = '2030-01-12';
+                UPDATE bookings SET start_date = '2030-01-17' WHERE start_date = '2030-01-20'").await;
+        db.apply("migrations").await;
+        let turnarounds = "SELECT string_agg(turnaround_days::text, ' ' ORDER BY start_date) FROM bookings";
+        assert_eq!(db.value(turnarounds).await.as_deref(), Some("1 3"));
+        let overlap = "UPDATE bookings SET start_date = '2030-01-16' WHERE start_date = '2030-01-17'";
+        assert_eq!(db.refusal(overlap).await, SqlState::EXCLUSION_VIOLATION);
     })
     .await;
 }

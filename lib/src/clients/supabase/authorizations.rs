@@ -204,6 +204,7 @@ impl Database<'_> {
             AuthorizationStatus::Denied => "denied",
             AuthorizationStatus::Pending
             | AuthorizationStatus::Voided
+            | AuthorizationStatus::Expired
             | AuthorizationStatus::Unknown => "authorization_pending",
         };
         let arguments: Arguments<'_> = &[

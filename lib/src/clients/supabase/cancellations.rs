@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The arguments of `cancel_booking`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an argument of the database's function"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CancelRequest<'a> {
     pub(crate) booking_id: Uuid,
@@ -17,6 +21,8 @@ pub(crate) struct CancelRequest<'a> {
     pub(crate) void_only: bool,
     /// Cancels although the outcome of a capture is unknown. PayPal was asked before.
     pub(crate) despite_doubt: bool,
+    /// Cancels no booking with captured money. PayPal is asked first what went back.
+    pub(crate) look_first: bool,
     /// In the words of the customer or operator.
     pub(crate) reason: Option<&'a str>,
     /// For the audit log.
@@ -25,11 +31,15 @@ pub(crate) struct CancelRequest<'a> {
 
 /// The result of `cancel_booking`.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub(crate) enum CancelResult {
     /// The booking is canceled, by this call or an earlier one.
     #[serde(alias = "already_cancelled")]
     Cancelled(Cancellation),
+    /// Money was captured. Nothing is canceled yet.
+    LookFirst {
+        payment_ids: Vec<Uuid>,
+    },
     Refused(CancelRefusal),
 }
 
@@ -115,6 +125,7 @@ impl Database<'_> {
             ("p_by_operator", &request.by_operator),
             ("p_void_only", &request.void_only),
             ("p_despite_doubt", &request.despite_doubt),
+            ("p_look_first", &request.look_first),
             ("p_request_id", &request.request_id),
             ("p_now", &self.platform.now()),
         ];

@@ -132,6 +132,8 @@ pub(crate) enum ClaimRefusal {
     /// The money is captured, or PayPal reviews its capture.
     #[serde(alias = "capture_pending")]
     AlreadyCaptured,
+    /// A part was captured in PayPal's console.
+    CapturedInPart,
     /// The money went back.
     AlreadyRefunded,
     /// The booking is not confirmed, or nothing is authorized for it.
@@ -228,13 +230,15 @@ impl Database<'_> {
         claim: &ReauthorizationClaim,
         authorization: &Authorization,
     ) -> Result<ReauthorizationRecord, DatabaseError> {
+        let is_same_currency = authorization.money.currency == claim.money.currency;
+        let amount = is_same_currency.then_some(authorization.money.amount);
         let arguments: Arguments<'_> = &[
             ("p_payment_id", &claim.payment_id),
             ("p_lease", &claim.claim_id),
             ("p_request_id", &claim.request_id),
             ("p_authorization_id", &authorization.id),
             ("p_expires_at", &authorization.expires_at),
-            ("p_amount", &authorization.money.amount),
+            ("p_amount", &amount),
             ("p_now", &self.platform.now()),
         ];
         self.call_outcome("record_reauthorization", arguments).await

@@ -20,6 +20,10 @@ pub(crate) struct ObservationRecord {
     car_id: Option<Uuid>,
     #[serde(default)]
     car_slug: Option<String>,
+    #[serde(default)]
+    void_reason: Option<String>,
+    #[serde(default)]
+    void_authorization_id: Option<String>,
 }
 
 impl ObservationRecord {
@@ -27,6 +31,13 @@ impl ObservationRecord {
     #[must_use]
     pub(crate) fn is_recorded(&self) -> bool {
         !matches!(self.outcome.as_str(), "unchanged" | "replayed")
+    }
+
+    /// The authorization that is to be voided, and the reason.
+    #[must_use]
+    pub(crate) fn authorization_to_void(&self) -> Option<(&str, &str)> {
+        let reason = self.void_reason.as_deref()?;
+        self.void_authorization_id.as_deref().map(|id| (id, reason))
     }
 
     /// The car whose days may have changed.

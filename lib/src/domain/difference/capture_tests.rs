@@ -66,11 +66,23 @@ fn final_capture_of_part_ends_hold() {
         hold_ended: false,
         ..captured(P::Captured, B::Upcoming)
     };
+    let of_part = |mut record: PaymentRecord| {
+        record.captures[0].amount = part(C::Completed).money.amount;
+        record
+    };
     let ended = [Difference::Ended(End::Captured)];
-    let of_part = shown(A::Captured, vec![part(C::Completed)]);
-    assert_eq!(seen(&open, &of_part), ended);
+    let part_shown = shown(A::Captured, vec![part(C::Completed)]);
+    assert_eq!(seen(&of_part(open.clone()), &part_shown), ended);
     assert_eq!(
-        seen(&booked(P::Authorized), &of_part),
+        seen(&open, &part_shown),
+        [
+            Difference::Captured(part(C::Completed), RC::Completed),
+            ended[0].clone()
+        ],
+        "the recorded amount was wrong"
+    );
+    assert_eq!(
+        seen(&booked(P::Authorized), &part_shown),
         [
             Difference::Captured(part(C::Completed), RC::Completed),
             ended[0].clone()
@@ -78,9 +90,9 @@ fn final_capture_of_part_ends_hold() {
         "the capture comes first"
     );
     for (record, observed) in [
-        (captured(P::Captured, B::Upcoming), of_part),
+        (of_part(captured(P::Captured, B::Upcoming)), part_shown),
         (
-            open.clone(),
+            of_part(open.clone()),
             shown(A::PartiallyCaptured, vec![part(C::Completed)]),
         ),
         (

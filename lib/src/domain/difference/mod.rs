@@ -99,6 +99,9 @@ impl Difference {
 /// PayPal may show an order as it was a minute ago. An end that is as recent is not undone.
 const STALE_PERIOD: SignedDuration = SignedDuration::from_mins(2);
 
+/// An authorization lives for 29 days, and an order is authorized within hours.
+const LONGEST_HOLD: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// PayPal's actions that are missing in `record`, in the order in which they must be applied.
 #[must_use]
 pub(crate) fn differences(
@@ -170,6 +173,10 @@ fn rest_end(
 /// Whether no order of a payment without an authorization can be authorized any more.
 fn has_lapsed(record: &PaymentRecord, observation: &Observation, now: Timestamp) -> bool {
     let is_old = missing_order_meaning(record.order_created_at, now) == Meaning::Ended;
+    // Nothing that PayPal holds lives longer.
+    let is_past_holds = record
+        .order_created_at
+        .is_some_and(|created| now.duration_since(created) > LONGEST_HOLD);
     let has_all_orders = record
         .order_ids
         .iter()
@@ -181,6 +188,7 @@ fn has_lapsed(record: &PaymentRecord, observation: &Observation, now: Timestamp)
             .orders
             .iter()
             .all(|order| match order.status.meaning() {
+                _ if is_past_holds => true,
                 Meaning::Ended => true,
                 Meaning::NotYet => is_old,
                 Meaning::Unknown => order.status == OrderStatus::Missing && is_old,
@@ -210,6 +218,7 @@ fn shown_end(record: &PaymentRecord, observation: &Observation, now: Timestamp) 
         .is_some_and(|end| end <= now);
     match observation.authorization(id).map(|shown| shown.status) {
         Some(AuthorizationStatus::Denied) => Some(End::Denied),
+        Some(AuthorizationStatus::Expired) => Some(End::Expired),
         Some(AuthorizationStatus::Voided) if is_past_end => Some(End::Expired),
         Some(AuthorizationStatus::Voided) => Some(End::Voided),
         // Its only capture failed, and PayPal takes no other.
@@ -255,6 +264,13 @@ fn reopens(
         && observation.successful_captures().next().is_none()
 }
 
+fn is_recorded_amount(record: &PaymentRecord, capture: &Capture) -> bool {
+    let mut captures = record.captures.iter();
+    captures.any(|recorded| {
+        recorded.capture_id == capture.id && recorded.amount == capture.money.amount
+    })
+}
+
 fn capture_differences<'a>(
     record: &'a PaymentRecord,
     observation: &'a Observation,
@@ -271,7 +287,10 @@ fn capture_differences<'a>(
             // PayPal decides a pending capture once.
             Some(RecordedCaptureStatus::Pending) => status != RecordedCaptureStatus::Pending,
             Some(RecordedCaptureStatus::Declined) => status == RecordedCaptureStatus::Completed,
-            Some(RecordedCaptureStatus::Completed) => false,
+            // An answer may have had another amount.
+            Some(RecordedCaptureStatus::Completed) => {
+                status == RecordedCaptureStatus::Completed && !is_recorded_amount(record, capture)
+            }
         };
         let returns_hold = status == RecordedCaptureStatus::Declined
             && recorded == Some(RecordedCaptureStatus::Pending)
@@ -301,6 +320,7 @@ fn released_rest(record: &PaymentRecord, observation: &Observation) -> Option<Di
     let authorization = observation.authorization(id)?;
     let taken: Decimal = observation
         .successful_captures()
+        .filter(|capture| capture.money.currency == authorization.money.currency)
         .map(|capture| capture.money.amount.decimal())
         .sum();
     let is_pending = observation

@@ -27,6 +27,19 @@ fn unauthorized_order_lapses_after_seven_hours() {
             assert_eq!(found, expected, "{status:?} {now}");
         }
     }
+    // Nothing that PayPal holds lives for 30 days.
+    for status in [OrderStatus::Completed, OrderStatus::Unknown] {
+        for (now, expected) in [
+            (at("2030-02-18T20:00:00Z"), &[][..]),
+            (at("2030-02-18T20:00:01Z"), &expired[..]),
+        ] {
+            assert_eq!(
+                differences(&created, &order(status), now),
+                expected,
+                "{status:?} {now}"
+            );
+        }
+    }
     for (shown, is_lapsed) in [(A::Denied, true), (A::Voided, true), (A::Unknown, false)] {
         let mut observed = observation(shown, &[]);
         observed.orders[0].status = OrderStatus::Approved;

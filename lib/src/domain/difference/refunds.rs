@@ -33,6 +33,8 @@ pub(super) fn refund_event(
         Some(ours.refund_id) == refund.refund_id && ours.status == RecordedRefundStatus::Refunded
     });
     match refund.status {
+        // Another amount of a refund that is counted. The database counts anew.
+        RecordedRefundStatus::Refunded if was_refunded => None,
         RecordedRefundStatus::Refunded if before + amount < captured => {
             Some(PaymentEvent::RefundedInPart)
         }
@@ -54,7 +56,7 @@ pub(super) fn refund_differences<'a>(
         let ours = recorded_refund(record, refund);
         let capture_id = refund_capture(record, observation, refund)?;
         let is_new = match ours {
-            Some(ours) => is_refund_change(ours, status),
+            Some(ours) => is_refund_change(ours, status) || is_other_amount(ours, refund, status),
             None => status != RecordedRefundStatus::Refused,
         };
         (is_new && refund.money.currency == record.currency).then(|| {
@@ -80,6 +82,14 @@ fn recorded_refund<'a>(record: &'a PaymentRecord, refund: &Refund) -> Option<&'a
                 ours.paypal_refund_id.is_none() && Some(ours.refund_id) == refund.custom_id
             })
         })
+}
+
+/// Whether PayPal shows a completed refund with another amount than the record has.
+fn is_other_amount(ours: &RecordedRefund, refund: &Refund, status: RecordedRefundStatus) -> bool {
+    ours.status == RecordedRefundStatus::Refunded
+        && status == RecordedRefundStatus::Refunded
+        && ours.paypal_refund_id.as_deref() == Some(refund.id.as_str())
+        && ours.amount != refund.money.amount
 }
 
 /// Whether PayPal's `status` is later than the record's. A list may be a minute old, so a pending
@@ -111,7 +121,9 @@ pub(super) fn reversals<'a>(
     record: &'a PaymentRecord,
     observation: &'a Observation,
 ) -> impl Iterator<Item = Difference> + 'a {
-    observation.successful_captures().filter_map(|capture| {
+    let captures = observation.successful_captures();
+    let summed = captures.filter(|capture| capture.money.currency == record.currency);
+    summed.filter_map(|capture| {
         let paypal_id = reversal_id(&capture.id);
         let recorded = record
             .refunds

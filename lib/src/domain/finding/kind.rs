@@ -61,6 +61,12 @@ kinds! {
     /// PayPal is reviewing the authorization.
     AuthorizationPending = "authorization_pending":
         "Wait for PayPal, or decide it in PayPal's dashboard. Nothing can be captured before.",
+    /// A capture has been failing for hours, without a decision of PayPal.
+    CaptureDelayed = "capture_delayed":
+        "Look up the code and the payment in PayPal's dashboard. The crons try each hour. Capture it in the dashboard if the pick-up is near.",
+    /// The order is completed for a day, and PayPal shows no authorization.
+    OrderUnclear = "order_unclear":
+        "Look for the order in PayPal's dashboard. If it holds money, void it there, or contact PayPal's support. Then acknowledge this. The customer can book and pay again.",
     /// PayPal is reviewing the capture.
     CapturePending = "capture_pending":
         "Wait for PayPal, or accept the payment in PayPal's dashboard if the reason asks for it.",
@@ -73,6 +79,9 @@ kinds! {
     /// PayPal has not completed a refund for days.
     RefundPending = "refund_pending":
         "Look into PayPal's dashboard: the payer's bank or the PayPal account's balance may be the cause.",
+    /// PayPal has not made a refund that we ordered hours ago, or refuses it because of a dispute.
+    RefundDelayed = "refund_delayed":
+        "Look up the code. A refund of a disputed payment (TRANSACTION_DISPUTED) waits until PayPal resolves the dispute, so answer the dispute. Otherwise the crons try on. After a day, refund in PayPal's dashboard.",
     /// PayPal shows less refunded than we recorded.
     RefundMissing = "refund_missing":
         "Look for the refund in PayPal's dashboard. If it is not there, refund there, and acknowledge this.",

@@ -10,10 +10,10 @@ pub(crate) use kind::FindingKind;
 use super::{
     booking_state::BookingState,
     money::Amount,
-    observation::{AuthorizationStatus, Capture, CaptureStatus, Observation},
+    observation::{AuthorizationStatus, Capture, CaptureStatus, Observation, OrderStatus},
     payment_record::{PaymentRecord, RecordedRefundStatus},
     payment_state::PaymentState,
-    paypal_meaning::Meaning,
+    paypal_meaning::{Meaning, is_refusal_of_us},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -31,6 +31,10 @@ pub(crate) struct Finding {
 const GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 /// An authorization that expires this soon needs a person.
 const LAPSING_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+/// The time in which PayPal answers a capture or a refund, after a dozen runs of the cron.
+const DELAY_PERIOD: SignedDuration = SignedDuration::from_hours(3);
+/// PayPal shows the authorization of a completed order within this time.
+const ORDER_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 /// PayPal completes most refunds within this time.
 const REFUND_PERIOD: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// PayPal refunds a capture for 180 days.
@@ -68,12 +72,19 @@ pub(crate) fn findings(
             FindingKind::AuthorizationPending,
             authorization_pending(&books),
         ),
+        (FindingKind::CaptureDelayed, capture_delayed(record, now)),
+        (
+            FindingKind::OrderUnclear,
+            order_unclear(record, observation, now),
+        ),
         (FindingKind::CapturePending, capture_pending(observation)),
         (FindingKind::CaptureDeclined, capture_declined(&books)),
         (
             FindingKind::RefundRefused,
             record.refund_refused.then(String::new),
         ),
+        (FindingKind::PaypalRefusesUs, paypal_refuses_us(record)),
+        (FindingKind::RefundDelayed, refund_delayed(record, now)),
         (FindingKind::RefundPending, refund_pending(record, now)),
         (
             FindingKind::RefundMissing,
@@ -95,6 +106,7 @@ struct Books<'a> {
     record: &'a PaymentRecord,
     seen: &'a Observation,
     captures: Vec<&'a Capture>,
+    /// The sum of the captures in the payment's currency.
     taken: Decimal,
     /// The part of it that went back, or is going back. `None` if PayPal does not show how much.
     returned: Option<Decimal>,
@@ -105,13 +117,16 @@ struct Books<'a> {
 impl<'a> Books<'a> {
     fn new(record: &'a PaymentRecord, seen: &'a Observation) -> Self {
         let captures: Vec<&Capture> = seen.successful_captures().collect();
-        let amount = |capture: &&Capture| capture.money.amount.decimal();
+        let summed = || {
+            captures
+                .iter()
+                .filter(|capture| capture.money.currency == record.currency)
+        };
         Self {
             record,
             seen,
-            taken: captures.iter().map(amount).sum(),
-            returned: captures
-                .iter()
+            taken: summed().map(|capture| capture.money.amount.decimal()).sum(),
+            returned: summed()
                 .map(|capture| returned(record, seen, capture))
                 .sum(),
             captures,
@@ -183,18 +198,22 @@ fn captured_twice(books: &Books<'_>) -> Option<String> {
 
 fn amount_mismatch(books: &Books<'_>) -> Option<String> {
     let record = books.record;
+    if let Some(other) = in_other_currency(books).or_else(|| other_authorization(books)) {
+        return Some(other);
+    }
+    if let Some(part) = record.capture_amount
+        && record.booking_status == BookingState::Cancelled
+        && record.status.ended_without_money()
+        && record.hold_ended
+    {
+        return Some(format!(
+            "0.00 {} is kept instead of {part} {}",
+            record.currency, record.currency
+        ));
+    }
     let first = books.captures.first()?;
     if record.void_reason.is_some() {
         return None;
-    }
-    let currency = books.captures.iter().map(|capture| capture.money.currency);
-    if let Some(other) = currency.into_iter().find(|other| *other != record.currency) {
-        return Some(format!(
-            "{} {other} instead of {} {}",
-            shown(books.taken),
-            shown(books.owed),
-            record.currency
-        ));
     }
     if books.returned.is_none() {
         return Some(format!("{} is refunded by an unknown amount", first.id));
@@ -209,6 +228,18 @@ fn amount_mismatch(books: &Books<'_>) -> Option<String> {
         && (record.booking_status.is_confirmed() || record.capture_amount.is_some());
     // More than one capture is the other finding.
     let is_too_much = books.kept() > books.owed && books.captures.len() == 1;
+    if let Some(kept) = record.kept_amount
+        && record.booking_status == BookingState::Cancelled
+        && books.kept() < kept.decimal().min(books.taken)
+        && !record.refunded_by_us
+    {
+        return Some(format!(
+            "{} {} is kept instead of {kept} {}",
+            shown(books.kept()),
+            record.currency,
+            record.currency
+        ));
+    }
     (is_too_little || is_too_much).then(|| {
         format!(
             "{} {} instead of {} {}",
@@ -216,6 +247,45 @@ fn amount_mismatch(books: &Books<'_>) -> Option<String> {
             record.currency,
             shown(books.owed),
             record.currency
+        )
+    })
+}
+
+/// A capture or refund in another currency than the payment's. It is in no sum.
+fn in_other_currency(books: &Books<'_>) -> Option<String> {
+    let captures = books.captures.iter();
+    let captures = captures.map(|capture| (capture.id.as_str(), capture.money));
+    let refunds = books.seen.refunds.iter().filter(|refund| {
+        matches!(
+            refund.status.recorded(),
+            Some(RecordedRefundStatus::Refunded | RecordedRefundStatus::Pending)
+        )
+    });
+    let refunds = refunds.map(|refund| (refund.id.as_str(), refund.money));
+    let (id, money) = captures
+        .chain(refunds)
+        .find(|(_, money)| money.currency != books.record.currency)?;
+    Some(format!(
+        "{id} is {} {}, not {}",
+        money.amount, money.currency, books.record.currency
+    ))
+}
+
+/// The payment's own authorization with another amount or currency than the price.
+fn other_authorization(books: &Books<'_>) -> Option<String> {
+    let record = books.record;
+    let shown = books
+        .seen
+        .authorization(record.authorization_id.as_deref()?)?;
+    let is_held = matches!(
+        shown.status,
+        AuthorizationStatus::Created | AuthorizationStatus::Pending
+    );
+    let is_price = shown.money.amount == record.amount && shown.money.currency == record.currency;
+    (is_held && !is_price && record.void_reason.is_none()).then(|| {
+        format!(
+            "{} authorizes {} {}, not {} {}",
+            shown.id, shown.money.amount, shown.money.currency, record.amount, record.currency
         )
     })
 }
@@ -290,12 +360,51 @@ fn money_returned(record: &PaymentRecord) -> Option<String> {
 }
 
 fn authorization_pending(books: &Books<'_>) -> Option<String> {
-    let pending = books.seen.standing_authorization()?;
-    let is_pending = pending.status == AuthorizationStatus::Pending
-        && books.captures.is_empty()
-        && books.record.void_reason.is_none()
-        && books.record.booking_status != BookingState::Cancelled;
-    is_pending.then(|| pending.id.clone())
+    let (record, seen) = (books.record, books.seen);
+    let id = match seen.standing_authorization() {
+        Some(shown) => (shown.status == AuthorizationStatus::Pending).then_some(&shown.id),
+        // PayPal may neither list nor know it.
+        None => record
+            .authorization_id
+            .as_ref()
+            .filter(|_| record.status == PaymentState::AuthorizationPending)
+            .filter(|id| seen.authorization(id).is_none()),
+    }?;
+    let is_waiting = books.captures.is_empty()
+        && record.void_reason.is_none()
+        && record.booking_status != BookingState::Cancelled;
+    is_waiting.then(|| {
+        if seen.is_missing(id) {
+            format!("{id} PayPal does not know it")
+        } else {
+            id.clone()
+        }
+    })
+}
+
+fn capture_delayed(record: &PaymentRecord, now: Timestamp) -> Option<String> {
+    let since = record.capture_failing_since?;
+    (now.duration_since(since) > DELAY_PERIOD)
+        .then(|| record.failure_code.clone().unwrap_or_default())
+}
+
+/// PayPal may hold money that no request shows.
+fn order_unclear(
+    record: &PaymentRecord,
+    observation: &Observation,
+    now: Timestamp,
+) -> Option<String> {
+    let is_old = now.duration_since(record.order_created_at?) > ORDER_PERIOD;
+    let shows_nothing = record.authorization_id.is_none()
+        && observation
+            .authorizations
+            .iter()
+            .all(|authorization| authorization.status == AuthorizationStatus::Unknown)
+        && observation.captures.is_empty();
+    let mut orders = observation.orders.iter();
+    let completed = orders.find(|order| order.status == OrderStatus::Completed)?;
+    (is_old && shows_nothing && record.status == PaymentState::Created)
+        .then(|| completed.id.clone())
 }
 
 /// The id of a capture, with PayPal's reason.
@@ -325,6 +434,25 @@ fn capture_declined(books: &Books<'_>) -> Option<String> {
         .decisive_capture()
         .filter(|capture| capture.status.meaning() == Meaning::DeclinedByPayer)?;
     is_to_be_paid.then(|| named(declined))
+}
+
+/// A comparison only reads, so its success says nothing about a call that PayPal refuses.
+fn paypal_refuses_us(record: &PaymentRecord) -> Option<String> {
+    let mut failures = record.open_failures.iter();
+    let refused = failures.find(|failure| is_refusal_of_us(&failure.operation, &failure.code))?;
+    Some(refused.code.clone())
+}
+
+fn refund_delayed(record: &PaymentRecord, now: Timestamp) -> Option<String> {
+    let mut refunds = record.refunds.iter();
+    let delayed = refunds.find(|refund| {
+        let is_old = refund
+            .ordered_at
+            .is_some_and(|since| now.duration_since(since) > DELAY_PERIOD);
+        refund.status == RecordedRefundStatus::Ordered && (is_old || refund.is_disputed)
+    })?;
+    let code = delayed.failure_code.as_deref().unwrap_or("not_made");
+    Some(format!("{} {code}", delayed.refund_id))
 }
 
 fn refund_pending(record: &PaymentRecord, now: Timestamp) -> Option<String> {

@@ -85,9 +85,25 @@ fn other_sums_are_amount_mismatches() {
     assert!(!kinds(&to_void, &captures_of(&["200"])).contains(&F::AmountMismatch));
     let mut euros = captures_of(&["237.60"]);
     euros.captures[0].money.currency = Currency::parse("EUR").unwrap();
+    assert_eq!(found(&booked, &euros), mismatch("C is 237.60 EUR, not USD"));
+    // A refund in another currency is in no sum.
+    let mut francs = captures_of(&["237.60"]);
+    francs.refunds.push(refund("R", "10.00", R::Completed));
+    francs.refunds[0].money.currency = Currency::parse("CHF").unwrap();
+    assert_eq!(found(&booked, &francs), mismatch("R is 10.00 CHF, not USD"));
+    // PayPal shows another authorized amount.
+    let mut less = observation(AuthorizationStatus::Created, &[]);
+    less.authorizations[0].money = money("1.00");
     assert_eq!(
-        found(&booked, &euros),
-        mismatch("237.60 EUR instead of 237.60 USD")
+        found(&record(P::Authorized, B::Upcoming), &less),
+        mismatch("A authorizes 1.00 USD, not 237.60 USD")
+    );
+    // The part that a cancellation keeps was declined, and the hold has ended.
+    let mut lost = record(P::Voided, B::Cancelled);
+    lost.capture_amount = Some(amount("118.80"));
+    assert_eq!(
+        found(&lost, &observation(AuthorizationStatus::Voided, &[])),
+        mismatch("0.00 USD is kept instead of 118.80 USD")
     );
     // The excess went back.
     let mut seen = captures_of(&["300"]);

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::{
     observation::{OrderStatus, RefundStatus},
     payment_fixtures::*,
-    payment_record::{RecordedCaptureStatus, RecordedRefundStatus as RR},
+    payment_record::{OpenFailure, RecordedCaptureStatus, RecordedRefundStatus as RR},
 };
 
 use AuthorizationStatus as A;
@@ -105,7 +105,117 @@ fn names_are_those_of_json() {
         assert_eq!(json, format!("\"{}\"", kind.name()));
         assert!(kind.advice().ends_with('.'), "{kind:?}");
     }
-    assert_eq!(FindingKind::ALL.len(), 18);
+    assert_eq!(FindingKind::ALL.len(), 21);
+}
+
+#[test]
+fn documents_name_each_kind() {
+    for page in [
+        include_str!("../../../../docs/API.md"),
+        include_str!("../../../../docs/PAYMENTS.md"),
+    ] {
+        for kind in FindingKind::ALL {
+            let name = format!("`{}`", kind.name());
+            assert!(page.contains(&name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn completed_order_without_authorization_is_found() {
+    let mut seen = observation(A::Created, &[]);
+    seen.authorizations.clear();
+    seen.orders[0].status = OrderStatus::Completed;
+    let mut young = record(P::Created, B::Expired);
+    young.order_created_at = Some(at("2030-01-19T12:00:00Z"));
+    assert_eq!(found(&young, &seen), []);
+    let mut old = young.clone();
+    old.order_created_at = Some(at("2030-01-18T12:00:00Z"));
+    assert_eq!(found(&old, &seen), [(F::OrderUnclear, "O".to_owned())]);
+    // A word that PayPal does not document is no authorization.
+    seen.authorizations.push(authorization("A", A::Unknown));
+    assert_eq!(kinds(&old, &seen), [F::OrderUnclear]);
+    seen.authorizations[0].status = A::Pending;
+    assert_eq!(kinds(&old, &seen), [F::AuthorizationPending]);
+}
+
+#[test]
+fn delayed_capture_is_found_after_three_hours() {
+    let seen = observation(A::Created, &[]);
+    let mut failing = record(P::Capturing, B::Upcoming);
+    failing.failure_code = Some("unknown".into());
+    failing.capture_failing_since = Some(at("2030-01-19T22:00:00Z"));
+    assert_eq!(found(&failing, &seen), []);
+    failing.capture_failing_since = Some(at("2030-01-19T20:00:00Z"));
+    assert_eq!(
+        found(&failing, &seen),
+        [(F::CaptureDelayed, "unknown".to_owned())]
+    );
+}
+
+#[test]
+fn review_that_paypal_does_not_list_is_found() {
+    let reviewed = record(P::AuthorizationPending, B::PendingPayment);
+    let mut seen = order(OrderStatus::Completed);
+    let pending = |detail: &str| vec![(F::AuthorizationPending, detail.to_owned())];
+    assert_eq!(found(&reviewed, &seen), pending("A"));
+    seen.missing = vec!["A".into()];
+    assert_eq!(
+        found(&reviewed, &seen),
+        pending("A PayPal does not know it")
+    );
+    assert!(!seen.is_unclear(&reviewed));
+    assert!(seen.is_unclear(&record(P::Authorized, B::Upcoming)));
+    seen.missing = vec!["C".into()];
+    assert!(seen.is_unclear(&captured(P::Captured, B::Upcoming)));
+    assert!(!seen.is_unclear(&reviewed));
+}
+
+#[test]
+fn refusal_of_us_stays_until_success() {
+    let seen = observation(A::Created, &[]);
+    let mut refused = record(P::Authorized, B::Upcoming);
+    for (operation, code, is_found) in [
+        ("capture", "PAYEE_ACCOUNT_RESTRICTED", true),
+        ("void", "PERMISSION_DENIED", true),
+        ("refund", "REFUND_FAILED_INSUFFICIENT_FUNDS", true),
+        ("refund", "TRANSACTION_DISPUTED", false),
+        ("capture", "unauthenticated", true),
+        ("capture", "unknown", false),
+        ("capture", "paypal_refuses_us", false),
+    ] {
+        refused.open_failures = vec![OpenFailure {
+            operation: operation.to_owned(),
+            code: code.to_owned(),
+        }];
+        let expected = is_found.then(|| (F::PaypalRefusesUs, code.to_owned()));
+        assert_eq!(found(&refused, &seen), Vec::from_iter(expected), "{code}");
+    }
+}
+
+#[test]
+fn delayed_refund_is_found() {
+    let seen = capture_with(C::Completed, &[]);
+    let ordered = |ordered_at: &str| {
+        let mut record = captured(P::Captured, B::Upcoming);
+        record.refunds_open = true;
+        record
+            .refunds
+            .push(recorded_refund("", "10.00", RR::Ordered));
+        record.refunds[0].ordered_at = Some(at(ordered_at));
+        record
+    };
+    let id = ordered("2030-01-19T20:00:00Z").refunds[0].refund_id;
+    let delayed = |code: &str| vec![(F::RefundDelayed, format!("{id} {code}"))];
+    let mut young = ordered("2030-01-19T23:00:00Z");
+    assert_eq!(found(&young, &seen), []);
+    assert_eq!(
+        found(&ordered("2030-01-19T20:00:00Z"), &seen),
+        delayed("not_made")
+    );
+    young.refunds[0].failure_code = Some("TRANSACTION_DISPUTED".into());
+    young.refunds[0].is_disputed = true;
+    assert_eq!(found(&young, &seen), delayed("TRANSACTION_DISPUTED"));
 }
 
 #[test]
@@ -204,7 +314,6 @@ fn confirmed_booking_without_money_is_unpaid() {
         // The customer opened an order to pay again.
         (P::Created, true),
         (P::Authorized, false),
-        (P::AuthorizationPending, false),
     ] {
         for booking in [B::Upcoming, B::Active, B::Completed] {
             let mut record = record(status, booking);

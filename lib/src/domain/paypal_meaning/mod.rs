@@ -96,7 +96,8 @@ const ISSUES: [(&str, Meaning, &str); 10] = [
         Meaning::Ended,
         "CAPTURE_FULLY_REFUNDED MAX_NUMBER_OF_REFUNDS_EXCEEDED PARTIAL_REFUND_NOT_ALLOWED \
          REFUND_AMOUNT_EXCEEDED REFUND_AMOUNT_TOO_LOW REFUND_IS_RESTRICTED REFUND_NOT_ALLOWED \
-         REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK REFUND_TIME_LIMIT_EXCEEDED",
+         REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK REFUND_TIME_EXCEEDED_FOR_PAYMENT_SOURCE \
+         REFUND_TIME_LIMIT_EXCEEDED",
     ),
     // PayPal decides the capture or the dispute first.
     (
@@ -217,6 +218,19 @@ pub(crate) fn missing_order_meaning(created: Option<Timestamp>, now: Timestamp) 
 #[must_use]
 pub(crate) fn is_missing_resource(issue: &str) -> bool {
     has_word("INVALID_RESOURCE_ID RESOURCE_NOT_FOUND", issue)
+}
+
+/// Whether an open operation of a payment failed because of us, by the code of its last failure.
+#[must_use]
+pub(crate) fn is_refusal_of_us(operation: &str, code: &str) -> bool {
+    let call = match operation {
+        "capture" => "capture_authorization",
+        "void" => "void_authorization",
+        "refund" => "refund_capture",
+        other => other,
+    };
+    has_word("unauthenticated unbuildable", code)
+        || refusal_meaning(call, 422, code) == Meaning::Ours
 }
 
 /// Whether a recorded failure says that the authorization cannot be used any more.

@@ -22,6 +22,7 @@ use crate::{
     },
     platform::Deadline,
 };
+use uuid::Uuid;
 
 /// The reason that a booking is not canceled.
 #[derive(Debug, thiserror::Error)]
@@ -39,22 +40,30 @@ pub(crate) async fn cancel(
     request: &CancelRequest<'_>,
 ) -> Result<Cancellation, CancelError> {
     let database = app.database(deadline);
-    let mut result = database.cancel_booking(request).await?;
-    if let CancelResult::Refused(CancelRefusal::PaymentInProgress { payment_id }) = result {
-        // The response of a capture may be lost. Even if PayPal does not show its outcome, the days
-        // are freed, and the money is settled when it does.
-        if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
-            log::warn!("payment={payment_id} not observed: {error}");
+    let mut attempt = CancelRequest {
+        look_first: true,
+        ..*request
+    };
+    let cancellation = loop {
+        match database.cancel_booking(&attempt).await? {
+            CancelResult::Cancelled(cancellation) => break cancellation,
+            // What went back in PayPal's console counts. If PayPal does not answer, the record does.
+            CancelResult::LookFirst { payment_ids } => {
+                for payment_id in payment_ids {
+                    observe_or_warn(app, deadline, payment_id).await;
+                }
+                attempt.look_first = false;
+            }
+            // The response of a capture may be lost. Even if PayPal does not show its outcome, the
+            // days are freed, and the money is settled when it does.
+            CancelResult::Refused(CancelRefusal::PaymentInProgress { payment_id })
+                if !attempt.despite_doubt =>
+            {
+                observe_or_warn(app, deadline, payment_id).await;
+                attempt.despite_doubt = true;
+            }
+            CancelResult::Refused(refusal) => return Err(CancelError::Refused(refusal)),
         }
-        let despite_doubt = CancelRequest {
-            despite_doubt: true,
-            ..*request
-        };
-        result = database.cancel_booking(&despite_doubt).await?;
-    }
-    let cancellation = match result {
-        CancelResult::Cancelled(cancellation) => cancellation,
-        CancelResult::Refused(refusal) => return Err(CancelError::Refused(refusal)),
     };
     invalidate_days(app, [cancellation.car.clone()]).await;
     if cancellation.settlements.is_empty() {
@@ -68,8 +77,14 @@ pub(crate) async fn cancel(
     // A repeated cancellation shows what became of the money.
     Ok(match database.cancel_booking(request).await {
         Ok(CancelResult::Cancelled(settled)) => settled,
-        Ok(CancelResult::Refused(_)) | Err(_) => cancellation,
+        Ok(CancelResult::Refused(_) | CancelResult::LookFirst { .. }) | Err(_) => cancellation,
     })
+}
+
+async fn observe_or_warn(app: &App, deadline: Deadline, payment_id: Uuid) {
+    if let Err(error) = observe_payment(app, deadline, PaymentName::Id(payment_id)).await {
+        log::warn!("payment={payment_id} not observed: {error}");
+    }
 }
 
 /// Settles money at PayPal. The crons retry a void or refund that fails.

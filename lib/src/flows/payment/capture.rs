@@ -38,6 +38,13 @@ use uuid::Uuid;
 const BATCH: u32 = 32;
 /// Captures at the same time. PayPal publishes no limit, and responds with 429 above it.
 const PARALLEL: usize = 16;
+/// The code of a capture that PayPal made and declined.
+const CAPTURE_DECLINED: &str = "capture_declined";
+/// The code of a payment of which other hands captured a part.
+pub(crate) const CAPTURED_IN_PART: &str = "captured_in_part";
+/// The code of a capture in another currency than the payment's. It is not summed, and an operator
+/// decides about it. Until then nothing else is captured.
+const OTHER_CURRENCY: &str = "capture_in_other_currency";
 /// The time that a new batch needs.
 const RESERVE: Duration = Duration::from_secs(90);
 
@@ -75,13 +82,13 @@ impl CaptureFailure {
             Meaning::NotNow
         };
         let (code, wait) = match stop {
-            Stop::Pause(wait) => ("rate_limited", Some(wait)),
-            Stop::Refused => ("paypal_refuses_us", None),
-            // The next run has the time.
-            Stop::TimeOver => ("time_over", Some(Duration::ZERO)),
+            Stop::Pause(wait) => ("rate_limited", wait),
+            // Nothing failed. The next run has the time, and PayPal may accept us again.
+            Stop::Refused => ("paypal_refuses_us", Duration::ZERO),
+            Stop::TimeOver => ("time_over", Duration::ZERO),
         };
         Self {
-            wait,
+            wait: Some(wait),
             ..Self::new(code, meaning)
         }
     }
@@ -108,14 +115,12 @@ impl CaptureFailure {
         }
     }
 
-    /// The time of the next attempt. `None` retries later and later.
+    /// The time of the next attempt. `None` retries later and later, at most an hour later.
     fn retry_at(&self, now: Timestamp, claim: &CaptureClaim) -> Option<Timestamp> {
-        match self.meaning {
-            // The next attempt reads the order before it captures.
-            Meaning::Unknown => Some(retry_at(now, 1, self.wait)),
-            Meaning::Ours => None,
-            Meaning::Ended if claim.look_only => Some(now),
-            _ => Some(retry_at(now, claim.attempt, self.wait)),
+        match (self.meaning, self.wait) {
+            (Meaning::Ended, _) if claim.look_only => Some(now),
+            (Meaning::Unknown | Meaning::NotNow | Meaning::Ours, None) => None,
+            (_, wait) => Some(retry_at(now, claim.attempt, wait)),
         }
     }
 }
@@ -194,7 +199,9 @@ async fn capture_one(app: &App, limits: &RunLimits<'_>, claim: CaptureClaim) -> 
         None => capture_at_paypal(app, limits, &claim).await,
     };
     let result = match attempt {
-        Ok(LookedUpCapture::Ours(capture)) => record_capture(app, limits, &claim, &capture).await,
+        Ok(LookedUpCapture::Unrecorded(capture)) => {
+            record_capture(app, limits, &claim, capture).await
+        }
         Ok(LookedUpCapture::Elsewhere(capture)) => Ok(capture),
         Err(failure) => record_failure(app, limits, &claim, failure).await,
     };
@@ -208,11 +215,16 @@ async fn record_capture(
     app: &App,
     limits: &RunLimits<'_>,
     claim: &CaptureClaim,
-    capture: &Capture,
+    capture: Capture,
 ) -> Result<MadeCapture, CaptureFailure> {
+    let capture = match confirmed(app, limits, claim, capture).await {
+        Ok(capture) => capture,
+        Err(failure) => return record_failure(app, limits, claim, failure).await,
+    };
+    let database = app.database(limits.deadline);
     let status = match capture.status.recorded() {
         Some(RecordedCaptureStatus::Declined) => {
-            let declined = CaptureFailure::new("capture_declined", Meaning::DeclinedByPayer);
+            let declined = CaptureFailure::new(CAPTURE_DECLINED, Meaning::DeclinedByPayer);
             return record_failure(app, limits, claim, declined).await;
         }
         None => {
@@ -221,14 +233,41 @@ async fn record_capture(
         }
         Some(status) => status,
     };
-    let database = app.database(limits.deadline);
-    if let Err(error) = database.record_capture(claim, capture, status).await {
+    if let Err(error) = database.record_capture(claim, &capture, status).await {
         not_recorded(claim, &error);
     }
     Ok(MadeCapture {
         id: capture.id.clone(),
         is_pending: status == RecordedCaptureStatus::Pending,
     })
+}
+
+/// A capture whose money is the ordered one. If an answer has other money, PayPal is asked by the
+/// capture's id. Money that nobody ordered is not recorded as ours.
+async fn confirmed(
+    app: &App,
+    limits: &RunLimits<'_>,
+    claim: &CaptureClaim,
+    capture: Capture,
+) -> Result<Capture, CaptureFailure> {
+    let is_ordered = |capture: &Capture| claim.ordered().contains(&capture.money);
+    if is_ordered(&capture) {
+        return Ok(capture);
+    }
+    let shown = app.paypal(limits.deadline).get_capture(&capture.id).await;
+    let shown = shown.map_err(|error| CaptureFailure {
+        meaning: Meaning::Unknown,
+        ..CaptureFailure::of_call(limits, &error)
+    })?;
+    if is_ordered(&shown) {
+        return Ok(shown);
+    }
+    let code = if shown.money.currency == claim.currency {
+        "capture_of_other_amount"
+    } else {
+        OTHER_CURRENCY
+    };
+    Err(CaptureFailure::new(code, Meaning::Unknown))
 }
 
 /// The claim expires, and the next one looks at the order.
@@ -262,8 +301,13 @@ async fn record_failure(
     {
         log::warn!("payment={payment} finding not recorded: {error}");
     }
-    if failure.meaning == Meaning::Ended && !claim.look_only {
+    // A declined capture may have used the authorization up.
+    let may_have_ended = failure.meaning == Meaning::Ended || failure.code == CAPTURE_DECLINED;
+    if may_have_ended && !claim.look_only {
         match observe_payment(app, limits.deadline, PaymentName::Id(payment)).await {
+            Ok(Some(observed)) if is_captured_in_part(&observed.record) => {
+                return Err(CaptureFailure::new(CAPTURED_IN_PART, Meaning::Ended));
+            }
             Ok(observed) => {
                 let made = observed.and_then(|observed| made_capture(&observed.record));
                 return made.ok_or(failure);
@@ -272,6 +316,14 @@ async fn record_failure(
         }
     }
     Err(failure)
+}
+
+/// Whether other hands captured less than was ordered.
+fn is_captured_in_part(record: &PaymentRecord) -> bool {
+    let ordered = record.capture_amount.unwrap_or(record.amount).decimal();
+    record
+        .captured_amount
+        .is_some_and(|captured| captured.decimal() < ordered)
 }
 
 /// The capture that PayPal shows of a payment.
@@ -315,7 +367,7 @@ async fn capture_at_paypal(
     app.paypal(limits.deadline)
         .capture_authorization(&claim.request_id, &authorization_id, claim.money())
         .await
-        .map(LookedUpCapture::Ours)
+        .map(LookedUpCapture::Unrecorded)
         .map_err(|error| CaptureFailure::of_call(limits, &error))
 }
 

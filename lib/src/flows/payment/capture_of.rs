@@ -29,7 +29,8 @@ pub(super) async fn record_captures_of(
         return Ok(());
     };
     let seen = app.paypal(deadline).get_order(order_id).await?;
-    for capture in &seen.captures {
+    let same_currency = |capture: &&Capture| capture.money.currency == record.currency;
+    for capture in seen.captures.iter().filter(same_currency) {
         database
             .record_observed_capture(payment_id, capture)
             .await?;
@@ -55,14 +56,15 @@ pub(crate) struct MadeCapture {
 /// A capture of a claimed payment.
 #[derive(Debug)]
 pub(super) enum LookedUpCapture {
-    /// Ordered by us, and not recorded yet.
-    Ours(Capture),
+    /// Ordered by us, or in another currency than the payment's.
+    Unrecorded(Capture),
     /// Made by other hands, for example in PayPal's console. It is recorded.
     Elsewhere(MadeCapture),
 }
 
 /// The capture that decides about an attempt without a known outcome. Only a capture of the ordered
-/// amount is ours. One of another amount is recorded, and an operator decides about the rest.
+/// amount is ours. One of another amount is recorded, and an operator decides about the rest. One in
+/// another currency is never recorded, because it cannot be summed.
 pub(super) async fn find_capture(
     app: &App,
     deadline: Deadline,
@@ -70,15 +72,19 @@ pub(super) async fn find_capture(
 ) -> Result<Option<LookedUpCapture>, UpstreamError> {
     let seen = app.paypal(deadline).get_order(&claim.order_id).await?;
     if let Some(capture) = seen.decisive_capture_of(&claim.ordered()) {
-        return Ok(Some(LookedUpCapture::Ours(capture.clone())));
+        return Ok(Some(LookedUpCapture::Unrecorded(capture.clone())));
     }
     let database = app.database(deadline);
-    let mut made = None;
+    let (mut made, mut foreign) = (None, None);
     for capture in &seen.captures {
         let status = capture.status.recorded();
         let is_pending = status == Some(RecordedCaptureStatus::Pending);
         let is_made = is_pending || status == Some(RecordedCaptureStatus::Completed);
-        if !is_made || capture.money.currency != claim.currency {
+        if !is_made {
+            continue;
+        }
+        if capture.money.currency != claim.currency {
+            foreign = Some(capture.clone());
             continue;
         }
         database
@@ -94,5 +100,7 @@ pub(super) async fn find_capture(
             });
         }
     }
-    Ok(made.map(LookedUpCapture::Elsewhere))
+    Ok(made
+        .map(LookedUpCapture::Elsewhere)
+        .or(foreign.map(LookedUpCapture::Unrecorded)))
 }

@@ -11,6 +11,7 @@
 use super::{
     UpstreamError,
     authorize::{AuthorizeError, authorize},
+    void::void_authorization,
 };
 use crate::{
     app::App,
@@ -119,8 +120,8 @@ async fn look_at_order(paypal: PayPal<'_>, order_id: &str) -> Result<Observation
     }
 }
 
-/// Reads by id each authorization, capture and refund that no order lists. An absence is no
-/// evidence.
+/// Reads by id each authorization, capture and refund that no order lists, or lists with another
+/// amount. An absence is no evidence.
 async fn look_by_id(
     paypal: PayPal<'_>,
     record: &PaymentRecord,
@@ -136,9 +137,14 @@ async fn look_by_id(
     for capture in &record.captures {
         let id = &capture.capture_id;
         if capture.status != RecordedCaptureStatus::Declined
-            && !seen.captures.iter().any(|listed| listed.id == *id)
+            && !seen.captures.iter().any(|listed| {
+                listed.id == *id
+                    && (listed.money.amount, listed.money.currency)
+                        == (capture.amount, record.currency)
+            })
             && let Some(capture) = found(paypal.get_capture(id).await, id, seen)?
         {
+            seen.captures.retain(|listed| listed.id != *id);
             seen.captures.push(capture);
         }
     }
@@ -147,9 +153,14 @@ async fn look_by_id(
             refund.status,
             RecordedRefundStatus::Pending | RecordedRefundStatus::Refunded
         ) && let Some(id) = refund.id_at_paypal()
-            && !seen.refunds.iter().any(|listed| listed.id == id)
+            && !seen.refunds.iter().any(|listed| {
+                listed.id == id
+                    && (listed.money.amount, listed.money.currency)
+                        == (refund.amount, record.currency)
+            })
             && let Some(refund) = found(paypal.get_refund(id).await, id, seen)?
         {
+            seen.refunds.retain(|listed| listed.id != id);
             seen.refunds.push(refund);
         }
     }
@@ -247,6 +258,12 @@ async fn record_authorization(
         .record_observed_authorization(record, authorization)
         .await?;
     let is_recorded = result.is_recorded();
+    if let Some((id, reason)) = result.authorization_to_void() {
+        let payment = record.payment_id;
+        if let Err(error) = void_authorization(app, deadline, payment, id, reason).await {
+            log::warn!("payment={payment} the crons void what PayPal holds: {error}");
+        }
+    }
     if let Some(car) = result.car() {
         invalidate_days(app, [car]).await;
     }

@@ -69,6 +69,7 @@ enum Comparison {
     Checked {
         is_repaired: bool,
     },
+    /// PayPal was unreachable, refused, or used a word that it does not document.
     Failed,
     /// The run had ended.
     Skipped,
@@ -135,7 +136,7 @@ async fn compare_unless_stopped(
         return Ok(Comparison::Failed);
     };
     match compare(app, deadline, record).await {
-        Ok(is_repaired) => Ok(Comparison::Checked { is_repaired }),
+        Ok(comparison) => Ok(comparison),
         Err(UpstreamError::Database(error)) if error.is_outage() => Err(error),
         Err(UpstreamError::Database(error)) => {
             log::error!("payment={payment} not compared: {error}");
@@ -189,18 +190,18 @@ async fn handle_refusal(
     Ok(Comparison::Failed)
 }
 
-/// Compares one payment. Returns whether there were differences.
+/// Compares one payment. What PayPal shows in words that nobody knows is no answer.
 async fn compare(
     app: &App,
     deadline: Deadline,
     record: PaymentRecord,
-) -> Result<bool, UpstreamError> {
+) -> Result<Comparison, UpstreamError> {
     let (payment, paid_before) = (record.payment_id, record.clone());
     let Some(mut observed) = observe_record(app, deadline, record).await? else {
         // The order of a payment ended, and PayPal has nothing to show.
         let database = app.database(deadline);
         database.record_reconciliation(payment, &[]).await?;
-        return Ok(false);
+        return Ok(Comparison::Checked { is_repaired: false });
     };
     let mut is_repaired = observed.applied > 0;
     if let Some(order_id) = approved_order(&paid_before, &observed)
@@ -209,6 +210,11 @@ async fn compare(
     {
         observed = again;
         is_repaired = true;
+    }
+    if observed.seen.is_unclear(&observed.record) {
+        log::warn!("payment={payment} not compared: PayPal shows an unknown status");
+        record_failure(app, deadline, payment, "unknown_status").await?;
+        return Ok(Comparison::Failed);
     }
     let findings = findings(&observed.record, &observed.seen, app.platform().now());
     for finding in &findings {
@@ -221,7 +227,7 @@ async fn compare(
     app.database(deadline)
         .record_reconciliation(payment, &findings)
         .await?;
-    Ok(is_repaired)
+    Ok(Comparison::Checked { is_repaired })
 }
 
 /// An order that the payer approved and nobody authorized.

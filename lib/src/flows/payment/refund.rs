@@ -72,9 +72,8 @@ pub(crate) async fn make_part(
     };
     let Some(status) = made.status.recorded() else {
         // PayPal has the refund. The comparison reads its outcome.
-        let retry_at = retry_at(app.platform().now(), claim.attempt, None);
         return Ok(database
-            .record_refund_failure(&claim, "unknown", "unknown", Some(retry_at))
+            .record_refund_failure(&claim, "unknown", "unknown", None)
             .await?);
     };
     if status == RecordedRefundStatus::Refused {
@@ -96,9 +95,8 @@ async fn record_failure(
         limits.note(error);
     }
     let kind = error.meaning().failure_kind().unwrap_or("unknown");
-    let now = app.platform().now();
-    let retry_at =
-        (error.meaning() != Meaning::Ours).then(|| retry_at(now, claim.attempt, error.wait()));
+    let wait = error.wait();
+    let retry_at = wait.map(|wait| retry_at(app.platform().now(), claim.attempt, Some(wait)));
     let refund = database
         .record_refund_failure(claim, error.code(), kind, retry_at)
         .await?;

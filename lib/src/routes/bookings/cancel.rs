@@ -29,6 +29,7 @@ pub(in crate::routes) async fn cancel(app: &App, request: &Request) -> Result<Re
         by_operator,
         void_only: false,
         despite_doubt: false,
+        look_first: false,
         reason: reason.as_deref(),
         request_id: &request.id,
     };

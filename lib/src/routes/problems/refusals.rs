@@ -18,7 +18,7 @@ use crate::{
         booking::{cancel::CancelError, hold::HoldError, lock::LockTimeout, order::OrderError},
         payment::{
             authorize::AuthorizeError,
-            capture::{CaptureError, CaptureFailure},
+            capture::{CAPTURED_IN_PART, CaptureError, CaptureFailure},
             reauthorize::ReauthorizeError,
         },
         traffic::admission::LimitExceeded,
@@ -209,6 +209,7 @@ impl From<ClaimRefusal> for Problem {
         match refusal {
             ClaimRefusal::BookingNotFound => Self::new(Code::BookingNotFound),
             ClaimRefusal::PaymentInProgress => Self::new(Code::PaymentInProgress).retry_after(5),
+            ClaimRefusal::CapturedInPart => captured_in_part(),
             ClaimRefusal::AuthorizationPending => Self::new(Code::AuthorizationPending)
                 .detail("PayPal reviews the authorization. Retry when it has decided.")
                 .retry_after(3600),
@@ -232,8 +233,19 @@ impl From<CaptureError> for Problem {
     }
 }
 
+/// The product captures a payment once. The rest is for the operator.
+fn captured_in_part() -> Problem {
+    Problem::new(Code::AlreadyCaptured).detail(
+        "Only a part is captured. Capture or void the rest in PayPal's dashboard, or ask the customer \
+         for it.",
+    )
+}
+
 fn not_captured(failure: &CaptureFailure) -> Problem {
     let code = &failure.code;
+    if code == CAPTURED_IN_PART {
+        return captured_in_part();
+    }
     match failure.meaning {
         Meaning::DeclinedByPayer => Problem::new(Code::PaymentDeclined).detail(format!(
             "PayPal answered {code}. The crons try again while the authorization lives, and the \

@@ -118,7 +118,9 @@ pub(super) fn has_only_ended(seen: &Observation) -> bool {
         && seen.authorizations.iter().all(|authorization| {
             matches!(
                 authorization.status,
-                AuthorizationStatus::Denied | AuthorizationStatus::Voided
+                AuthorizationStatus::Denied
+                    | AuthorizationStatus::Voided
+                    | AuthorizationStatus::Expired
             )
         })
 }

@@ -27,6 +27,7 @@ pub(in crate::routes) async fn void(app: &App, request: &Request) -> Result<Repl
         by_operator: true,
         void_only: true,
         despite_doubt: false,
+        look_first: false,
         reason: reason.as_deref(),
         request_id: &request.id,
     };
