@@ -1,23 +1,19 @@
 //! Decoding of an upstream's JSON, with half the code.
 //!
 //! `serde_json` also decodes a struct from an array of its members, and an enum from an object. No
-//! upstream sends these, but the code for them would be 70 KB of the Worker. Here a struct is an
-//! object, and an enum is a string. Errors of single values have no text of their own: the log
-//! would redact the value anyway, and the texts of other crates would be 30 KB.
+//! upstream sends these, but the code for them would be 50 KB of the Worker. Here a struct is an
+//! object, and an enum is a string.
 
 use serde::{
     Deserialize, Deserializer,
-    de::{
-        DeserializeSeed, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-        Visitor, value::StrDeserializer,
-    },
+    de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor},
 };
-use std::fmt::{self, Display};
+use std::fmt;
 
 /// Decodes a whole JSON text.
 pub(crate) fn from_slice<'de, T: Deserialize<'de>>(text: &'de [u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = T::deserialize(Json(&mut deserializer)).map_err(|error| error.0)?;
+    let value = T::deserialize(Json(&mut deserializer))?;
     deserializer.end()?;
     Ok(value)
 }
@@ -28,54 +24,16 @@ pub(super) struct Json<T>(pub(super) T);
 /// Visits the string that names a variant.
 struct Variant<V>(V);
 
-/// An error that ignores the text of a failed value.
-#[derive(Debug)]
-pub(super) struct Invalid<E>(pub(super) E);
-
-impl<E: Display> Display for Invalid<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<E: std::error::Error> std::error::Error for Invalid<E> {}
-
-impl<E: Error> Error for Invalid<E> {
-    fn custom<T: Display>(_text: T) -> Self {
-        Self(E::custom("invalid value"))
-    }
-
-    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self(E::invalid_type(unexpected, expected))
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self(E::invalid_value(unexpected, expected))
-    }
-
-    fn unknown_variant(name: &str, variants: &'static [&'static str]) -> Self {
-        Self(E::unknown_variant(name, variants))
-    }
-
-    fn missing_field(name: &'static str) -> Self {
-        Self(E::missing_field(name))
-    }
-
-    fn duplicate_field(name: &'static str) -> Self {
-        Self(E::duplicate_field(name))
-    }
-}
-
 macro_rules! forward {
     ($($method:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Invalid<D::Error>> {
-            self.0.$method(Json(visitor)).map_err(Invalid)
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.$method(Json(visitor))
         })*
     };
 }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Json<D> {
-    type Error = Invalid<D::Error>;
+    type Error = D::Error;
 
     forward! {
         deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32
@@ -90,8 +48,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Json<D> {
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_map(Json(visitor)).map_err(Invalid)
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(Json(visitor))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -99,8 +57,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Json<D> {
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_str(Variant(visitor)).map_err(Invalid)
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_str(Variant(visitor))
     }
 
     /// By its name, `serde_json` recognizes a [`serde_json::value::RawValue`].
@@ -108,26 +66,24 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Json<D> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0
-            .deserialize_newtype_struct(name, Json(visitor))
-            .map_err(Invalid)
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_newtype_struct(name, Json(visitor))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_unit(Json(visitor)).map_err(Invalid)
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_unit(visitor)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
         self,
         _len: usize,
         visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_seq(Json(visitor)).map_err(Invalid)
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_seq(Json(visitor))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -135,15 +91,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Json<D> {
         _name: &'static str,
         _len: usize,
         visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_seq(Json(visitor)).map_err(Invalid)
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_seq(Json(visitor))
     }
 }
 
 macro_rules! visit {
     ($($method:ident: $type:ty),* $(,)?) => {
         $(fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            self.0.$method(value).map_err(|error: Invalid<E>| error.0)
+            self.0.$method(value)
         })*
     };
 }
@@ -162,29 +118,27 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Json<V> {
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.0.visit_none().map_err(|error: Invalid<E>| error.0)
+        self.0.visit_none()
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.0.visit_unit().map_err(|error: Invalid<E>| error.0)
+        self.0.visit_unit()
     }
 
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Json(value)).map_err(|error| error.0)
+        self.0.visit_some(Json(value))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
-        self.0
-            .visit_newtype_struct(Json(value))
-            .map_err(|error| error.0)
+        self.0.visit_newtype_struct(Json(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Json(elements)).map_err(|error| error.0)
+        self.0.visit_seq(Json(elements))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Json(members)).map_err(|error| error.0)
+        self.0.visit_map(Json(members))
     }
 }
 
@@ -196,8 +150,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Variant<V> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<V::Value, E> {
-        let name: StrDeserializer<'_, Invalid<E>> = name.into_deserializer();
-        self.0.visit_enum(name).map_err(|error| error.0)
+        self.0.visit_enum(name.into_deserializer())
     }
 }
 
@@ -205,38 +158,33 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Json<S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.0
-            .deserialize(Json(deserializer))
-            .map_err(|error| error.0)
+        self.0.deserialize(Json(deserializer))
     }
 }
 
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Json<A> {
-    type Error = Invalid<A::Error>;
+    type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Self::Error> {
-        self.0.next_element_seed(Json(seed)).map_err(Invalid)
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.0.next_element_seed(Json(seed))
     }
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Json<A> {
-    type Error = Invalid<A::Error>;
+    type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Self::Error> {
-        self.0.next_key_seed(seed).map_err(Invalid)
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.0.next_key_seed(seed)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, Self::Error> {
-        self.0.next_value_seed(Json(seed)).map_err(Invalid)
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.0.next_value_seed(Json(seed))
     }
 }
 

@@ -87,9 +87,7 @@ impl<'de> Deserializer<'de> for Outcome<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        Json(&mut serde_json::Deserializer::from_slice(self.body))
-            .deserialize_map(visitor)
-            .map_err(|error| error.0)
+        Json(&mut serde_json::Deserializer::from_slice(self.body)).deserialize_map(visitor)
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {
