@@ -84,6 +84,11 @@ SELECT NOT EXISTS (SELECT FROM public.schema_migrations
 \if :is_due
     \ir 20250716000000_add_paypal_evidence.sql
 \endif
+SELECT NOT EXISTS (SELECT FROM public.schema_migrations
+                   WHERE version = '20250721000000_add_retention') AS is_due \gset
+\if :is_due
+    \ir 20250721000000_add_retention.sql
+\endif
 
 -- All functions change in one transaction, so that old and new ones never call each other.
 BEGIN;
@@ -102,6 +107,7 @@ SET LOCAL check_function_bodies = off;
 \ir functions/holds.sql
 \ir functions/listing.sql
 \ir functions/observations.sql
+\ir functions/operator_requests.sql
 \ir functions/operators.sql
 \ir functions/orders.sql
 \ir functions/payment_sums.sql
@@ -110,6 +116,7 @@ SET LOCAL check_function_bodies = off;
 \ir functions/reauthorizations.sql
 \ir functions/reconciliation.sql
 \ir functions/refunds.sql
+\ir functions/retention.sql
 \ir functions/states.sql
 \ir functions/voids.sql
 \ir functions/webhooks.sql

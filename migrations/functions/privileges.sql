@@ -41,7 +41,8 @@ GRANT EXECUTE ON FUNCTION
     public.record_comparison_failure, public.record_finding, public.acknowledge_finding,
     public.record_dispute, public.record_observed_authorization, public.record_observed_capture,
     public.record_observed_refund, public.record_observed_end, public.payment_drift,
-    public.list_bookings, public.list_audit,
+    public.list_bookings, public.list_audit, public.record_operator_request,
+    public.delete_expired_rows,
     public.begin_cron_run, public.finish_cron_run, public.last_cron_run,
     public.record_security_event, public.health_check
     TO service_role;

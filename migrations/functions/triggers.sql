@@ -9,6 +9,7 @@
 --                       record_booking_event, refuse_change
 --   capture_rules.sql   capture_plan, schedule_payment_capture
 --   reconciliation.sql  schedule_comparison
+--   retention.sql       guard_log
 --   states.sql          guard_booking_state, guard_payment_state
 
 -- The runbook's rollback drops these columns. A schedule trigger without them would refuse every
@@ -96,10 +97,18 @@ BEGIN
          FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''capture_rule'')',
         'CREATE TRIGGER cancellation_rules_audit AFTER INSERT OR DELETE OR UPDATE ON public.cancellation_rules
          FOR EACH ROW EXECUTE FUNCTION internal.audit_rule(''cancellation_rule'')',
-        -- These two also bind the owner of the table, whom privileges do not stop.
+        -- These also bind the owner of the table, whom privileges do not stop.
         'CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE ON public.audit_log
-         FOR EACH ROW EXECUTE FUNCTION internal.refuse_change()',
+         FOR EACH ROW EXECUTE FUNCTION internal.guard_log()',
         'CREATE TRIGGER audit_log_not_truncated BEFORE TRUNCATE ON public.audit_log
+         FOR EACH STATEMENT EXECUTE FUNCTION internal.refuse_change()',
+        'CREATE TRIGGER security_events_append_only BEFORE DELETE OR UPDATE ON public.security_events
+         FOR EACH ROW EXECUTE FUNCTION internal.guard_log()',
+        'CREATE TRIGGER security_events_not_truncated BEFORE TRUNCATE ON public.security_events
+         FOR EACH STATEMENT EXECUTE FUNCTION internal.refuse_change()',
+        'CREATE TRIGGER booking_events_append_only BEFORE DELETE OR UPDATE ON public.booking_events
+         FOR EACH ROW EXECUTE FUNCTION internal.guard_log()',
+        'CREATE TRIGGER booking_events_not_truncated BEFORE TRUNCATE ON public.booking_events
          FOR EACH STATEMENT EXECUTE FUNCTION internal.refuse_change()'
     ] LOOP
         v_definition := regexp_replace(v_definition, '\s+', ' ', 'g');
@@ -131,3 +140,19 @@ $$;
 
 -- The trigger of an earlier version called it.
 DROP FUNCTION IF EXISTS internal.audit_payment_state();
+
+-- An ordinary trigger is off in a session with session_replication_role = replica, which the owner
+-- of a Supabase database may set. These are always on.
+DO $$
+DECLARE
+    v_trigger record;
+BEGIN
+    FOR v_trigger IN
+        SELECT t.tgname, t.tgrelid::regclass AS on_table FROM pg_catalog.pg_trigger AS t
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'A'
+          AND t.tgfoid IN ('internal.guard_log()'::regprocedure, 'internal.refuse_change()'::regprocedure)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', v_trigger.on_table, v_trigger.tgname);
+    END LOOP;
+END;
+$$;

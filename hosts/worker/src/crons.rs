@@ -11,6 +11,7 @@ const CRONS: &[(&str, &str)] = &[
     ("*/15 * * * *", "/api/admin/process-payment-captures"),
     ("*/5 * * * *", "/api/webhooks/retry"),
     ("30 * * * *", "/api/admin/payments/reconcile"),
+    ("17 4 * * *", "/api/admin/retention"),
 ];
 
 /// The request for `schedule`. `None` without a secret, because the route would then return 200 and

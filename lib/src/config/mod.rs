@@ -35,6 +35,8 @@ pub struct Config {
     pub(crate) limits: Limits,
     /// How long a CDN may cache public responses. 0 forbids it.
     pub(crate) cdn_cache_seconds: u32,
+    /// How long the audit log, the security events and the history of bookings are kept.
+    pub(crate) audit_retention_days: u32,
     /// The commit of this build.
     pub(crate) commit: Option<String>,
 }

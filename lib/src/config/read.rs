@@ -56,6 +56,7 @@ impl Config {
             },
             limits: read_limits(&environment)?,
             cdn_cache_seconds: read_cdn_cache_seconds(&environment)?,
+            audit_retention_days: read_audit_retention_days(&environment)?,
             commit: environment("VERCEL_GIT_COMMIT_SHA").or_else(|| environment("COMMIT_SHA")),
             supabase,
         })
@@ -224,6 +225,16 @@ fn read_cdn_cache_seconds(environment: &Environment<'_>) -> Result<u32, ConfigEr
         "is not a whole number of seconds from 0 to 3600",
     )?;
     Ok(seconds.unwrap_or(0))
+}
+
+fn read_audit_retention_days(environment: &Environment<'_>) -> Result<u32, ConfigError> {
+    let days = read_number(
+        environment,
+        "AUDIT_RETENTION_DAYS",
+        90..=3_660,
+        "is not a whole number of days from 90 to 3660",
+    )?;
+    Ok(days.unwrap_or(400))
 }
 
 fn read_limits(environment: &Environment<'_>) -> Result<Limits, ConfigError> {

@@ -128,6 +128,25 @@ fn invalid_timeout_is_refused_without_redis() {
 }
 
 #[test]
+fn audit_log_is_kept_for_ninety_days_at_least() {
+    assert_eq!(read(&complete()).unwrap().audit_retention_days, 400);
+    for (text, days) in [("90", 90), (" 3660 ", 3_660)] {
+        let config = with("AUDIT_RETENTION_DAYS", text).unwrap();
+        assert_eq!(config.audit_retention_days, days);
+    }
+    for text in ["89", "0", "-400", "3661", "400d", "1.5"] {
+        assert_eq!(
+            with("AUDIT_RETENTION_DAYS", text).unwrap_err(),
+            error(
+                "AUDIT_RETENTION_DAYS",
+                "is not a whole number of days from 90 to 3660"
+            ),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
 fn limits_and_exemptions_are_read() {
     let config = with("RATE_LIMIT_ALLOWLIST", "10.0.0.0/8, 192.0.2.7, user-1").unwrap();
     assert!(config.limits.exempts("10.1.2.3".parse().unwrap()));

@@ -34,7 +34,7 @@ const fn secret(name: &'static str, meaning: &'static str, default: &'static str
 }
 
 /// Every variable, in the order of `docs/CONFIGURATION.md`.
-pub const VARIABLES: [Variable; 33] = [
+pub const VARIABLES: [Variable; 34] = [
     plain("SUPABASE_URL", "The project's address", "required"),
     secret(
         "SUPABASE_SECRET_KEY",
@@ -161,6 +161,11 @@ pub const VARIABLES: [Variable; 33] = [
         "CDN_CACHE_SECONDS",
         "Seconds that a CDN may cache the list and the cars, up to 3600 ([rules](API.md#cdn-caching))",
         "`0`, not at all",
+    ),
+    plain(
+        "AUDIT_RETENTION_DAYS",
+        "Days that the audit log, the security events and the history of bookings are kept, 90 to 3660",
+        "`400`",
     ),
     plain(
         "COMMIT_SHA",

@@ -3,7 +3,10 @@
 use crate::{
     app::App,
     clients::supabase::User,
-    flows::traffic::callers::signed_in_user,
+    flows::traffic::{
+        callers::signed_in_user,
+        operators::{FailedLogin, begin_request, record_failed_login},
+    },
     routes::problems::{Code, Problem},
     web::request::Request,
 };
@@ -28,15 +31,30 @@ pub(super) async fn require_admin(app: &App, request: &Request) -> Result<Operat
             Problem::new(Code::NotConfigured).detail("ADMIN_TOKEN is not set on this deployment.")
         );
     }
+    record_failed_login(app, request, FailedLogin::Operator);
     Err(Problem::new(Code::Unauthenticated)
         .detail("Send Authorization: Bearer with an operator's token."))
 }
 
 /// The operator who sent the request, `None` for other callers.
+///
+/// Every request of an operator passes here, and is in the audit log for that reason. A change that
+/// cannot be recorded is refused.
 pub(super) async fn find_operator(
     app: &App,
     request: &Request,
 ) -> Result<Option<Operator>, Problem> {
+    let operator = identify_operator(app, request).await?;
+    if let Some(Operator { name }) = &operator
+        && let Err(error) = begin_request(app, request, name).await
+    {
+        return Err(Problem::from(error)
+            .detail("The audit log cannot record this request, so nothing was done."));
+    }
+    Ok(operator)
+}
+
+async fn identify_operator(app: &App, request: &Request) -> Result<Option<Operator>, Problem> {
     let Some(token) = request.bearer() else {
         return Ok(None);
     };
@@ -72,18 +90,32 @@ pub(super) enum CronCaller {
 /// Requires the cron or an operator.
 pub(super) async fn require_cron_or_admin(app: &App, request: &Request) -> Result<(), Problem> {
     match (
-        cron_caller(app, request),
+        identify_cron(app, request),
         find_operator(app, request).await?,
     ) {
         (Ok(CronCaller::Cron), _) | (_, Some(_)) => Ok(()),
         (Ok(CronCaller::Anonymous), None) => Err(Problem::new(Code::Unauthenticated)
             .detail("Send Authorization: Bearer with CRON_SECRET or an operator's token.")),
-        (Err(problem), None) => Err(problem),
+        (Err(problem), None) => {
+            record_failed_cron(app, request, &problem);
+            Err(problem)
+        }
     }
 }
 
 /// Identifies the caller of a cron route. A wrong secret is refused.
 pub(super) fn cron_caller(app: &App, request: &Request) -> Result<CronCaller, Problem> {
+    identify_cron(app, request).inspect_err(|problem| record_failed_cron(app, request, problem))
+}
+
+/// Without `CRON_SECRET` no secret is wrong.
+fn record_failed_cron(app: &App, request: &Request, problem: &Problem) {
+    if problem.code == Code::Unauthenticated {
+        record_failed_login(app, request, FailedLogin::Cron);
+    }
+}
+
+fn identify_cron(app: &App, request: &Request) -> Result<CronCaller, Problem> {
     if !request.headers.contains_key(http::header::AUTHORIZATION) {
         return Ok(CronCaller::Anonymous);
     }

@@ -26,7 +26,11 @@ pub(super) fn success(reply: Reply) -> Response<Bytes> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
-    if has_body {
+    let has_type = reply
+        .headers
+        .iter()
+        .any(|(name, _)| name == header::CONTENT_TYPE);
+    if has_body && !has_type {
         set(headers, header::CONTENT_TYPE, "application/json");
     }
     headers.extend(reply.headers);

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::App,
     config::{Config, ConfigError},
-    flows::traffic::{callers, metrics},
+    flows::traffic::{callers, metrics, operators},
     instance::request_counts::ServedRequest,
     platform::{Deadline, Platform},
     routes::cors,
@@ -114,6 +114,9 @@ impl Service {
             Ok(reply) => success(reply),
             Err(problem) => failure(&request.id, &problem),
         };
+        if let Ok(app) = &self.app {
+            operators::finish_request(app, &request, response.status(), problem).await;
+        }
         let micros = self.platform.now().duration_since(started).as_micros();
         let micros = u64::try_from(micros).unwrap_or(0);
         self.record(&request, response.status(), problem, micros);
@@ -140,16 +143,19 @@ impl Service {
             Method::HEAD => Method::GET,
             method => method,
         };
+        let route = matched.as_ref().map(|matched| matched.route);
+        let is_change = route.is_some_and(|route| route.changes(&method));
         Request {
             method,
             query: head.uri.query().unwrap_or_default().to_owned(),
             address: client_address(&head.headers, trusted, peer),
             headers: head.headers,
             body,
-            route: matched.as_ref().map_or("-", |matched| matched.route.path),
+            route: route.map_or("-", |route| route.path),
             parameter: matched.and_then(|matched| matched.parameter),
             id: request_id(self.platform.random()),
             deadline,
+            is_change,
             notes: Notes::default(),
         }
     }

@@ -30,6 +30,12 @@ impl Route {
         let mut methods = self.methods.split(", ");
         methods.any(|supported| supported == method.as_str())
     }
+
+    /// Whether a request with `method` may change something. A cron's route takes POST, and does
+    /// the same on GET.
+    pub(super) fn changes(&self, method: &Method) -> bool {
+        *method != Method::GET || self.supports(&Method::POST)
+    }
 }
 
 macro_rules! routes {
@@ -68,6 +74,7 @@ routes! {
     "admin/payments/drift"            "GET"         "/api/admin/payments/drift"             10 admin::payments_drift::show,
     "admin/payments/findings/acknowledge" "POST"    "/api/admin/payments/findings/acknowledge" 10 admin::payments_acknowledge::acknowledge,
     "admin/process-payment-captures"  "GET, POST"   "/api/admin/process-payment-captures"  240 admin::process_payment_captures::run,
+    "admin/retention"                 "GET, POST"   "/api/admin/retention"                 240 admin::retention::run,
     "admin/cache-warm"                "GET, POST"   "/api/admin/cache-warm"                120 admin::cache_warm::warm,
     "admin/cache/clear"               "POST"        "/api/admin/cache/clear"                10 admin::cache_clear::clear,
     "admin/metrics"                   "GET"         "/api/admin/metrics"                    10 admin::metrics::overview,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::{
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// A request on its route.
@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) address: Option<IpAddr>,
     /// The time by which the response is due.
     pub(crate) deadline: Deadline,
+    /// Whether the request may change something.
+    pub(crate) is_change: bool,
     pub(crate) notes: Notes,
 }
 
@@ -75,10 +77,13 @@ impl CacheOutcome {
     }
 }
 
-/// Values for the response headers that a handler learns on its way. A response with a problem has
-/// them too.
+/// Values for the response headers and the audit log that a handler learns on its way. A response
+/// with a problem has them too.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<NotesSnapshot>);
+pub(crate) struct Notes {
+    snapshot: Mutex<NotesSnapshot>,
+    operator: OnceLock<String>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NotesSnapshot {
@@ -89,7 +94,7 @@ pub(crate) struct NotesSnapshot {
 
 impl Notes {
     fn lock(&self) -> MutexGuard<'_, NotesSnapshot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_limit(&self, tier: &'static str, decision: Decision) {
@@ -98,6 +103,16 @@ impl Notes {
 
     pub(crate) fn set_cache(&self, outcome: CacheOutcome) {
         self.lock().cache = Some(outcome);
+    }
+
+    /// Sets the operator who sent the request. The first one counts.
+    pub(crate) fn set_operator(&self, name: &str) {
+        self.operator.get_or_init(|| name.to_owned());
+    }
+
+    /// The operator who sent the request, by the name in the audit log.
+    pub(crate) fn operator(&self) -> Option<&str> {
+        self.operator.get().map(String::as_str)
     }
 
     pub(crate) fn snapshot(&self) -> NotesSnapshot {

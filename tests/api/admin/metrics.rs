@@ -3,7 +3,7 @@
 use crate::support::{
     environment::new_number,
     faults::{Fault, Upstream, set_fault},
-    instance::{Instance, as_operator, get, header, json, random_ip},
+    instance::{Call, Instance, as_operator, get, header, json, random_ip},
     isolation::run_alone,
     local_system::{idle_redis_request_count, now},
     redis::command,
@@ -134,9 +134,14 @@ async fn day_is_read_in_one_round_trip() {
         let metrics = instance.respond(random_ip(), metrics).await;
         assert_eq!(json(200, &metrics)["available"], true);
         let calls = instance.take_calls();
-        assert!(calls.iter().all(|call| call.upstream == Upstream::Redis));
-        let depths: Vec<usize> = calls.iter().map(|call| call.depth).collect();
+        let (redis, others): (Vec<&Call>, Vec<&Call>) = calls
+            .iter()
+            .partition(|call| call.upstream == Upstream::Redis);
+        let depths: Vec<usize> = redis.iter().map(|call| call.depth).collect();
         assert_eq!(depths, [&[1][..], &[2; 12]].concat());
+        // The read is recorded in the audit log.
+        let others: Vec<Upstream> = others.iter().map(|call| call.upstream).collect();
+        assert_eq!(others, [Upstream::Database]);
     })
     .await;
 }

@@ -43,6 +43,12 @@ const SEEDED_UUIDS: &str = "
     GRANT USAGE ON SCHEMA simulation TO PUBLIC;
     GRANT USAGE ON SEQUENCE simulation.uuids TO PUBLIC;";
 
+/// Makes the triggers that refuse TRUNCATE ordinary ones, which [`Database::reset`] can switch off.
+const TRUNCATABLE: &str = "
+    ALTER TABLE public.audit_log ENABLE TRIGGER audit_log_not_truncated;
+    ALTER TABLE public.security_events ENABLE TRIGGER security_events_not_truncated;
+    ALTER TABLE public.booking_events ENABLE TRIGGER booking_events_not_truncated;";
+
 pub(crate) struct Database {
     runtime: Rc<Runtime>,
     name: String,
@@ -74,6 +80,7 @@ impl Database {
             own.dbname(&name);
             let admin = connect(&own).await;
             migrate(&admin).await;
+            run(&admin, TRUNCATABLE).await;
             let service = connect(&own).await;
             run(&service, "SET ROLE service_role").await;
             let functions = Functions::read(&admin).await;

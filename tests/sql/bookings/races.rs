@@ -93,7 +93,7 @@ async fn concurrent_idempotency_key_creates_one_booking() {
         };
         let results = call_concurrently(&db, "create_booking", (0..12).map(|_| keyed("plain", "1")).collect()).await;
         assert_eq!(results, outcome_counts([("created", 1), ("replayed", 11)]));
-        db.run("TRUNCATE bookings CASCADE").await;
+        db.run("ALTER TABLE booking_events DISABLE TRIGGER booking_events_not_truncated; TRUNCATE bookings CASCADE").await;
         // One key for two cars: the locks of the cars do not order these calls, the key does.
         let results = call_concurrently(&db, "create_booking", (0..12_u32).map(|n| if n.is_multiple_of(2) { keyed("plain", "1") } else { keyed("other", "2") }).collect()).await;
         assert_eq!(results, outcome_counts([("created", 1), ("idempotency_key_reused", 6), ("replayed", 5)]));

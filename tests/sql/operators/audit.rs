@@ -34,6 +34,8 @@ async fn audit_log_is_filtered_newest_first() {
         assert_eq!(actions(json!({ "p_actor": "operator:1" })).await, "booking.cancelled refund.ordered capture.ordered");
         assert_eq!(actions(json!({ "p_actor": "operator:1", "p_action": "capture.ordered", "p_subject": booking.booking_id })).await, "capture.ordered");
         assert_eq!(actions(json!({ "p_actor": "operator:2" })).await, "");
+        assert_eq!(actions(json!({ "p_request_id": "req-1" })).await, "booking.cancelled");
+        assert_eq!(actions(json!({ "p_request_id": "req-1", "p_subject": other.booking_id })).await, "");
         assert_eq!(actions(json!({ "p_page": 2, "p_limit": 4 })).await, "capture.completed payment.capturing capture.ordered payment.authorized");
 
         let result = list(json!({ "p_action": "booking.cancelled" })).await;
@@ -44,8 +46,12 @@ async fn audit_log_is_filtered_newest_first() {
                 "id": id, "occurredAt": "2030-01-10T12:01:00Z", "actor": "operator:1", "action": "booking.cancelled", "subjectType": "booking",
                 "subjectId": booking.booking_id, "requestId": "req-1", "detail": { "percent": 100, "settlement": "refund", "amount": "237.60" },
             }],
-            "pagination": { "page": 1, "limit": 50, "total": 1, "totalPages": 1, "hasNext": false, "hasPrev": false },
+            "next": null,
+            "keptSince": result["keptSince"],
+            "pagination": { "page": 1, "limit": 50, "total": 1, "totalPages": 1, "hasNext": false, "hasPrev": false, "totalIsMinimum": false },
         }));
+        let made = db.value("SELECT to_char(min(applied_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM schema_migrations").await;
+        assert_eq!(result["keptSince"], json!(made));
         assert_eq!(db.content().await, before);
     })
     .await;
@@ -161,6 +167,60 @@ async fn prices_and_rules_are_audited() {
         assert_eq!(db.count("audit_log", entry).await, 1);
         assert_eq!(db.count("audit_log", "action = 'cancellation_rule.changed' AND subject_id IN ('0', '2', '7')").await, 1);
         assert_eq!(db.count("audit_log", "action IN ('price.added', 'fee.added', 'pricing_rule.added')").await, 3);
+    })
+    .await;
+}
+
+/// The first page of the log, and of a subject, by page and by key.
+#[tokio::test]
+async fn audit_log_is_read_by_key() {
+    with_database(|db| async move {
+        let service = db.service().await;
+        // The subject of the even ones is a booking, the odd ones name it in their detail.
+        db.run("INSERT INTO audit_log (occurred_at, actor, action, subject_type, subject_id, detail)
+                SELECT now(), 'a', 'test', 'test', CASE WHEN i % 2 = 0 THEN 'B' ELSE i::text END, CASE WHEN i % 3 <> 0 THEN '{\"bookingId\": \"B\"}'::jsonb ELSE '{}' END
+                FROM generate_series(1, 30) AS i").await;
+        for (filter, expected) in [(json!({}), "true"), (json!({ "p_subject": "B" }), "subject_id = 'B' OR detail ->> 'bookingId' = 'B'")] {
+            let ids = db.value(&format!("SELECT string_agg(id::text, ' ' ORDER BY id DESC) FROM audit_log WHERE {expected}")).await.unwrap();
+            for limit in [1, 7, 30, 200] {
+                let mut arguments = filter.clone();
+                arguments["p_limit"] = json!(limit);
+                let mut found = Vec::new();
+                loop {
+                    let page = call(&service, "list_audit", arguments.clone()).await;
+                    assert_eq!(page.get("pagination").is_some(), found.is_empty(), "{page}");
+                    found.extend(page["entries"].as_array().unwrap().iter().map(|entry| entry["id"].to_string()));
+                    if page["next"].is_null() {
+                        break;
+                    }
+                    assert_eq!(page["next"].as_str(), found.last().map(String::as_str));
+                    arguments["p_after"] = page["next"].clone();
+                }
+                assert_eq!(found.join(" "), ids, "{filter} {limit}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn long_lists_are_counted_to_one_thousand() {
+    with_database(|db| async move {
+        let service = db.service().await;
+        let rows = "INSERT INTO audit_log (occurred_at, actor, action, subject_type, subject_id)
+                    SELECT now(), 'many', 'test', 'test', i::text FROM generate_series(1, 1001) AS i";
+        db.run(rows).await;
+        let many = json!({ "p_actor": "many", "p_limit": 100 });
+        let page = call(&service, "list_audit", many).await;
+        assert_eq!(page["pagination"], json!({
+            "page": 1, "limit": 100, "total": 1000, "totalPages": 10, "hasNext": true, "hasPrev": false, "totalIsMinimum": true,
+        }));
+        let last = call(&service, "list_audit", json!({ "p_actor": "many", "p_limit": 100, "p_page": 11 })).await;
+        assert_eq!(last["entries"].as_array().unwrap().len(), 1);
+        assert_eq!((&last["next"], &last["pagination"]["hasNext"]), (&Value::Null, &json!(false)));
+        db.run("INSERT INTO audit_log (occurred_at, actor, action, subject_type, subject_id) SELECT now(), 'few', 'test', 'test', i::text FROM generate_series(1, 1000) AS i").await;
+        let page = call(&service, "list_audit", json!({ "p_actor": "few", "p_limit": 100 })).await;
+        assert_eq!((&page["pagination"]["total"], &page["pagination"]["totalIsMinimum"]), (&json!(1000), &json!(false)));
     })
     .await;
 }

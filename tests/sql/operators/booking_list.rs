@@ -131,8 +131,8 @@ async fn list_matches_single_bookings_newest_first() {
         for id in [&bookings.canceled.booking_id, &bookings.captured.booking_id, &bookings.upcoming.booking_id, &bookings.hold] {
             expected.push(call(&bookings.service, "get_booking", json!({ "p_booking_id": id, "p_now": "2030-01-10T12:05:00Z" })).await);
         }
-        let pagination = json!({ "page": 1, "limit": 25, "total": 4, "totalPages": 1, "hasNext": false, "hasPrev": false });
-        assert_eq!(list, json!({ "bookings": expected, "pagination": pagination }));
+        let pagination = json!({ "page": 1, "limit": 25, "total": 4, "totalPages": 1, "hasNext": false, "hasPrev": false, "totalIsMinimum": false });
+        assert_eq!(list, json!({ "bookings": expected, "next": null, "pagination": pagination }));
         assert_eq!(db.content().await, before);
     })
     .await;
@@ -246,10 +246,10 @@ async fn booking_pages_never_overlap() {
             let filter = json!({ "p_page": page, "p_limit": 3 });
             assert_eq!(bookings.matches(filter.clone()).await, expected);
             let pagination = bookings.list(filter).await["pagination"].clone();
-            assert_eq!(pagination, json!({ "page": page, "limit": 3, "total": 4, "totalPages": 2, "hasNext": has_next, "hasPrev": has_prev }));
+            assert_eq!(pagination, json!({ "page": page, "limit": 3, "total": 4, "totalPages": 2, "hasNext": has_next, "hasPrev": has_prev, "totalIsMinimum": false }));
         }
         let empty = bookings.list(json!({ "p_status": "active", "p_page": 2 })).await;
-        assert_eq!(empty, json!({ "bookings": [], "pagination": { "page": 2, "limit": 25, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false } }));
+        assert_eq!(empty, json!({ "bookings": [], "next": null, "pagination": { "page": 2, "limit": 25, "total": 0, "totalPages": 0, "hasNext": false, "hasPrev": false, "totalIsMinimum": false } }));
         // Bookings of the same moment are ordered by id, so that pages do not overlap.
         db.run("UPDATE bookings SET created_at = '2030-01-10T12:00:00Z'").await;
         let by_id = db.value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM bookings").await.unwrap();
@@ -259,6 +259,65 @@ async fn booking_pages_never_overlap() {
             ids.push(list["bookings"][0]["bookingId"].as_str().unwrap().to_owned());
         }
         assert_eq!(ids.join(" "), by_id);
+        assert_eq!(walk_by_key(&bookings, 1).await.join(" "), by_id);
+    })
+    .await;
+}
+
+/// The ids of all bookings, read page after page by key.
+async fn walk_by_key(bookings: &Bookings, limit: u32) -> Vec<String> {
+    let mut filter = json!({ "p_limit": limit });
+    let mut ids = Vec::new();
+    loop {
+        let page = bookings.list(filter.clone()).await;
+        let is_first = ids.is_empty();
+        assert_eq!(page.get("pagination").is_some(), is_first, "{page}");
+        let rows = page["bookings"].as_array().unwrap().iter();
+        ids.extend(rows.map(|booking| booking["bookingId"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else {
+            return ids;
+        };
+        let (micros, id) = next.split_once('.').unwrap();
+        assert_eq!(id, ids.last().unwrap());
+        let at = json!(jiff::Timestamp::from_microsecond(micros.parse().unwrap()).unwrap());
+        filter = json!({ "p_limit": limit, "p_after_at": at, "p_after_id": id });
+    }
+}
+
+/// A booking that is made while an operator turns pages moves no other to another page.
+#[tokio::test]
+async fn pages_by_key_stay_when_bookings_arrive() {
+    with_database(|db| async move {
+        let bookings = create_bookings(&db).await;
+        db.run("UPDATE bookings SET created_at = created_at + interval '1 microsecond'")
+            .await;
+        for limit in 1..=5 {
+            let ids = walk_by_key(&bookings, limit).await;
+            let expected = [
+                &bookings.canceled.booking_id,
+                &bookings.captured.booking_id,
+                &bookings.upcoming.booking_id,
+                &bookings.hold,
+            ];
+            assert_eq!(ids.iter().collect::<Vec<_>>(), expected, "{limit}");
+        }
+        let first = bookings.list(json!({ "p_limit": 2 })).await;
+        let (micros, id) = first["next"].as_str().unwrap().split_once('.').unwrap();
+        let at = json!(jiff::Timestamp::from_microsecond(micros.parse().unwrap()).unwrap());
+        hold_for(
+            &bookings.service,
+            ("2030-03-01", "2030-03-04"),
+            "Late",
+            "late@example.org",
+            "2030-01-10T12:04:00Z",
+        )
+        .await;
+        assert_eq!(
+            bookings
+                .matches(json!({ "p_limit": 2, "p_after_at": at, "p_after_id": id }))
+                .await,
+            "uh"
+        );
     })
     .await;
 }

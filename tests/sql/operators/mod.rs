@@ -6,3 +6,5 @@ mod captures;
 mod charge_refusals;
 mod monitoring;
 mod reauthorizations;
+mod requests;
+mod retention;

@@ -13,11 +13,13 @@ mod cars;
 mod crons;
 mod error;
 mod observations;
+mod operator_audit;
 mod operators;
 mod orders;
 mod outcome;
 mod reconciliation;
 mod refunds;
+mod retention;
 mod users;
 mod voids;
 mod webhooks;
@@ -37,7 +39,8 @@ pub(crate) use captures::{
 };
 pub(crate) use cars::{CarIdentity, CarListing};
 pub(crate) use error::DatabaseError;
-pub(crate) use operators::{AuditListing, BookingListing};
+pub(crate) use operator_audit::{OperatorAction, OperatorRequest};
+pub(crate) use operators::{AuditEntry, AuditListing, BookingListing, BookingPosition};
 pub(crate) use orders::{
     ExistingOrder, LostOrder, NewPayment, PaymentOpening, PaymentRefusal, PaymentRequest,
 };

@@ -12,4 +12,5 @@ pub(super) mod payments_drift;
 pub(super) mod payments_reconcile;
 pub(super) mod process_payment_captures;
 pub(super) mod rate_limit_monitoring;
+pub(super) mod retention;
 pub(super) mod webhooks_replay;

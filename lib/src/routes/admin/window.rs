@@ -1,4 +1,4 @@
-//! The time window of a report.
+//! The time window of a report, and the page of a list.
 
 use crate::{
     domain::refusal::Refusal,
@@ -18,4 +18,15 @@ pub(in crate::routes) fn read_minutes<T>(
         .unwrap_or(60);
     let more = more(&mut fields);
     Ok(fields.finish((minutes, more))?)
+}
+
+/// The parameter `page`: 1 to 10000. A list after a position has no pages.
+pub(in crate::routes) fn page_field(fields: &mut Fields, has_position: bool) -> Option<u32> {
+    const PAGE: Refusal = Refusal::new("out_of_range", "must be a whole number from 1 to 10000");
+    const BOTH: Refusal = Refusal::new("contradictory", "must not be given together with after");
+    let page = fields.optional_integer("page", 1, 10_000, PAGE);
+    if has_position && page.is_some() {
+        fields.refuse("page", BOTH);
+    }
+    page
 }

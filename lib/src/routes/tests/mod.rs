@@ -5,6 +5,7 @@ mod captured_log;
 mod cdn;
 mod crons;
 mod logs;
+mod operators;
 
 use super::{Service, TABLE};
 use crate::{

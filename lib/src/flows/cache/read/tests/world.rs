@@ -135,6 +135,7 @@ pub(super) fn request(now: Timestamp) -> Request {
         id: String::new(),
         address: None,
         deadline: Deadline::after(now, Duration::from_secs(10)),
+        is_change: false,
         notes: Notes::default(),
     }
 }
