@@ -1,7 +1,7 @@
 //! PayPal refuses, delays or reviews a capture: the response, the payment's state and the way on.
 
 use crate::support::{
-    capture_cron::{CAPTURES_PATH, create_due_payment, results_for, run_cron, run_cron_for},
+    capture_cron::{create_due_payment, results_for, run_cron, run_cron_for},
     checkout::{self, Hold, create_paid_booking, read_booking, read_payment, text},
     client::Client,
     database::Database,
@@ -181,38 +181,6 @@ async fn cancellation_despite_doubtful_capture_frees_days() {
         assert_eq!(order.authorizations(), ["VOIDED"]);
         let exchanges = exchanges_about(&database, paid.hold.id).await;
         assert_eq!(exchanges.effects("authorizations.capture"), 0);
-    })
-    .await;
-}
-
-/// Voids hang for as long as PayPal may take. The due capture does not wait for them, and the run
-/// is recorded with its end.
-#[tokio::test]
-async fn hanging_voids_delay_no_capture() {
-    run_alone(async {
-        let client = Client::new();
-        let mut leftovers = Vec::new();
-        for _ in 0..3 {
-            leftovers.push(create_paid_booking(&client, None).await);
-        }
-        set_fault(Upstream::PayPal, Fault::refuse().on_path("/void")).await;
-        for paid in &leftovers {
-            assert_full_return(&client, &paid.hold, "pending").await;
-        }
-        clear_faults(Upstream::PayPal).await;
-        let due = create_due_payment(&client, None).await;
-        let hanging = Fault::delay_millis(600_000).on_path("/void");
-        set_fault(Upstream::PayPal, hanging).await;
-        let captured = run_cron_for(&client, &due).await;
-        assert_eq!(captured["success"], true, "{captured}");
-        clear_faults(Upstream::PayPal).await;
-        let last = client.get(CAPTURES_PATH).await.expect(200)["lastRun"].clone();
-        assert!(last["finishedAt"].is_string(), "{last}");
-        advance_clock(SignedDuration::from_mins(15)).await;
-        run_cron(&client).await;
-        for paid in &leftovers {
-            assert_full_return(&client, &paid.hold, "voided").await;
-        }
     })
     .await;
 }

@@ -126,7 +126,7 @@ async fn unlisted_authorization_is_found_after_a_day() {
         assert_eq!(finding_kinds(&run, hold.id), ["order_unclear"]);
         assert_eq!(
             detail_of(&client, hold.id, "order_unclear").await,
-            [order.id.clone()]
+            [order.id.as_str()]
         );
         // PayPal shows the authorization after all.
         reset_behaviours().await;
