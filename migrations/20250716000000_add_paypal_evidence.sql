@@ -173,8 +173,8 @@ WHERE next_comparison_at IS NULL
 DROP INDEX IF EXISTS public.payment_operations_by_result;
 CREATE INDEX payment_operations_by_result ON public.payment_operations (result_id) WHERE result_id IS NOT NULL;
 
--- A completed rental keeps its turnaround: the car is being prepared. A car that was rented within a
--- turnaround had the shorter one.
+-- A completed rental keeps its turnaround: the car is being prepared. A car that was rented within
+-- a turnaround had the shorter one.
 DO $$
 BEGIN
     IF (SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint

@@ -13,8 +13,8 @@ BEGIN
 END;
 $$;
 
--- The bookings of a car that block any of these days: the live ones, and the turnaround of completed
--- ones.
+-- The bookings of a car that block any of these days: the live ones, and the turnaround of
+-- completed ones.
 CREATE OR REPLACE FUNCTION internal.live_bookings(p_car_id uuid, p_days daterange, p_now timestamptz)
 RETURNS TABLE (status text, end_date date, blocked daterange)
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$

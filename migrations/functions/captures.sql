@@ -97,7 +97,8 @@ END;
 $$;
 
 -- The payments whose capture is due, locked. Those without a failed attempt come first, by their
--- schedule, so that a capture that fails again delays none. Other callers' rows are skipped. Due are
+-- schedule, so that a capture that fails again delays none. Other callers' rows are skipped. Due
+-- are
 --   authorized payments of confirmed bookings whose scheduled time has come, or whose capture was
 --     ordered before and did not succeed,
 --   failed ones of confirmed bookings, because a payer who could not pay may pay later,

@@ -30,8 +30,8 @@ END;
 $$;
 
 -- Stores a capture at PayPal, its new state, or the true amount of a completed one. A completed
--- capture stays completed, and a declined one does not become pending again, because PayPal may show
--- an older state than the last. Returns whether anything changed.
+-- capture stays completed, and a declined one does not become pending again, because PayPal may
+-- show an older state than the last. Returns whether anything changed.
 CREATE OR REPLACE FUNCTION internal.put_capture(
     p_payment_id uuid, p_capture_id text, p_amount numeric, p_status text, p_now timestamptz
 ) RETURNS boolean

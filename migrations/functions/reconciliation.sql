@@ -293,7 +293,8 @@ BEGIN
     SELECT * INTO v_payment FROM public.payments WHERE id = p_payment_id FOR UPDATE;
     IF p_kind = 'failed' THEN
         v_since := coalesce(v_payment.comparison_failing_since, p_now);
-        -- A payment that fails alone waits longer and longer. In an outage no other is compared either.
+        -- A payment that fails alone waits longer and longer. In an outage no other is compared
+        -- either.
         IF EXISTS (SELECT FROM public.payments WHERE reconciled_at > v_since AND id <> p_payment_id) THEN
             v_pause := least(interval '1 hour' * 2 ^ least(v_payment.comparison_failures, 5), interval '1 day') - interval '10 minutes';
         END IF;

@@ -34,8 +34,8 @@ BEGIN
 END;
 $$;
 
--- PayPal's reason why an ordered refund waits for the end of a dispute, or NULL. PayPal may show the
--- capture of a disputed payment as pending.
+-- PayPal's reason why an ordered refund waits for the end of a dispute, or NULL. PayPal may show
+-- the capture of a disputed payment as pending.
 CREATE OR REPLACE FUNCTION internal.dispute_code(p_refund public.refunds) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN

@@ -21,11 +21,13 @@ BEGIN
 END;
 $$;
 
--- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes, which
--- is within one interval of the cron, then doubling. Earlier operations about the same subject count.
+-- Counts a failure of an operation and returns the time of its next attempt: after 10 minutes,
+-- which is within one interval of the cron, then doubling. Earlier operations about the same
+-- subject count.
 --
--- The pause is at most a day if PayPal refused, or if it fails for this operation alone. It is at most
--- an hour in an outage, and always for a capture without a decision, because an authorization ends.
+-- The pause is at most a day if PayPal refused, or if it fails for this operation alone. It is at
+-- most an hour in an outage, and always for a capture without a decision, because an authorization
+-- ends.
 CREATE OR REPLACE FUNCTION internal.retry_later(
     p_operation public.payment_operations, p_kind text, p_now timestamptz
 ) RETURNS timestamptz

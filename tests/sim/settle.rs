@@ -94,7 +94,8 @@ impl Run<'_> {
         self.finish_tasks();
     }
 
-    /// PayPal decides about everything. Then customers and operators take the way out of each state.
+    /// PayPal decides about everything. Then customers and operators take the way out of each
+    /// state.
     fn walk_out(&mut self) {
         self.world
             .state()

@@ -128,7 +128,7 @@ fn invalid_timeout_is_refused_without_redis() {
 }
 
 #[test]
-fn audit_log_is_kept_for_ninety_days_at_least() {
+fn audit_log_is_kept_for_ninety_days() {
     assert_eq!(read(&complete()).unwrap().audit_retention_days, 400);
     for (text, days) in [("90", 90), (" 3660 ", 3_660)] {
         let config = with("AUDIT_RETENTION_DAYS", text).unwrap();

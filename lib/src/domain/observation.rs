@@ -311,8 +311,9 @@ impl Observation {
         })
     }
 
-    /// Whether PayPal shows something of the record in a state that it does not document, or does not
-    /// know what holds or took the money, as with the credentials of another app. That is no answer.
+    /// Whether PayPal shows something of the record in a state that it does not document, or does
+    /// not know what holds or took the money, as with the credentials of another app. That is no
+    /// answer.
     #[must_use]
     pub(crate) fn is_unclear(&self, record: &PaymentRecord) -> bool {
         let authorization = record
@@ -348,7 +349,8 @@ impl Observation {
                     .any(|order| order.status == OrderStatus::Unknown))
     }
 
-    /// The sum of the listed refunds of a capture that PayPal has made or accepted, in its currency.
+    /// The sum of the listed refunds of a capture that PayPal has made or accepted, in its
+    /// currency.
     #[must_use]
     pub(super) fn listed_refunds(&self, capture: &Capture) -> Decimal {
         self.refunds

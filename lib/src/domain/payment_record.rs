@@ -43,7 +43,8 @@ pub(crate) struct PaymentRecord {
     pub(crate) hold_ended: bool,
     /// The amount to capture, if it is not the price.
     pub(crate) capture_amount: Option<Amount>,
-    /// The part of the captured money that a cancellation or a void leaves to us. `None`: all of it.
+    /// The part of the captured money that a cancellation or a void leaves to us. `None`: all of
+    /// it.
     #[serde(default)]
     pub(crate) kept_amount: Option<Amount>,
     /// The sum of all completed captures.

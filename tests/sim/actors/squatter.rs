@@ -1,5 +1,5 @@
-//! A customer who keeps days without paying: orders, reads and authorizes again and again, and never
-//! approves.
+//! A customer who keeps days without paying: orders, reads and authorizes again and again, and
+//! never approves.
 
 use super::{
     client::{ApiRequest, Client},

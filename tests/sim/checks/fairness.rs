@@ -43,8 +43,8 @@ fn late_capture(
         .then(|| format!("{} was due before {begin} and was not captured", payment.id))
 }
 
-/// A payment with an authorization that was not compared within its lane: an hour while it may still
-/// move or has just changed, later a day, then a week until PayPal refunds nothing more.
+/// A payment with an authorization that was not compared within its lane: an hour while it may
+/// still move or has just changed, later a day, then a week until PayPal refunds nothing more.
 fn late_comparison(payment: &Payment, begin: Timestamp) -> Option<String> {
     let is_live = matches!(
         payment.status.as_str(),

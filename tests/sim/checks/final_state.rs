@@ -163,9 +163,9 @@ fn inbox_violation(inbox: &[InboxEntry]) -> Option<String> {
         })
 }
 
-/// Whether a payment may go from one status to another. A capture at PayPal is a fact, so money that
-/// was captured stays so. Refunds may fail, and PayPal may show that an ended payment still holds
-/// money.
+/// Whether a payment may go from one status to another. A capture at PayPal is a fact, so money
+/// that was captured stays so. Refunds may fail, and PayPal may show that an ended payment still
+/// holds money.
 fn is_valid_change(from: &str, to: &str) -> bool {
     let is_captured =
         |status: &str| matches!(status, "captured" | "partially_refunded" | "refunded");

@@ -33,8 +33,8 @@ use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Display};
 use uuid::Uuid;
 
-/// The ids of captures, refunds and voided authorizations from PayPal's console, and of captures that
-/// PayPal reversed.
+/// The ids of captures, refunds and voided authorizations from PayPal's console, and of captures
+/// that PayPal reversed.
 type ConsoleChanges = BTreeSet<String>;
 
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Checks that customers and operators are shown what happened at PayPal.
 //!
 //! The product may be late, but it must not invent or forget. A capture or refund that it shows is
-//! one of PayPal's. Held money is true now, or was true since it was shown the last time. At the end
-//! of a run, all amounts must be true.
+//! one of PayPal's. Held money is true now, or was true since it was shown the last time. At the
+//! end of a run, all amounts must be true.
 
 use super::ConsoleChanges;
 use crate::{

@@ -107,7 +107,7 @@ async fn seed_car_costs_the_same_all_year() {
 
 /// A car may have been rented within the turnaround of a completed rental. It had the shorter one.
 #[tokio::test]
-async fn turnaround_of_completed_rentals_is_added_to_old_data() {
+async fn old_completed_rentals_get_their_turnaround() {
     with_database(|db| async move {
         Car {
             turnaround_days: 3,

@@ -86,7 +86,8 @@ async fn functions_are_safe_limited_and_documented() {
     .await;
 }
 
-/// The owner and the product's role alike. `session_replication_role` switches ordinary triggers off.
+/// The owner and the product's role alike. `session_replication_role` switches ordinary triggers
+/// off.
 #[tokio::test]
 async fn logs_only_grow() {
     with_database(|db| async move {

@@ -47,7 +47,8 @@ pub(crate) async fn cancel(
     let cancellation = loop {
         match database.cancel_booking(&attempt).await? {
             CancelResult::Cancelled(cancellation) => break cancellation,
-            // What went back in PayPal's console counts. If PayPal does not answer, the record does.
+            // What went back in PayPal's console counts. If PayPal does not answer, the record
+            // does.
             CancelResult::LookFirst { payment_ids } => {
                 for payment_id in payment_ids {
                     observe_or_warn(app, deadline, payment_id).await;

@@ -63,8 +63,8 @@ pub(super) enum LookedUpCapture {
 }
 
 /// The capture that decides about an attempt without a known outcome. Only a capture of the ordered
-/// amount is ours. One of another amount is recorded, and an operator decides about the rest. One in
-/// another currency is never recorded, because it cannot be summed.
+/// amount is ours. One of another amount is recorded, and an operator decides about the rest. One
+/// in another currency is never recorded, because it cannot be summed.
 pub(super) async fn find_capture(
     app: &App,
     deadline: Deadline,
