@@ -201,7 +201,7 @@ BEGIN
         WHEN p_payment.updated_at > p_now - interval '2 days' THEN p_now + interval '50 minutes'
         WHEN p_payment.updated_at > p_now - interval '30 days' THEN p_now + interval '23 hours 50 minutes'
         -- The notice about the end of refunds is due 14 days before it.
-        WHEN p_payment.captured_at + interval '166 days' BETWEEN p_now + interval '1 second' AND p_now + interval '7 days'
+        WHEN p_payment.captured_at + interval '166 days' BETWEEN p_now + interval '1 second' AND p_now + interval '7 days' - interval '10 minutes'
             THEN p_payment.captured_at + interval '166 days'
         -- 180 days, and some for a refund or a dispute of the last day.
         WHEN coalesce(p_payment.captured_at, p_payment.updated_at) > p_now - interval '190 days' THEN p_now + interval '7 days' - interval '10 minutes'

@@ -10,6 +10,7 @@ use crate::support::{
     local_system::advance_clock,
     operator::{self, capture_now, request_capture, request_full_refund},
     paypal::exchanges_about,
+    paypal_behaviour::decline_capture_once,
     paypal_dashboard::{read_paypal_order, void},
     reconciliation::finding_kinds,
 };
@@ -54,7 +55,7 @@ async fn cron_retries_declined_capture_within_one_run() {
     run_alone(async {
         let client = Client::new();
         let paid = create_due_payment(&client, None).await;
-        refuse_once("/capture", "PAYER_CANNOT_PAY").await;
+        decline_capture_once(&paid.order.id, "PAYER_CANNOT_PAY").await;
         let refused = run_cron_for(&client, &paid).await;
         assert_eq!(refused["success"], false);
         assert_eq!(refused["error"], "PAYER_CANNOT_PAY");

@@ -21,8 +21,17 @@ pub(crate) async fn decide(id: &str, status: &str) {
 
 /// Refuses to authorize an order, once.
 pub(crate) async fn decline_once(order: &str, issue: &str) {
+    decline_call_once("orders.authorize", order, issue).await;
+}
+
+/// Refuses to capture the authorization of an order, once. Other payments may be due as well.
+pub(crate) async fn decline_capture_once(order: &str, issue: &str) {
+    decline_call_once("authorizations.capture", order, issue).await;
+}
+
+async fn decline_call_once(operation: &str, order: &str, issue: &str) {
     set_behaviour(&json!({
-        "kind": "decline", "operation": "orders.authorize", "order": order, "issue": issue, "times": 1,
+        "kind": "decline", "operation": operation, "order": order, "issue": issue, "times": 1,
     }))
     .await;
 }
