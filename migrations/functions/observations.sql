@@ -261,16 +261,18 @@ BEGIN
     v_ends := v_payment.status IN ('authorization_pending', 'authorized', 'capturing') OR (v_payment.status = 'created' AND p_status = 'expired');
     IF v_payment.id IS NULL OR internal.has_live_lease(v_payment, p_now)
        OR NOT (v_ends OR (v_payment.hold_ended_at IS NULL AND v_payment.authorization_id IS NOT NULL
-                          AND v_payment.status NOT IN ('created', 'capture_pending'))) THEN
+                          AND v_payment.status <> 'created' AND (v_payment.status <> 'capture_pending' OR p_status = 'captured'))) THEN
         RETURN jsonb_build_object('outcome', 'unchanged');
     END IF;
     IF p_status = 'captured' THEN
         -- The captures say what became of the payment.
-        UPDATE public.payments SET hold_ended_at = p_now, updated_at = p_now WHERE id = p_payment_id AND captured_amount IS NOT NULL;
+        UPDATE public.payments SET hold_ended_at = p_now, updated_at = p_now
+        WHERE id = p_payment_id AND (captured_amount IS NOT NULL OR status = 'capture_pending');
         IF NOT FOUND THEN
             RETURN jsonb_build_object('outcome', 'unchanged');
+        ELSIF v_payment.captured_amount IS NOT NULL THEN
+            PERFORM internal.forget_calls_before_capture(p_payment_id, p_now);
         END IF;
-        PERFORM internal.forget_calls_before_capture(p_payment_id, p_now);
         RETURN jsonb_build_object('outcome', 'recorded');
     END IF;
     -- No call about an order or authorization that has ended can have an effect.
@@ -296,6 +298,7 @@ COMMENT ON FUNCTION public.record_observed_end IS
     'PayPal shows that an authorization is void (p_status voided), was denied (denied), or that it, '
     'or an order that was never authorized, has expired (expired). A payment that failed or captured '
     'a part stays what it is, and holds nothing more. captured: a final capture of a part has closed '
-    'the authorization, which changes a payment with captures only. Outcomes: recorded, unchanged '
+    'the authorization, also while PayPal reviews it. A payment without captures stays unchanged. '
+    'Outcomes: recorded, unchanged '
     '(ended before, claimed, or void while the outcome of a reauthorization is unknown). Locks '
     'booking, payment.';

@@ -167,6 +167,32 @@ async fn captured_authorization_ends_hold_and_nothing_else() {
     .await;
 }
 
+/// PayPal has released the rest. If it declines the part, it may hold the whole again.
+#[tokio::test]
+async fn part_under_review_ends_hold_of_rest() {
+    with_database(|db| async move {
+        let (service, booking) = upcoming_booking(&db).await;
+        let id = &booking.payment_id;
+        let part = |status: &str, returns_hold: bool, now: &str| {
+            json!({ "p_payment_id": id, "p_capture_id": "C1", "p_amount": "22.00", "p_status": status,
+                    "p_returns_hold": returns_hold, "p_now": now })
+        };
+        call(&service, "record_observed_capture", part("pending", false, NOW)).await;
+        assert_eq!(hold_end(&db, id).await, "held");
+        for outcome in ["recorded", "unchanged"] {
+            let now = "2030-01-11T12:00:00Z";
+            assert_eq!(record_end(&service, id, "captured", now).await, outcome);
+        }
+        assert_eq!(hold_end(&db, id).await, "11-12");
+        assert_eq!(db.count("payments", "status = 'capture_pending'").await, 1);
+        let later = "2030-01-12T12:00:00Z";
+        let declined = call(&service, "record_observed_capture", part("declined", true, later)).await;
+        assert_eq!(declined["outcome"], "capture_declined");
+        assert_eq!(hold_end(&db, id).await, "held");
+    })
+    .await;
+}
+
 /// PayPal shows the original authorization as void, and does not list the reauthorization.
 #[tokio::test]
 async fn void_during_doubtful_reauthorization_ends_nothing() {

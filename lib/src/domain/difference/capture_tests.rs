@@ -108,7 +108,14 @@ fn final_capture_of_part_ends_hold() {
         captures: vec![recorded_capture("C", RC::Pending)],
         ..booked(P::CapturePending)
     };
-    assert_eq!(seen(&pending, &reviewed), []);
+    assert_eq!(seen(&pending, &reviewed), ended, "PayPal released the rest");
+    let noticed = PaymentRecord {
+        hold_ended: true,
+        ..pending
+    };
+    assert_eq!(seen(&noticed, &reviewed), []);
+    let whole = shown(A::Captured, vec![capture("C", C::Pending)]);
+    assert_eq!(seen(&noticed, &whole), []);
 }
 
 /// The part of a cancellation is declined after PayPal's review.

@@ -313,25 +313,24 @@ fn holds_all(record: &PaymentRecord, observation: &Observation) -> bool {
     authorization.is_some_and(|shown| shown.status == AuthorizationStatus::Created)
 }
 
-/// The rest of an authorization that a final capture of a part has closed. A capture of the whole
-/// leaves no rest, and a pending one may still fail.
+/// The rest of an authorization that a final capture of a part has closed, even if PayPal reviews
+/// the part. If the part fails, PayPal may hold the whole again ([`Difference::HoldReturned`]). A
+/// capture of the whole leaves no rest.
 fn released_rest(record: &PaymentRecord, observation: &Observation) -> Option<Difference> {
     let id = record.authorization_id.as_deref()?;
     let authorization = observation.authorization(id)?;
+    let pending = observation
+        .captures
+        .iter()
+        .filter(|capture| capture.status.meaning() == Meaning::NotYet);
     let taken: Decimal = observation
         .successful_captures()
+        .chain(pending)
         .filter(|capture| capture.money.currency == authorization.money.currency)
         .map(|capture| capture.money.amount.decimal())
         .sum();
-    let is_pending = observation
-        .captures
-        .iter()
-        .any(|capture| capture.status.meaning() == Meaning::NotYet);
     let has_rest = taken > Decimal::ZERO && taken < authorization.money.amount.decimal();
-    (authorization.status == AuthorizationStatus::Captured
-        && has_rest
-        && !is_pending
-        && !record.hold_ended)
+    (authorization.status == AuthorizationStatus::Captured && has_rest && !record.hold_ended)
         .then_some(Difference::Ended(End::Captured))
 }
 
