@@ -1,7 +1,7 @@
 //! PayPal's books: its authorizations, captures, refunds and disputes. The simulator's ledger has
 //! the facts that stay, and its books have the statuses at the present moment.
 
-use exodrive_local::paypal::{Books, PaymentStatus, Simulator};
+use exodrive_local::paypal::{Books, Exchange, PaymentStatus, Simulator};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -18,6 +18,40 @@ pub(crate) struct Ledger {
     pub(crate) captures: BTreeMap<String, Capture>,
     pub(crate) refunds: BTreeMap<String, Refund>,
     pub(crate) disputes: BTreeMap<String, Dispute>,
+    /// The latest calls that made something.
+    #[serde(skip)]
+    pub(crate) calls: Vec<Call>,
+}
+
+/// A call of the product that made an order, a capture, a reauthorization or a refund.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The product's request id.
+    pub(crate) request_id: String,
+    /// PayPal's id of what the call made, or of what an earlier call with this request id made.
+    pub(crate) result: String,
+}
+
+impl Call {
+    fn read(exchange: &Exchange) -> Option<Self> {
+        let request_id = exchange
+            .request_headers
+            .get("paypal-request-id")?
+            .as_str()?;
+        let parts: Vec<&str> = request_id.splitn(3, ':').collect();
+        let [payment, operation, number] = parts.as_slice() else {
+            return None;
+        };
+        // The mutation of request ids appends a number of its own.
+        let number = number.split('-').next()?;
+        let makes_something = matches!(exchange.status, 200 | 201)
+            && ["order", "capture", "reauthorize", "refund"].contains(operation);
+        Some(Self {
+            request_id: format!("{payment}:{operation}:{number}"),
+            result: exchange.response_body.get("id")?.as_str()?.to_owned(),
+        })
+        .filter(|_| makes_something)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -167,6 +201,11 @@ impl Ledger {
     pub(crate) fn read(simulator: &Simulator) -> Self {
         let mut ledger: Self = serde_json::from_value(simulator.ledger()).unwrap();
         ledger.update(&simulator.books());
+        ledger.calls = simulator
+            .exchanges()
+            .iter()
+            .filter_map(Call::read)
+            .collect();
         ledger
     }
 

@@ -93,8 +93,7 @@ fn new_request_id_on_retry_is_found() {
         &[
             "twice, the second time by",
             "in 2 captures",
-            // Two orders for one request, of which the product knows one.
-            "and does not find it",
+            "was done twice at PayPal",
         ],
     );
 }

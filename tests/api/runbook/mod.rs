@@ -6,7 +6,7 @@ mod shell;
 
 use crate::support::{
     client::{Client, Response, random_address},
-    environment::{base_url, local_url},
+    environment::runs_here,
     isolation::{run_alone, share_system},
     local_system::{advance_clock, in_days},
 };
@@ -15,11 +15,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
 use shell::{PrivateSystem, Variables};
-use std::{
-    collections::BTreeSet,
-    io::{Write as _, stderr},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::sleep;
 
 /// The methods and paths that the page must call.
@@ -116,13 +112,7 @@ async fn admin_commands_need_token() {
 /// Only the local host can be started once more, with a switch.
 #[tokio::test]
 async fn switches_take_redis_out() {
-    if base_url() != local_url() {
-        // Not eprintln!, because libtest hides its output when a test passes.
-        writeln!(
-            stderr(),
-            "skipped on this host: runbook::switches_take_redis_out"
-        )
-        .unwrap();
+    if !runs_here("runbook::switches_take_redis_out") {
         return;
     }
     let steps = steps();

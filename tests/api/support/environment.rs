@@ -1,5 +1,6 @@
 //! Environment variables, and ids that no earlier run has used.
 
+use std::io::{Write as _, stderr};
 use uuid::Uuid;
 
 /// The value of a required variable.
@@ -29,6 +30,18 @@ pub(crate) fn base_url() -> String {
 /// The address of `/_local/*`, without a trailing slash.
 pub(crate) fn local_url() -> String {
     variable("LOCAL_URL").trim_end_matches('/').to_owned()
+}
+
+/// Whether `test` runs on this host: on the local one, which can be started once more, and whose
+/// clock moves while it serves a request. Otherwise reports that the test is skipped.
+pub(crate) fn runs_here(test: &str) -> bool {
+    let is_local = base_url() == local_url();
+    if !is_local {
+        // Not eprintln!, because libtest hides its output when a test passes.
+        let note = format!("skipped on this host: {test}\n");
+        stderr().write_all(note.as_bytes()).unwrap();
+    }
+    is_local
 }
 
 #[expect(

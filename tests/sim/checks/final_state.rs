@@ -54,6 +54,7 @@ pub(crate) fn check_final_state(
         violations.extend(payments::open_refund(refund, books, ledger));
     }
     violations.extend(repeated_refund(books, ledger));
+    violations.extend(repeated_call(ledger));
     violations.extend(unresolved_operation(books, ledger));
     violations.extend(invalid_change(changes));
     violations.extend(inbox_violation(inbox));
@@ -130,6 +131,21 @@ fn repeated_refund(books: &Books, ledger: &Ledger) -> Option<String> {
                 refund.id
             )
         })
+}
+
+/// Two effects at PayPal of one request id of the product. A lost order is looked for with the same
+/// id, so it is found and not made again.
+fn repeated_call(ledger: &Ledger) -> Option<String> {
+    let mut made = BTreeMap::new();
+    ledger.calls.iter().find_map(|call| {
+        let first = *made.entry(&call.request_id).or_insert(&call.result);
+        (*first != call.result).then(|| {
+            format!(
+                "{} was done twice at PayPal: {first} and {}",
+                call.request_id, call.result
+            )
+        })
+    })
 }
 
 /// A call to PayPal whose result is still unknown. Orders do not count, because an unrecorded order

@@ -106,7 +106,7 @@ fn audit_row(
 ) -> OperatorRequest {
     let (subject_type, subject_id) = subject(request);
     let status = outcome.map(|(status, _)| status.as_u16());
-    let parameters = parameter_names(&request.query);
+    let parameters = parameter_names(request.route, &request.query);
     OperatorRequest {
         actor: operator.to_owned(),
         action,
@@ -141,11 +141,13 @@ fn is_event_id(id: &str) -> bool {
     (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The names of the parameters. Their values may be personal data.
-fn parameter_names(query: &str) -> BTreeSet<String> {
+/// The names of the parameters. Their values may be personal data. A platform may repeat the
+/// parameter of the path in the query, as Vercel does.
+fn parameter_names(route: &str, query: &str) -> BTreeSet<String> {
     form_urlencoded::parse(query.as_bytes())
         .map(|(name, _)| name.into_owned())
         .filter(|name| name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .filter(|name| !route.contains(&format!("{{{name}}}")))
         .take(MAX_PARAMETERS)
         .collect()
 }
