@@ -335,7 +335,7 @@ BEGIN
     IF p_kind IN ('declined', 'ended') THEN
         PERFORM internal.close_operation(p_request_id, 'failed', NULL, p_error_code, p_now);
     ELSE
-        -- What was not sent has no reason of its own.
+        -- A call that was not sent has no reason of its own.
         UPDATE public.payment_operations
         SET in_doubt = (p_kind = 'unknown'),
             error_code = CASE WHEN p_error_code IN ('time_over', 'paypal_refuses_us') THEN coalesce(error_code, p_error_code) ELSE p_error_code END

@@ -332,7 +332,7 @@ impl Ledger {
         held + reviewed
     }
 
-    /// What PayPal has of a booking's money.
+    /// The sums of a booking in PayPal's books.
     pub(crate) fn sums_of(&self, booking: Uuid) -> Sums {
         let authorizations = self.authorizations.values();
         let held: Decimal = authorizations

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
-/// What a seed's PayPal does.
+/// The unkindness of a seed's PayPal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unkind {
     /// They hold during the whole run.

@@ -48,7 +48,8 @@ async fn is_captured(database: &Database, paid: &PaidBooking) -> bool {
     database.payments(paid.hold.id).await[0]["status"] == "captured"
 }
 
-/// The other hosts read the local clock before a request, so the voids would hang for minutes there.
+/// The other hosts read the local clock before a request, so the voids would hang there for
+/// minutes.
 #[tokio::test]
 async fn two_hundred_hanging_voids_delay_no_capture() {
     if !runs_here("admin::hanging_calls::two_hundred_hanging_voids_delay_no_capture") {

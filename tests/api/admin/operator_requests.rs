@@ -86,7 +86,7 @@ async fn every_request_of_operator_is_audited() {
     .await;
 }
 
-/// Whoever looked at a booking is found by its id.
+/// The booking's id leads to each operator who read it.
 #[tokio::test]
 async fn operator_who_reads_booking_is_named() {
     let _guard = share_system().await;

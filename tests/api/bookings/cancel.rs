@@ -160,7 +160,7 @@ async fn unreported_refund_counts_toward_cancellation() {
             ),
             (&json!(kept), &json!(kept))
         );
-        // What goes back afterwards by other hands is found.
+        // A later refund in PayPal's console is a finding.
         paypal_dashboard::refund(capture.as_str().unwrap(), "1.00", &paid.hold.currency).await;
         let run = reconcile_later(&client).await;
         assert_eq!(finding_kinds(&run, paid.hold.id), ["amount_mismatch"]);

@@ -47,8 +47,7 @@ pub(crate) async fn cancel(
     let cancellation = loop {
         match database.cancel_booking(&attempt).await? {
             CancelResult::Cancelled(cancellation) => break cancellation,
-            // What went back in PayPal's console counts. If PayPal does not answer, the record
-            // does.
+            // Refunds in PayPal's console count. If PayPal does not answer, the record decides.
             CancelResult::LookFirst { payment_ids } => {
                 for payment_id in payment_ids {
                     observe_or_warn(app, deadline, payment_id).await;
